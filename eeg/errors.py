@@ -1,0 +1,44 @@
+"""Errors of the EEG package: what is wrong with which recording, and how to mend it."""
+
+from __future__ import annotations
+
+from therapy_gen.errors import InputError, MissingExtraError
+
+
+class RecordingError(InputError):
+    """A file cannot be read as an EEG recording."""
+
+
+class TimelineError(InputError):
+    """It cannot be said which piece played when."""
+
+
+class TooLittleDataError(InputError):
+    """Not enough clean data to give any score."""
+
+
+class ParameterError(InputError):
+    """A parameter of the scoring is out of its range."""
+
+
+class MissingEEGExtraError(MissingExtraError):
+    """MNE-Python (or pyxdf) is not installed.
+
+    Parameters
+    ----------
+    what : str
+        What was asked for, as the user would say it.
+    """
+
+    def __init__(self, what: str = "reading EEG recordings") -> None:
+        super().__init__(what, "eeg")
+
+
+__all__ = [
+    "MissingEEGExtraError",
+    "MissingExtraError",
+    "ParameterError",
+    "RecordingError",
+    "TimelineError",
+    "TooLittleDataError",
+]

@@ -1,0 +1,344 @@
+"""Opening a recording: MNE-Python's lazy reader, channels sorted, units in volts, times from the first stored sample."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eeg.channels import Channel, kind_of, place_of
+from eeg.errors import MissingEEGExtraError, RecordingError
+from eeg.formats import check_brainvision, find_format, read_edf_header
+
+Samples = npt.NDArray[np.float64]
+
+MIN_SFREQ = 60.0
+MAX_CHANNELS = 1024
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An annotation or marker.
+
+    Parameters
+    ----------
+    onset_s : float
+        Seconds from the first stored sample.
+    duration_s : float
+        Seconds; 0 for a moment.
+    text : str
+        As the file writes it.
+    """
+
+    onset_s: float
+    duration_s: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An open recording; nothing is in memory until `read`.
+
+    Parameters
+    ----------
+    path : Path
+        As given.
+    format : str
+        ``"FIF"``, ``"EDF"``, ``"BDF"``, ``"BrainVision"``, ``"EEGLAB"`` or ``"XDF"``.
+    files : tuple of Path
+        Every file of it, the named one first.
+    sfreq : float
+        Sampling frequency in Hz.
+    n_samples : int
+        Samples of each channel.
+    lowpass, highpass : float
+        The recording's own filter in Hz, as its header says.
+    meas_date : datetime or None
+        Time of the first stored sample, aware; `clock` says of which clock.
+    clock : str
+        ``"utc"``; ``"local"`` where the format stores the wall clock of an unnamed zone (then `meas_date` carries UTC
+        as a stand-in); ``"none"``.
+    channels : tuple of Channel
+        All, in the file's order.
+    marks : tuple of Mark
+        Annotations and markers, by onset.
+    notes : tuple of str
+        What the reader should know: channels set aside, units mended.
+    """
+
+    path: Path
+    format: str
+    files: tuple[Path, ...]
+    sfreq: float
+    n_samples: int
+    lowpass: float
+    highpass: float
+    meas_date: datetime | None
+    clock: str
+    channels: tuple[Channel, ...]
+    marks: tuple[Mark, ...]
+    notes: tuple[str, ...]
+    raw: Any = field(repr=False, compare=False)
+    scratch: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.sfreq
+
+    @property
+    def eeg(self) -> tuple[int, ...]:
+        """Positions of the EEG channels."""
+        return tuple(i for i, channel in enumerate(self.channels) if channel.kind == "eeg")
+
+    def read(self, start: int, stop: int, picks: Sequence[int]) -> Samples:
+        """Read samples ``start`` to ``stop`` (exclusive) of some channels.
+
+        Returns
+        -------
+        array, shape (len(picks), stop - start), float64
+            In volts.
+        """
+        chosen: Any = slice(None) if len(picks) == len(self.channels) else list(picks)
+        try:
+            with quiet_mne():
+                data = self.raw[chosen, start:stop][0]
+        except (OSError, ValueError, RuntimeError, EOFError, IndexError, TypeError) as error:
+            raise RecordingError(
+                f"{self.path} cannot be read at {start / self.sfreq:.1f} s ({first_line(error)}): copy it again"
+            ) from error
+        if data.shape[1] != stop - start:
+            raise RecordingError(f"{self.path} is cut short at {start / self.sfreq:.1f} s: copy it again")
+        return np.asarray(data, dtype=np.float64)
+
+    def close(self) -> None:
+        """Let go of the file and of what was unpacked for it."""
+        close = getattr(self.raw, "close", None)
+        if close is not None:
+            close()
+        if self.scratch is not None:
+            self.scratch.cleanup()
+
+
+def first_line(error: BaseException) -> str:
+    """Return an exception's text in one line, or its kind where it has none."""
+    text = " ".join(str(error).split())
+    return text[:200] if text else type(error).__name__
+
+
+class quiet_mne:  # noqa: N801 (reads as a statement)
+    """Keep MNE's log and warnings off the terminal; what matters is checked by ourselves."""
+
+    def __enter__(self) -> None:
+        import logging
+
+        self._warnings = warnings.catch_warnings()
+        self._warnings.__enter__()
+        warnings.simplefilter("ignore")
+        self._logger = logging.getLogger("mne")
+        self._level = self._logger.level
+        self._logger.setLevel(logging.CRITICAL)
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.setLevel(self._level)
+        self._warnings.__exit__(None, None, None)
+
+
+def import_mne() -> Any:
+    """Import MNE-Python; MissingEEGExtraError where it is not installed."""
+    try:
+        import mne
+    except ImportError:
+        raise MissingEEGExtraError from None
+    return mne
+
+
+def open_recording(path: str | Path) -> Recording:
+    """Open a recording for reading piece by piece.
+
+    Parameters
+    ----------
+    path : str or Path
+        FIF (also split and ``.fif.gz``), EDF, EDF+, BDF, BrainVision ``.vhdr``, EEGLAB ``.set`` or XDF.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    RecordingError
+        The file is missing, empty, cut short, damaged, wrongly named, or holds no EEG.
+    MissingEEGExtraError
+        MNE-Python, or for XDF pyxdf, is not installed.
+    """
+    path = Path(path)
+    kind = find_format(path)
+    import_mne()
+    scratch = None
+    files: tuple[Path, ...] = (path,)
+    exclude: list[str] = []
+    notes: list[str] = []
+    if kind in {"EDF", "BDF"}:
+        exclude = _slower_channels(path, notes)
+    elif kind == "BrainVision":
+        files = check_brainvision(path)
+    source = path
+    try:
+        if path.name.lower().endswith(".gz"):
+            scratch, source = _unpack(path)
+        with quiet_mne():
+            raw, clock = _reader(kind, source, exclude)
+    except RecordingError:
+        if scratch is not None:
+            scratch.cleanup()
+        raise
+    except Exception as error:  # the readers raise whatever their parsers meet
+        if scratch is not None:
+            scratch.cleanup()
+        raise RecordingError(f"{path} cannot be read as {kind} ({first_line(error)}): export or copy it again") from error
+    if kind != "XDF":
+        names = [Path(str(name)) for name in getattr(raw, "filenames", ()) if name is not None]
+        files = tuple(dict.fromkeys([*files, *(name for name in names if scratch is None)]))
+    return _describe(path, kind, files, raw, clock, notes, scratch)
+
+
+def _reader(kind: str, path: Path, exclude: list[str]) -> tuple[Any, str]:
+    mne = import_mne()
+    if kind == "FIF":
+        raw = mne.io.read_raw_fif(path, allow_maxshield="yes", preload=False)
+        return raw, "utc" if raw.info["meas_date"] is not None else "none"
+    if kind == "EDF":
+        return mne.io.read_raw_edf(path, exclude=exclude, preload=False), "local"
+    if kind == "BDF":
+        return mne.io.read_raw_bdf(path, exclude=exclude, preload=False), "local"
+    if kind == "BrainVision":
+        raw = mne.io.read_raw_brainvision(path, preload=False)
+        return raw, "local" if raw.info["meas_date"] is not None else "none"
+    if kind == "EEGLAB":
+        return mne.io.read_raw_eeglab(path, preload=False), "none"
+    from eeg.xdf import read_xdf
+
+    return read_xdf(path)
+
+
+def _unpack(path: Path) -> tuple[Any, Path]:
+    """Unpack a ``.fif.gz`` into a scratch file: gzip has no random access, each backward step starts afresh."""
+    import gzip
+
+    scratch = tempfile.TemporaryDirectory(prefix="therapy-gen-eeg-")
+    target = Path(scratch.name) / path.name[: -len(".gz")]
+    try:
+        with gzip.open(path) as packed, target.open("wb") as out:
+            shutil.copyfileobj(packed, out, 2**20)
+    except EOFError:
+        scratch.cleanup()
+        raise RecordingError(f"{path} is cut short: copy it again") from None
+    except OSError as error:
+        scratch.cleanup()
+        raise RecordingError(f"{path} cannot be unpacked ({first_line(error)}): copy it again") from None
+    return scratch, target
+
+
+def _slower_channels(path: Path, notes: list[str]) -> list[str]:
+    """Return the labels of EDF signals sampled otherwise than most EEG: they would be resampled on every read."""
+    header = read_edf_header(path)
+    counts = [
+        samples
+        for label, samples in zip(header.labels, header.samples_per_record, strict=True)
+        if "Annotations" not in label and kind_of(label) == "eeg"
+    ]
+    if not counts:
+        return []
+    usual = max(set(counts), key=lambda count: (counts.count(count), count))
+    slower = [
+        label
+        for label, samples in zip(header.labels, header.samples_per_record, strict=True)
+        if samples != usual and "Annotations" not in label
+    ]
+    if slower:
+        notes.append(f"set aside, sampled at another rate: {', '.join(slower)}")
+    return slower
+
+
+def _describe(
+    path: Path, kind: str, files: tuple[Path, ...], raw: Any, clock: str, notes: list[str], scratch: Any
+) -> Recording:
+    info = raw.info
+    sfreq = float(info["sfreq"])
+    if len(raw.ch_names) > MAX_CHANNELS:
+        raise RecordingError(f"{path} has {len(raw.ch_names)} channels; at most {MAX_CHANNELS} can be scored: pick fewer")
+    if raw.n_times < 1:
+        raise RecordingError(f"{path} holds no samples: record or copy it again")
+    if sfreq < MIN_SFREQ:
+        raise RecordingError(
+            f"{path} is sampled at {sfreq:g} Hz: beta power (13 to 30 Hz) needs at least {MIN_SFREQ:g} Hz"
+        )
+    channels = tuple(
+        Channel(name, place_of(name), kind_of(name, file_kind))
+        for name, file_kind in zip(raw.ch_names, raw.get_channel_types(), strict=True)
+    )
+    channels = _cap_labels(channels)
+    if not any(channel.kind == "eeg" for channel in channels):
+        some = ", ".join(raw.ch_names[:8])
+        raise RecordingError(f"{path} has no EEG channel (its channels: {some}): name a recording of EEG")
+    aside: dict[str, list[str]] = {}
+    for channel in channels:
+        if channel.kind not in {"eeg", "stim"}:
+            aside.setdefault(channel.kind, []).append(channel.name)
+    notes += [f"set aside, {kind}: {', '.join(names)}" for kind, names in aside.items()]
+    first = float(raw.first_time)
+    marks = tuple(
+        sorted(
+            (
+                Mark(float(onset) - first, float(duration), str(text).strip())
+                for onset, duration, text in zip(
+                    raw.annotations.onset, raw.annotations.duration, raw.annotations.description, strict=True
+                )
+            ),
+            key=lambda mark: mark.onset_s,
+        )
+    )
+    meas_date = info["meas_date"]
+    if meas_date is not None and clock != "none":
+        from datetime import timedelta
+
+        # FIF: meas_date is when acquisition began, first_samp samples before the first stored one.
+        meas_date = meas_date + timedelta(seconds=first)
+    return Recording(
+        path=path,
+        format=kind,
+        files=files,
+        sfreq=sfreq,
+        n_samples=int(raw.n_times),
+        lowpass=float(info["lowpass"]) if info["lowpass"] else sfreq / 2,
+        highpass=float(info["highpass"] or 0.0),
+        meas_date=meas_date,
+        clock=clock if meas_date is not None else "none",
+        channels=channels,
+        marks=marks,
+        notes=tuple(notes),
+        raw=raw,
+        scratch=scratch,
+    )
+
+
+def _cap_labels(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """BioSemi caps number their electrodes A1 to A32, B1 …: there A1 and A2 are no ear lobes, and P or C no places."""
+    names = {channel.name.strip().upper() for channel in channels}
+    if not {f"A{i}" for i in range(1, 17)} <= names:
+        return channels
+    return tuple(
+        Channel(channel.name, None, "eeg")
+        if channel.name.strip().upper()[:1] in "ABCDEFGH" and channel.name.strip()[1:].isdigit()
+        else channel
+        for channel in channels
+    )

@@ -1,0 +1,194 @@
+"""What a scoring run gives: plain, frozen, ready for JSON and for a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BandScores:
+    """Power against the baseline, in dB, mean over channels; None where it cannot be said."""
+
+    beta_db: float | None
+    gamma_db: float | None
+
+
+@dataclass(frozen=True)
+class PlayScore:
+    """Band power during one play, or one block of the baseline.
+
+    Parameters
+    ----------
+    piece : str or None
+        None for a block of the baseline.
+    role : str
+        ``"music"`` or ``"silence"``.
+    onset_s, duration_s : float
+        From the first stored sample, seconds.
+    clean_s : float
+        Clean seconds, mean over the channels scored.
+    windows, windows_used : int
+        Cut, and not left out in all channels.
+    beta_db, gamma_db : float or None
+        Absolute band power against the recording's baseline, dB, mean over channels; None where there is too little.
+    beta_adjusted_db, gamma_adjusted_db : float or None
+        The same above the aperiodic part, which is fitted on spectra pooled over the piece's plays.
+    muscle_db : float or None
+        Muscle index against the baseline, dB.
+    line_db : float or None
+        Height of the line frequency over its surroundings, dB.
+    beta_uv2, gamma_uv2 : float or None
+        Band power in uV^2, geometric mean over channels.
+    groups : mapping of str to BandScores
+        For each scalp group that has channels.
+    flags : tuple of str
+        ``"too-little-clean"`` (refused), ``"short"``, ``"muscle"``, ``"gamma-may-be-muscle"``, ``"no-silence-baseline"``…
+    """
+
+    piece: str | None
+    role: str
+    onset_s: float
+    duration_s: float
+    clean_s: float
+    windows: int
+    windows_used: int
+    beta_db: float | None
+    gamma_db: float | None
+    beta_adjusted_db: float | None
+    gamma_adjusted_db: float | None
+    muscle_db: float | None
+    line_db: float | None
+    beta_uv2: float | None
+    gamma_uv2: float | None
+    groups: Mapping[str, BandScores]
+    flags: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self) | {"flags": list(self.flags)}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Arrays for pictures; not part of what is stored.
+
+    Parameters
+    ----------
+    freqs : array, shape (bins,)
+        Hz.
+    spectra : mapping of str to array, shape (bins,)
+        Pooled density of each piece, and of ``""`` (the baseline), uV^2/Hz, geometric mean over channels.
+    window_s, window_beta_db, window_gamma_db : array, shape (n_windows,)
+        Middle of each window, and its band power against the baseline, dB; nan where it is left out.
+    window_clean : array, shape (n_windows,)
+        Share of channels that are clean.
+    channel_beta_db, channel_gamma_db : array, shape (n_channels,)
+        Mean over plays of each scored channel against the baseline.
+    positions : array, shape (n_channels, 2)
+        On the head seen from above (nose up, radius 1 at the equator); nan where not known.
+    """
+
+    freqs: Float64
+    spectra: Mapping[str, Float64]
+    window_s: Float64
+    window_beta_db: Float64
+    window_gamma_db: Float64
+    window_clean: Float64
+    channel_beta_db: Float64
+    channel_gamma_db: Float64
+    positions: Float64
+
+
+@dataclass(frozen=True)
+class RecordingScore:
+    """Everything about one scored recording.
+
+    Parameters
+    ----------
+    file : str
+        As given.
+    sha256 : str
+        Of the file; of all files of the recording one after another, where there are several.
+    format : str
+    sfreq : float
+        Hz.
+    duration_s : float
+    meas_date : str or None
+        ISO 8601; without an offset where the format does not say the time zone.
+    channels : tuple of str
+        Names of the EEG channels.
+    scored_channels : tuple of str
+        Those the values are the mean of.
+    bad_channels : mapping of str to str
+        Name and reason.
+    line_freq : float or None
+        Hz.
+    reference : str
+        ``"average"`` or ``"as recorded"``.
+    bands : mapping of str to (float, float) or None
+        As used, after clipping; None where the recording does not carry it.
+    muscle_index : str
+        How the muscle index was made.
+    source : str
+        Where the timeline comes from.
+    session : str or None
+    plays, baseline : tuple of PlayScore
+        By onset.
+    rejected_windows : mapping of str to float
+        Seconds of channel-windows left out, for each reason, as a share of all (0 to 1).
+    warnings : tuple of str
+    settings : mapping
+    versions : mapping of str to str
+    figures : Figures
+        For the report.
+    """
+
+    file: str
+    sha256: str
+    format: str
+    sfreq: float
+    duration_s: float
+    meas_date: str | None
+    channels: tuple[str, ...]
+    scored_channels: tuple[str, ...]
+    bad_channels: Mapping[str, str]
+    line_freq: float | None
+    reference: str
+    bands: Mapping[str, tuple[float, float] | None]
+    muscle_index: str
+    source: str
+    session: str | None
+    plays: tuple[PlayScore, ...]
+    baseline: tuple[PlayScore, ...]
+    rejected_windows: Mapping[str, float]
+    warnings: tuple[str, ...]
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    figures: Figures = field(repr=False, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, without the arrays for pictures."""
+        names = [name for name in self.__dataclass_fields__ if name not in {"plays", "baseline", "figures", "channels", "bad_channels"}]
+        result: dict[str, Any] = {name: _plain(getattr(self, name)) for name in names}
+        result["channels"] = len(self.channels)
+        result["channel_names"] = list(self.channels)
+        result["bad_channels"] = list(self.bad_channels)
+        result["bad_channel_reasons"] = dict(self.bad_channels)
+        result["plays"] = [play.as_dict() for play in self.plays]
+        result["baseline"] = [block.as_dict() for block in self.baseline]
+        return result
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,420 @@
+"""Which piece played when: from an events file, annotations, a stimulus channel, a session and an offset, or the play log.
+
+The ways are tried in this order and never mixed; nothing is guessed. All times are seconds from the first stored sample.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+from eeg.errors import TimelineError
+from eeg.events import read_events, stimulus_marks
+from eeg.recording import Mark, Recording
+
+MUSIC, SILENCE = "music", "silence"
+# Marks are rounded by recorders; items may touch, and overlap by this much.
+TOLERANCE_S = 0.05
+
+# `Stimulus/`, `Comment/` and the like are put in front by BrainVision.
+_LABEL = re.compile(r"(?:^|/)(piece|session)[/ ]([^/\s]+)\s*$", re.IGNORECASE)
+_SILENCE = re.compile(r"(?:^|/)(?:silence|baseline)(?:/[^/]*)?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A stretch of the timeline.
+
+    Parameters
+    ----------
+    role : str
+        ``"music"`` or ``"silence"``.
+    piece : str or None
+        The piece's id; None for silence.
+    onset_s, duration_s : float
+        Seconds, from the start of the session (`KnownSession`) or of the recording (`Plan`).
+    """
+
+    role: str
+    piece: str | None
+    onset_s: float
+    duration_s: float
+
+    @property
+    def end_s(self) -> float:
+        """Where it ends, seconds."""
+        return self.onset_s + self.duration_s
+
+
+@dataclass(frozen=True)
+class KnownSession:
+    """A session as it was planned: a fixed timeline."""
+
+    id: str
+    items: tuple[Item, ...]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return max((item.end_s for item in self.items), default=0.0)
+
+
+@dataclass(frozen=True)
+class KnownPiece:
+    """A piece of the library: its full id and its length in seconds."""
+
+    id: str
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True)
+class LoggedPlay:
+    """When a session was started: an aware time."""
+
+    session: str
+    started: datetime
+
+
+@dataclass(frozen=True)
+class Library:
+    """What is known about pieces and sessions; how they are stored is not this package's business.
+
+    Parameters
+    ----------
+    find_piece : callable, optional
+        From an id, or a unique beginning of one, to the piece; None where there is no such piece. Without it every id
+        is accepted.
+    find_session : callable, optional
+        From an id to the session; None where there is no such session.
+    play_log : sequence of LoggedPlay
+        Every start of a session that was played.
+    """
+
+    find_piece: Callable[[str], KnownPiece | None] | None = None
+    find_session: Callable[[str], KnownSession | None] | None = None
+    play_log: Sequence[LoggedPlay] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be scored.
+
+    Parameters
+    ----------
+    items : tuple of Item
+        Plays and silences inside the recording, by onset.
+    baseline : tuple of Item
+        Silences, and the time before the first and after the last item.
+    source : str
+        Where the timeline comes from, in words.
+    session : str or None
+        The session, where there is exactly one.
+    notes : tuple of str
+        What was ignored, cut or assumed.
+    """
+
+    items: tuple[Item, ...]
+    baseline: tuple[Item, ...]
+    source: str
+    session: str | None
+    notes: tuple[str, ...]
+
+    @property
+    def plays(self) -> tuple[Item, ...]:
+        """The items that are music."""
+        return tuple(item for item in self.items if item.role == MUSIC)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "source": self.source,
+            "session": self.session,
+            "plays": [asdict(item) for item in self.plays],
+            "baseline": [asdict(item) for item in self.baseline],
+            "notes": list(self.notes),
+        }
+
+    def lines(self) -> list[str]:
+        """Return the plan as lines of text, one for each stretch."""
+        rows = sorted((*self.plays, *self.baseline), key=lambda item: item.onset_s)
+        text = [f"timeline from {self.source}", f"{'from':>9}  {'to':>9}  {'seconds':>8}  what"]
+        text += [
+            f"{clock(item.onset_s):>9}  {clock(item.end_s):>9}  {item.duration_s:8.1f}  "
+            + (f"piece {item.piece}" if item.role == MUSIC else "baseline (silence)")
+            for item in rows
+        ]
+        return text + [f"note: {note}" for note in self.notes]
+
+
+def clock(seconds: float) -> str:
+    """Return minutes and seconds: ``75.25`` -> ``"1:15.2"``."""
+    tenths = round(abs(seconds) * 10)
+    return f"{'-' if seconds < 0 and tenths else ''}{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
+
+
+def make_plan(
+    recording: Recording,
+    library: Library | None = None,
+    *,
+    events: str | Path | None = None,
+    codes: Mapping[int, str] | None = None,
+    session: str | None = None,
+    offset_s: float | None = None,
+    zone: tzinfo | None = None,
+    edge_s: float = 1.0,
+    baseline_max_s: float = 600.0,
+) -> Plan:
+    """Find out which piece played when.
+
+    Parameters
+    ----------
+    recording : Recording
+    library : Library, optional
+    events : path, optional
+        A BIDS ``events.tsv``; `offset_s`, where given, is added to its onsets.
+    codes : mapping of int to str, optional
+        What the codes of the stimulus channel mean, e.g. ``{1: "piece/01J…"}``.
+    session : str, optional
+        Id of the session that was played.
+    offset_s : float, optional
+        When it began, seconds from the first stored sample; negative where the recording began later.
+    zone : tzinfo, optional
+        Time zone of the recorder's clock, for formats that do not say; by default this machine's.
+    edge_s, baseline_max_s : float
+        As in `Settings`.
+
+    Raises
+    ------
+    TimelineError
+        Nothing says which piece played when; labels are unknown; items overlap or lie outside the recording.
+    """
+    library = library or Library()
+    notes: list[str] = []
+    found = _find(recording, library, events, codes, session, offset_s, zone, notes)
+    if found is None:
+        raise TimelineError(_why_none(recording, session, codes))
+    items, source, ids = found
+    if session is not None and ids - {session} and events is None:
+        raise TimelineError(f"{recording.path} is marked as session {', '.join(sorted(ids))}, not {session}: leave --session out")
+    return _finish(recording, items, source, ids, notes, edge_s, baseline_max_s)
+
+
+_Found = tuple[list[Item], str, set[str]]
+
+
+def _find(
+    recording: Recording,
+    library: Library,
+    events: str | Path | None,
+    codes: Mapping[int, str] | None,
+    session: str | None,
+    offset_s: float | None,
+    zone: tzinfo | None,
+    notes: list[str],
+) -> _Found | None:
+    if events is not None:
+        shift = offset_s or 0.0
+        marks = [replace(mark, onset_s=mark.onset_s + shift) for mark in read_events(Path(events))]
+        where = f"events file {Path(events).name}" + (f", shifted by {shift:g} s" if shift else "")
+        found = _from_marks(marks, library, str(events), where, notes)
+        if found is None:
+            raise TimelineError(f"{events} names no piece/<id> or session/<id> in trial_type ({_labels(marks)})")
+        return found
+    found = _from_marks(recording.marks, library, str(recording.path), "annotations", notes)
+    if found is not None:
+        if offset_s is not None:
+            notes.append("--offset is not used: the annotations say when the pieces played")
+        return found
+    if codes:
+        marks = stimulus_marks(recording, codes)
+        found = _from_marks(marks, library, str(recording.path), "the stimulus channel", notes)
+        if found is not None:
+            return found
+        raise TimelineError(f"{recording.path}: the codes given stand for no piece/<id> or session/<id>")
+    if session is not None and offset_s is not None:
+        known = _session(session, library, "--session")
+        return _shift(known, offset_s), f"session {known.id} at {offset_s:g} s", {known.id}
+    return _from_log(recording, library, session, zone, notes)
+
+
+def _labels(marks: Iterable[Mark]) -> str:
+    texts = list(dict.fromkeys(mark.text for mark in marks))
+    return f"labels found: {', '.join(texts[:12])}{', …' if len(texts) > 12 else ''}" if texts else "it holds no labels"
+
+
+def _why_none(recording: Recording, session: str | None, codes: Mapping[int, str] | None) -> str:
+    stim = [channel.name for channel in recording.channels if channel.kind == "stim"]
+    hint = f"; it has a stimulus channel ({stim[0]}), whose codes need a meaning" if stim and not codes else ""
+    if session is not None:
+        return (
+            f"{recording.path} does not say when session {session} began ({_labels(recording.marks)}{hint}): "
+            "give --offset SECONDS from the first sample"
+        )
+    return (
+        f"{recording.path} does not say which piece played when ({_labels(recording.marks)}{hint}): "
+        "give --events FILE.tsv, or --session ID with --offset SECONDS"
+    )
+
+
+def _session(name: str, library: Library, where: str) -> KnownSession:
+    known = library.find_session(name) if library.find_session else None
+    if known is None:
+        raise TimelineError(f"{where}: there is no session {name}: look at the list of sessions")
+    return known
+
+
+def _shift(known: KnownSession, offset_s: float) -> list[Item]:
+    return [replace(item, onset_s=item.onset_s + offset_s) for item in known.items]
+
+
+def _from_marks(
+    marks: Sequence[Mark], library: Library, where: str, source: str, notes: list[str]
+) -> _Found | None:
+    """Return the items that marks name, or None where no mark names a piece or a session."""
+    pieces: list[tuple[str, Mark]] = []
+    sessions: list[tuple[str, Mark]] = []
+    silences: list[Mark] = []
+    for mark in marks:
+        match = _LABEL.search(mark.text)
+        if match:
+            (pieces if match.group(1).lower() == "piece" else sessions).append((match.group(2), mark))
+        elif _SILENCE.search(mark.text) and mark.duration_s > 0:
+            silences.append(mark)
+    quiet = [Item(SILENCE, None, mark.onset_s, mark.duration_s) for mark in silences]
+    if pieces:
+        return _resolve(pieces, library, where, marks) + quiet, f"{source} (piece/…)", set()
+    if not sessions:
+        return None
+    items: list[Item] = []
+    ids: set[str] = set()
+    for name, mark in sessions:
+        known = library.find_session(name) if library.find_session else None
+        if known is None:
+            raise TimelineError(f"{where}: session/{name} is no known session ({_labels(marks)})")
+        items += _shift(known, mark.onset_s)
+        ids.add(known.id)
+    if quiet:
+        notes.append("silence marks are not used: the session's own timeline says where it is silent")
+    return items, f"{source} (session/…)", ids
+
+
+def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, marks: Sequence[Mark]) -> list[Item]:
+    items: list[Item] = []
+    unknown: list[str] = []
+    for name, mark in pieces:
+        known = library.find_piece(name) if library.find_piece else KnownPiece(name)
+        if known is None:
+            unknown.append(f"piece/{name}")
+            continue
+        duration = mark.duration_s if mark.duration_s > 0 else known.duration_s
+        if not duration:
+            raise TimelineError(
+                f"{where}: piece/{name} at {clock(mark.onset_s)} has no duration, and its length is not known: "
+                "give an events file with durations"
+            )
+        items.append(Item(MUSIC, known.id, mark.onset_s, duration))
+    if unknown:
+        raise TimelineError(
+            f"{where} names unknown pieces ({', '.join(dict.fromkeys(unknown))}); {_labels(marks)}: "
+            "use the database that generated them"
+        )
+    return items
+
+
+def _from_log(
+    recording: Recording, library: Library, session: str | None, zone: tzinfo | None, notes: list[str]
+) -> _Found | None:
+    """Match the play log with the recording's own date."""
+    log = [play for play in library.play_log if session is None or play.session == session]
+    if recording.meas_date is None or not log:
+        return None
+    begin = recording.meas_date
+    if recording.clock == "local":
+        naive = begin.replace(tzinfo=None)
+        begin = naive.replace(tzinfo=zone) if zone is not None else naive.astimezone()
+    matches = _overlapping(log, library, begin, recording.duration_s)
+    if not matches:
+        if recording.clock == "local" and (others := _overlapping(log, library, recording.meas_date, recording.duration_s)):
+            first = others[0][0]
+            raise TimelineError(
+                f"{recording.path} begins at {begin:%Y-%m-%d %H:%M:%S %z} by this machine's time zone, when no session played; "
+                f"if its clock was UTC, give --session {first.session} "
+                f"--offset {(first.started - recording.meas_date).total_seconds():.1f}"
+            )
+        return None
+    if recording.clock == "local":
+        notes.append(f"the recorder's clock is taken as {begin:%Z (UTC%z)}")
+    items: list[Item] = []
+    for play, known in matches:
+        items += _shift(known, (play.started - begin).total_seconds())
+    ids = {known.id for _, known in matches}
+    return items, f"the play log and the recording's date ({begin:%Y-%m-%d %H:%M:%S %z})", ids
+
+
+def _overlapping(
+    log: Sequence[LoggedPlay], library: Library, begin: datetime, duration_s: float
+) -> list[tuple[LoggedPlay, KnownSession]]:
+    end = begin + timedelta(seconds=duration_s)
+    found = []
+    for play in log:
+        known = _session(play.session, library, "the play log")
+        if play.started < end and play.started + timedelta(seconds=known.duration_s) > begin:
+            found.append((play, known))
+    return found
+
+
+def _finish(
+    recording: Recording,
+    items: list[Item],
+    source: str,
+    ids: set[str],
+    notes: list[str],
+    edge_s: float,
+    baseline_max_s: float,
+) -> Plan:
+    """Order items, refuse overlaps, clip to the recording, and find the baseline."""
+    items = sorted(items, key=lambda item: item.onset_s)
+    for i, (one, two) in enumerate(zip(items, items[1:], strict=False)):
+        if one.end_s <= two.onset_s:
+            continue
+        if one.end_s - two.onset_s > TOLERANCE_S:
+            raise TimelineError(
+                f"{recording.path}: {_name(one)} ({clock(one.onset_s)} to {clock(one.end_s)}) and {_name(two)} "
+                f"(from {clock(two.onset_s)}) overlap: mend the events"
+            )
+        items[i] = replace(one, duration_s=two.onset_s - one.onset_s)
+    length = recording.duration_s
+    inside: list[Item] = []
+    outside = 0
+    for item in items:
+        start, end = max(item.onset_s, 0.0), min(item.end_s, length)
+        if end - start <= 0:
+            outside += 1
+            continue
+        if item.role == MUSIC and (item.onset_s < -TOLERANCE_S or item.end_s > length + TOLERANCE_S):
+            notes.append(f"{_name(item)} at {clock(item.onset_s)} is only partly in the recording: cut to what is there")
+        inside.append(replace(item, onset_s=start, duration_s=end - start))
+    if outside:
+        notes.append(f"{outside} of {len(items)} items lie outside the recording")
+    if not any(item.role == MUSIC for item in inside):
+        raise TimelineError(
+            f"{recording.path} is {clock(length)} long and no play lies in it (timeline from {source}, "
+            f"{clock(items[0].onset_s)} to {clock(items[-1].end_s)}): check --offset or the events"
+        )
+    baseline = [item for item in inside if item.role == SILENCE]
+    first, last = inside[0].onset_s, max(item.end_s for item in inside)
+    for start, end in ((max(edge_s, first - baseline_max_s), first), (last, min(length - edge_s, last + baseline_max_s))):
+        if end - start > 0:
+            baseline.append(Item(SILENCE, None, start, end - start))
+    baseline.sort(key=lambda item: item.onset_s)
+    if not baseline:
+        notes.append("there is no silence in the recording: values are against the mean of all plays")
+    return Plan(tuple(inside), tuple(baseline), source, next(iter(ids)) if len(ids) == 1 else None, tuple(notes))
+
+
+def _name(item: Item) -> str:
+    return f"piece {item.piece}" if item.role == MUSIC else "silence"
