@@ -1,0 +1,1 @@
+"""Pieces and listening sessions: planned, composed, stored, exported."""
