@@ -1,0 +1,1 @@
+"""Notes: reading scores, tokens, keys, calmness, arrangement, sound."""

@@ -1,0 +1,88 @@
+"""Everything that shapes the network and its training, in one frozen dataclass."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from therapy_gen.errors import InputError
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hyperparameters of the hierarchical MusicVAE (arXiv 1803.05428), for several voices.
+
+    Attributes
+    ----------
+    bars, steps_per_bar, voices, num_classes : int
+        Shape of a section: tokens are ``(bars * steps_per_bar, voices)`` of `num_classes` classes.
+    z_size : int
+        Latent dimensions.
+    embedding : int
+        Width of the summed token embeddings.
+    bar_units : tuple of int
+        Dense layers that encode one bar.
+    encoder_units, conductor_units, decoder_units : int
+        LSTM units of the encoder over bars (each direction), the conductor and the bar decoder.
+    bar_width : int
+        What each bar contributes to the posterior, and receives of z at the conductor.
+    free_bits : float
+        KL that costs nothing, in bits a section (Magenta's `free_bits`).
+    max_beta, beta_rate : float
+        Weight of the KL term, annealed as ``max_beta * (1 - beta_rate ** step)``.
+    input_dropout : float
+        Share of the decoder's teacher-forced inputs that are hidden, so that it must listen to z.
+    batch_size : int
+        Sections a step.
+    learning_rate, min_learning_rate, decay_rate : float
+        Adam's rate: ``max(min, learning_rate * decay_rate ** step)``.
+    clip_norm : float
+        Largest global norm of the gradient.
+    """
+
+    name: str = "calm"
+    bars: int = 16
+    steps_per_bar: int = 16
+    voices: int = 3
+    num_classes: int = 90
+    z_size: int = 256
+    embedding: int = 64
+    bar_units: tuple[int, ...] = (512, 256)
+    encoder_units: int = 320
+    bar_width: int = 64
+    conductor_units: int = 512
+    decoder_units: int = 256
+    free_bits: float = 256.0
+    max_beta: float = 0.2
+    beta_rate: float = 0.9995
+    input_dropout: float = 0.1
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    min_learning_rate: float = 1e-4
+    decay_rate: float = 0.9999
+    clip_norm: float = 1.0
+
+    @property
+    def steps(self) -> int:
+        """Sixteenth steps in a section."""
+        return self.bars * self.steps_per_bar
+
+    def to_json(self) -> str:
+        """Return the config as one JSON object."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Config:
+        """Read what `to_json` wrote; InputError where a name or a value does not fit."""
+        try:
+            values: dict[str, Any] = json.loads(text)
+            known = {field.name for field in fields(cls)}
+            unknown = sorted(set(values) - known)
+            if unknown:
+                raise InputError(f"model config has unknown names {unknown}; it was written by a newer therapy-gen")
+            if "bar_units" in values:
+                values["bar_units"] = tuple(values["bar_units"])
+            return cls(**values)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"model config is not valid: {error}") from error

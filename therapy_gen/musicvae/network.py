@@ -1,0 +1,197 @@
+"""The hierarchical MusicVAE in Keras 3, in backend-neutral operations.
+
+Sixteen bars are encoded side by side, a bidirectional LSTM reads their codes, z is drawn, a conductor LSTM unfolds z
+into one embedding a bar, and one bar decoder writes all voices of a bar. Within a step the voices hear each other:
+the bass sees what the melody does, the inner voice sees both (couplings between their logits).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from therapy_gen.musicvae.config import Config
+from therapy_gen.musicvae.features import coupled_pairs, coupling_rows, decoder_inputs, token_rows
+
+Tensor = Any
+
+
+class LSTM(keras.layers.Layer):
+    """An LSTM over inputs whose projection to the gates is given; gates in the order i, f, g, o."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, gates_shape: tuple[int | None, ...]) -> None:
+        self.recurrent = self.add_weight(name="recurrent", shape=(self.units, 4 * self.units), initializer="orthogonal")
+        # A forget bias of 1 at the start (Jozefowicz et al. 2015, section 5).
+        self.bias = self.add_weight(name="bias", shape=(4 * self.units,), initializer=_forget_bias(self.units))
+
+    def call(self, gates: Tensor, state: tuple[Tensor, Tensor] | None = None, reverse: bool = False) -> Tensor:
+        """Return hidden states (batch, steps, units) for `gates` (batch, steps, 4 units)."""
+        steps = gates.shape[1]
+        if state is None:
+            hidden = ops.zeros_like(gates[:, 0, : self.units])
+            cell = hidden
+        else:
+            hidden, cell = state
+        # Unstacked, not sliced: the gradient of a slice is a full-size array of zeros, once for each step.
+        inputs = ops.unstack(gates + self.bias, axis=1)
+        outputs: list[Tensor] = [None] * steps
+        for step in reversed(range(steps)) if reverse else range(steps):
+            pre = inputs[step] + ops.matmul(hidden, self.recurrent)
+            i, f, g, o = ops.split(pre, 4, axis=-1)
+            cell = ops.sigmoid(f) * cell + ops.sigmoid(i) * ops.tanh(g)
+            hidden = ops.sigmoid(o) * ops.tanh(cell)
+            outputs[step] = hidden
+        return ops.stack(outputs, axis=1)
+
+
+def _forget_bias(units: int) -> Any:
+    def initial(shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
+        bias = np.zeros(shape, dtype=np.float32)
+        bias[units : 2 * units] = 1.0
+        return ops.convert_to_tensor(bias, dtype=dtype)
+
+    return initial
+
+
+class MusicVAE(keras.Model):
+    """The network of `config`; call it on token rows to get logits and the posterior.
+
+    `compute_loss` is the evidence bound with free bits (`free_bits`) and annealed beta.
+    """
+
+    def __init__(self, config: Config, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.noise = keras.random.SeedGenerator(seed)
+        c = config
+        rows = 2 * c.voices * c.num_classes
+        self.pairs = coupled_pairs(c.voices)
+        self.encoder_embedding = keras.layers.Embedding(rows, c.embedding, name="encoder_embedding")
+        self.bar_layers = [
+            keras.layers.Dense(units, activation="relu", name=f"bar_{n}") for n, units in enumerate(c.bar_units)
+        ]
+        self.forward_gates = keras.layers.Dense(4 * c.encoder_units, use_bias=False, name="forward_gates")
+        self.backward_gates = keras.layers.Dense(4 * c.encoder_units, use_bias=False, name="backward_gates")
+        self.forward_lstm = LSTM(c.encoder_units, name="forward")
+        self.backward_lstm = LSTM(c.encoder_units, name="backward")
+        self.bar_summary = keras.layers.Dense(c.bar_width, activation="tanh", name="bar_summary")
+        self.mu = keras.layers.Dense(c.z_size, name="mu", dtype="float32")
+        self.sigma = keras.layers.Dense(c.z_size, activation="softplus", name="sigma", dtype="float32")
+        self.z_to_bars = keras.layers.Dense(c.bars * c.bar_width, activation="tanh", name="z_to_bars")
+        self.z_to_state = keras.layers.Dense(2 * c.conductor_units, activation="tanh", name="z_to_state")
+        self.conductor_gates = keras.layers.Dense(4 * c.conductor_units, use_bias=False, name="conductor_gates")
+        self.conductor = LSTM(c.conductor_units, name="conductor")
+        self.decoder_state = keras.layers.Dense(2 * c.decoder_units, activation="tanh", name="decoder_state")
+        self.decoder_context = keras.layers.Dense(4 * c.decoder_units, use_bias=False, name="decoder_context")
+        self.decoder_embedding = keras.layers.Embedding(rows, c.embedding, name="decoder_embedding")
+        self.decoder_gates = keras.layers.Dense(4 * c.decoder_units, use_bias=False, name="decoder_gates")
+        self.decoder = LSTM(c.decoder_units, name="decoder")
+        self.logits = keras.layers.Dense(c.voices * c.num_classes, name="logits")
+        self.coupling = keras.layers.Embedding(
+            2 * len(self.pairs) * c.num_classes, c.num_classes, embeddings_initializer="zeros", name="coupling"
+        )
+
+        self.reconstruction_tracker = keras.metrics.Mean(name="reconstruction")
+        self.kl_tracker = keras.metrics.Mean(name="kl")
+        self.accuracy_trackers = [keras.metrics.Mean(name=f"accuracy_{voice}") for voice in range(c.voices)]
+
+    def encode(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation (batch, z_size) of the posterior for token rows (batch, steps, 2 voices)."""
+        c = self.config
+        embedded = ops.sum(self.encoder_embedding(rows), axis=2)
+        bars = ops.reshape(embedded, (-1, c.bars, c.steps_per_bar * c.embedding))
+        for layer in self.bar_layers:
+            bars = layer(bars)
+        forward = self.forward_lstm(self.forward_gates(bars))
+        backward = self.backward_lstm(self.backward_gates(bars), reverse=True)
+        summary = self.bar_summary(ops.concatenate([forward, backward], axis=-1))
+        flat = ops.reshape(summary, (-1, c.bars * c.bar_width))
+        return self.mu(flat), self.sigma(flat)
+
+    def conduct(self, z: Tensor) -> Tensor:
+        """Return one embedding a bar (batch, bars, conductor_units) for z (batch, z_size)."""
+        c = self.config
+        inputs = ops.reshape(self.z_to_bars(z), (-1, c.bars, c.bar_width))
+        hidden, cell = ops.split(self.z_to_state(z), 2, axis=-1)
+        return self.conductor(self.conductor_gates(inputs), state=(hidden, cell))
+
+    def decode(self, z: Tensor, inputs: Tensor, couplings: Tensor, training: bool = False) -> Tensor:
+        """Return teacher-forced logits (batch, steps, voices, classes).
+
+        Parameters
+        ----------
+        z : tensor (batch, z_size)
+        inputs : int tensor (batch, steps, 2 voices)
+            Rows of what each voice did, and what sounded in it, a step earlier.
+        couplings : int tensor (batch, steps, pairs, 2)
+            Rows of what the voices that are decided earlier in the same step did.
+        """
+        c = self.config
+        context = ops.reshape(self.conduct(z), (-1, c.conductor_units))
+        hidden, cell = ops.split(self.decoder_state(context), 2, axis=-1)
+        embedded = ops.sum(self.decoder_embedding(inputs), axis=2)
+        if training and c.input_dropout:
+            shown = keras.random.uniform(ops.shape(embedded)[:2], seed=self.noise) >= c.input_dropout
+            embedded = embedded * ops.expand_dims(ops.cast(shown, embedded.dtype), -1)
+        embedded = ops.reshape(embedded, (-1, c.steps_per_bar, c.embedding))
+        gates = self.decoder_gates(embedded) + ops.expand_dims(self.decoder_context(context), 1)
+        states = self.decoder(gates, state=(hidden, cell))
+        logits = ops.reshape(self.logits(states), (-1, c.steps, c.voices, c.num_classes))
+        heard = ops.unstack(ops.cast(ops.sum(self.coupling(couplings), axis=3), "float32"), axis=2)
+        voices = list(ops.unstack(ops.cast(logits, "float32"), axis=2))
+        for said, (_, listener) in zip(heard, self.pairs, strict=True):
+            voices[listener] = voices[listener] + said
+        return ops.stack(voices, axis=2)
+
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
+        """Encode, draw z (its mean outside training) and decode with the teacher's tokens."""
+        mu, sigma = self.encode(inputs["rows"])
+        z = mu
+        if training:
+            z = mu + sigma * keras.random.normal(ops.shape(mu), seed=self.noise)
+        logits = self.decode(z, inputs["inputs"], inputs["couplings"], training=training)
+        return {"logits": logits, "mu": mu, "sigma": sigma}
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Tensor = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Return the loss in nats a section: reconstruction plus beta times the KL above the free bits."""
+        c = self.config
+        log_p = ops.log_softmax(y_pred["logits"], axis=-1)
+        hits = ops.squeeze(ops.take_along_axis(log_p, ops.expand_dims(y, -1), axis=-1), -1)
+        reconstruction = -ops.sum(hits, axis=(1, 2))
+        mu, sigma = y_pred["mu"], ops.maximum(y_pred["sigma"], 1e-5)
+        kl = ops.sum(0.5 * (ops.square(mu) + ops.square(sigma) - 1.0) - ops.log(sigma), axis=-1)
+        above = ops.maximum(kl - c.free_bits * float(np.log(2.0)), 0.0)
+        iterations = ops.cast(self.optimizer.iterations, "float32")
+        beta = c.max_beta * (1.0 - ops.exp(iterations * float(np.log(c.beta_rate))))
+        right = ops.cast(ops.equal(ops.cast(ops.argmax(log_p, axis=-1), y.dtype), y), "float32")
+        self.reconstruction_tracker.update_state(ops.mean(reconstruction))
+        self.kl_tracker.update_state(ops.mean(kl))
+        for voice, tracker in enumerate(self.accuracy_trackers):
+            tracker.update_state(ops.mean(right[:, :, voice]))
+        return ops.mean(reconstruction + beta * above)
+
+
+def batch_inputs(tokens: npt.NDArray[np.uint8], config: Config) -> tuple[dict[str, npt.NDArray[np.int32]], Any]:
+    """Return the network's inputs and targets for tokens (batch, steps, voices)."""
+    rows = token_rows(tokens, config.num_classes)
+    inputs = {
+        "rows": rows,
+        "inputs": decoder_inputs(rows, config.num_classes),
+        "couplings": coupling_rows(rows, config.num_classes),
+    }
+    return inputs, tokens.astype(np.int32)

@@ -1,0 +1,272 @@
+"""The network in NumPy: encode, decode, sample and interpolate, batched, in float32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.musicvae.config import Config
+from therapy_gen.musicvae.features import (
+    HOLD,
+    NOTE_OFF,
+    coupled_pairs,
+    coupling_rows,
+    decoder_inputs,
+    token_rows,
+)
+from therapy_gen.musicvae.latent import slerp
+from therapy_gen.musicvae.weights import DEFAULT_MODEL, Weights, find_model, load_weights
+
+FloatArray = npt.NDArray[np.float32]
+Tokens = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
+
+_FIRST_PITCH_CLASS = 2
+_MIN_PITCH = 21
+
+
+def load_model(name: str = DEFAULT_MODEL, folder: Path | None = None) -> Model:
+    """Load a model by name or path (see `find_model`)."""
+    path = find_model(name, folder)
+    return Model(load_weights(path), path.stem)
+
+
+class Model:
+    """A trained network.
+
+    Parameters
+    ----------
+    weights : Weights
+    name : str
+
+    Raises
+    ------
+    InputError
+        Where an array is missing or has another shape than the config says.
+    """
+
+    def __init__(self, weights: Weights, name: str) -> None:
+        self.name = name
+        self.config: Config = weights.config
+        self.facts = weights.facts
+        self.sha256 = weights.sha256
+        self.arrays = dict(weights.arrays)
+        _check(self.arrays, self.config, weights.path)
+        # The embedding and its projection to the gates are one table at run time.
+        self._decoder_table = self.arrays["decoder_embedding/embeddings"] @ self.arrays["decoder_gates/kernel"]
+        self._pairs = coupled_pairs(self.config.voices)
+
+    def encode(self, tokens: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
+        """Return mean and standard deviation, each (n, z_size), of the posterior for tokens (n, steps, voices)."""
+        c, a = self.config, self.arrays
+        if tokens.shape[1:] != (c.steps, c.voices):
+            raise InputError(f"sections for model {self.name} have {c.steps} steps and {c.voices} voices")
+        rows = token_rows(tokens, c.num_classes)
+        embedded = a["encoder_embedding/embeddings"][rows].sum(axis=2)
+        bars = embedded.reshape(-1, c.bars, c.steps_per_bar * c.embedding)
+        for n in range(len(c.bar_units)):
+            bars = np.maximum(self._dense(f"bar_{n}", bars), 0.0)
+        forward = self._lstm("forward", bars @ a["forward_gates/kernel"])
+        backward = self._lstm("backward", bars @ a["backward_gates/kernel"], reverse=True)
+        summary = np.tanh(self._dense("bar_summary", np.concatenate([forward, backward], axis=-1)))
+        flat = summary.reshape(-1, c.bars * c.bar_width)
+        return self._dense("mu", flat), np.logaddexp(0.0, self._dense("sigma", flat)).astype(np.float32)
+
+    def sample_prior(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Draw z (n, z_size) from the prior fitted to the training music, or from N(0, I) where there is none."""
+        noise = rng.standard_normal((n, self.config.z_size), dtype=np.float32)
+        if "prior/factor" not in self.arrays:
+            return noise
+        return self.arrays["prior/mean"] + noise @ self.arrays["prior/factor"].T
+
+    def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
+        """Return z (steps, z_size) on the great circle from `a` to `b`, both ends included."""
+        return np.stack([slerp(a, b, t) for t in np.linspace(0.0, 1.0, steps)])
+
+    def decode(
+        self,
+        z: FloatArray,
+        *,
+        temperature: float = 1.0,
+        rng: np.random.Generator | None = None,
+        pitch_classes: BoolArray | None = None,
+    ) -> Tokens:
+        """Write sections for z, one sixteenth at a time, all of them side by side.
+
+        Parameters
+        ----------
+        z : array of shape (n, z_size)
+        temperature : float
+            0 takes the likeliest class at each step; 1 samples the model's own distribution.
+        rng : Generator, optional
+            Needed above temperature 0.
+        pitch_classes : bool array of shape (12,) or (n, 12), optional
+            Pitch classes that notes may have.
+
+        Returns
+        -------
+        array of uint8, shape (n, steps, voices)
+            In canonical form (`therapy_gen.music.tokens`): no note-off where nothing sounds.
+        """
+        c, a = self.config, self.arrays
+        if temperature > 0 and rng is None:
+            raise ValueError("sampling above temperature 0 needs a generator")
+        count = len(z)
+        context = self._conduct(z)
+        states = np.tanh(self._dense("decoder_state", context))
+        gates_of_bar = context @ a["decoder_context/kernel"] + a["decoder/bias"]
+        recurrent = a["decoder/recurrent"]
+        closed = _closed_classes(pitch_classes, count, c.num_classes)
+        classes = c.num_classes
+        coupling = a["coupling/embeddings"]
+        offsets = np.arange(2 * c.voices) * classes
+        previous = np.tile(offsets, (count, 1))
+        sounding = np.zeros((count, c.voices), dtype=np.int64)
+        tokens = np.zeros((count, c.steps, c.voices), dtype=np.uint8)
+        order = [c.voices] if not self._pairs else _order(self._pairs, c.voices)
+        hidden = cell = np.empty(0, dtype=np.float32)
+        for step in range(c.steps):
+            bar, position = divmod(step, c.steps_per_bar)
+            if position == 0:
+                hidden, cell = np.split(states[:, bar], 2, axis=-1)
+            pre = self._decoder_table[previous].sum(axis=1) + gates_of_bar[:, bar] + hidden @ recurrent
+            hidden, cell = _cell(pre, cell)
+            logits = (hidden @ a["logits/kernel"] + a["logits/bias"]).reshape(count, c.voices, classes)
+            for voice in order:
+                scores = logits[:, voice]
+                for pair, (speaker, listener) in enumerate(self._pairs):
+                    if listener == voice:
+                        scores = (
+                            scores
+                            + coupling[2 * pair * classes + previous[:, speaker] - offsets[speaker]]
+                            + coupling[(2 * pair + 1) * classes + sounding[:, speaker]]
+                        )
+                if closed is not None:
+                    scores = np.where(closed, -np.inf, scores)
+                if temperature > 0 and rng is not None:
+                    # The Gumbel-max trick: the argmax of perturbed logits is a sample of their softmax.
+                    scores = scores / temperature + rng.gumbel(size=scores.shape).astype(np.float32)
+                event = scores.argmax(axis=-1)
+                event = np.where((event == NOTE_OFF) & (sounding[:, voice] == 0), HOLD, event)
+                sounding[:, voice] = np.where(event == HOLD, sounding[:, voice], np.where(event == NOTE_OFF, 0, event))
+                previous[:, voice] = event + offsets[voice]
+                tokens[:, step, voice] = event
+            previous[:, c.voices :] = sounding + offsets[c.voices :]
+        return tokens
+
+    def logits(self, z: FloatArray, tokens: npt.NDArray[np.integer]) -> FloatArray:
+        """Return teacher-forced logits (n, steps, voices, classes) of `tokens` given z."""
+        c, a = self.config, self.arrays
+        rows = token_rows(tokens, c.num_classes)
+        context = self._conduct(z)
+        hidden, cell = np.split(
+            np.tanh(self._dense("decoder_state", context)).reshape(-1, 2 * c.decoder_units), 2, axis=-1
+        )
+        gates = self._decoder_table[decoder_inputs(rows, c.num_classes)].sum(axis=2)
+        gates = gates.reshape(len(z), c.bars, c.steps_per_bar, -1) + (context @ a["decoder_context/kernel"])[:, :, None]
+        states = self._lstm("decoder", gates.reshape(-1, c.steps_per_bar, gates.shape[-1]), (hidden, cell))
+        logits = self._dense("logits", states).reshape(len(z), c.steps, c.voices, c.num_classes)
+        heard = a["coupling/embeddings"][coupling_rows(rows, c.num_classes)].sum(axis=3)
+        for pair, (_, listener) in enumerate(self._pairs):
+            logits[:, :, listener] += heard[:, :, pair]
+        return logits
+
+    def _conduct(self, z: FloatArray) -> FloatArray:
+        c, a = self.config, self.arrays
+        inputs = np.tanh(self._dense("z_to_bars", z)).reshape(-1, c.bars, c.bar_width)
+        hidden, cell = np.split(np.tanh(self._dense("z_to_state", z)), 2, axis=-1)
+        return self._lstm("conductor", inputs @ a["conductor_gates/kernel"], (hidden, cell))
+
+    def _dense(self, name: str, x: FloatArray) -> FloatArray:
+        return x @ self.arrays[f"{name}/kernel"] + self.arrays[f"{name}/bias"]
+
+    def _lstm(
+        self,
+        name: str,
+        gates: FloatArray,
+        state: tuple[FloatArray, FloatArray] | None = None,
+        reverse: bool = False,
+    ) -> FloatArray:
+        recurrent = self.arrays[f"{name}/recurrent"]
+        gates = gates + self.arrays[f"{name}/bias"]
+        count, steps = gates.shape[:2]
+        hidden, cell = state or (np.zeros((count, len(recurrent)), dtype=np.float32),) * 2
+        outputs = np.empty((count, steps, len(recurrent)), dtype=np.float32)
+        for step in reversed(range(steps)) if reverse else range(steps):
+            hidden, cell = _cell(gates[:, step] + hidden @ recurrent, cell)
+            outputs[:, step] = hidden
+        return outputs
+
+
+def _cell(pre: FloatArray, cell: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Advance an LSTM by one step, given the sums at its gates (i, f, g, o)."""
+    units = cell.shape[-1]
+    gate = 1.0 / (1.0 + np.exp(-pre))
+    cell = gate[:, units : 2 * units] * cell + gate[:, :units] * np.tanh(pre[:, 2 * units : 3 * units])
+    return gate[:, 3 * units :] * np.tanh(cell), cell
+
+
+def _order(pairs: tuple[tuple[int, int], ...], voices: int) -> list[int]:
+    """Return the voices in the order in which they are decided: a voice comes after all that it hears."""
+    return sorted(range(voices), key=lambda voice: sum(listener == voice for _, listener in pairs))
+
+
+def _closed_classes(pitch_classes: BoolArray | None, count: int, num_classes: int) -> BoolArray | None:
+    if pitch_classes is None:
+        return None
+    allowed = np.broadcast_to(pitch_classes, (count, 12))
+    closed = np.zeros((count, num_classes), dtype=bool)
+    pitches = np.arange(num_classes - _FIRST_PITCH_CLASS) + _MIN_PITCH
+    closed[:, _FIRST_PITCH_CLASS:] = ~allowed[:, pitches % 12]
+    return closed
+
+
+def _check(arrays: dict[str, FloatArray], config: Config, path: Path) -> None:
+    expected = expected_shapes(config)
+    for name, shape in expected.items():
+        if name not in arrays:
+            raise InputError(f"model {path} lacks {name}; it is incomplete")
+        if arrays[name].shape != shape:
+            raise InputError(f"model {path}: {name} has shape {arrays[name].shape}, its config says {shape}")
+
+
+def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every array that the network of `config` has."""
+    c = config
+    rows = 2 * c.voices * c.num_classes
+    shapes: dict[str, tuple[int, ...]] = {"encoder_embedding/embeddings": (rows, c.embedding)}
+
+    def dense(name: str, inputs: int, outputs: int, bias: bool = True) -> None:
+        shapes[f"{name}/kernel"] = (inputs, outputs)
+        if bias:
+            shapes[f"{name}/bias"] = (outputs,)
+
+    def lstm(name: str, units: int) -> None:
+        shapes[f"{name}/recurrent"] = (units, 4 * units)
+        shapes[f"{name}/bias"] = (4 * units,)
+
+    width = c.steps_per_bar * c.embedding
+    for n, units in enumerate(c.bar_units):
+        dense(f"bar_{n}", width, units)
+        width = units
+    for direction in ("forward", "backward"):
+        dense(f"{direction}_gates", width, 4 * c.encoder_units, bias=False)
+        lstm(direction, c.encoder_units)
+    dense("bar_summary", 2 * c.encoder_units, c.bar_width)
+    dense("mu", c.bars * c.bar_width, c.z_size)
+    dense("sigma", c.bars * c.bar_width, c.z_size)
+    dense("z_to_bars", c.z_size, c.bars * c.bar_width)
+    dense("z_to_state", c.z_size, 2 * c.conductor_units)
+    dense("conductor_gates", c.bar_width, 4 * c.conductor_units, bias=False)
+    lstm("conductor", c.conductor_units)
+    dense("decoder_state", c.conductor_units, 2 * c.decoder_units)
+    dense("decoder_context", c.conductor_units, 4 * c.decoder_units, bias=False)
+    shapes["decoder_embedding/embeddings"] = (rows, c.embedding)
+    dense("decoder_gates", c.embedding, 4 * c.decoder_units, bias=False)
+    lstm("decoder", c.decoder_units)
+    dense("logits", c.decoder_units, c.voices * c.num_classes)
+    shapes["coupling/embeddings"] = (2 * len(coupled_pairs(c.voices)) * c.num_classes, c.num_classes)
+    return shapes

@@ -1,0 +1,268 @@
+"""The training loop: batches, figures on held-out windows, saving, resuming, and stopping cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.musicvae.config import Config
+from therapy_gen.musicvae.weights import save_weights
+
+Tokens = npt.NDArray[np.uint8]
+Figures = dict[str, float]
+
+STATE = "state.safetensors"
+WEIGHTS = "model.safetensors"
+LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a model learns from: tokens (n, steps, voices) to train on and to be held out, and where they come from."""
+
+    train: Tokens
+    held_out: Tokens
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands: the step, seconds of training in all, and the mean figures since the last report."""
+
+    step: int
+    seconds: float
+    figures: Figures
+    held_out: Figures | None
+
+
+def train(
+    config: Config,
+    material: Material,
+    folder: Path,
+    *,
+    until_step: int | None = None,
+    for_seconds: float | None = None,
+    seed: int = 0,
+    save_every: float = 240.0,
+    report_every: int = 50,
+    precision: str = "float32",
+    report: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train the network of `config`, going on where `folder` stopped, and return the weights file.
+
+    Parameters
+    ----------
+    config : Config
+    material : Material
+    folder : Path
+        Takes the state to resume from, the log, and the weights.
+    until_step, for_seconds : optional
+        Stop at this step (of all runs together), or after this long (of this run); without either, until interrupted.
+    seed : int
+        Fixes initial weights, order of windows, and noise.
+    save_every : float
+        Seconds between saves.
+    report_every : int
+        Steps between two lines of the log.
+    precision : {"float32", "mixed_bfloat16"}
+        Keras dtype policy; bfloat16 is faster where the processor or GPU multiplies it in hardware.
+    report : callable, optional
+
+    Raises
+    ------
+    KeyboardInterrupt
+        On Ctrl-C, after everything was saved.
+    InputError
+        Where there is too little material, or the folder holds another run.
+    """
+    if len(material.train) < config.batch_size:
+        raise InputError(f"only {len(material.train)} windows to train on; at least {config.batch_size} are needed")
+    folder.mkdir(parents=True, exist_ok=True)
+    run = _Run(config, material, folder, seed, precision)
+    run.resume()
+    started = saved = time.monotonic()
+    done_before = run.seconds
+    sums: Figures = {}
+    since = 0
+    try:
+        while until_step is None or run.step < until_step:
+            for name, value in run.next_step().items():
+                sums[name] = sums.get(name, 0.0) + value
+            since += 1
+            now = time.monotonic()
+            run.seconds = done_before + now - started
+            if since == report_every:
+                progress = run.log({name: value / since for name, value in sums.items()})
+                if report:
+                    report(progress)
+                sums, since = {}, 0
+            if now - saved > save_every:
+                run.save()
+                saved = time.monotonic()
+            if for_seconds is not None and now - started > for_seconds:
+                break
+    finally:
+        run.save()
+    return folder / WEIGHTS
+
+
+class _Run:
+    """One network with its optimiser, its order of windows and its files."""
+
+    def __init__(self, config: Config, material: Material, folder: Path, seed: int, precision: str) -> None:
+        import keras
+
+        from therapy_gen.musicvae.network import MusicVAE, batch_inputs
+
+        self.config, self.material, self.folder, self.seed = config, material, folder, seed
+        self.batch_inputs = batch_inputs
+        self.step = 0
+        self.seconds = 0.0
+        self.best: Figures = {}
+        keras.utils.set_random_seed(seed)
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(precision)
+        try:
+            self.model = MusicVAE(config, seed=seed)
+            schedule = _Decay(config)
+            optimizer = keras.optimizers.Adam(schedule.rate(0), global_clipnorm=config.clip_norm)
+            self.model.compile(optimizer=optimizer, jit_compile=False)
+            inputs, _ = batch_inputs(material.train[: config.batch_size], config)
+            self.model(inputs)
+            optimizer.build(self.model.trainable_variables)
+        finally:
+            keras.config.set_dtype_policy(before)
+        self.schedule = schedule
+
+    def next_step(self) -> Figures:
+        self.model.optimizer.learning_rate = self.schedule.rate(self.step)
+        inputs, targets = self.batch_inputs(self.material.train[self._batch(self.step)], self.config)
+        figures = self.model.train_on_batch(inputs, targets, return_dict=True)
+        values = {name: float(value) for name, value in figures.items()}
+        self.model.reset_metrics()
+        if not np.isfinite(values["loss"]):
+            raise InputError(f"training diverged at step {self.step} (loss {values['loss']}); lower the learning rate")
+        self.step += 1
+        return values
+
+    def _batch(self, step: int) -> npt.NDArray[np.intp]:
+        """Return the windows of a step: each epoch is a permutation that follows from the seed, so a run resumes exactly."""
+        size = self.config.batch_size
+        per_epoch = len(self.material.train) // size
+        epoch, number = divmod(step, per_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.material.train))
+        return order[number * size : (number + 1) * size]
+
+    def evaluate(self, most: int = 512) -> Figures:
+        """Return mean figures over held-out windows, with z at the posterior mean."""
+        held_out = self.material.held_out
+        if len(held_out) > most:
+            held_out = held_out[np.linspace(0, len(held_out) - 1, most).astype(int)]
+        if not len(held_out):
+            return {}
+        sums: Figures = {}
+        size = self.config.batch_size
+        for start in range(0, len(held_out), size):
+            tokens = held_out[start : start + size]
+            inputs, targets = self.batch_inputs(tokens, self.config)
+            figures = self.model.test_on_batch(inputs, targets, return_dict=True)
+            self.model.reset_metrics()
+            for name, value in figures.items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(tokens) / len(held_out)
+        return sums
+
+    def log(self, figures: Figures) -> Progress:
+        held_out = None
+        if self.step % 500 < 50:
+            held_out = self.evaluate()
+        progress = Progress(self.step, self.seconds, figures, held_out)
+        line = {"step": self.step, "seconds": round(self.seconds, 1), **figures}
+        if held_out:
+            self.best = held_out
+            line["held_out"] = held_out
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+        return progress
+
+    def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+        return weight_arrays(self.model)
+
+    def save(self) -> None:
+        """Save the state to go on from, then the weights; each file whole or not at all."""
+        from keras import ops
+        from safetensors.numpy import save
+
+        state = {
+            f"{n:04d}": np.ascontiguousarray(ops.convert_to_numpy(variable.value))
+            for n, variable in enumerate(self._variables())
+        }
+        metadata = {
+            "config": self.config.to_json(),
+            "step": str(self.step),
+            "seconds": str(self.seconds),
+            "held_out": json.dumps(self.best),
+            "corpus": str(self.material.facts.get("corpus_digest", "")),
+        }
+        temporary = self.folder / f".{STATE}.{os.getpid()}"
+        temporary.write_bytes(save(state, metadata=metadata))
+        temporary.replace(self.folder / STATE)
+        facts = {
+            **self.material.facts,
+            "steps": self.step,
+            "windows_seen": self.step * self.config.batch_size,
+            "training_seconds": round(self.seconds),
+            "held_out": self.best,
+        }
+        save_weights(self.folder / WEIGHTS, self.arrays(), self.config, facts, half=False)
+
+    def resume(self) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        path = self.folder / STATE
+        if not path.is_file():
+            return
+        try:
+            with safe_open(str(path), framework="numpy") as stored:
+                metadata = stored.metadata()
+                theirs = Config.from_json(metadata["config"])
+                if theirs != self.config:
+                    raise InputError(f"{self.folder} holds a run with another config; train into another folder")
+                for n, variable in enumerate(self._variables()):
+                    variable.assign(stored.get_tensor(f"{n:04d}").reshape(variable.shape))
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise InputError(f"{path} is damaged or of another version ({error}); train into another folder") from error
+        self.step = int(metadata["step"])
+        self.seconds = float(metadata["seconds"])
+        self.best = json.loads(metadata["held_out"])
+
+    def _variables(self) -> list[Any]:
+        noise = [self.model.noise.state]
+        return [*self.model.trainable_variables, *noise, *self.model.optimizer.variables]
+
+
+@dataclass(frozen=True)
+class _Decay:
+    config: Config
+
+    def rate(self, step: int) -> float:
+        c = self.config
+        return max(c.min_learning_rate, c.learning_rate * c.decay_rate**step)
+
+
+def weight_arrays(model: Any) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the trainable arrays of a Keras model by name, without the model's own name in front."""
+    from keras import ops
+
+    return {
+        variable.path.split("/", 1)[1]: np.asarray(ops.convert_to_numpy(variable.value), dtype=np.float32)
+        for variable in model.trainable_variables
+    }

@@ -1,0 +1,119 @@
+"""Weights as safetensors files: the network's arrays, with config and provenance in the metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.musicvae.config import Config
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+DEFAULT_MODEL = "calm"
+SUFFIX = ".safetensors"
+MAX_FILE_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a weights file holds.
+
+    Attributes
+    ----------
+    arrays : mapping of str to float32 array
+        By name, e.g. ``"decoder/recurrent"``; ``prior/...`` belong to the fitted prior.
+    config : Config
+    facts : mapping of str to anything JSON holds
+        Corpus digest, steps, held-out figures, and whatever else training recorded.
+    sha256 : str
+        Of the file.
+    path : Path
+    """
+
+    arrays: Arrays
+    config: Config
+    facts: Mapping[str, Any]
+    sha256: str
+    path: Path
+
+
+def save_weights(path: Path, arrays: Arrays, config: Config, facts: Mapping[str, Any], *, half: bool = True) -> None:
+    """Write a weights file, whole or not at all; `half` stores float16."""
+    from safetensors.numpy import save
+
+    dtype = np.float16 if half else np.float32
+    stored = {name: np.ascontiguousarray(array, dtype=dtype) for name, array in arrays.items()}
+    content = save(stored, metadata={"config": config.to_json(), "facts": json.dumps(facts)})
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_weights(path: Path) -> Weights:
+    """Read a weights file; InputError where it is missing, damaged, or not one of ours."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"model {path} is larger than {MAX_FILE_BYTES // 1_000_000_000} GB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"model {path} cannot be read: {error.strerror}") from error
+    metadata, arrays = _parse(path, content)
+    if "config" not in metadata:
+        raise InputError(f"model {path} carries no config; it was not written by therapy-gen")
+    config = Config.from_json(metadata["config"])
+    facts = json.loads(metadata.get("facts", "{}"))
+    return Weights(arrays, config, facts, hashlib.sha256(content).hexdigest(), path)
+
+
+def _parse(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, npt.NDArray[np.float32]]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        header_size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
+        arrays = {name: array.astype(np.float32) for name, array in load(content).items()}
+    except (SafetensorError, ValueError, AttributeError, KeyError) as error:
+        raise InputError(f"model {path} is not a safetensors file, or damaged: {error}") from error
+    return metadata, arrays
+
+
+def find_model(name: str, folder: Path | None = None) -> Path:
+    """Return the weights file of a model given by name or by path.
+
+    Parameters
+    ----------
+    name : str
+        A file, the name of a model in `folder`, or an embedded one (``"calm"``).
+    folder : Path, optional
+        Where the user's own models are.
+    """
+    places = [place for place in (folder, ASSETS) if place is not None]
+    if name.endswith(SUFFIX) or os.sep in name:
+        path = Path(name)
+        if path.is_dir():
+            raise InputError(f"model {name} is a folder; give a {SUFFIX} file in it")
+        if path.is_file():
+            return path
+        raise InputError(f"model {name} does not exist")
+    for place in places:
+        path = place / f"{name}{SUFFIX}"
+        if path.is_file():
+            return path
+    known = ", ".join(sorted({path.stem for place in places for path in place.glob(f"*{SUFFIX}")}))
+    raise InputError(f"model {name!r} is not known; give one of: {known}, or a {SUFFIX} file")
