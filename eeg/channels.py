@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -16,16 +17,15 @@ _OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 
 _PREFIX = re.compile(r"^(?:EEG|EEG[-_:])\s*(?=[A-Z])", re.IGNORECASE)
 _REFERENCE = re.compile(r"[-_ :/](?:REF|LE|RE|AVG|AR|A1|A2|M1|M2|A1A2|CAR|CZ|NASION)$", re.IGNORECASE)
-_PLACE = re.compile(
-    r"^(?:NZ|FPZ?|AFP?|AF|F|FT|FC|FCC|C|CCP|T|TP|CP|CPP|P|PO|POO|O|OI|I|FZ|CZ|PZ|OZ|IZ)(?:Z|\d{1,2}[HP]?)?$", re.IGNORECASE
-)
 _ASIDE = (
     ("EOG", re.compile(r"EOG|^(?:LO1|LO2|IO1|IO2|SO1|SO2|HEO[GLR]?|VEO[GUL]?)$", re.IGNORECASE)),
     ("ECG", re.compile(r"ECG|EKG|CARDIO|PULSE|PLETH|^PPG|^HR$", re.IGNORECASE)),
     ("EMG", re.compile(r"EMG|CHIN", re.IGNORECASE)),
     (
         "reference",
-        re.compile(r"^(?:A1|A2|M1|M2|TP9/10|REF|GND|CMS|DRL|LE|RE|[AM][12][-_ ][AM][12]|NOSE|MASTOID\w*)$", re.IGNORECASE),
+        re.compile(
+            r"^(?:A1|A2|M1|M2|TP9/10|REF|GND|CMS|DRL|LE|RE|[AM][12][-_ ][AM][12]|NOSE|MASTOID\w*)$", re.IGNORECASE
+        ),
     ),
     (
         "not EEG",
@@ -73,10 +73,9 @@ def plain(name: str) -> str:
 
 def place_of(name: str) -> str | None:
     """Return the 10-10 place that a channel name means, or None."""
-    short = plain(name)
-    if not _PLACE.match(short) or short in {"A1", "A2", "M1", "M2"}:
-        return None
-    return _OLD_NAMES.get(short, short)
+    short = _OLD_NAMES.get(plain(name), plain(name))
+    parts = _split(short)
+    return short if parts is not None and parts[1] <= 10 else None
 
 
 def spell(place: str) -> str:
@@ -103,29 +102,63 @@ def kind_of(name: str, file_kind: str = "eeg") -> str:
     return "eeg"
 
 
+_ROWS = {
+    "FP": 0, "AFP": 0, "AF": 1, "F": 2, "FT": 3, "FC": 3, "T": 4, "C": 4, "TP": 5, "CP": 5, "P": 6, "PO": 7, "O": 8, "I": 9
+}  # fmt: skip
+_GROUP_OF_ROW = (
+    "frontal",
+    "frontal",
+    "frontal",
+    "central",
+    "central",
+    "parietal",
+    "parietal",
+    "occipital",
+    "occipital",
+    "occipital",
+)
+
+
+def _split(place: str) -> tuple[str, int] | None:
+    """Split a place into row letters and number (0 on the midline)."""
+    match = re.match(r"^([A-Y]+?)(Z|[1-9]\d?)$", place)
+    if match is None or match.group(1) not in _ROWS:
+        return None
+    return match.group(1), 0 if match.group(2) == "Z" else int(match.group(2))
+
+
 def group_of(place: str | None) -> str | None:
     """Return the scalp group of a 10-10 place, or None where it is not known."""
-    if place is None:
+    parts = _split(place) if place else None
+    if parts is None:
         return None
-    letters = place.rstrip("0123456789HPZ") or place.rstrip("0123456789HZ")
-    if place.startswith("FP") or letters in {"N", "AF", "AFP", "F"}:
-        return "frontal"
-    if letters in {"FT", "T", "TP"} or place in {"FT7", "FT8", "T7", "T8", "TP7", "TP8", "T9", "T10", "TP9", "TP10"}:
+    letters, number = parts
+    if letters in {"FT", "T", "TP"} or (number >= 7 and _ROWS[letters] in {3, 4, 5}):
         return "temporal"
-    if letters in {"FC", "FCC", "C", "CC"} or place.startswith(("FC", "CC")) or re.match(r"^C(?:Z|\d+H?)$", place):
-        return "central"
-    if place.startswith("CP") or re.match(r"^P(?:Z|\d+H?)$", place):
-        return "parietal"
-    if place.startswith(("PO", "O", "I")):
-        return "occipital"
-    return None
+    return _GROUP_OF_ROW[_ROWS[letters]]
 
 
-def side_of(place: str | None) -> str | None:
-    """Return ``"left"``, ``"right"`` or ``"midline"`` of a 10-10 place."""
-    if place is None:
+def position_of(place: str | None) -> tuple[float, float] | None:
+    """Return where a 10-10 place lies on the head seen from above.
+
+    Nose up, right ear right, the vertex in the middle, 90 degrees from it at radius 1 (the 10 % arcs of Oostenveld and
+    Praamstra 2001, 10.1016/S1388-2457(00)00527-7, drawn flat). None where the place is not known.
+    """
+    parts = _split(place) if place else None
+    if parts is None:
         return None
-    digits = re.search(r"\d+", place)
-    if digits is None:
-        return "midline"
-    return "left" if int(digits.group()) % 2 else "right"
+    letters, number = parts
+    row = _ROWS[letters]
+    middle = (0.0, 0.8 - 0.2 * row)
+    if number == 0:
+        return middle
+    side = -1.0 if number % 2 else 1.0
+    steps = (number + 1) // 2
+    if letters in {"FP", "O", "I"}:
+        angle = math.radians(90 - 18 if row == 0 else -90 + 18)
+        radius = 1.0 if letters == "I" else 0.8
+        return side * radius * math.cos(angle), radius * math.sin(angle)
+    angle = math.radians(90 - 18 * (row + 1))
+    end = 0.8 * math.cos(angle), 0.8 * math.sin(angle)
+    share = steps / 4
+    return side * end[0] * share, middle[1] + (end[1] - middle[1]) * share

@@ -41,7 +41,9 @@ def read_events(path: Path) -> list[Mark]:
     header = [name.strip().lower() for name in next(rows, [])]
     missing = [name for name in ("onset", "duration", "trial_type") if name not in header]
     if missing:
-        raise TimelineError(f"{path} has no column {', '.join(missing)}: a BIDS events file has onset, duration, trial_type")
+        raise TimelineError(
+            f"{path} has no column {', '.join(missing)}: a BIDS events file has onset, duration, trial_type"
+        )
     at = {name: header.index(name) for name in ("onset", "duration", "trial_type")}
     marks = []
     for number, row in enumerate(rows, start=2):
@@ -89,7 +91,9 @@ def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> list[Mark]
     """
     channels = [i for i, channel in enumerate(recording.channels) if channel.kind == "stim"]
     if not channels:
-        channels = [i for i, c in enumerate(recording.channels) if c.name.strip().upper() in {"STATUS", "TRIGGER", "STI"}]
+        channels = [
+            i for i, c in enumerate(recording.channels) if c.name.strip().upper() in {"STATUS", "TRIGGER", "STI"}
+        ]
     if not channels:
         raise TimelineError(f"{recording.path} has no stimulus channel for the codes given")
     step = max(int(60 * recording.sfreq), 1)
@@ -99,7 +103,9 @@ def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> list[Mark]
         edges: list[tuple[int, int]] = []
         last = 0
         for start in range(0, recording.n_samples, step):
-            values = np.rint(recording.read(start, min(start + step, recording.n_samples), [channel])[0]).astype(np.int64)
+            values = np.rint(recording.read(start, min(start + step, recording.n_samples), [channel])[0]).astype(
+                np.int64
+            )
             changed = np.flatnonzero(np.diff(values, prepend=last))
             edges += [(start + int(i), int(values[i])) for i in changed]
             last = int(values[-1])
@@ -111,5 +117,7 @@ def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> list[Mark]
                 marks.append(Mark(at / recording.sfreq, held if held >= HELD_S else 0.0, codes[code]))
     if not marks:
         found = ", ".join(str(code) for code in sorted(seen)[:12]) or "none"
-        raise TimelineError(f"{recording.path}: the stimulus channel holds none of the codes given (codes found: {found})")
+        raise TimelineError(
+            f"{recording.path}: the stimulus channel holds none of the codes given (codes found: {found})"
+        )
     return sorted(marks, key=lambda mark: mark.onset_s)

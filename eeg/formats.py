@@ -103,7 +103,9 @@ def find_format(path: Path) -> str:
         wanted = SUFFIXES[found][1] if start[:2] == b"\x1f\x8b" else SUFFIXES[found][0]
         raise RecordingError(f"{path} is a {found} file by its content: rename it to end in {wanted}")
     if found == "XDF" and size > MAX_BYTES_IN_MEMORY:
-        raise RecordingError(f"{path} is larger than {MAX_BYTES_IN_MEMORY // 2**30} GiB: convert it to EDF or FIF first")
+        raise RecordingError(
+            f"{path} is larger than {MAX_BYTES_IN_MEMORY // 2**30} GiB: convert it to EDF or FIF first"
+        )
     return found
 
 
@@ -236,7 +238,9 @@ def check_brainvision(path: Path) -> tuple[Path, ...]:
         if not file.is_file():
             raise RecordingError(f"{path} names {file.name}, which is not beside it: copy all files of the recording")
     if common.get("DataFormat", "BINARY").upper() == "BINARY":
-        binary = parser["Binary Infos"].get("BinaryFormat", "INT_16") if parser.has_section("Binary Infos") else "INT_16"
+        binary = (
+            parser["Binary Infos"].get("BinaryFormat", "INT_16") if parser.has_section("Binary Infos") else "INT_16"
+        )
         frame = channels * {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}.get(str(binary).upper(), 2)
         size = data.stat().st_size
         points = common.get("DataPoints")

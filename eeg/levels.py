@@ -116,8 +116,11 @@ def measure_levels(
     is_play = np.arange(n) < n_plays
     scored = list(scored)
     hop_s = hop / recording.sfreq
-    clean_s = (spectra.count[:, scored].mean(axis=1) * hop_s).tolist()
-    piece_clean = {p: sum(s for s, q in zip(clean_s[:n_plays], pieces[:n_plays], strict=True) if q == p) for p in set(pieces)}
+    extra_s = grid.length / recording.sfreq - hop_s  # the last of overlapping windows is counted in full
+    clean_s = (spectra.count[:, scored] * hop_s + extra_s * (spectra.count[:, scored] > 0)).mean(axis=1).tolist()
+    piece_clean = {
+        p: sum(s for s, q in zip(clean_s[:n_plays], pieces[:n_plays], strict=True) if q == p) for p in set(pieces)
+    }
     piece_clean_s = [piece_clean.get(p, 0.0) if i < n_plays else clean_s[i] for i, p in enumerate(pieces)]
     warnings: list[str] = []
     baseline, reference = _baseline(is_play, clean_s, warnings)
@@ -129,7 +132,10 @@ def measure_levels(
     keep = off_line(grid, survey.line_freq)
     enough = np.array([not is_play[i] or piece_clean_s[i] >= REFUSE_BELOW_S for i in range(n)])
 
-    fit_bins = grid.band(APERIODIC_HZ[0], min(APERIODIC_HZ[1], 0.9 * recording.lowpass, 0.9 * recording.sfreq / 2) + grid.step) & keep
+    fit_bins = (
+        grid.band(APERIODIC_HZ[0], min(APERIODIC_HZ[1], 0.9 * recording.lowpass, 0.9 * recording.sfreq / 2) + grid.step)
+        & keep
+    )
     pooled = {"": _geometric(base)}
     for piece in dict.fromkeys(p for p in pieces[:n_plays] if p is not None):
         mine = np.array([is_play[i] and pieces[i] == piece for i in range(n)])
@@ -160,7 +166,9 @@ def measure_levels(
     groups = _group_scores(recording, scored, by_channel)
     in_reference = reference[spectra.window_owner]
     window_base = tuple(
-        float(np.nanmean(spectra.window_power[in_reference, i])) if np.isfinite(spectra.window_power[in_reference, i]).any() else 0.0
+        float(np.nanmean(spectra.window_power[in_reference, i]))
+        if np.isfinite(spectra.window_power[in_reference, i]).any()
+        else 0.0
         for i in range(2)
     )
     return Levels(
@@ -182,7 +190,9 @@ def measure_levels(
     )
 
 
-def _baseline(is_play: npt.NDArray[np.bool_], clean_s: Sequence[float], warnings: list[str]) -> tuple[str, npt.NDArray[np.bool_]]:
+def _baseline(
+    is_play: npt.NDArray[np.bool_], clean_s: Sequence[float], warnings: list[str]
+) -> tuple[str, npt.NDArray[np.bool_]]:
     """Return which owners are the reference: the silences, or all plays where there is too little silence."""
     silent = sum(s for s, play in zip(clean_s, is_play, strict=True) if not play)
     if silent >= REFUSE_BELOW_S:
@@ -273,11 +283,18 @@ def _line(each: Float64, grid: Grid, survey: Survey) -> Maybe:
     return [_mean(line_height(row, grid, survey.line_freq)) for row in each]
 
 
-def _group_scores(recording: Recording, scored: Sequence[int], by_channel: Mapping[str, Float64]) -> list[Mapping[str, BandScores]]:
+def _group_scores(
+    recording: Recording, scored: Sequence[int], by_channel: Mapping[str, Float64]
+) -> list[Mapping[str, BandScores]]:
     eeg = recording.eeg
     groups = np.array([group_of(recording.channels[eeg[i]].place) or "" for i in scored])
     present = [group for group in GROUPS if (groups == group).any()]
     return [
-        {group: BandScores(_mean(by_channel["beta"][i, groups == group]), _mean(by_channel["gamma"][i, groups == group])) for group in present}
+        {
+            group: BandScores(
+                _mean(by_channel["beta"][i, groups == group]), _mean(by_channel["gamma"][i, groups == group])
+            )
+            for group in present
+        }
         for i in range(len(by_channel["beta"]))
     ]

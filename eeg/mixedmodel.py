@@ -168,12 +168,12 @@ def fit(
         inverse = np.linalg.inv(scaled) * sd[:, None] * sd
         covariances[k] = (inverse + inverse.T) / 2
         means[k] = inverse @ moments[noise]
-    return Posterior(weights, means, covariances, np.array([points[i][1] for i in chosen]), [points[i][2] for i in chosen])
+    return Posterior(
+        weights, means, covariances, np.array([points[i][1] for i in chosen]), [points[i][2] for i in chosen]
+    )
 
 
-def mixture_interval(
-    means: Float64, sds: Float64, weights: Float64, level: float
-) -> tuple[Float64, Float64]:
+def mixture_interval(means: Float64, sds: Float64, weights: Float64, level: float) -> tuple[Float64, Float64]:
     """Return the central interval of mixtures of normals.
 
     Parameters

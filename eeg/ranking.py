@@ -28,7 +28,7 @@ TAU_SCALE = 0.5
 # SD of the change from the middle to the end of a recording, and of dB in the band for one dB of muscle.
 TIME_SD, MUSCLE_SD = 1.0, 0.7
 
-ALPHA = 0.04
+ALPHA = 0.025
 LEVEL = 0.90
 DRAWS = 20_000
 
@@ -198,7 +198,9 @@ def observations(scores: Iterable[RecordingScore], criterion: str = "beta") -> l
             if value is None or "too-little-clean" in play.flags or play.clean_s <= 0:
                 continue
             middle = play.onset_s + play.duration_s / 2
-            found.append(Observation(play.piece, score.sha256 or score.file, middle, value, play.muscle_db, play.clean_s))
+            found.append(
+                Observation(play.piece, score.sha256 or score.file, middle, value, play.muscle_db, play.clean_s)
+            )
     return found
 
 
@@ -251,7 +253,9 @@ def rank(
     _check(criterion)
     for row in data:
         if not (math.isfinite(row.value_db) and math.isfinite(row.time_s) and row.clean_s > 0):
-            raise ParameterError(f"a play of piece {row.piece} in recording {row.recording} holds values that are no numbers")
+            raise ParameterError(
+                f"a play of piece {row.piece} in recording {row.recording} holds values that are no numbers"
+            )
     names = sorted({row.piece for row in data if row.piece is not None})
     if not names:
         raise TooLittleDataError("no play with enough clean data to rank: score a recording first")
@@ -269,7 +273,9 @@ def rank(
     mean = posterior.weights @ means
     sd = np.sqrt(np.maximum(posterior.weights @ (variances + means**2) - mean**2, 0.0))
     low, high = mixture_interval(means, sds, posterior.weights, LEVEL)
-    draws, new = _draw(posterior.weights, posterior.means, posterior.covariances, posterior.tau, pick, first, has_mean, seed)
+    draws, new = _draw(
+        posterior.weights, posterior.means, posterior.covariances, posterior.tau, pick, first, has_mean, seed
+    )
     sign = 1.0 if lower_is_better else -1.0
     places = np.argsort(np.argsort(sign * draws, axis=1), axis=1) + 1
     expected = places.mean(axis=0)

@@ -134,7 +134,7 @@ def first_line(error: BaseException) -> str:
     return text[:200] if text else type(error).__name__
 
 
-class quiet_mne:  # noqa: N801 (reads as a statement)
+class quiet_mne:
     """Keep MNE's log and warnings off the terminal; what matters is checked by ourselves."""
 
     def __enter__(self) -> None:
@@ -196,7 +196,7 @@ def open_recording(path: str | Path) -> Recording:
         if path.name.lower().endswith(".gz"):
             scratch, source = _unpack(path)
         with quiet_mne():
-            raw, clock = _reader(kind, source, exclude)
+            raw, clock = _reader(kind, source, exclude, notes)
     except RecordingError:
         if scratch is not None:
             scratch.cleanup()
@@ -204,14 +204,16 @@ def open_recording(path: str | Path) -> Recording:
     except Exception as error:  # the readers raise whatever their parsers meet
         if scratch is not None:
             scratch.cleanup()
-        raise RecordingError(f"{path} cannot be read as {kind} ({first_line(error)}): export or copy it again") from error
+        raise RecordingError(
+            f"{path} cannot be read as {kind} ({first_line(error)}): export or copy it again"
+        ) from error
     if kind != "XDF":
         names = [Path(str(name)) for name in getattr(raw, "filenames", ()) if name is not None]
         files = tuple(dict.fromkeys([*files, *(name for name in names if scratch is None)]))
     return _describe(path, kind, files, raw, clock, notes, scratch)
 
 
-def _reader(kind: str, path: Path, exclude: list[str]) -> tuple[Any, str]:
+def _reader(kind: str, path: Path, exclude: list[str], notes: list[str]) -> tuple[Any, str]:
     mne = import_mne()
     if kind == "FIF":
         raw = mne.io.read_raw_fif(path, allow_maxshield="yes", preload=False)
@@ -227,7 +229,9 @@ def _reader(kind: str, path: Path, exclude: list[str]) -> tuple[Any, str]:
         return mne.io.read_raw_eeglab(path, preload=False), "none"
     from eeg.xdf import read_xdf
 
-    return read_xdf(path)
+    raw, found = read_xdf(path)
+    notes += found
+    return raw, "none"
 
 
 def _unpack(path: Path) -> tuple[Any, Path]:
@@ -275,7 +279,9 @@ def _describe(
     info = raw.info
     sfreq = float(info["sfreq"])
     if len(raw.ch_names) > MAX_CHANNELS:
-        raise RecordingError(f"{path} has {len(raw.ch_names)} channels; at most {MAX_CHANNELS} can be scored: pick fewer")
+        raise RecordingError(
+            f"{path} has {len(raw.ch_names)} channels; at most {MAX_CHANNELS} can be scored: pick fewer"
+        )
     if raw.n_times < 1:
         raise RecordingError(f"{path} holds no samples: record or copy it again")
     if sfreq < MIN_SFREQ:

@@ -175,7 +175,11 @@ class RecordingScore:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without the arrays for pictures."""
-        names = [name for name in self.__dataclass_fields__ if name not in {"plays", "baseline", "figures", "channels", "bad_channels"}]
+        names = [
+            name
+            for name in self.__dataclass_fields__
+            if name not in {"plays", "baseline", "figures", "channels", "bad_channels"}
+        ]
         result: dict[str, Any] = {name: _plain(getattr(self, name)) for name in names}
         result["channels"] = len(self.channels)
         result["channel_names"] = list(self.channels)

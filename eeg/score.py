@@ -174,7 +174,9 @@ class Layout:
     def spans(self, sfreq: float) -> list[Span]:
         """Return the owners as samples, wholly inside each."""
         tiny = 1e-6
-        return [Span(int(np.ceil(o.onset_s * sfreq - tiny)), int(np.floor(o.end_s * sfreq + tiny))) for o in self.owners]
+        return [
+            Span(int(np.ceil(o.onset_s * sfreq - tiny)), int(np.floor(o.end_s * sfreq + tiny))) for o in self.owners
+        ]
 
 
 def lay_out(plan: Plan) -> Layout:
@@ -237,8 +239,12 @@ def score_plan(
         bands=[band if band is not None else settings.beta for band in wanted],
         unmix=unmix,
     )
-    spectra = collect(recording, eeg, starts, owners, len(layout.owners), work, threads=settings.threads, progress=progress)
-    levels = measure_levels(recording, spectra, layout.n_plays, [o.piece for o in layout.owners], scored, grid, hop, found, bands)
+    spectra = collect(
+        recording, eeg, starts, owners, len(layout.owners), work, threads=settings.threads, progress=progress
+    )
+    levels = measure_levels(
+        recording, spectra, layout.n_plays, [o.piece for o in layout.owners], scored, grid, hop, found, bands
+    )
     warnings += levels.warnings
     plays = _play_scores(layout, spectra, levels)
     music, blocks = plays[: layout.n_plays], plays[layout.n_plays :]
@@ -269,10 +275,12 @@ def score_plan(
         plays=tuple(music),
         baseline=tuple(blocks),
         rejected_windows={
-            reason: round(float(spectra.rejected[i].sum()) / total, 6) for i, reason in enumerate((*REASONS, "most channels bad"))
+            reason: round(float(spectra.rejected[i].sum()) / total, 6)
+            for i, reason in enumerate((*REASONS, "most channels bad"))
         },
         warnings=tuple(dict.fromkeys(warnings)),
-        settings=settings.as_dict() | {"overlap_used": overlap, "refuse_below_s": REFUSE_BELOW_S, "flag_below_s": FLAG_BELOW_S},
+        settings=settings.as_dict()
+        | {"overlap_used": overlap, "refuse_below_s": REFUSE_BELOW_S, "flag_below_s": FLAG_BELOW_S},
         versions=versions(),
         figures=_figures(recording, eeg, scored, spectra, levels, grid, length),
     )
@@ -286,7 +294,9 @@ def _bands(
     recording: Recording, settings: Settings, found: Survey, grid: Grid
 ) -> tuple[dict[str, tuple[float, float] | None], list[str]]:
     """Clip the bands to what the recording carries."""
-    ceiling = min(ceiling_of(recording.lowpass, recording.sfreq, found.line_freq), float(grid.freqs[-1]) + grid.step / 2)
+    ceiling = min(
+        ceiling_of(recording.lowpass, recording.sfreq, found.line_freq), float(grid.freqs[-1]) + grid.step / 2
+    )
     bands: dict[str, tuple[float, float] | None] = {}
     warnings = []
     for name, (low, high) in (("beta", settings.beta), ("gamma", settings.gamma)):
@@ -294,7 +304,9 @@ def _bands(
         if usable is None:
             warnings.append(f"{name} {low:g}-{high:g} Hz is not scored: the recording carries up to {ceiling:g} Hz")
         elif usable[1] < high:
-            warnings.append(f"{name} is clipped to {low:g}-{usable[1]:g} Hz: the recording carries up to {ceiling:g} Hz")
+            warnings.append(
+                f"{name} is clipped to {low:g}-{usable[1]:g} Hz: the recording carries up to {ceiling:g} Hz"
+            )
     if bands["beta"] is None and bands["gamma"] is None:
         raise RecordingError(f"{recording.path} carries up to {ceiling:g} Hz: neither band can be scored")
     return bands, warnings

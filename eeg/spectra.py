@@ -107,27 +107,49 @@ class _Part:
 
 
 def make_work(
-    survey: Survey, grid: Grid, hop: int, n_channels: int, *, average: bool, bands: Sequence[tuple[float, float]], unmix: Float32 | None
+    survey: Survey,
+    grid: Grid,
+    hop: int,
+    n_channels: int,
+    *,
+    average: bool,
+    bands: Sequence[tuple[float, float]],
+    unmix: Float32 | None,
 ) -> Work:
     """Put together what the workers need from what the survey found."""
     keep = off_line(grid, survey.line_freq)
     good = np.ones(n_channels, dtype=np.bool_)
     good[list(survey.bad)] = False
     muscle = None if survey.muscle_band is None else grid.band(*survey.muscle_band) & keep
-    return Work(grid, hop, good, average, survey.limits, muscle, [grid.band(*band) & keep for band in bands], survey.unit_factor, unmix)
+    return Work(
+        grid,
+        hop,
+        good,
+        average,
+        survey.limits,
+        muscle,
+        [grid.band(*band) & keep for band in bands],
+        survey.unit_factor,
+        unmix,
+    )
 
 
 def reference(samples: Float32, good: Bool) -> Float32:
     """Return samples minus the mean of the good channels."""
-    weights = (good / np.count_nonzero(good)).astype(np.float32)
-    result: Float32 = samples - weights @ samples
+    total = samples.sum(axis=0)
+    for i in np.flatnonzero(~good):
+        total -= samples[i]
+    total /= np.float32(np.count_nonzero(good))
+    result: Float32 = samples - total
     return result
 
 
 def _rereference(spectra: Complex64, clean: Bool) -> Complex64:
     """Subtract, in each window, the mean of the channels that are clean in it (what a pop leaked into the mean goes)."""
-    share = clean / np.maximum(clean.sum(axis=0), 1)
-    mean = np.matmul(share.T[:, None, :].astype(np.float32), spectra.transpose(1, 0, 2))[:, 0]
+    share = (clean / np.maximum(clean.sum(axis=0), 1)).astype(np.float32)
+    mean = np.zeros(spectra.shape[1:], np.complex64)
+    for i in np.flatnonzero(clean.any(axis=1)):
+        mean += share[i][:, None] * spectra[i]
     spectra -= mean
     return spectra
 
@@ -151,8 +173,9 @@ def _process(data: Samples, first: int, owners: npt.NDArray[np.int64], work: Wor
     clean = (verdict < 0) & work.good[:, None]
     left_out = (verdict >= 0).sum(axis=0) > MAX_BAD_SHARE * np.count_nonzero(work.good)
     clean &= ~left_out
-    if work.average and (verdict >= 0).any():
-        density = power(_rereference(spectra, clean), grid)
+    spoilt = np.flatnonzero((verdict >= 0).any(axis=0) & ~left_out)
+    if work.average and len(spoilt):
+        density[:, spoilt] = power(_rereference(spectra[:, spoilt], clean[:, spoilt]), grid)
     sums = []
     for owner in dict.fromkeys(owners.tolist()):
         mask = clean & (owners == owner)
@@ -173,7 +196,9 @@ def _band_mean(density: Float32, bins: Bool) -> Float32:
     return np.asarray(density[..., at].mean(axis=-1))
 
 
-def _stretches(starts: npt.NDArray[np.int64], hop: int, length: int, channels: int, samples: int) -> Iterator[tuple[int, int]]:
+def _stretches(
+    starts: npt.NDArray[np.int64], hop: int, length: int, channels: int, samples: int
+) -> Iterator[tuple[int, int]]:
     """Group windows that follow one another at `hop` into stretches of at most `samples` samples of all channels."""
     most = max(1, int((samples // max(channels, 1) - length) // hop + 1))
     breaks = np.flatnonzero(np.diff(starts) != hop) + 1

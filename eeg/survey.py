@@ -79,7 +79,9 @@ def survey(
     for i, start in enumerate(chosen):
         data = recording.read(int(start), int(start) + grid.length, picks)
         if not np.isfinite(data).all():
-            raise RecordingError(f"{recording.path} holds values that are no numbers (at {start / recording.sfreq:.0f} s)")
+            raise RecordingError(
+                f"{recording.path} holds values that are no numbers (at {start / recording.sfreq:.0f} s)"
+            )
         if i == 0:
             factor = _unit_factor(recording, data)
             if factor != 1.0:

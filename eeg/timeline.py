@@ -199,7 +199,9 @@ def make_plan(
         raise TimelineError(_why_none(recording, session, codes))
     items, source, ids = found
     if session is not None and ids - {session} and events is None:
-        raise TimelineError(f"{recording.path} is marked as session {', '.join(sorted(ids))}, not {session}: leave --session out")
+        raise TimelineError(
+            f"{recording.path} is marked as session {', '.join(sorted(ids))}, not {session}: leave --session out"
+        )
     return _finish(recording, items, source, ids, notes, edge_s, baseline_max_s)
 
 
@@ -271,9 +273,7 @@ def _shift(known: KnownSession, offset_s: float) -> list[Item]:
     return [replace(item, onset_s=item.onset_s + offset_s) for item in known.items]
 
 
-def _from_marks(
-    marks: Sequence[Mark], library: Library, where: str, source: str, notes: list[str]
-) -> _Found | None:
+def _from_marks(marks: Sequence[Mark], library: Library, where: str, source: str, notes: list[str]) -> _Found | None:
     """Return the items that marks name, or None where no mark names a piece or a session."""
     pieces: list[tuple[str, Mark]] = []
     sessions: list[tuple[str, Mark]] = []
@@ -338,7 +338,9 @@ def _from_log(
         begin = naive.replace(tzinfo=zone) if zone is not None else naive.astimezone()
     matches = _overlapping(log, library, begin, recording.duration_s)
     if not matches:
-        if recording.clock == "local" and (others := _overlapping(log, library, recording.meas_date, recording.duration_s)):
+        if recording.clock == "local" and (
+            others := _overlapping(log, library, recording.meas_date, recording.duration_s)
+        ):
             first = others[0][0]
             raise TimelineError(
                 f"{recording.path} begins at {begin:%Y-%m-%d %H:%M:%S %z} by this machine's time zone, when no session played; "
@@ -396,7 +398,9 @@ def _finish(
             outside += 1
             continue
         if item.role == MUSIC and (item.onset_s < -TOLERANCE_S or item.end_s > length + TOLERANCE_S):
-            notes.append(f"{_name(item)} at {clock(item.onset_s)} is only partly in the recording: cut to what is there")
+            notes.append(
+                f"{_name(item)} at {clock(item.onset_s)} is only partly in the recording: cut to what is there"
+            )
         inside.append(replace(item, onset_s=start, duration_s=end - start))
     if outside:
         notes.append(f"{outside} of {len(items)} items lie outside the recording")
@@ -407,7 +411,10 @@ def _finish(
         )
     baseline = [item for item in inside if item.role == SILENCE]
     first, last = inside[0].onset_s, max(item.end_s for item in inside)
-    for start, end in ((max(edge_s, first - baseline_max_s), first), (last, min(length - edge_s, last + baseline_max_s))):
+    for start, end in (
+        (max(edge_s, first - baseline_max_s), first),
+        (last, min(length - edge_s, last + baseline_max_s)),
+    ):
         if end - start > 0:
             baseline.append(Item(SILENCE, None, start, end - start))
     baseline.sort(key=lambda item: item.onset_s)

@@ -39,7 +39,10 @@ def bad_samples(marks: Iterable[Mark], sfreq: float) -> list[tuple[int, int]]:
     spans = sorted(
         (
             int(np.floor(mark.onset_s * sfreq + 1e-6)),
-            max(int(np.ceil((mark.onset_s + mark.duration_s) * sfreq - 1e-6)), int(np.floor(mark.onset_s * sfreq + 1e-6)) + 1),
+            max(
+                int(np.ceil((mark.onset_s + mark.duration_s) * sfreq - 1e-6)),
+                int(np.floor(mark.onset_s * sfreq + 1e-6)) + 1,
+            ),
         )
         for mark in marks
         if _BAD.search(mark.text)
