@@ -1,0 +1,161 @@
+"""Reaching a database by path or URL: connections, transactions, and errors in words."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from sessions.errors import DatabaseError
+from therapy_gen.errors import MissingExtraError
+
+# Seconds to wait for another process that is writing; `?timeout=` in a URL changes it.
+BUSY_TIMEOUT_S = 10.0
+_WRITES = "writes"
+
+
+def locate(where: str | Path) -> URL:
+    """Return the URL of a database given by path or URL.
+
+    Raises
+    ------
+    DatabaseError
+        Where a URL makes no sense or names a kind of database that is not supported.
+    """
+    text = str(where)
+    if "://" not in text:
+        if not text or "\0" in text:
+            raise DatabaseError("the database has no name; give --db a path or a URL")
+        return URL.create("sqlite", database=str(Path(text).expanduser()))
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseError(f"--db {_without_password(text)} is not a database URL; give a path, or {_URLS}") from error
+    backend = url.drivername.partition("+")[0]
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if backend == "sqlite":
+        return url
+    raise DatabaseError(f"{backend} databases are not supported; give --db a path, or {_URLS}")
+
+
+_URLS = "sqlite:///FILE or postgresql://USER@HOST/NAME"
+
+
+def _without_password(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """Return the file of an SQLite database; None for one in memory or on a server."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    if url.database.startswith("file:"):
+        name = url.database.removeprefix("file:").partition("?")[0]
+        return Path(name)
+    return Path(url.database)
+
+
+def label(url: URL) -> str:
+    """Return how to name a database to the user: its path, or its URL without the password."""
+    path = sqlite_path(url)
+    return str(path) if path else url.render_as_string(hide_password=True)
+
+
+def connect(url: URL) -> Engine:
+    """Return an engine; nothing is opened yet.
+
+    Raises
+    ------
+    DatabaseError
+        Where the place of an SQLite file cannot hold one.
+    MissingExtraError
+        Where the driver for PostgreSQL is not installed.
+    """
+    if url.get_backend_name() != "sqlite":
+        try:
+            return create_engine(url, poolclass=NullPool)
+        except (ImportError, NoSuchModuleError) as error:
+            raise MissingExtraError("a PostgreSQL database", "postgres") from error
+    path = sqlite_path(url)
+    if path is not None:
+        if path.is_dir():
+            raise DatabaseError(f"database {path} is a folder; give --db a file in it, such as {path / 'therapy.db'}")
+        if not path.parent.is_dir():
+            raise DatabaseError(f"database {path}: the folder {path.parent} does not exist; make it, or choose another")
+    # Transactions are begun by the events below, not by the driver, which would leave DDL and reads outside.
+    arguments: dict[str, Any] = {"isolation_level": None}
+    if "timeout" not in url.query:
+        arguments["timeout"] = BUSY_TIMEOUT_S
+    pool: dict[str, Any] = {"poolclass": NullPool} if path is not None else {}
+    try:
+        engine = create_engine(url, connect_args=arguments, **pool)
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise DatabaseError(f"database {label(url)}: {error}") from error
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: sqlite3.Connection, record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _on_begin(connection: Connection) -> None:
+    # A transaction that will write takes its lock at once: one that reads first and then writes may find that
+    # another has written in between, and waiting does not help it.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def writing(engine: Engine) -> Engine:
+    """Return the same engine for transactions that write."""
+    return engine.execution_options(**{_WRITES: True})
+
+
+@contextlib.contextmanager
+def explained(url: URL) -> Iterator[None]:
+    """Turn errors of the database and its driver into one DatabaseError that says how to mend it."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise explain(error, url) from error
+    except sqlite3.Error as error:
+        raise explain(error, url) from error
+
+
+def is_locked(error: BaseException) -> bool:
+    """Say whether another process holds the database."""
+    return isinstance(error, OperationalError | sqlite3.OperationalError) and "locked" in str(error)
+
+
+# What SQLite says -> what is wrong and how to mend it.
+_MEANINGS = (
+    ("not a database", "is not an SQLite database; give another file with --db"),
+    ("malformed", "is damaged; restore a backup, or see what `db check` says"),
+    ("readonly", "is read-only; make it writable, or copy it and give the copy with --db"),
+    ("locked", "is locked by another program; try again when that is done"),
+    ("full", "cannot grow: the disk is full; free some space and try again"),
+    ("unable to open", "cannot be opened; check that its folder may be read and written, or choose another with --db"),
+    ("disk I/O", "cannot be read or written (disk error); check the disk and its free space"),
+    ("permission denied", "may not be accessed; check its rights, or choose another with --db"),
+)
+
+
+def explain(error: DBAPIError | sqlite3.Error, url: URL) -> DatabaseError:
+    """Return the DatabaseError that says what `error` means."""
+    original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    said = " ".join(str(original).split())
+    for sign, meaning in _MEANINGS:
+        if sign in said:
+            return DatabaseError(f"database {label(url)} {meaning}")
+    if url.get_backend_name() != "sqlite" and isinstance(error, OperationalError):
+        return DatabaseError(f"database {label(url)} cannot be reached; check the server and the URL ({said})")
+    return DatabaseError(f"database {label(url)}: {said}")

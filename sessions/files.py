@@ -1,0 +1,66 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from sessions.errors import ExportError
+
+
+def check_file_target(path: Path) -> None:
+    """Raise ExportError where no file can be written at `path`: a folder stands there, or its folder is missing."""
+    if path.is_dir():
+        raise ExportError(f"{path} is a folder; give the name of a file")
+    if not path.parent.is_dir():
+        raise ExportError(f"the folder of {path} does not exist; make it first, or choose another place")
+
+
+def make_folder(path: Path) -> Path:
+    """Return `path` as a folder that exists; ExportError where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise ExportError(f"{path} is a file; give the name of a folder") from error
+    except OSError as error:
+        raise ExportError(f"cannot make the folder {path}: {reason(error)}; choose another place") from error
+    return path
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give the name of a file beside `path` to write; it takes `path`'s name at the end, and goes away on any error.
+
+    Raises
+    ------
+    ExportError
+        Where the file cannot be written.
+    """
+    check_file_target(path)
+    # The suffix stays: writers choose their format by it.
+    part = path.with_name(f".{secrets.token_hex(6)}.part{path.suffix[:16]}")
+    try:
+        yield part
+        with part.open("rb") as stream:
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise ExportError(f"cannot write {path}: {reason(error)}; choose another place") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with written_whole(path) as part:
+        part.write_bytes(content)
+
+
+def reason(error: OSError) -> str:
+    """Return what the system says about an error, in lower case at the start, without numbers and names."""
+    text = error.strerror or str(error) or type(error).__name__
+    return text[0].lower() + text[1:]

@@ -1,0 +1,326 @@
+"""Storing and finding sessions, pieces, listeners and ratings."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, joinedload, selectinload, undefer
+from ulid import ULID
+
+from sessions.errors import NotFoundError
+from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
+from sessions.store import Store
+from sessions.tables import (
+    MUSIC,
+    ULID_LENGTH,
+    Base,
+    ListenerRow,
+    ModelRow,
+    PieceRow,
+    PlayRow,
+    RankingRow,
+    RatingRow,
+    SessionItemRow,
+    SessionRow,
+    now,
+)
+from therapy_gen.errors import InputError
+
+if TYPE_CHECKING:
+    from sessions.compose import ComposedPiece
+    from sessions.plan import Plan
+    from therapy_gen.musicvae.runtime import Model
+
+SHORTEST_PREFIX = 4
+_LONGEST_NAME = 200
+# What an SQLite row number or a PostgreSQL integer can be.
+_LARGEST_ID = 2**31 - 1
+
+Row = TypeVar("Row", bound=Base)
+
+
+def listener_name(text: str) -> str:
+    """Return a listener's name as it is stored: without blanks around it, accents in one form.
+
+    Raises
+    ------
+    InputError
+        Where nothing is left, or it is too long, or cannot be written as text.
+    """
+    name = unicodedata.normalize("NFC", text.strip())
+    if not name:
+        raise InputError("the listener's name is empty; give --listener a name")
+    if len(name) > _LONGEST_NAME:
+        raise InputError(f"the listener's name has {len(name)} characters; give at most {_LONGEST_NAME}")
+    if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
+        raise InputError(f"the listener's name {name!a} is not text; check the terminal's encoding")
+    return name
+
+
+def add_session(
+    store: Store,
+    plan: Plan,
+    pieces: Sequence[ComposedPiece],
+    model: Model,
+    *,
+    arc: str,
+    seed: int,
+    parameters: Mapping[str, Any],
+    listener: str | None = None,
+) -> SessionRecord:
+    """Store a session with its pieces, in one transaction, and return it."""
+    name = listener_name(listener) if listener is not None else None
+    ids = _new_ids(len(pieces))
+    created = now()
+    with store.write() as database:
+        model_row = _model(database, model)
+        database.add_all(
+            PieceRow(
+                id=id_,
+                title=piece.title,
+                model=model_row,
+                z=piece.z.astype("<f4").tobytes(),
+                form=" ".join(piece.form),
+                seed=piece.seed,
+                temperature=piece.temperature,
+                palette=piece.palette,
+                key=piece.key,
+                tempo=piece.tempo,
+                duration_s=piece.duration_s,
+                midi=piece.midi,
+                features=dict(piece.features),
+                calm=piece.calm,
+                created=created,
+            )
+            for id_, piece in zip(ids, pieces, strict=True)
+        )
+        database.flush()
+        row = SessionRow(
+            listener=_listener(database, name) if name is not None else None,
+            arc=arc,
+            seed=seed,
+            duration_s=plan.duration_s,
+            parameters=dict(parameters),
+            created=created,
+            items=[
+                SessionItemRow(
+                    position=position,
+                    role=item.role,
+                    piece_id=None if item.piece is None else ids[item.piece],
+                    onset_s=item.onset_s,
+                    duration_s=item.duration_s,
+                )
+                for position, item in enumerate(plan.items)
+            ],
+        )
+        database.add(row)
+        database.flush()
+        return _session_record(database, row)
+
+
+def _new_ids(count: int) -> list[str]:
+    """Return ULIDs a millisecond apart: they sort in this order, and differ within their first ten characters."""
+    moment = time.time_ns() // 1_000_000
+    return [str(ULID.from_timestamp((moment + n) / 1000)) for n in range(count)]
+
+
+def _model(database: Session, model: Model) -> ModelRow:
+    query = select(ModelRow).where(ModelRow.sha256 == model.sha256)
+    found = database.scalar(query)
+    if found is not None:
+        return found
+    row = ModelRow(name=model.name, sha256=model.sha256, config=asdict(model.config))
+    return _added(database, row) or database.scalars(query).one()
+
+
+def _listener(database: Session, name: str) -> ListenerRow:
+    query = select(ListenerRow).where(ListenerRow.name == name)
+    return database.scalar(query) or _added(database, ListenerRow(name=name)) or database.scalars(query).one()
+
+
+def _added(database: Session, row: Row) -> Row | None:
+    """Add a row; None where another transaction was first (possible on a server, where writers run side by side)."""
+    try:
+        with database.begin_nested():
+            database.add(row)
+    except IntegrityError:
+        return None
+    return row
+
+
+def get_session(store: Store, number: int) -> SessionRecord:
+    """Return a session; NotFoundError where there is none of that number."""
+    with store.read() as database:
+        return _session_record(database, _session_row(database, number))
+
+
+def _session_row(database: Session, number: int) -> SessionRow:
+    row = database.get(SessionRow, number) if 0 < number <= _LARGEST_ID else None
+    if row is None:
+        raise NotFoundError(f"session {number} does not exist; `therapy-gen session list` shows those that do")
+    return row
+
+
+def list_sessions(store: Store) -> list[SessionSummary]:
+    """Return all sessions, oldest first."""
+    pieces = func.count(SessionItemRow.piece_id.distinct())
+    query = (
+        select(SessionRow, pieces)
+        .outerjoin(SessionItemRow, SessionItemRow.session_id == SessionRow.id)
+        .options(joinedload(SessionRow.listener))
+        .group_by(SessionRow.id)
+        .order_by(SessionRow.id)
+    )
+    with store.read() as database:
+        return [
+            SessionSummary(
+                row.id, row.created, row.listener.name if row.listener else None, row.arc, row.seed, row.duration_s, n
+            )
+            for row, n in database.execute(query)
+        ]
+
+
+def delete_session(store: Store, number: int, *, with_pieces: bool = False) -> int:
+    """Delete a session and its ratings; return how many pieces went with it.
+
+    Its pieces stay in the library. `with_pieces` deletes those that a model wrote and that no other session,
+    rating, recording or ranking holds.
+    """
+    with store.write() as database:
+        row = _session_row(database, number)
+        own = {item.piece_id for item in row.items if item.piece_id}
+        database.delete(row)
+        if not with_pieces:
+            return 0
+        database.flush()
+        return _delete_unused(database, own)
+
+
+def _delete_unused(database: Session, ids: set[str]) -> int:
+    used: set[str | None] = set()
+    for holder in (SessionItemRow, PlayRow, RankingRow, RatingRow):
+        used |= set(database.scalars(select(holder.piece_id).where(holder.piece_id.in_(ids))))
+    unused = select(PieceRow.id).where(PieceRow.id.in_(ids - used), PieceRow.model_id.is_not(None))
+    going = list(database.scalars(unused))
+    database.execute(delete(PieceRow).where(PieceRow.id.in_(going)))
+    return len(going)
+
+
+def rate(store: Store, number: int, piece: str, value: int) -> tuple[SessionRecord, PieceRecord]:
+    """Note how much a piece (by prefix) of a session was liked, 1 to 5; a later rating replaces an earlier one.
+
+    Raises
+    ------
+    InputError
+        Where the value is not 1 to 5, or the session does not hold the piece.
+    """
+    if not 1 <= value <= 5:
+        raise InputError(f"rating {value} is out of range; give 1 (not at all) to 5 (very much)")
+    with store.write() as database:
+        row = _session_row(database, number)
+        own = {item.piece_id for item in row.items if item.piece_id}
+        id_ = _resolve(database, piece, own, f"session {number}")
+        rating = database.scalar(select(RatingRow).where(RatingRow.session_id == number, RatingRow.piece_id == id_))
+        if rating is None:
+            database.add(RatingRow(session_id=number, piece_id=id_, value=value))
+        else:
+            rating.value, rating.created = value, now()
+        database.flush()
+        record = _session_record(database, row)
+    return record, next(held for held in record.pieces() if held.id == id_)
+
+
+def list_pieces(store: Store) -> list[PieceRecord]:
+    """Return all pieces, oldest first."""
+    with store.read() as database:
+        query = select(PieceRow).options(joinedload(PieceRow.model)).order_by(PieceRow.id)
+        return [_piece_record(row) for row in database.scalars(query)]
+
+
+def get_piece(store: Store, prefix: str) -> PieceRecord:
+    """Return the piece whose ULID begins with `prefix`; InputError where there is none or more than one."""
+    with store.read() as database:
+        row = database.get_one(PieceRow, _resolve(database, prefix), options=[joinedload(PieceRow.model)])
+        return _piece_record(row)
+
+
+def midi_of(store: Store, ids: Sequence[str]) -> dict[str, bytes]:
+    """Return the Standard MIDI Files of pieces, by ULID."""
+    with store.read() as database:
+        query = select(PieceRow).where(PieceRow.id.in_(ids)).options(undefer(PieceRow.midi))
+        return {row.id: row.midi for row in database.scalars(query)}
+
+
+def _resolve(database: Session, prefix: str, among: set[str] | None = None, where: str = "the library") -> str:
+    wanted = prefix.strip().upper()
+    if not SHORTEST_PREFIX <= len(wanted) <= ULID_LENGTH or not wanted.isalnum() or not wanted.isascii():
+        raise InputError(
+            f"piece {prefix!r} is no piece id; give at least the first {SHORTEST_PREFIX} of its {ULID_LENGTH} "
+            "letters and digits, as `therapy-gen piece list` shows them"
+        )
+    if among is None:
+        query = select(PieceRow.id).where(PieceRow.id.startswith(wanted)).order_by(PieceRow.id).limit(4)
+        found = list(database.scalars(query))
+    else:
+        found = sorted(id_ for id_ in among if id_.startswith(wanted))
+    if not found:
+        raise NotFoundError(f"piece {prefix!r} is not in {where}; `therapy-gen piece list` shows all")
+    if len(found) > 1:
+        raise InputError(f"piece {prefix!r} could be {found[0]}, {found[1]} or another; give more of its id")
+    return found[0]
+
+
+def _session_record(database: Session, row: SessionRow) -> SessionRecord:
+    ratings = dict(
+        database.execute(select(RatingRow.piece_id, RatingRow.value).where(RatingRow.session_id == row.id)).tuples()
+    )
+    query = (
+        select(SessionItemRow)
+        .where(SessionItemRow.session_id == row.id)
+        .options(selectinload(SessionItemRow.piece).joinedload(PieceRow.model))
+        .order_by(SessionItemRow.position)
+    )
+    pieces: dict[str, PieceRecord] = {}
+    items = []
+    for item in database.scalars(query):
+        piece = item.piece
+        record = None
+        if item.role == MUSIC and piece is not None:
+            record = pieces.setdefault(piece.id, _piece_record(piece))
+        rating = ratings.get(record.id) if record else None
+        items.append(ItemRecord(item.position, item.role, record, item.onset_s, item.duration_s, rating))
+    return SessionRecord(
+        id=row.id,
+        listener=row.listener.name if row.listener else None,
+        arc=row.arc,
+        seed=row.seed,
+        duration_s=row.duration_s,
+        parameters=row.parameters,
+        created=row.created,
+        items=tuple(items),
+    )
+
+
+def _piece_record(row: PieceRow) -> PieceRecord:
+    return PieceRecord(
+        id=row.id,
+        title=row.title,
+        source=row.source,
+        model=row.model.name if row.model else None,
+        form=row.form,
+        seed=row.seed,
+        temperature=row.temperature,
+        palette=row.palette,
+        key=row.key,
+        tempo=row.tempo,
+        duration_s=row.duration_s,
+        calm=row.calm,
+        features=row.features,
+        created=row.created,
+    )

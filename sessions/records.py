@@ -1,0 +1,153 @@
+"""Sessions and pieces as plain values, and as the documents that `--json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PieceRecord:
+    """A stored piece without its music.
+
+    Attributes
+    ----------
+    id : str
+        ULID.
+    source : str or None
+        File it was imported from.
+    model : str or None
+        Name of the model it came from.
+    duration_s : float
+    tempo : float
+        Quarter notes a minute.
+    calm : float
+        0 to 1, higher is calmer.
+    """
+
+    id: str
+    title: str
+    source: str | None
+    model: str | None
+    form: str | None
+    seed: int | None
+    temperature: float | None
+    palette: str | None
+    key: str
+    tempo: float
+    duration_s: float
+    calm: float
+    features: Mapping[str, float]
+    created: datetime
+
+    def document(self) -> dict[str, Any]:
+        """Return what `piece list --json` says of it."""
+        return {
+            "piece": self.id,
+            "title": self.title,
+            "source": self.source,
+            "model": self.model,
+            "duration_s": self.duration_s,
+            "tempo": self.tempo,
+            "key": self.key,
+            "calm": self.calm,
+        }
+
+    def full_document(self) -> dict[str, Any]:
+        """Return what `piece show --json` says of it."""
+        return {
+            **self.document(),
+            "form": self.form,
+            "seed": self.seed,
+            "temperature": self.temperature,
+            "palette": self.palette,
+            "features": dict(self.features),
+            "created": self.created.isoformat(),
+        }
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """A stretch of a session's timeline; `piece` is None for silence, `rating` where none was given."""
+
+    position: int
+    role: str
+    piece: PieceRecord | None
+    onset_s: float
+    duration_s: float
+    rating: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return what `session show --json` says of it."""
+        piece = self.piece
+        return {
+            "position": self.position,
+            "role": self.role,
+            "piece": piece.id if piece else None,
+            "title": piece.title if piece else None,
+            "onset_s": self.onset_s,
+            "duration_s": self.duration_s,
+            "tempo": piece.tempo if piece else None,
+            "key": piece.key if piece else None,
+            "calm": piece.calm if piece else None,
+            "rating": self.rating,
+        }
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """A stored session."""
+
+    id: int
+    listener: str | None
+    arc: str
+    seed: int
+    duration_s: float
+    parameters: Mapping[str, Any]
+    created: datetime
+    items: tuple[ItemRecord, ...]
+
+    def pieces(self) -> list[PieceRecord]:
+        """Return its pieces, each once, in order of first appearance."""
+        return list({item.piece.id: item.piece for item in self.items if item.piece}.values())
+
+    def document(self) -> dict[str, Any]:
+        """Return what `session new --json` and `session show --json` print."""
+        return {
+            "session": {
+                "id": self.id,
+                "listener": self.listener,
+                "arc": self.arc,
+                "seed": self.seed,
+                "duration_s": self.duration_s,
+                "parameters": dict(self.parameters),
+                "items": [item.document() for item in self.items],
+            }
+        }
+
+
+@dataclass(frozen=True)
+class SessionSummary:
+    """A line of `session list`."""
+
+    id: int
+    created: datetime
+    listener: str | None
+    arc: str
+    seed: int
+    duration_s: float
+    pieces: int
+
+    def document(self) -> dict[str, Any]:
+        """Return what `session list --json` says of it."""
+        return {
+            "id": self.id,
+            "created": self.created.isoformat(),
+            "listener": self.listener,
+            "arc": self.arc,
+            "seed": self.seed,
+            "duration_s": self.duration_s,
+            "pieces": self.pieces,
+        }
