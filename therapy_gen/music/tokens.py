@@ -93,7 +93,7 @@ def tokens_to_notes(tokens: npt.NDArray[np.integer]) -> list[VoiceNote]:
     notes: list[VoiceNote] = []
     for voice in range(tokens.shape[1]):
         events = np.flatnonzero(tokens[:, voice])
-        ends = np.append(events[1:], steps)
+        ends = np.append(events, steps)[1:]
         for start, end in zip(events.tolist(), ends.tolist(), strict=True):
             token = int(tokens[start, voice])
             if token != NOTE_OFF:

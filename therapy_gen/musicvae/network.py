@@ -195,3 +195,11 @@ def batch_inputs(tokens: npt.NDArray[np.uint8], config: Config) -> tuple[dict[st
         "couplings": coupling_rows(rows, config.num_classes),
     }
     return inputs, tokens.astype(np.int32)
+
+
+def weight_arrays(model: keras.Model) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the trainable arrays of a Keras model by name, without the model's own name in front."""
+    return {
+        variable.path.split("/", 1)[1]: np.asarray(ops.convert_to_numpy(variable.value), dtype=np.float32)
+        for variable in model.trainable_variables
+    }

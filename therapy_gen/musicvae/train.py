@@ -121,10 +121,10 @@ class _Run:
     def __init__(self, config: Config, material: Material, folder: Path, seed: int, precision: str) -> None:
         import keras
 
-        from therapy_gen.musicvae.network import MusicVAE, batch_inputs
+        from therapy_gen.musicvae.network import MusicVAE, batch_inputs, weight_arrays
 
         self.config, self.material, self.folder, self.seed = config, material, folder, seed
-        self.batch_inputs = batch_inputs
+        self.batch_inputs, self.weight_arrays = batch_inputs, weight_arrays
         self.step = 0
         self.seconds = 0.0
         self.best: Figures = {}
@@ -193,9 +193,6 @@ class _Run:
             log.write(json.dumps(line) + "\n")
         return progress
 
-    def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
-        return weight_arrays(self.model)
-
     def save(self) -> None:
         """Save the state to go on from, then the weights; each file whole or not at all."""
         from keras import ops
@@ -222,7 +219,7 @@ class _Run:
             "training_seconds": round(self.seconds),
             "held_out": self.best,
         }
-        save_weights(self.folder / WEIGHTS, self.arrays(), self.config, facts, half=False)
+        save_weights(self.folder / WEIGHTS, self.weight_arrays(self.model), self.config, facts, half=False)
 
     def resume(self) -> None:
         from safetensors import SafetensorError, safe_open
@@ -257,12 +254,3 @@ class _Decay:
         c = self.config
         return max(c.min_learning_rate, c.learning_rate * c.decay_rate**step)
 
-
-def weight_arrays(model: Any) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the trainable arrays of a Keras model by name, without the model's own name in front."""
-    from keras import ops
-
-    return {
-        variable.path.split("/", 1)[1]: np.asarray(ops.convert_to_numpy(variable.value), dtype=np.float32)
-        for variable in model.trainable_variables
-    }

@@ -1,0 +1,165 @@
+"""The Keras network and the NumPy runtime are one model; training resumes exactly, stops cleanly and learns."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from therapy_gen.errors import InputError
+from therapy_gen.musicvae.config import Config
+from therapy_gen.musicvae.runtime import Model, expected_shapes
+from therapy_gen.musicvae.weights import load_weights, save_weights
+
+keras = pytest.importorskip("keras", reason="keras is an extra")
+
+from therapy_gen.musicvae.network import MusicVAE, batch_inputs, weight_arrays  # noqa: E402
+from therapy_gen.musicvae.train import STATE, WEIGHTS, Material, train  # noqa: E402
+
+SMALL = replace(
+    Config(),
+    bars=4,
+    z_size=24,
+    embedding=16,
+    bar_units=(32, 24),
+    encoder_units=20,
+    bar_width=12,
+    conductor_units=28,
+    decoder_units=36,
+    batch_size=8,
+    free_bits=4.0,
+)
+
+
+def music(count: int, config: Config = SMALL, seed: int = 0) -> npt.NDArray[np.uint8]:
+    """Return sections in which each bar repeats one of a few rhythms on a few pitches: there is something to learn."""
+    rng = np.random.default_rng(seed)
+    tokens = np.zeros((count, config.steps, config.voices), dtype=np.uint8)
+    roots = rng.integers(0, 4, count)
+    for step in range(0, config.steps, 4):
+        tokens[:, step, 0] = 41 + roots * 2 + (step // 4) % 3
+    tokens[:, ::16, 2] = (20 + roots)[:, None]
+    tokens[:, 12::16, 2] = 1
+    tokens[:, 2::8, 1] = rng.integers(30, 40, (count, 1))
+    return tokens
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[MusicVAE, Model]:
+    keras.utils.set_random_seed(3)
+    network = MusicVAE(SMALL)
+    inputs, _ = batch_inputs(music(2), SMALL)
+    network(inputs)
+    rng = np.random.default_rng(1)
+    for variable in network.trainable_variables:
+        variable.assign_add(rng.normal(0, 0.1, variable.shape).astype(np.float32))
+    path = tmp_path_factory.mktemp("model") / "small.safetensors"
+    save_weights(path, weight_arrays(network), SMALL, {}, half=False)
+    return network, Model(load_weights(path), "small")
+
+
+def test_the_runtime_knows_every_array_of_the_network(pair: tuple[MusicVAE, Model]) -> None:
+    network, _ = pair
+    arrays = weight_arrays(network)
+    assert {name: array.shape for name, array in arrays.items()} == expected_shapes(SMALL)
+
+
+def test_the_runtime_encodes_and_decodes_as_keras_does(pair: tuple[MusicVAE, Model]) -> None:
+    network, model = pair
+    tokens = np.random.default_rng(5).integers(0, SMALL.num_classes, (5, SMALL.steps, 3)).astype(np.uint8)
+    inputs, _ = batch_inputs(tokens, SMALL)
+    theirs = {name: keras.ops.convert_to_numpy(value) for name, value in network(inputs).items()}
+    mu, sigma = model.encode(tokens)
+    np.testing.assert_allclose(mu, theirs["mu"], atol=1e-4)
+    np.testing.assert_allclose(sigma, theirs["sigma"], atol=1e-4)
+    np.testing.assert_allclose(model.logits(theirs["mu"], tokens), theirs["logits"], atol=1e-4)
+
+
+def test_greedy_decoding_takes_the_likeliest_class_of_the_teacher_forced_logits(pair: tuple[MusicVAE, Model]) -> None:
+    _, model = pair
+    z = np.random.default_rng(2).normal(size=(6, SMALL.z_size)).astype(np.float32)
+    tokens = model.decode(z, temperature=0.0)
+    likeliest = model.logits(z, tokens).argmax(axis=-1)
+    # Where nothing sounds, a note-off means a rest and is written as a hold.
+    differ = likeliest != tokens
+    assert (likeliest[differ] == 1).all()
+    assert (tokens[differ] == 0).all()
+
+
+def test_sampling_follows_its_seed_its_temperature_and_its_key(pair: tuple[MusicVAE, Model]) -> None:
+    _, model = pair
+    z = np.random.default_rng(2).normal(size=(4, SMALL.z_size)).astype(np.float32)
+    scale = np.zeros(12, dtype=bool)
+    scale[[0, 2, 4, 5, 7, 9, 11]] = True
+    first, again, other = (
+        model.decode(z, temperature=1.0, rng=np.random.default_rng(seed), pitch_classes=scale) for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    pitches = first[first > 1].astype(int) - 2 + 21
+    assert len(pitches) > 20
+    assert scale[pitches % 12].all()
+
+
+def test_a_section_does_not_depend_on_its_neighbours_in_the_batch(pair: tuple[MusicVAE, Model]) -> None:
+    _, model = pair
+    z = np.random.default_rng(2).normal(size=(4, SMALL.z_size)).astype(np.float32)
+    together = model.decode(z, temperature=0.0)
+    alone = np.concatenate([model.decode(one[None], temperature=0.0) for one in z])
+    assert np.array_equal(together, alone)
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    config = replace(SMALL, learning_rate=5e-3)
+    figures = []
+    material = Material(music(64, config), music(8, config, 1), {"corpus_digest": "x"})
+    train(config, material, tmp_path, until_step=60, report_every=20, report=lambda p: figures.append(p.figures))
+    assert figures[-1]["reconstruction"] < 0.6 * figures[0]["reconstruction"]
+    assert load_weights(tmp_path / WEIGHTS).facts["windows_seen"] == 60 * config.batch_size
+
+
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
+    material = Material(music(32), music(8, seed=1), {})
+    whole = train(SMALL, material, tmp_path / "whole", until_step=7)
+    train(SMALL, material, tmp_path / "parts", until_step=3)
+    parts = train(SMALL, material, tmp_path / "parts", until_step=7)
+    for name, array in load_weights(whole).arrays.items():
+        np.testing.assert_allclose(load_weights(parts).arrays[name], array, atol=1e-6, err_msg=name)
+
+
+def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
+    script = textwrap.dedent(
+        f"""
+        import sys; sys.path[:0] = {[str(Path(__file__).parents[2]), str(Path(__file__).parent)]!r}
+        from pathlib import Path
+        from test_network import SMALL, Material, music, train
+        train(SMALL, Material(music(32), music(8), {{}}), Path({str(tmp_path)!r}), report_every=2,
+              report=lambda p: print(p.step, flush=True))
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "2"
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=120)
+    assert process.returncode != 0
+    assert (tmp_path / STATE).is_file()
+    stopped_at = load_weights(tmp_path / WEIGHTS).facts["steps"]
+    train(SMALL, Material(music(32), music(8), {}), tmp_path, until_step=stopped_at + 2)
+    assert load_weights(tmp_path / WEIGHTS).facts["steps"] == stopped_at + 2
+
+
+def test_too_little_material_and_a_damaged_state_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="only 3 windows"):
+        train(SMALL, Material(music(3), music(1), {}), tmp_path, until_step=1)
+    (tmp_path / STATE).write_bytes(b"not a state")
+    with pytest.raises(InputError, match="damaged"):
+        train(SMALL, Material(music(32), music(1), {}), tmp_path, until_step=1)
