@@ -1,8 +1,8 @@
 """The aperiodic (1/f) part of a power spectrum, in the way of specparam, and power above it.
 
-The algorithm is that of Donoghue et al. 2020 (10.1038/s41593-020-00744-x), fixed mode: a robust line in log-log, Gaussian
-peaks above it, and the line again without them. It is written here for one spectrum and a fixed range, which keeps a
-dependency out; `tests/eeg/test_aperiodic.py` compares it with specparam itself.
+The algorithm is that of Donoghue et al. 2020 (10.1038/s41593-020-00744-x), fixed mode: a robust line in log-log,
+Gaussian peaks above it, and the line again without them. It is written here for one spectrum and a fixed range, which
+keeps a dependency out; `tests/eeg/test_aperiodic.py` compares it with specparam itself.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def _guess(flat: Float64, freqs: Float64) -> Float64:
     """Find peaks one after the other, highest first."""
     step = freqs[1] - freqs[0]
     low, high = (width / _FWHM for width in PEAK_WIDTH_HZ)
-    rest, peaks = flat.copy(), []
+    rest = flat.copy()
+    peaks: list[Float64] = []
     while len(peaks) < MAX_PEAKS:
         at = int(np.argmax(rest))
         height = rest[at]
@@ -84,7 +85,7 @@ def _guess(flat: Float64, freqs: Float64) -> Float64:
     for i in range(len(found) - 1):
         if found[i, 0] + 0.75 * found[i, 2] > found[i + 1, 0] - 0.75 * found[i + 1, 2]:
             keep[i if found[i, 1] < found[i + 1, 1] else i + 1] = False
-    return found[keep]
+    return np.asarray(found[keep])
 
 
 def _fit_peaks(flat: Float64, freqs: Float64, guess: Float64) -> Float64:

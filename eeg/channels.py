@@ -103,7 +103,8 @@ def kind_of(name: str, file_kind: str = "eeg") -> str:
 
 
 _ROWS = {
-    "FP": 0, "AFP": 0, "AF": 1, "F": 2, "FT": 3, "FC": 3, "T": 4, "C": 4, "TP": 5, "CP": 5, "P": 6, "PO": 7, "O": 8, "I": 9
+    "FP": 0, "AFP": 0, "AF": 1, "F": 2, "FT": 3, "FC": 3, "T": 4, "C": 4, "TP": 5, "CP": 5, "P": 6, "PO": 7, "O": 8,
+    "I": 9,
 }  # fmt: skip
 _GROUP_OF_ROW = (
     "frontal",

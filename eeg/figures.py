@@ -20,6 +20,8 @@ COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31",
     "#003f5c", "#a63c06", "#2f6b4f", "#99627a", "#a07a00", "#4a7a96", "#b39ddb", "#c9a66b",
 )  # fmt: skip
+# Names of electrodes are written where there is room for them.
+MAX_NAMES = 40
 GREY = "#777777"
 INK = "#222222"
 
@@ -38,6 +40,23 @@ def ticks(low: float, high: float, about: int = 6) -> list[float]:
 def number(value: float) -> str:
     """Return a short number with a true minus sign."""
     return f"{value:g}".replace("-", "−")
+
+
+def words(x: float, y: float, text: str, *, anchor: str = "middle", size: float = 12, colour: str = INK) -> str:
+    """Return text at a pixel."""
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size:g}"'
+    return f'<text {place} fill="{colour}">{escape(text)}</text>'
+
+
+def stroke(x1: float, x2: float, y1: float, y2: float, colour: str) -> str:
+    """Return a thin straight line between pixels."""
+    return f'<line x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}" stroke="{colour}"/>'
+
+
+def picture(width: float, height: float, label: str, body: str) -> str:
+    """Return an SVG element; `label` says in words what it shows."""
+    size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
+    return f'<svg {size} role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg">{body}</svg>'
 
 
 @dataclass
@@ -84,8 +103,9 @@ class Plot:
         left, right = sorted((self.px(x0), self.px(x1)))
         top, bottom = sorted((self.py(y0), self.py(y1)))
         tip = f"<title>{escape(title)}</title>" if title else ""
+        width, height = max(right - left, 0.6), max(bottom - top, 0.6)
         self.parts.append(
-            f'<rect x="{left:.1f}" y="{top:.1f}" width="{max(right - left, 0.6):.1f}" height="{max(bottom - top, 0.6):.1f}" '
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" '
             f'fill="{colour}" fill-opacity="{opacity:g}">{tip}</rect>'
         )
 
@@ -128,7 +148,7 @@ class Plot:
         self,
         x: float,
         y: float,
-        words: str,
+        text: str,
         *,
         anchor: str = "start",
         size: int = 12,
@@ -137,10 +157,7 @@ class Plot:
         dy: float = 0,
     ) -> None:
         """Add words at a data point, moved by pixels."""
-        self.parts.append(
-            f'<text x="{self.px(x) + dx:.1f}" y="{self.py(y) + dy:.1f}" text-anchor="{anchor}" font-size="{size}" '
-            f'fill="{colour}">{escape(words)}</text>'
-        )
+        self.parts.append(words(self.px(x) + dx, self.py(y) + dy, text, anchor=anchor, size=size, colour=colour))
 
     def axes(
         self,
@@ -154,42 +171,29 @@ class Plot:
     ) -> None:
         """Add both axes, with a light grid behind what is drawn so far."""
         back: list[str] = []
-        bottom, top = self.height - self.bottom, self.top
+        bottom, top, left, right = self.height - self.bottom, self.top, self.left, self.width - self.right
         for value in ticks(*self.x) if x_ticks is None else x_ticks:
             at = self.px(value)
-            if grid:
-                back.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top}" y2="{bottom}" stroke="#eeeeee"/>')
-            self.parts.append(
-                f'<text x="{at:.1f}" y="{bottom + 17}" text-anchor="middle" font-size="12" fill="{INK}">{escape(x_text(value))}</text>'
-            )
+            back.append(stroke(at, at, top, bottom, "#eeeeee"))
+            self.parts.append(words(at, bottom + 17, x_text(value)))
         for value in ticks(*self.y) if y_ticks is None else y_ticks:
             at = self.py(value)
-            if grid:
-                back.append(
-                    f'<line x1="{self.left}" x2="{self.width - self.right}" y1="{at:.1f}" y2="{at:.1f}" stroke="#eeeeee"/>'
-                )
-            self.parts.append(
-                f'<text x="{self.left - 8}" y="{at + 4:.1f}" text-anchor="end" font-size="12" fill="{INK}">{number(value)}</text>'
-            )
-        self.parts[:0] = back
-        self.parts.append(
-            f'<line x1="{self.left}" x2="{self.width - self.right}" y1="{bottom}" y2="{bottom}" stroke="{GREY}"/>'
-            f'<text x="{(self.left + self.width - self.right) / 2:.0f}" y="{self.height - 6}" text-anchor="middle" '
-            f'font-size="13" fill="{INK}">{escape(x_label)}</text>'
-        )
+            back.append(stroke(left, right, at, at, "#eeeeee"))
+            self.parts.append(words(left - 8, at + 4, number(value), anchor="end"))
+        if grid:
+            self.parts[:0] = back
+        self.parts.append(stroke(left, right, bottom, bottom, GREY))
+        self.parts.append(words((left + right) / 2, self.height - 6, x_label, size=13))
         if y_label:
             middle = (top + bottom) / 2
-            self.parts.append(
-                f'<text x="16" y="{middle:.0f}" text-anchor="middle" font-size="13" fill="{INK}" '
-                f'transform="rotate(-90 16 {middle:.0f})">{escape(y_label)}</text>'
+            turned = words(16, middle, y_label, size=13).replace(
+                "<text", f'<text transform="rotate(-90 16 {middle:.0f})"'
             )
+            self.parts.append(turned)
 
     def svg(self, label: str) -> str:
         """Return the picture; `label` says in words what it shows."""
-        return (
-            f'<svg viewBox="0 0 {self.width} {self.height}" width="{self.width}" role="img" aria-label="{escape(label)}" '
-            f'xmlns="http://www.w3.org/2000/svg">{"".join(self.parts)}</svg>'
-        )
+        return picture(self.width, self.height, label, "".join(self.parts))
 
 
 def diverging(share: Float64) -> npt.NDArray[np.uint8]:
@@ -250,27 +254,22 @@ def topography(
     rgba[..., 3] = np.where(np.hypot(across, up) <= reach, 255, 0)
     image = base64.b64encode(png(rgba)).decode()
     middle, radius = size / 2, size / 2 - 26
-    left = middle - radius
+    centre = middle + 8
     scale = radius / reach
-    dots = "".join(
-        f'<circle cx="{middle + x * scale:.1f}" cy="{middle + 8 - y * scale:.1f}" r="3" fill="{INK}">'
-        f"<title>{escape(name)}: {value:+.2f} dB</title></circle>"
-        + (
-            f'<text x="{middle + x * scale:.1f}" y="{middle + 3 - y * scale:.1f}" font-size="9.5" text-anchor="middle" fill="{INK}">'
-            f"{escape(name)}</text>"
-            if len(names) <= 40
-            else ""
-        )
-        for name, value, (x, y) in zip(names, shown, points, strict=True)
-    )
-    nose = f"M{middle - 13:.0f},{middle + 8 - radius + 3:.0f} L{middle:.0f},{middle + 8 - radius - 12:.0f} L{middle + 13:.0f},{middle + 8 - radius + 3:.0f}"
-    return (
-        f'<svg viewBox="0 0 {size} {size + 46}" width="{size}" role="img" aria-label="{escape(title)}" '
-        f'xmlns="http://www.w3.org/2000/svg"><path d="{nose}" fill="none" stroke="{INK}" stroke-width="1.5"/>'
-        f'<image x="{left:.1f}" y="{left + 8:.1f}" width="{2 * radius:.1f}" height="{2 * radius:.1f}" href="data:image/png;base64,{image}"/>'
-        f'<circle cx="{middle}" cy="{middle + 8}" r="{radius:.1f}" fill="none" stroke="{INK}" stroke-width="1.5"/>{dots}'
-        f"{_scale_bar(size, limit)}</svg>"
-    )
+    body = [
+        f'<path d="M{middle - 13:.0f},{centre - radius + 3:.0f} L{middle:.0f},{centre - radius - 12:.0f} '
+        f'L{middle + 13:.0f},{centre - radius + 3:.0f}" fill="none" stroke="{INK}" stroke-width="1.5"/>',
+        f'<image x="{middle - radius:.1f}" y="{centre - radius:.1f}" width="{2 * radius:.1f}" '
+        f'height="{2 * radius:.1f}" href="data:image/png;base64,{image}"/>',
+        f'<circle cx="{middle}" cy="{centre}" r="{radius:.1f}" fill="none" stroke="{INK}" stroke-width="1.5"/>',
+    ]
+    for name, value, (x, y) in zip(names, shown, points, strict=True):
+        right, down = middle + x * scale, centre - y * scale
+        tip = f"<title>{escape(name)}: {value:+.2f} dB</title>"
+        body.append(f'<circle cx="{right:.1f}" cy="{down:.1f}" r="3" fill="{INK}">{tip}</circle>')
+        if len(names) <= MAX_NAMES:
+            body.append(words(right, down - 5, name, size=9.5))
+    return picture(size, size + 46, title, "".join([*body, _scale_bar(size, limit)]))
 
 
 def _scale_bar(size: int, limit: float) -> str:
@@ -280,11 +279,8 @@ def _scale_bar(size: int, limit: float) -> str:
         f'<rect x="{50 + i * width:.2f}" y="{size + 8}" width="{width + 0.4:.2f}" height="11" fill="rgb({r},{g},{b})"/>'
         for i, (r, g, b) in enumerate(colours)
     )
-    words = "".join(
-        f'<text x="{50 + share * (size - 100):.0f}" y="{size + 36}" font-size="12" text-anchor="middle" fill="{INK}">{text}</text>'
-        for share, text in ((0, f"−{limit:g} dB"), (0.5, "0"), (1, f"+{limit:g} dB"))
-    )
-    return boxes + words
+    ends = ((0.0, f"−{limit:g} dB"), (0.5, "0"), (1.0, f"+{limit:g} dB"))
+    return boxes + "".join(words(50 + share * (size - 100), size + 36, text) for share, text in ends)
 
 
 def colours_of(pieces: Sequence[str]) -> Mapping[str, str]:

@@ -23,6 +23,7 @@ MAX_BYTES = 64 * 2**30
 # EEGLAB files without .fdt and XDF files have no random access: they are held in memory while they are read.
 MAX_BYTES_IN_MEMORY = 2 * 2**30
 
+_SAMPLE_BYTES = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
 _FIF_START = struct.pack(">iii", 100, 31, 20)  # FIFF_FILE_ID, an id structure, of 20 bytes
 
 
@@ -101,7 +102,7 @@ def find_format(path: Path) -> str:
         raise RecordingError(_why_unknown(path, name))
     if not name.endswith(SUFFIXES[found]):
         wanted = SUFFIXES[found][1] if start[:2] == b"\x1f\x8b" else SUFFIXES[found][0]
-        raise RecordingError(f"{path} is a {found} file by its content: rename it to end in {wanted}")
+        raise RecordingError(f"{path} is {_a(found)} file by its content: rename it to end in {wanted}")
     if found == "XDF" and size > MAX_BYTES_IN_MEMORY:
         raise RecordingError(
             f"{path} is larger than {MAX_BYTES_IN_MEMORY // 2**30} GiB: convert it to EDF or FIF first"
@@ -133,13 +134,17 @@ def _format_of(start: bytes, path: Path) -> str | None:
     return None
 
 
+def _a(found: str) -> str:
+    return f"{'an' if found[0] in 'EX' else 'a'} {found}"
+
+
 def _why_unknown(path: Path, name: str) -> str:
     for suffix, header in ((".vmrk", ".vhdr"), (".eeg", ".vhdr"), (".dat", ".vhdr"), (".fdt", ".set")):
         if name.endswith(suffix):
             return f"{path} is one part of a recording: name its header file ({path.with_suffix(header).name}) instead"
     for found, suffixes in SUFFIXES.items():
         if name.endswith(suffixes):
-            return f"{path} does not begin as a {found} file does: it is damaged or another kind of file"
+            return f"{path} does not begin as {_a(found)} file does: it is damaged or another kind of file"
     known = ", ".join(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
     return f"{path} is not an EEG recording that can be read: give one of {known}"
 
@@ -238,12 +243,41 @@ def check_brainvision(path: Path) -> tuple[Path, ...]:
         if not file.is_file():
             raise RecordingError(f"{path} names {file.name}, which is not beside it: copy all files of the recording")
     if common.get("DataFormat", "BINARY").upper() == "BINARY":
-        binary = (
-            parser["Binary Infos"].get("BinaryFormat", "INT_16") if parser.has_section("Binary Infos") else "INT_16"
-        )
-        frame = channels * {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}.get(str(binary).upper(), 2)
-        size = data.stat().st_size
-        points = common.get("DataPoints")
-        if size < frame or size % frame or (points and points.isdigit() and size < int(points) * frame):
-            raise RecordingError(f"{data} is cut short: its size fits no whole number of samples; copy it again")
+        binary = parser.get("Binary Infos", "BinaryFormat", fallback="INT_16").upper()
+        frame = channels * _SAMPLE_BYTES.get(binary, 2)
+        points, rest = divmod(data.stat().st_size, frame)
+        wanted = int(common.get("DataPoints") or 0) if (common.get("DataPoints") or "0").isdigit() else 0
+        last = _last_marker(files[2]) if len(files) > 2 else 0
+        if rest or points < max(wanted, last, 1):
+            raise RecordingError(
+                f"{data} is cut short: it holds {points} samples"
+                + (f", its markers go to {last}" if last > points else f", its header says {wanted}" if wanted else "")
+                + "; copy it again"
+            )
     return tuple(files)
+
+
+def _last_marker(path: Path) -> int:
+    """Return the position of the last marker of a ``.vmrk`` file, in samples from 1; 0 without any."""
+    text = path.read_bytes().decode("utf-8", errors="replace")
+    return max((int(at) for at in re.findall(r"^Mk\d+=[^,\r\n]*,[^,\r\n]*,(\d+),", text, re.MULTILINE)), default=0)
+
+
+def check_fif(path: Path) -> None:
+    """Walk through the tags of a FIF file; refuse where one reaches past the end of the file (it is cut short)."""
+    size = path.stat().st_size
+    at = 0
+    with path.open("rb") as file:
+        while 0 <= at < size:
+            file.seek(at)
+            head = file.read(16)
+            if len(head) < 16:
+                raise RecordingError(f"{path} is cut short: copy it again")
+            _, _, length, following = struct.unpack(">iiii", head)
+            if length < 0 or at + 16 + length > size:
+                raise RecordingError(f"{path} is cut short or damaged at byte {at}: copy it again")
+            if following == -1:
+                return
+            if 0 < following <= at:
+                raise RecordingError(f"{path} is damaged at byte {at}: copy it again")
+            at = following if following > 0 else at + 16 + length

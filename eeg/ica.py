@@ -86,8 +86,8 @@ def fit_unmixing(
     kept = np.flatnonzero(good)
     if len(kept) < MIN_CHANNELS:
         raise TooLittleDataError(
-            f"{recording.path}: independent components need at least {MIN_CHANNELS} good channels, there are {len(kept)}: "
-            "leave --ica out"
+            f"{recording.path}: independent components need at least {MIN_CHANNELS} good channels, "
+            f"there are {len(kept)}: leave --ica out"
         )
     samples, eog = _gather(recording, picks, starts, length, survey, good, average)
     if samples.shape[1] < 20 * len(kept):
@@ -95,15 +95,16 @@ def fit_unmixing(
     weights, mixing = _decompose(samples, rank=len(kept) - int(average))
     sources = weights @ samples
     sfreq = recording.sfreq / _step(recording.sfreq)
-    names = [recording.channels[picks[i]] for i in kept]
+    names = [recording.channels[picks[int(i)]] for i in kept]
     eyes = _eye_components(sources, samples, eog, [channel.place for channel in names], sfreq, recording)
     muscles = _muscle_components(sources, mixing, [channel.place for channel in names], sfreq) & ~eyes
     out = eyes | muscles
     clean = np.eye(len(kept)) - mixing[:, out] @ weights[out]
     matrix = np.eye(len(picks), dtype=np.float32)
     matrix[np.ix_(kept, kept)] = clean.astype(np.float32)
-    note = f"independent components taken out: {int(eyes.sum())} of the eyes, {int(muscles.sum())} of muscle, of {len(out)}"
-    return Unmixing(matrix, int(eyes.sum()), int(muscles.sum()), note)
+    n_eyes, n_muscles = int(eyes.sum()), int(muscles.sum())
+    note = f"independent components taken out: {n_eyes} of the eyes, {n_muscles} of muscle, of {len(out)}"
+    return Unmixing(matrix, n_eyes, n_muscles, note)
 
 
 def _step(sfreq: float) -> int:

@@ -201,7 +201,8 @@ def _baseline(
         return "silence", ~is_play
     if not is_play.all():
         warnings.append(
-            f"only {silent:.0f} s of clean silence ({REFUSE_BELOW_S:g} s are needed): values are against the mean of all plays"
+            f"only {silent:.0f} s of clean silence ({REFUSE_BELOW_S:g} s are needed): "
+            "values are against the mean of all plays"
         )
     return "plays", is_play
 

@@ -1,8 +1,8 @@
 """A Gaussian mixed model with few variances, fitted by restricted likelihood averaged over a grid.
 
 ``y = F b + e``: the coefficients ``b`` (recording means, time trends, muscle, mean of the pieces, pieces) have normal
-priors, flat for what REML calls fixed; the noise ``e`` has a part that goes down with clean time and a part that drifts.
-With flat fixed effects the marginal likelihood of the variances is the restricted likelihood (Harville 1974,
+priors, flat for what REML calls fixed; the noise ``e`` has a part that goes down with clean time and a part that
+drifts. With flat fixed effects the marginal likelihood of the variances is the restricted likelihood (Harville 1974,
 10.1093/biomet/61.2.383). Taking its maximum would call the pieces equal in half of all small studies and make intervals
 too narrow in the others, so it is averaged over a grid, each variance weighted by a prior from measured recordings
 (Gelman 2006, 10.1214/06-BA117A). Everything stays in closed form.

@@ -45,7 +45,7 @@ class Grid:
     @property
     def freqs(self) -> Float64:
         """Centre of each bin in Hz, shape (bins,)."""
-        return np.arange(1, self.bins + 1) * self.step
+        return np.arange(1, self.bins + 1, dtype=np.float64) * self.step
 
     @property
     def scale(self) -> float:
@@ -53,7 +53,7 @@ class Grid:
         return 2.0 * MICROVOLT2 / (self.sfreq * 0.375 * self.length)
 
     def band(self, low: float, high: float) -> Bool:
-        """Return which bins lie in ``low <= f < high``: each bin stands for one `step`, so neighbours do not overlap."""
+        """Return which bins lie in ``low <= f < high``; each stands for one `step`, so bands do not overlap."""
         tiny = 1e-6 * self.step
         return (self.freqs >= low - tiny) & (self.freqs < high - tiny)
 
@@ -67,8 +67,8 @@ def make_grid(sfreq: float, length: int, fmax: float) -> Grid:
 def hann_spectra(samples: Float32, grid: Grid, hop: int) -> Complex64:
     """Return the spectra of overlapping windows, weighted with a periodic Hann window.
 
-    The weights ``0.5 - 0.5 cos(2 pi n / N)`` are three taps in the frequency domain, which costs less than a multiplication
-    of every window when only the lower bins are kept (Harris 1978, Proc. IEEE 66, section IV).
+    The weights ``0.5 - 0.5 cos(2 pi n / N)`` are three taps in the frequency domain, which costs less than a
+    multiplication of every window when only the lower bins are kept (Harris 1978, Proc. IEEE 66, section IV).
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def usable_band(low: float, high: float, ceiling: float) -> tuple[float, float] 
 
 
 def ceiling_of(lowpass: float, sfreq: float, line_freq: float | None) -> float:
-    """Return the highest frequency at which brain power can be read: lowpass, 0.9 of Nyquist, line frequency minus 5 Hz."""
+    """Return up to where brain power can be read: lowpass, 0.9 of Nyquist, line frequency minus 5 Hz; the least."""
     top = min(lowpass, 0.9 * sfreq / 2)
     return min(top, line_freq - LINE_CEILING_HZ) if line_freq else top
 

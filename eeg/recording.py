@@ -1,4 +1,4 @@
-"""Opening a recording: MNE-Python's lazy reader, channels sorted, units in volts, times from the first stored sample."""
+"""Opening a recording: MNE-Python's lazy readers, channels sorted, volts, times from the first stored sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from eeg.channels import Channel, kind_of, place_of
 from eeg.errors import MissingEEGExtraError, RecordingError
-from eeg.formats import check_brainvision, find_format, read_edf_header
+from eeg.formats import check_brainvision, check_fif, find_format, read_edf_header
 
 Samples = npt.NDArray[np.float64]
 
@@ -195,6 +195,8 @@ def open_recording(path: str | Path) -> Recording:
     try:
         if path.name.lower().endswith(".gz"):
             scratch, source = _unpack(path)
+        if kind == "FIF":
+            check_fif(source)
         with quiet_mne():
             raw, clock = _reader(kind, source, exclude, notes)
     except RecordingError:
@@ -210,6 +212,9 @@ def open_recording(path: str | Path) -> Recording:
     if kind != "XDF":
         names = [Path(str(name)) for name in getattr(raw, "filenames", ()) if name is not None]
         files = tuple(dict.fromkeys([*files, *(name for name in names if scratch is None)]))
+        if kind == "FIF":
+            for part in files[1:]:
+                check_fif(part)
     return _describe(path, kind, files, raw, clock, notes, scratch)
 
 

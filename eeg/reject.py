@@ -93,7 +93,7 @@ def robust_limit(values: Float32, deviations: float) -> Float32:
     logs = np.log(np.maximum(values, np.float32(1e-12)))
     middle = np.median(logs, axis=1)
     spread = 1.4826 * np.median(np.abs(logs - middle[:, None]), axis=1)
-    return np.exp(middle + deviations * spread).astype(np.float32)
+    return np.asarray(np.exp(middle + deviations * spread), dtype=np.float32)
 
 
 def learn_limits(stats: WindowStats, muscle: Float32 | None) -> Limits:

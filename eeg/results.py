@@ -49,7 +49,8 @@ class PlayScore:
     groups : mapping of str to BandScores
         For each scalp group that has channels.
     flags : tuple of str
-        ``"too-little-clean"`` (refused), ``"short"``, ``"muscle"``, ``"gamma-may-be-muscle"``, ``"no-silence-baseline"``…
+        ``"too-little-clean"`` (refused), ``"short"`` (under 60 s), ``"muscle"``, ``"gamma-may-be-muscle"``,
+        ``"aperiodic-short"``, ``"no-silence-baseline"``.
     """
 
     piece: str | None

@@ -362,7 +362,7 @@ def _figures(
     return Figures(
         freqs=grid.freqs,
         spectra=levels.spectra,
-        window_s=(spectra.window_start + length / 2) / recording.sfreq,
+        window_s=(spectra.window_start.astype(np.float64) + length / 2) / recording.sfreq,
         window_beta_db=spectra.window_power[:, 0].astype(np.float64) - base[0],
         window_gamma_db=spectra.window_power[:, 1].astype(np.float64) - base[1],
         window_clean=spectra.window_clean.astype(np.float64),

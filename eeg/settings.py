@@ -61,7 +61,8 @@ class Settings:
             low, high = getattr(self, name)
             if not (math.isfinite(low) and math.isfinite(high) and 1.0 <= low and high - low >= 2.0):
                 raise ParameterError(
-                    f"{name} {low:g}-{high:g} is no band: give two frequencies from 1 Hz up, at least 2 Hz apart, as 13-30"
+                    f"{name} {low:g}-{high:g} is no band: give two frequencies from 1 Hz up, at least 2 Hz apart, "
+                    "as 13-30"
                 )
         if self.overlap is not None and not 0.0 <= self.overlap <= 0.75:
             raise ParameterError(f"overlap {self.overlap:g} is out of range: give 0 to 0.75")

@@ -168,10 +168,10 @@ class Simulated:
 
 
 def channel_names(count: int) -> tuple[str, ...]:
-    """Return the names of so many channels: 10-10 places first, then E65, E66 …"""
+    """Return the names of so many channels: 10-10 places first, then E65, E66 and so on."""
     if count < 1:
         raise ParameterError(f"{count} channels: give at least 1")
-    return tuple([*PLACES[:count], *(f"E{i + 1}" for i in range(len(PLACES), count))])
+    return (*PLACES[:count], *(f"E{i + 1}" for i in range(len(PLACES), count)))
 
 
 def timeline(
@@ -284,7 +284,7 @@ def _gains(items: Sequence[Item], n: int, sfreq: float, listener: Listener, rng:
         slow = scipy.signal.lfilter([1.0], [1.0, -decay], steps) + listener.drift_db * (coarse / max(n, 1) - 0.5)
         level = np.interp(np.arange(n), coarse, slow).astype(np.float32)
         for item in items:
-            if item.piece in listener.effects:
+            if item.piece is not None and item.piece in listener.effects:
                 level[round(item.onset_s * sfreq) : round(item.end_s * sfreq)] += listener.effects[item.piece][band]
         gains.append(np.asarray(10 ** (level / np.float32(20))))
     return gains

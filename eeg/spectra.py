@@ -145,7 +145,7 @@ def reference(samples: Float32, good: Bool) -> Float32:
 
 
 def _rereference(spectra: Complex64, clean: Bool) -> Complex64:
-    """Subtract, in each window, the mean of the channels that are clean in it (what a pop leaked into the mean goes)."""
+    """Subtract, in each window, the mean of the channels clean in it: what a pop leaked into the first mean goes."""
     share = (clean / np.maximum(clean.sum(axis=0), 1)).astype(np.float32)
     mean = np.zeros(spectra.shape[1:], np.complex64)
     for i in np.flatnonzero(clean.any(axis=1)):

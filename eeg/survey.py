@@ -86,12 +86,12 @@ def survey(
             factor = _unit_factor(recording, data)
             if factor != 1.0:
                 notes.append("values look like microvolts stored as volts: taken as microvolts")
-        data -= data[:, :1]
+        data = data - data[:, :1]
         samples = (data * factor).astype(np.float32)
         raw_psd[:, i] = power(hann_spectra(samples, grid, grid.length), grid)[:, 0]
         referenced = samples
         if rereference:
-            referenced = samples - np.median(samples, axis=0)
+            referenced = np.asarray(samples - np.median(samples, axis=0), dtype=np.float32)
             psd[:, i] = power(hann_spectra(referenced, grid, grid.length), grid)[:, 0]
         columns.append(measure(samples, referenced, grid.length, grid.length))
     stats = WindowStats(*(np.concatenate([getattr(c, name) for c in columns], axis=1) for name in _STATS))

@@ -1,6 +1,6 @@
-"""Which piece played when: from an events file, annotations, a stimulus channel, a session and an offset, or the play log.
+"""Which piece played when: an events file, annotations, a stimulus channel, a session and an offset, the play log.
 
-The ways are tried in this order and never mixed; nothing is guessed. All times are seconds from the first stored sample.
+The ways are tried in this order and never mixed; nothing is guessed. Times are seconds from the first stored sample.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -343,7 +344,8 @@ def _from_log(
         ):
             first = others[0][0]
             raise TimelineError(
-                f"{recording.path} begins at {begin:%Y-%m-%d %H:%M:%S %z} by this machine's time zone, when no session played; "
+                f"{recording.path} begins at {begin:%Y-%m-%d %H:%M:%S %z} by this machine's time zone, "
+                "when no session played; "
                 f"if its clock was UTC, give --session {first.session} "
                 f"--offset {(first.started - recording.meas_date).total_seconds():.1f}"
             )
@@ -380,7 +382,7 @@ def _finish(
 ) -> Plan:
     """Order items, refuse overlaps, clip to the recording, and find the baseline."""
     items = sorted(items, key=lambda item: item.onset_s)
-    for i, (one, two) in enumerate(zip(items, items[1:], strict=False)):
+    for i, (one, two) in enumerate(pairwise(items)):
         if one.end_s <= two.onset_s:
             continue
         if one.end_s - two.onset_s > TOLERANCE_S:

@@ -53,7 +53,7 @@ def read_xdf(path: Path) -> tuple[Any, list[str]]:
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        streams, header = pyxdf.load_xdf(str(path))
+        streams, _ = pyxdf.load_xdf(str(path))
     finally:
         logger.setLevel(level)
     stream = _eeg_stream(path, streams)
