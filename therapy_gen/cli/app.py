@@ -1,0 +1,68 @@
+"""The command line: global options, and the groups of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from therapy_gen.cli import db, export, model, piece, session
+from therapy_gen.cli.settings import Settings
+
+PROGRAM = "therapy-gen"
+
+app = typer.Typer(
+    help="Calm music from a MusicVAE, arranged into listening sessions.",
+    epilog="Example: therapy-gen session new --minutes 24",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(session.app, name="session")
+app.add_typer(piece.app, name="piece")
+app.add_typer(model.app, name="model")
+app.add_typer(db.app, name="db")
+app.command("export", epilog=export.EPILOG)(export.export)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"{PROGRAM} {version(PROGRAM)}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    db: Annotated[
+        str | None,
+        typer.Option(metavar="URL_OR_PATH", envvar="THERAPY_GEN_DB", help="Database  [default: therapy.db in --home]"),
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="THERAPY_GEN_HOME",
+            help="Folder for database, models and renders  [default: the user data folder]",
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only errors on standard error")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks with errors")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit")
+    ] = False,
+) -> None:
+    """Read the global options."""
+    context.obj = Settings(db=db, home=home, quiet=quiet, debug=debug)
+
+
+def invoke(arguments: Sequence[str]) -> None:
+    """Run a command line; errors are raised, `typer.Exit` included."""
+    command = get_command(app)
+    with command.make_context(PROGRAM, list(arguments) or ["--help"]) as context:
+        command.invoke(context)

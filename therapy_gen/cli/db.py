@@ -1,0 +1,88 @@
+"""`therapy-gen db`: the database itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from therapy_gen.cli.output import AsJson, print_json, printable
+from therapy_gen.cli.settings import settings
+
+if TYPE_CHECKING:
+    from sessions.store import Store
+
+app = typer.Typer(
+    help="Inspect, migrate, copy and check the database.",
+    epilog="Example: therapy-gen db info",
+    rich_markup_mode=None,
+)
+
+
+def _as_it_stands(context: typer.Context) -> Store:
+    """Return the database without making or migrating it."""
+    from sessions.store import Store
+
+    return Store(settings(context).store_place())
+
+
+@app.command(epilog="Example: therapy-gen db info --json")
+def info(context: typer.Context, json: AsJson = False) -> None:
+    """Show where the database is, its schema revision, and how much it holds."""
+    facts = _as_it_stands(context).info()
+    if json:
+        print_json({"db": asdict(facts)})
+        return
+    print(f"database   {printable(facts.database)}")
+    print(f"revision   {facts.revision or 'none'} (newest: {facts.newest})")
+    if facts.bytes is not None:
+        print(f"size       {facts.bytes / 1e6:.1f} MB")
+    print(f"sessions   {facts.sessions}")
+    print(f"pieces     {facts.pieces}")
+    print(f"listeners  {facts.listeners}")
+
+
+@app.command(epilog="Example: therapy-gen db upgrade")
+def upgrade(context: typer.Context, json: AsJson = False) -> None:
+    """Migrate the database to the newest schema; a copy of an older one stays beside it."""
+    store = _as_it_stands(context)
+    before, after = store.upgrade()
+    if json:
+        print_json({"db": {"database": store.label, "before": before, "after": after}})
+    elif before == after:
+        print(f"{printable(store.label)} is at the newest revision, {after}")
+    else:
+        print(f"{printable(store.label)}: from revision {before or 'none'} to {after}")
+
+
+@app.command(epilog="Example: therapy-gen db backup therapy-backup.db")
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes")],
+    json: AsJson = False,
+) -> None:
+    """Write a consistent copy of the database, also while others write to it."""
+    store = _as_it_stands(context)
+    store.backup(file)
+    if json:
+        print_json({"db": {"database": store.label, "backup": str(file), "bytes": file.stat().st_size}})
+    else:
+        print(f"Copied {printable(store.label)} to {printable(str(file))}")
+
+
+@app.command(epilog="Example: therapy-gen db check")
+def check(context: typer.Context, json: AsJson = False) -> None:
+    """Check the integrity of the database; exit code 1 where something is wrong."""
+    store = _as_it_stands(context)
+    problems = store.check()
+    if json:
+        print_json({"db": {"database": store.label, "ok": not problems, "problems": problems}})
+    elif not problems:
+        print(f"{printable(store.label)} is sound")
+    else:
+        for problem in problems:
+            print(printable(problem))
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,112 @@
+"""The entry point: runs a command and turns what goes wrong into one line and an exit code.
+
+Imports nothing of weight, so that an interrupt finds it ready.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+DONE = 0
+AT_FAULT = 1
+USAGE = 2
+PART_MISSING = 3
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run `sys.argv` as the program does, and return the exit code."""
+    try:
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = _interrupted()
+    # All is done and said: an interrupt now has nothing to stop, and would only print a traceback.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return status
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return the exit code; errors are told on standard error."""
+    # Before the options are read: an error in them may have to be told in full, too.
+    debug = "--debug" in arguments
+    try:
+        _text_streams()
+        from therapy_gen.cli.app import invoke
+
+        invoke(arguments)
+        sys.stdout.flush()
+        return DONE
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        return _closed_pipe()
+    except Exception as error:
+        status, message = _explain(error)
+        if status is None:
+            raise
+        if debug and status not in (DONE, USAGE):
+            import traceback
+
+            traceback.print_exc()
+        if message:
+            with contextlib.suppress(OSError):
+                print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        return status
+
+
+def _explain(error: Exception) -> tuple[int | None, str]:
+    """Return exit code and line for an error; no code for one that is a mistake of ours."""
+    import typer
+
+    from therapy_gen.errors import MissingExtraError, TherapyGenError
+
+    usage_error = typer.BadParameter.__mro__[1]
+    match error:
+        case MissingExtraError():
+            return PART_MISSING, str(error)
+        case TherapyGenError():
+            return AT_FAULT, str(error)
+        case typer.Exit():
+            return int(error.exit_code), ""
+        case typer.Abort():
+            return INTERRUPTED, "interrupted"
+        case _ if isinstance(error, usage_error):
+            context = getattr(error, "ctx", None)
+            where = context.command_path if context is not None else "therapy-gen"
+            said = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]
+            return USAGE, f"{said}; see: {where} --help"
+        case OSError():
+            said = error.strerror or str(error)
+            return AT_FAULT, f"{error.filename}: {said}" if error.filename is not None else said
+        case MemoryError():
+            return AT_FAULT, "there is not enough memory; close other programs, or ask for fewer minutes at once"
+    return None, ""
+
+
+def _text_streams() -> None:
+    """Let a terminal that cannot show a character show another in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def _interrupted() -> int:
+    with contextlib.suppress(OSError):
+        print("error: interrupted", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _closed_pipe() -> int:
+    """Whoever read our output has gone: that is no error, and the rest goes nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""How results look: JSON, tables that fit a narrow terminal, progress."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+# `--json`, the same in every command.
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
+
+_NARROW = 80
+Advance = Callable[[float], None]
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    print(json.dumps(document, ensure_ascii=encoding != "utf8", indent=2, allow_nan=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """Print rows under a head; the columns whose places are in `right` are flush right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_NARROW, no_color=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for place, name in enumerate(columns):
+        table.add_column(Text(name), justify="right" if place in right else "left", no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(table)
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, with what would move the cursor written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def clock(seconds: float) -> str:
+    """Return a length or moment as ``m:ss``, e.g. ``24:00``."""
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def day_and_time(moment: datetime) -> str:
+    """Return a moment in the local time zone, to the minute."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def say(text: str, *, quiet: bool = False) -> None:
+    """Tell something beside the result, on standard error."""
+    if not quiet:
+        print(printable(text), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def progress(label: str, total: float, *, quiet: bool = False) -> Iterator[Advance]:
+    """Show a bar on standard error where that is a terminal; gives a function that adds to what is done."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda amount: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(label, total=total)
+        yield lambda amount: bar.advance(task, amount)

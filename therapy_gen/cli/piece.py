@@ -1,0 +1,87 @@
+"""`therapy-gen piece`: the library of pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from therapy_gen.cli.output import AsJson, clock, day_and_time, print_json, print_table, printable, progress
+from therapy_gen.cli.settings import settings
+
+app = typer.Typer(help="List, show and export pieces.", epilog="Example: therapy-gen piece list", rich_markup_mode=None)
+
+Piece = Annotated[str, typer.Argument(metavar="PIECE", help="Its id, or the first characters of it (four or more)")]
+
+
+@app.command("list", epilog="Example: therapy-gen piece list --json")
+def list_(context: typer.Context, json: AsJson = False) -> None:
+    """List all pieces, oldest first."""
+    from sessions.library import list_pieces
+
+    found = list_pieces(settings(context).store())
+    if json:
+        print_json({"pieces": [piece.document() for piece in found]})
+        return
+    if not found:
+        print("No pieces yet. To make some: therapy-gen session new")
+        return
+    rows = [
+        (piece.id, piece.title, clock(piece.duration_s), piece.key, f"{piece.tempo:.1f}", f"{piece.calm:.2f}")
+        for piece in found
+    ]
+    print_table(("piece", "title", "length", "key", "tempo", "calm"), rows, right=(2, 4, 5))
+
+
+@app.command(epilog="Example: therapy-gen piece show 01KAT4X2")
+def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
+    """Show what is known about a piece."""
+    from sessions.library import get_piece
+
+    found = get_piece(settings(context).store(), piece)
+    if json:
+        print_json({"piece": found.full_document()})
+        return
+    facts = [
+        ("piece", found.id),
+        ("title", found.title),
+        ("length", clock(found.duration_s)),
+        ("key", found.key),
+        ("tempo", f"{found.tempo:.1f} quarter notes a minute"),
+        ("calm", f"{found.calm:.2f} (0 to 1, higher is calmer)"),
+        ("form", found.form),
+        ("palette", found.palette),
+        ("model", found.model),
+        ("temperature", None if found.temperature is None else f"{found.temperature:g}"),
+        ("source", found.source),
+        ("made", day_and_time(found.created)),
+        *((name, f"{value:.3f}") for name, value in found.features.items()),
+    ]
+    shown = [(name, printable(value)) for name, value in facts if value]
+    width = max(len(name) for name, _ in shown)
+    for name, value in shown:
+        print(f"{name:<{width}}  {value}")
+
+
+@app.command(epilog="Example: therapy-gen piece export 01KAT4X2 -o water.flac")
+def export(
+    context: typer.Context,
+    piece: Piece,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="Its suffix says the format: mid, wav, flac, ogg, mp3")
+    ],
+    soundfont: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="SF2 instruments for audio  [default: a small one]")
+    ] = None,
+) -> None:
+    """Write a piece as MIDI or audio."""
+    options = settings(context)
+    from sessions.export import Sound, export_piece
+    from sessions.library import get_piece
+
+    store = options.store()
+    found = get_piece(store, piece)
+    with progress("rendering", found.duration_s, quiet=options.quiet) as advance:
+        export_piece(store, found, out, Sound(soundfont, advance))
+    print(printable(str(out)))

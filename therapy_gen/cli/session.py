@@ -1,0 +1,224 @@
+"""`therapy-gen session`: make, list, show, rate and delete sessions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from therapy_gen.cli.output import AsJson, clock, day_and_time, print_json, print_table, printable, progress, say
+from therapy_gen.cli.settings import DEFAULT_MODEL, settings
+
+if TYPE_CHECKING:
+    from sessions.records import SessionRecord
+
+app = typer.Typer(
+    help="Make, list, show, rate and delete sessions.",
+    epilog="Example: therapy-gen session new --minutes 24",
+    rich_markup_mode=None,
+)
+
+Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")]
+
+# Seeds that are drawn are short enough to be read aloud.
+_DRAWN_SEEDS = 10**6
+
+
+@app.command(epilog="Example: therapy-gen session new --minutes 12 --audio flac --out evening")
+def new(
+    context: typer.Context,
+    minutes: Annotated[float, typer.Option(help="Length of the session, silences included")] = 24.0,
+    arc: Annotated[str, typer.Option(metavar="calm|iso|flat", help="How the tempo moves over the session")] = "calm",
+    listener: Annotated[str | None, typer.Option(metavar="NAME", help="Who it is for")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="The same seed and model give the same music  [default: drawn]")
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Model that writes the music")] = DEFAULT_MODEL,
+    key: Annotated[str, typer.Option(metavar="auto|C|Am…", help="Key of all pieces; auto: near major keys")] = "auto",
+    tempo: Annotated[
+        str, typer.Option(metavar="BPM[:BPM]", help="Slowest and fastest tempo, in quarter notes a minute")
+    ] = "54:68",
+    baseline: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Silence before and after the music, within the minutes")
+    ] = 0.0,
+    repeats: Annotated[int, typer.Option(metavar="N", help="Play each piece N times, none always early or late")] = 1,
+    temperature: Annotated[
+        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.8]")
+    ] = None,
+    palette: Annotated[str | None, typer.Option(metavar="NAME", help="Instruments  [default: piano]")] = None,
+    audio: Annotated[
+        str | None, typer.Option(metavar="wav|flac|ogg|mp3", help="Also render the pieces, with a playlist")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the audio  [default: renders in --home; flac without --audio]"),
+    ] = None,
+    soundfont: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="SF2 instruments for the audio  [default: a small one]")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Generate pieces, arrange them into a session, and store it."""
+    options = settings(context)
+    from therapy_gen.cli.settings import use_one_thread
+
+    use_one_thread()
+    from sessions.builder import new_session
+    from sessions.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE
+    from sessions.plan import SessionRequest
+
+    request = SessionRequest(
+        minutes=minutes,
+        arc=arc,
+        tempo=_tempo_range(tempo),
+        key=None if key == "auto" else key,
+        baseline_s=baseline,
+        repeats=repeats,
+    )
+    folder = None
+    if audio is not None or out is not None:
+        from sessions.export import check_audio_format
+        from sessions.files import make_folder
+
+        audio = check_audio_format(audio or "flac")
+        folder = make_folder(out if out is not None else options.home_folder() / "renders")
+    store = options.store()
+    made = new_session(
+        store,
+        options.model(model),
+        request,
+        seed=seed if seed is not None else _drawn_seed(),
+        listener=listener,
+        temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
+        palette=DEFAULT_PALETTE if palette is None else palette,
+    )
+    playlist = None
+    if folder is not None and audio is not None:
+        from sessions.export import Sound, export_playlist
+
+        say(f"session {made.id} is stored; rendering it to {folder}", quiet=options.quiet)
+        with progress("rendering", made.duration_s, quiet=options.quiet) as advance:
+            playlist = folder / f"session-{made.id}.m3u8"
+            export_playlist(store, made, playlist, audio, Sound(soundfont, advance), beside=True)
+    if json:
+        print_json(made.document())
+        return
+    _print_session(made)
+    print()
+    if playlist is not None:
+        print(f"To hear it, open {printable(str(playlist))}")
+    else:
+        print(f"To hear it: therapy-gen export --session {made.id} --format flac -o session-{made.id}.flac")
+
+
+def _tempo_range(text: str) -> tuple[float, float]:
+    from therapy_gen.errors import InputError
+
+    low, colon, high = text.partition(":")
+    try:
+        return float(low), float(high if colon else low)
+    except ValueError as error:
+        raise InputError(f"tempo {text!r} is no tempo; give beats a minute, such as 60 or 54:68") from error
+
+
+def _drawn_seed() -> int:
+    import secrets
+
+    return secrets.randbelow(_DRAWN_SEEDS)
+
+
+def _print_session(record: SessionRecord) -> None:
+    who = f" for {printable(record.listener)}" if record.listener else ""
+    print(f"Session {record.id}{who}: {clock(record.duration_s)} minutes, arc {record.arc}, seed {record.seed}")
+    print()
+    rated = any(item.rating for item in record.items)
+    rows: list[tuple[str, ...]] = []
+    for item in record.items:
+        piece = item.piece
+        row: tuple[str, ...] = (clock(item.onset_s), clock(item.duration_s))
+        if piece is None:
+            row += ("(silence)", "", "", "", "")
+        else:
+            row += (piece.title, piece.key, f"{piece.tempo:.1f}", f"{piece.calm:.2f}", piece.id)
+        rows.append((*row, "*" * (item.rating or 0)) if rated else row)
+    columns = ("start", "length", "title", "key", "tempo", "calm", "piece", "rated")
+    print_table(columns if rated else columns[:-1], rows, right=(0, 1, 4, 5))
+
+
+@app.command("list", epilog="Example: therapy-gen session list --json")
+def list_(context: typer.Context, json: AsJson = False) -> None:
+    """List the sessions, oldest first."""
+    from sessions.library import list_sessions
+
+    found = list_sessions(settings(context).store())
+    if json:
+        print_json({"sessions": [summary.document() for summary in found]})
+        return
+    if not found:
+        print("No sessions yet. To make one: therapy-gen session new")
+        return
+    rows = [
+        (
+            str(summary.id),
+            day_and_time(summary.created),
+            summary.listener or "",
+            summary.arc,
+            clock(summary.duration_s),
+            str(summary.pieces),
+            str(summary.seed),
+        )
+        for summary in found
+    ]
+    print_table(("id", "made", "listener", "arc", "length", "pieces", "seed"), rows, right=(0, 4, 5, 6))
+
+
+@app.command(epilog="Example: therapy-gen session show 1")
+def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
+    """Show the timeline of a session."""
+    from sessions.library import get_session
+
+    record = get_session(settings(context).store(), number)
+    if json:
+        print_json(record.document())
+    else:
+        _print_session(record)
+
+
+@app.command(epilog="Example: therapy-gen session rate 1 01KAT4X2 5")
+def rate(
+    context: typer.Context,
+    number: Number,
+    piece: Annotated[str, typer.Argument(metavar="PIECE", help="Its id, or the first characters of it")],
+    value: Annotated[int, typer.Argument(metavar="1-5", help="1 not at all, 5 very much")],
+    json: AsJson = False,
+) -> None:
+    """Note how much a piece of a session was liked; a later rating replaces an earlier one."""
+    from sessions.library import rate as rate_piece
+
+    session, rated = rate_piece(settings(context).store(), number, piece, value)
+    if json:
+        print_json({"rating": {"session": session.id, "piece": rated.id, "listener": session.listener, "value": value}})
+    else:
+        print(f"Rated {rated.title} ({rated.id}) in session {session.id}: {value} of 5")
+
+
+@app.command(epilog="Example: therapy-gen session delete 1 --yes")
+def delete(
+    context: typer.Context,
+    number: Number,
+    pieces: Annotated[
+        bool, typer.Option("--pieces", help="Also its pieces that nothing else holds; they stay in the library else")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+) -> None:
+    """Delete a session and its ratings. Recordings and their scores stay."""
+    from sessions.library import delete_session, get_session
+
+    store = settings(context).store()
+    if not yes and sys.stdin.isatty():
+        record = get_session(store, number)
+        typer.confirm(f"Delete session {record.id} of {day_and_time(record.created)}?", abort=True)
+    gone = delete_session(store, number, with_pieces=pieces)
+    print(f"Deleted session {number}" + (f" and {gone} of its pieces" if pieces else ""))
