@@ -99,7 +99,7 @@ def export_session(
         from sessions.medley import join_midi
 
         midi = midi_of(store, [piece.id for piece in session.pieces()])
-        placed = [(item.onset_s, item.piece.title, midi[item.piece.id]) for item in session.items if item.piece]
+        placed = [(item.onset_s, midi[item.piece.id]) for item in session.items if item.piece]
         write_bytes(path, join_midi(placed, title=title, duration_s=session.duration_s))
     elif form == "m3u8":
         export_playlist(store, session, path, audio, sound)
