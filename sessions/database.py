@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SAWarning
 from sqlalchemy.pool import NullPool
 
 from sessions.errors import DatabaseError
@@ -96,9 +97,13 @@ def connect(url: URL) -> Engine:
         arguments["timeout"] = BUSY_TIMEOUT_S
     pool: dict[str, Any] = {"poolclass": NullPool} if path is not None else {}
     try:
-        engine = create_engine(url, connect_args=arguments, **pool)
-    except (ArgumentError, TypeError, ValueError) as error:
-        raise DatabaseError(f"database {label(url)}: {error}") from error
+        with warnings.catch_warnings():
+            # An argument that is not known would only be warned of.
+            warnings.simplefilter("error", SAWarning)
+            engine = create_engine(url, connect_args=arguments, **pool)
+    except (ArgumentError, SAWarning, TypeError, ValueError) as error:
+        said = str(error).partition(";")[0]
+        raise DatabaseError(f"database {label(url)}: {said}; mend what follows the question mark") from error
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine

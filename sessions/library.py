@@ -277,9 +277,8 @@ def _resolve(database: Session, prefix: str, among: set[str] | None = None, wher
 
 
 def _session_record(database: Session, row: SessionRow) -> SessionRecord:
-    ratings = dict(
-        database.execute(select(RatingRow.piece_id, RatingRow.value).where(RatingRow.session_id == row.id)).tuples()
-    )
+    given = select(RatingRow.piece_id, RatingRow.value).where(RatingRow.session_id == row.id)
+    ratings = {piece: value for piece, value in database.execute(given).tuples()}
     query = (
         select(SessionItemRow)
         .where(SessionItemRow.session_id == row.id)

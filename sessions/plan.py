@@ -19,7 +19,7 @@ from therapy_gen.music.tonality import parse_key
 DEFAULT_MINUTES = 24.0
 MINUTES = (1.0, 180.0)
 # Slower than the 60 to 80 BPM of convention: note density and arousal go together (Bernardi 2006, Heart 92:445).
-DEFAULT_TEMPO = (54.0, 68.0)
+DEFAULT_TEMPO = (54.0, 72.0)
 TEMPI = (30.0, 120.0)
 BASELINE_S = (0.0, 1800.0)
 REPEATS = (1, 20)
@@ -40,7 +40,7 @@ _BARS_S_AT_1_BPM = 16 * 4 * 60.0
 
 # Tempo over the session as a share of the tempo range, at its start and at its end. That an iso arc does better than
 # another has not been found (10.1177/10298649261421187, N = 193): both are offered, neither is praised.
-ARCS = {"calm": (0.55, 0.25), "iso": (1.0, 0.0), "flat": (0.45, 0.45)}
+ARCS = {"calm": (0.5, 0.25), "iso": (1.0, 0.0), "flat": (0.4, 0.4)}
 
 # Sections of 16 bars: a letter is a thought, a prime a variation of it.
 FORMS: dict[int, tuple[tuple[str, ...], ...]] = {

@@ -47,9 +47,7 @@ def run(arguments: Sequence[str]) -> int:
         return _closed_pipe()
     except Exception as error:
         status, message = _explain(error)
-        if status is None:
-            raise
-        if debug and status not in (DONE, USAGE):
+        if debug and status in (AT_FAULT, PART_MISSING):
             import traceback
 
             traceback.print_exc()
@@ -59,8 +57,8 @@ def run(arguments: Sequence[str]) -> int:
         return status
 
 
-def _explain(error: Exception) -> tuple[int | None, str]:
-    """Return exit code and line for an error; no code for one that is a mistake of ours."""
+def _explain(error: Exception) -> tuple[int, str]:
+    """Return exit code and line for an error."""
     import typer
 
     from therapy_gen.errors import MissingExtraError, TherapyGenError
@@ -85,7 +83,7 @@ def _explain(error: Exception) -> tuple[int | None, str]:
             return AT_FAULT, f"{error.filename}: {said}" if error.filename is not None else said
         case MemoryError():
             return AT_FAULT, "there is not enough memory; close other programs, or ask for fewer minutes at once"
-    return None, ""
+    return AT_FAULT, f"{type(error).__name__}: {error}; this is a mistake in therapy-gen, --debug shows where"
 
 
 def _text_streams() -> None:

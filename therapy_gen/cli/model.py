@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from therapy_gen.cli import training
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable
 from therapy_gen.cli.settings import DEFAULT_MODEL, settings
 
 if TYPE_CHECKING:
     from therapy_gen.musicvae.weights import Weights
 
-app = typer.Typer(help="List and show models.", epilog="Example: therapy-gen model list", rich_markup_mode=None)
+app = typer.Typer(help="List, show and train models.", epilog="Example: therapy-gen model list", rich_markup_mode=None)
 
 
 def _document(name: str, weights: Weights) -> dict[str, Any]:
@@ -85,3 +86,6 @@ def info(
         print(f"\n{title}")
         for name, value in document[title].items():
             print(f"  {name:<20}{printable(str(value))}")
+
+
+app.command("train", epilog=training.EPILOG)(training.train)

@@ -39,7 +39,7 @@ def new(
     key: Annotated[str, typer.Option(metavar="auto|C|Am…", help="Key of all pieces; auto: near major keys")] = "auto",
     tempo: Annotated[
         str, typer.Option(metavar="BPM[:BPM]", help="Slowest and fastest tempo, in quarter notes a minute")
-    ] = "54:68",
+    ] = "54:72",
     baseline: Annotated[
         float, typer.Option(metavar="SECONDS", help="Silence before and after the music, within the minutes")
     ] = 0.0,
@@ -120,7 +120,7 @@ def _tempo_range(text: str) -> tuple[float, float]:
     try:
         return float(low), float(high if colon else low)
     except ValueError as error:
-        raise InputError(f"tempo {text!r} is no tempo; give beats a minute, such as 60 or 54:68") from error
+        raise InputError(f"tempo {text!r} is no tempo; give beats a minute, such as 60 or 54:72") from error
 
 
 def _drawn_seed() -> int:
