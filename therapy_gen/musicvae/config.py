@@ -29,8 +29,9 @@ class Config:
         What each bar contributes to the posterior, and receives of z at the conductor.
     free_bits : float
         KL that costs nothing, in bits a section (Magenta's `free_bits`).
-    max_beta, beta_rate : float
-        Weight of the KL term, annealed as ``max_beta * (1 - beta_rate ** step)``.
+    max_beta, beta_rate, beta_delay : float, float, int
+        Weight of the KL term: 0 until step `beta_delay`, then ``max_beta * (1 - beta_rate ** steps_since)``. Without
+        the delay even a small weight closes z before the decoder has learned to listen.
     input_dropout : float
         Share of the decoder's teacher-forced inputs that are hidden, so that it must listen to z.
     batch_size : int
@@ -55,12 +56,13 @@ class Config:
     decoder_units: int = 256
     free_bits: float = 256.0
     max_beta: float = 0.2
-    beta_rate: float = 0.9995
-    input_dropout: float = 0.1
+    beta_rate: float = 0.9999
+    beta_delay: int = 800
+    input_dropout: float = 0.25
     batch_size: int = 64
     learning_rate: float = 1e-3
     min_learning_rate: float = 1e-4
-    decay_rate: float = 0.9999
+    decay_rate: float = 0.9997
     clip_norm: float = 1.0
 
     @property

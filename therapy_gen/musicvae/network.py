@@ -74,9 +74,15 @@ class MusicVAE(keras.Model):
         c = config
         rows = 2 * c.voices * c.num_classes
         self.pairs = coupled_pairs(c.voices)
-        self.encoder_embedding = keras.layers.Embedding(rows, c.embedding, name="encoder_embedding")
+        # Six rows are added up at each step: their sum starts with unit variance. Keras's default, a twentieth of that,
+        # leaves the posterior means far below the noise, and z is never learned.
+        spread = keras.initializers.RandomNormal(stddev=float((2 * c.voices) ** -0.5))
+        self.encoder_embedding = keras.layers.Embedding(
+            rows, c.embedding, embeddings_initializer=spread.clone(), name="encoder_embedding"
+        )
         self.bar_layers = [
-            keras.layers.Dense(units, activation="relu", name=f"bar_{n}") for n, units in enumerate(c.bar_units)
+            keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"bar_{n}")
+            for n, units in enumerate(c.bar_units)
         ]
         self.forward_gates = keras.layers.Dense(4 * c.encoder_units, use_bias=False, name="forward_gates")
         self.backward_gates = keras.layers.Dense(4 * c.encoder_units, use_bias=False, name="backward_gates")
@@ -84,14 +90,24 @@ class MusicVAE(keras.Model):
         self.backward_lstm = LSTM(c.encoder_units, name="backward")
         self.bar_summary = keras.layers.Dense(c.bar_width, activation="tanh", name="bar_summary")
         self.mu = keras.layers.Dense(c.z_size, name="mu", dtype="float32")
-        self.sigma = keras.layers.Dense(c.z_size, activation="softplus", name="sigma", dtype="float32")
+        # Narrow posteriors at the start: with sigma near 1 the decoder learns to ignore z before z says anything.
+        self.sigma = keras.layers.Dense(
+            c.z_size,
+            activation="softplus",
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            bias_initializer=keras.initializers.Constant(-2.25),
+            name="sigma",
+            dtype="float32",
+        )
         self.z_to_bars = keras.layers.Dense(c.bars * c.bar_width, activation="tanh", name="z_to_bars")
         self.z_to_state = keras.layers.Dense(2 * c.conductor_units, activation="tanh", name="z_to_state")
         self.conductor_gates = keras.layers.Dense(4 * c.conductor_units, use_bias=False, name="conductor_gates")
         self.conductor = LSTM(c.conductor_units, name="conductor")
         self.decoder_state = keras.layers.Dense(2 * c.decoder_units, activation="tanh", name="decoder_state")
         self.decoder_context = keras.layers.Dense(4 * c.decoder_units, use_bias=False, name="decoder_context")
-        self.decoder_embedding = keras.layers.Embedding(rows, c.embedding, name="decoder_embedding")
+        self.decoder_embedding = keras.layers.Embedding(
+            rows, c.embedding, embeddings_initializer=spread.clone(), name="decoder_embedding"
+        )
         self.decoder_gates = keras.layers.Dense(4 * c.decoder_units, use_bias=False, name="decoder_gates")
         self.decoder = LSTM(c.decoder_units, name="decoder")
         self.logits = keras.layers.Dense(c.voices * c.num_classes, name="logits")
@@ -176,8 +192,8 @@ class MusicVAE(keras.Model):
         mu, sigma = y_pred["mu"], ops.maximum(y_pred["sigma"], 1e-5)
         kl = ops.sum(0.5 * (ops.square(mu) + ops.square(sigma) - 1.0) - ops.log(sigma), axis=-1)
         above = ops.maximum(kl - c.free_bits * float(np.log(2.0)), 0.0)
-        iterations = ops.cast(self.optimizer.iterations, "float32")
-        beta = c.max_beta * (1.0 - ops.exp(iterations * float(np.log(c.beta_rate))))
+        after = ops.maximum(ops.cast(self.optimizer.iterations, "float32") - c.beta_delay, 0.0)
+        beta = c.max_beta * (1.0 - ops.exp(after * float(np.log(c.beta_rate))))
         right = ops.cast(ops.equal(ops.cast(ops.argmax(log_p, axis=-1), y.dtype), y), "float32")
         self.reconstruction_tracker.update_state(ops.mean(reconstruction))
         self.kl_tracker.update_state(ops.mean(kl))
