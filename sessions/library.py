@@ -278,7 +278,7 @@ def _resolve(database: Session, prefix: str, among: set[str] | None = None, wher
 
 def _session_record(database: Session, row: SessionRow) -> SessionRecord:
     given = select(RatingRow.piece_id, RatingRow.value).where(RatingRow.session_id == row.id)
-    ratings = {piece: value for piece, value in database.execute(given).tuples()}
+    ratings = {rating.piece_id: rating.value for rating in database.execute(given)}
     query = (
         select(SessionItemRow)
         .where(SessionItemRow.session_id == row.id)

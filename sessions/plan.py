@@ -36,6 +36,8 @@ _TEMPO_STEP = 0.1
 _BISECTIONS = 12
 # With more pieces than this, only those of usual length are tried.
 _FEW = 6
+# Pieces are repeated to be compared: a single one costs more than short ones.
+_ALONE = 6.0
 _BARS_S_AT_1_BPM = 16 * 4 * 60.0
 
 # Tempo over the session as a share of the tempo range, at its start and at its end. That an iso arc does better than
@@ -282,8 +284,7 @@ def _fit(
     cost = abs(slow) + 0.3 * abs(mean - sum(_USUAL_SECTIONS) / 2.0)
     cost += 2.0 * sum(max(_USUAL_SECTIONS[0] - n, n - _USUAL_SECTIONS[1], 0) for n in sections) / count
     cost += max(stretch, 0.0) / _GAP_S / plays + 40.0 * abs(rest) / (request.minutes * 60.0)
-    # Pieces are to be compared when they are repeated.
-    cost += 3.0 if count == 1 < request.repeats else 0.0
+    cost += _ALONE if count == 1 < request.repeats else 0.0
     return _Layout(cost, sections, chosen, gap, closing)
 
 

@@ -15,6 +15,11 @@ from typing import Any
 
 import pytest
 
+from therapy_gen.cli.settings import use_one_thread
+
+# As the program does, before anything imports NumPy.
+use_one_thread()
+
 PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 
 

@@ -41,7 +41,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_file_of_another_kind_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.db"
     path.write_bytes(content)
-    with pytest.raises(DatabaseError, match="not an SQLite database|is damaged"):
+    with pytest.raises(DatabaseError, match=r"not an SQLite database|is damaged"):
         Store.open(path)
     assert path.read_bytes() == content
 
@@ -89,10 +89,15 @@ def test_a_locked_database_is_waited_for_and_then_named(tmp_path: Path) -> None:
 
 def test_a_transaction_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "a.db")
-    with pytest.raises(KeyboardInterrupt), store.write() as database:
-        database.add(ListenerRow(name="ana"))
-        database.flush()
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with store.write() as database:
+            database.add(ListenerRow(name="ana"))
+            database.flush()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert store.info().listeners == 0
     with pytest.raises(DatabaseError, match="UNIQUE"), store.write() as database:
         database.add_all([ListenerRow(name="ben"), ListenerRow(name="ben")])
@@ -217,7 +222,7 @@ def test_a_backup_is_whole_and_one_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", [".", "nowhere/copy.db", "a.db"])
 def test_a_backup_has_to_have_a_place(tmp_path: Path, target: str) -> None:
     store = Store.open(tmp_path / "a.db")
-    with pytest.raises(InputError, match="is a folder|does not exist|the database itself"):
+    with pytest.raises(InputError, match=r"is a folder|does not exist|the database itself"):
         store.backup(tmp_path / target)
     assert store.check() == []
 

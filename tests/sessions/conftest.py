@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sessions.builder import new_session
+from sessions.plan import SessionRequest
+from sessions.records import SessionRecord
+from sessions.store import Store
+from therapy_gen.musicvae.runtime import Model, load_model
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    """The embedded model."""
+    return load_model()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A new database."""
+    return Store.open(tmp_path / "therapy.db")
+
+
+@pytest.fixture
+def session(store: Store, model: Model) -> SessionRecord:
+    """A session of two pieces, each heard twice, in `store`."""
+    request = SessionRequest(minutes=8.0, repeats=2, baseline_s=10.0)
+    return new_session(store, model, request, seed=3, listener="ana")

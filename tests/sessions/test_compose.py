@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sessions.builder import new_session
+from sessions.compose import compose, distinct, latent_walk
+from sessions.library import midi_of
+from sessions.plan import FORMS, PlannedPiece, SessionRequest
+from sessions.records import SessionRecord
+from sessions.store import Store
+from sessions.titles import titles
+from therapy_gen.errors import InputError
+from therapy_gen.music.arrangement import PALETTES, duration_of
+from therapy_gen.music.midi import read_performance
+from therapy_gen.musicvae.runtime import Model
+
+
+def fingerprint(store: Store, record: SessionRecord) -> list[tuple[object, ...]]:
+    """Everything in a session that does not depend on when and where it was made."""
+    midi = midi_of(store, [piece.id for piece in record.pieces()])
+    return [
+        (
+            item.position,
+            item.role,
+            item.onset_s,
+            item.duration_s,
+            *(
+                (
+                    item.piece.title,
+                    item.piece.key,
+                    item.piece.tempo,
+                    item.piece.calm,
+                    item.piece.form,
+                    item.piece.seed,
+                    tuple(item.piece.features.items()),
+                    hashlib.sha256(midi[item.piece.id]).hexdigest(),
+                )
+                if item.piece
+                else ()
+            ),
+        )
+        for item in record.items
+    ]
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, model: Model) -> None:
+    request = SessionRequest(minutes=5.0)
+    stores = [Store.open(tmp_path / name) for name in ("a.db", "b.db")]
+    made = [new_session(store, model, request, seed=11) for store in stores]
+    assert fingerprint(stores[0], made[0]) == fingerprint(stores[1], made[1])
+    other = new_session(stores[0], model, request, seed=12)
+    assert fingerprint(stores[0], other) != fingerprint(stores[0], made[0])
+
+
+def test_a_piece_is_what_was_planned(model: Model) -> None:
+    plan = [PlannedPiece(("A", "A'", "B", "A"), 60.0, 2, "major"), PlannedPiece(("A",), 54.3, 9, "minor")]
+    first, second = compose(plan, model, np.random.default_rng(1))
+    assert (first.key, first.tempo, first.form) == ("D major", 60.0, ("A", "A'", "B", "A"))
+    assert second.key == "A minor"
+    assert first.z.shape == (3, model.config.z_size)
+    for piece in (first, second):
+        assert piece.duration_s == pytest.approx(duration_of(len(piece.form), piece.tempo), abs=1e-3)
+        assert 0.0 <= piece.calm <= 1.0
+        heard = read_performance(piece.midi)
+        assert heard.duration == pytest.approx(piece.duration_s, abs=0.01)
+        assert heard.title == piece.title
+
+
+def test_a_section_that_returns_is_the_same_music(model: Model) -> None:
+    plan = [PlannedPiece(("A", "B", "A"), 60.0, 0, "major")]
+    (piece,) = compose(plan, model, np.random.default_rng(1))
+    melody = next(part for part in read_performance(piece.midi).parts if part.name == "Melody")
+    # From the third bar to the twelfth: what rings on from before, and the ending, are apart.
+    heard = [[note for note in melody.notes if at + 7.9 < note.onset < at + 47.9] for at in (0.0, 128.0)]
+    assert [note.pitch for note in heard[0]] == [note.pitch for note in heard[1]]
+    assert len(heard[0]) > 3
+
+
+def test_variations_stand_nearer_than_contrasts(model: Model) -> None:
+    near, far = [], []
+    for seed in range(20):
+        walk = latent_walk(("A", "A'", "B", "A"), model, np.random.default_rng(seed))
+        near.append(float(np.linalg.norm(walk[1] - walk[0])))
+        far.append(float(np.linalg.norm(walk[2] - walk[0])))
+    assert max(near) < min(far)
+    assert min(near) > 0.0
+
+
+@pytest.mark.parametrize("form", [form for forms in FORMS.values() for form in forms])
+def test_a_walk_has_a_point_for_each_label(form: tuple[str, ...], model: Model) -> None:
+    walk = latent_walk(form, model, np.random.default_rng(0))
+    assert walk.shape == (len(distinct(form)), model.config.z_size)
+    assert walk.dtype == np.float32
+    assert np.isfinite(walk).all()
+
+
+@pytest.mark.parametrize("palette", sorted(PALETTES))
+def test_every_palette_plays(palette: str, store: Store, model: Model) -> None:
+    made = new_session(store, model, SessionRequest(minutes=1.0), seed=1, palette=palette)
+    assert made.pieces()[0].palette == palette
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"seed": -1}, r"seed -1 is out of range"),
+        ({"seed": 2**63}, r"seed 9223372036854775808"),
+        ({"seed": 1, "temperature": 0.0}, r"temperature 0 .* 0.05 to 2"),
+        ({"seed": 1, "temperature": float("nan")}, r"temperature nan"),
+        ({"seed": 1, "palette": "kazoo"}, r"palette 'kazoo' .* piano"),
+        ({"seed": 1, "listener": "  "}, r"name is empty"),
+    ],
+)
+def test_bad_values_are_refused_and_nothing_is_stored(
+    asked: dict[str, object], said: str, store: Store, model: Model
+) -> None:
+    with pytest.raises(InputError, match=said):
+        new_session(store, model, SessionRequest(minutes=1.0), **asked)  # type: ignore[arg-type]
+    assert store.info().sessions == store.info().pieces == store.info().listeners == 0
+
+
+def test_the_largest_seed_works(store: Store, model: Model) -> None:
+    assert new_session(store, model, SessionRequest(minutes=1.0), seed=2**63 - 1).seed == 2**63 - 1
+
+
+def test_titles_differ_and_follow_the_seed() -> None:
+    made = titles(100, np.random.default_rng(1))
+    assert len(set(made)) == 100
+    assert made == titles(100, np.random.default_rng(1))
+    assert len(titles(5000, np.random.default_rng(1))) == 5000
