@@ -22,7 +22,7 @@ from therapy_gen.music.tone import SEGMENT, SILENCE_DB, held_tone, release_curve
 
 Frames = npt.NDArray[np.float32]
 
-_KEPT_BYTES = 96 << 20
+_KEPT_BYTES = 160 << 20
 _SHORTEST_S = 0.03
 _SHORTEST_RELEASE_S = 0.01
 

@@ -30,6 +30,8 @@ _KAISER_BETA = 6.0
 # The filter moves between Hann windows that overlap by half, which is a cross-fade.
 _WINDOW = 2048
 _HOP = _WINDOW // 2
+_HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
+_CUTOFF_STEP_CENTS = 10
 
 
 def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int) -> Frames | None:
@@ -54,7 +56,7 @@ def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int
     first = index * SEGMENT
     filtered = zone.cutoff_hz * 2 ** (min(zone.modulation_to_filter, 0) / 1200) < 0.4 * sample_rate
     margin = _WINDOW if filtered else 0
-    grid = np.arange(0, first + SEGMENT + margin + _CONTROL, _CONTROL)
+    grid = np.arange(0, first + SEGMENT + margin + 2 * _CONTROL, _CONTROL)
     seconds = grid / sample_rate
     now = first // _CONTROL
     volume = _volume(zone, key, seconds)
@@ -66,13 +68,13 @@ def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int
         return None
 
     frames = np.arange(first - margin, first + SEGMENT + margin)
-    where = np.interp(frames, grid, position, left=-1.0)
+    where = np.interp(frames, grid, position, left=-1.0) if zone.lfos or zone.modulation_to_pitch else frames * step
     tone = _play(zone, sample, where, bandwidth=min(1.0, 1 / step))
     if filtered:
         centres = frames[_HOP : 1 - _HOP : _HOP]
         cutoff = zone.cutoff_hz * np.exp2(np.interp(centres, grid, modulation) * (zone.modulation_to_filter / 1200))
         tone = _low_pass(tone, cutoff, zone.resonance_db, sample_rate)[margin:-margin]
-    tone *= np.interp(np.arange(first, first + SEGMENT), grid, volume).astype(np.float32)
+    tone *= _fill_in(volume[now : now + SEGMENT // _CONTROL + 1])
     return tone
 
 
@@ -80,6 +82,12 @@ def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int
 def release_curve(frames: int) -> Frames:
     """Return the fall from 1 to silence, even in decibels, that a released key takes."""
     return np.logspace(0, -SILENCE_DB / 20, frames).astype(np.float32)
+
+
+def _fill_in(points: Curve) -> Frames:
+    """Return the frames between control points, on straight lines."""
+    steps = np.diff(points)[:, None] * (np.arange(_CONTROL) / _CONTROL)
+    return (points[:-1, None] + steps).astype(np.float32).ravel()
 
 
 def _volume(zone: Zone, key: int, seconds: Curve) -> Curve:
@@ -125,26 +133,29 @@ def _positions(zone: Zone, key: int, seconds: Curve, modulation: Curve, sample_r
 
 def _play(zone: Zone, sample: Frames, where: Curve, bandwidth: float) -> Frames:
     """Read a sample, looped if its zone is, at fractional places; zero before its start and after its end."""
-    end = zone.loop_end if zone.loops else zone.end
     if zone.loops:
+        end = zone.loop_end
         length = zone.loop_end - zone.loop_start
         after = sample[zone.loop_start + np.arange(2 * _TAPS) % length]
         # Past the loop's end by half the taps, so that those on the left have come round the loop as well.
         turn = end - zone.start + _TAPS // 2
-        late = where >= turn
-        where = np.where(late, turn - length + np.fmod(where - turn, length), where)
+        if where[-1] >= turn:
+            rounds = np.floor((where - (turn - length)) / length)
+            where = where - length * np.maximum(rounds, 0)
     else:
+        end = zone.end
         after = np.zeros(2 * _TAPS, dtype=np.float32)
     source = np.concatenate((np.zeros(_LEFT + 1, dtype=np.float32), sample[zone.start : end], after))
     whole = np.floor(where)
-    phase = ((where - whole) * _PHASES + 0.5).astype(np.int32)
-    # Places before the start read the zeros in front of it.
-    at = np.clip(whole + 1, 0, len(source) - _TAPS).astype(np.int32)
+    phase = ((where - whole) * _PHASES + 0.5).astype(np.intp)
+    # One place on: those before the start read the zeros in front of it.
+    at = np.clip(whole + 1, 0, len(source) - _TAPS).astype(np.intp)
     kernel = _kernel(round(bandwidth, 2))
     tone = np.zeros(len(where), dtype=np.float32)
     for tap in range(_TAPS):
-        tone += kernel[tap][phase] * source[at + tap]
-    tone[where < 0] = 0
+        tone += np.take(kernel[tap], phase) * np.take(source[tap:], at)
+    if where[0] < 0:
+        tone[where < 0] = 0
     return tone
 
 
@@ -159,19 +170,28 @@ def _kernel(bandwidth: float) -> Frames:
 
 def _low_pass(tone: Frames, cutoff: Curve, resonance_db: float, sample_rate: int) -> Frames:
     """Filter with two poles; `cutoff` is in hertz at the middle of each window."""
+    cents = np.rint(1200 / _CUTOFF_STEP_CENTS * np.log2(np.clip(cutoff, 20, 0.45 * sample_rate)))
+    different, which = np.unique(cents, return_inverse=True)
+    responses = np.stack([_response(float(step), resonance_db, sample_rate) for step in different])
+    windows = np.lib.stride_tricks.sliding_window_view(tone, _WINDOW)[::_HOP]
+    spectra = np.fft.rfft(windows * _HANN, axis=1).astype(np.complex64, copy=False)
+    spectra *= responses[which]
+    pieces = np.fft.irfft(spectra, n=_WINDOW, axis=1).astype(np.float32, copy=False)
+    out = np.empty(len(tone), dtype=np.float32)
+    halves = out[: (len(pieces) + 1) * _HOP].reshape(-1, _HOP)
+    halves[:-1] = pieces[:, :_HOP]
+    halves[-1] = 0
+    halves[1:] += pieces[:, _HOP:]
+    return out
+
+
+@lru_cache(maxsize=1024)
+def _response(cutoff_step: float, resonance_db: float, sample_rate: int) -> npt.NDArray[np.complex64]:
+    """Return the response of the low-pass at the frequencies of a window."""
     z = np.exp(-2j * np.pi * np.arange(_HOP + 1) / _WINDOW)
-    angle = 2 * np.pi * np.clip(cutoff, 20, 0.45 * sample_rate)[:, None] / sample_rate
+    angle = 2 * np.pi * 2 ** (cutoff_step * _CUTOFF_STEP_CENTS / 1200) / sample_rate
     # A resonance of 0 dB has a quality of 3 dB less (FluidSynth's reading of section 8.1.3, generator 9).
     quality = 10 ** ((resonance_db - 3.01) / 20)
     alpha, cosine = np.sin(angle) / (2 * quality), np.cos(angle)
     gain = (1 - cosine) / (2 * np.sqrt(quality))
-    response = gain * (1 + z) ** 2 / ((1 + alpha) - 2 * cosine * z + (1 - alpha) * z**2)
-
-    windows = np.lib.stride_tricks.sliding_window_view(tone, _WINDOW)[::_HOP]
-    hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
-    spectra = np.fft.rfft(windows * hann, axis=1) * response.astype(np.complex64)
-    pieces = np.fft.irfft(spectra, n=_WINDOW, axis=1).astype(np.float32)
-    out = np.zeros(len(tone), dtype=np.float32)
-    out[: len(pieces) * _HOP] += pieces[:, :_HOP].ravel()
-    out[_HOP : (len(pieces) + 1) * _HOP] += pieces[:, _HOP:].ravel()
-    return out
+    return np.asarray(gain * (1 + z) ** 2 / ((1 + alpha) - 2 * cosine * z + (1 - alpha) * z**2), dtype=np.complex64)

@@ -1,0 +1,207 @@
+"""Sections of tokens as a calm performance: key, slow tempo, soft and flat dynamics, legato, pedal, a real ending."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.expression import perform
+from therapy_gen.music.harmony import infer_chords, pad_notes, tonic_chord
+from therapy_gen.music.midi import RING_S
+from therapy_gen.music.palettes import PALETTES
+from therapy_gen.music.performance import Note, Part, Performance
+from therapy_gen.music.tokens import (
+    BARS_PER_SECTION,
+    STEPS_PER_BAR,
+    STEPS_PER_QUARTER,
+    STEPS_PER_SECTION,
+    VOICES,
+    Tokens,
+    VoiceNote,
+    tokens_to_notes,
+)
+from therapy_gen.music.tonality import key_name
+
+__all__ = ["PALETTES", "Note", "Part", "Performance", "arrange", "duration_of"]
+
+MIN_TEMPO, MAX_TEMPO = 20.0, 200.0
+
+_QUARTERS_PER_BAR = STEPS_PER_BAR // STEPS_PER_QUARTER
+
+# The last two bars slow down to this share of the tempo, and a last bar holds the final chord.
+_RITARDANDO_QUARTERS = 2 * _QUARTERS_PER_BAR
+_FINAL_TEMPO = 0.72
+_FINAL_QUARTERS = _QUARTERS_PER_BAR
+
+# Where a voice may move, by its own median over the piece and note by note; else it goes by octaves.
+_COMFORTABLE = {"melody": (62, 80), "inner": (52, 73), "bass": (38, 56)}
+_POSSIBLE = {"melody": (52, 88), "inner": (45, 81), "bass": (31, 62)}
+
+# The final chord stays in the middle of the keyboard.
+_WHERE_NOTHING_SOUNDED = (72, 60, 45)
+_FINAL_BASS = (36, 52)
+_FINAL_MELODY = (60, 79)
+
+# A note that is still held at the seam of two sections may ring so far into the second one.
+_LONGEST_OVER_SEAM = STEPS_PER_BAR
+_LONGEST = 4 * STEPS_PER_BAR
+
+# The pedal holds the final chord while it dies away.
+_DAMPED_BEFORE_END_S = 0.3
+
+
+def duration_of(section_count: int, tempo: float) -> float:
+    """Return the seconds that `arrange` makes of so many sections at a tempo (quarter notes a minute)."""
+    return _Clock(section_count, tempo).duration
+
+
+def arrange(
+    sections: Sequence[Tokens], *, tonic: int, mode: str, tempo: float, palette: str = "piano", seed: int
+) -> Performance:
+    """Perform sections one after the other.
+
+    Parameters
+    ----------
+    sections : sequence of arrays of uint8, shape (256, 3)
+        Sixteen bars each of melody, inner voice and bass, on tonic C.
+    tonic : int
+        Pitch class to bring C to, by the shorter way.
+    mode : str
+        ``"major"`` or ``"minor"``.
+    tempo : float
+        Quarter notes a minute, 20 to 200. It falls over the last two bars.
+    palette : str
+        One of `PALETTES`.
+    seed : int
+        Of what varies from performance to performance: a few milliseconds and units of velocity.
+
+    Returns
+    -------
+    Performance
+
+    Raises
+    ------
+    InputError
+        Where palette, tempo or mode is not one that can be played.
+    ValueError
+        Where there is no section, or its shape is not that of a section.
+    """
+    if palette not in PALETTES:
+        raise InputError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
+    if mode not in ("major", "minor"):
+        raise InputError(f"mode {mode!r} is not known; give major or minor")
+    if not sections or any(section.shape != (STEPS_PER_SECTION, len(VOICES)) for section in sections):
+        raise ValueError(f"sections must be arrays of shape ({STEPS_PER_SECTION}, {len(VOICES)}), one or more")
+    clock = _Clock(len(sections), tempo)
+    steps = len(sections) * STEPS_PER_SECTION
+    shift = (tonic + 6) % 12 - 6
+    voices = _voices(sections, shift)
+    notes = [note for line in voices for note in line]
+    chords = infer_chords(notes, steps, tonic % 12, mode)
+    chords.append(tonic_chord(steps, len(clock.steps) - 1, tonic % 12, mode))
+    endings = _final_chord(voices, tonic % 12, mode)
+    final = (steps, len(clock.steps) - 1)
+    rng = np.random.default_rng(seed)
+    parts = [
+        perform(
+            [*line, *(VoiceNote(*final, pitch, voice) for pitch in endings[voice])],
+            instrument=instrument,
+            seconds=clock.steps,
+            chords=chords,
+            ring_until=clock.duration - _DAMPED_BEFORE_END_S,
+            rng=rng,
+        )
+        for voice, (line, instrument) in enumerate(zip(voices, PALETTES[palette].voices, strict=True))
+    ]
+    parts.append(perform(pad_notes(chords, notes), instrument=PALETTES[palette].pad, seconds=clock.steps, rng=rng))
+    return Performance(
+        parts=tuple(parts),
+        tempo=clock.tempi[0][1],
+        key=key_name(tonic, mode),
+        duration=clock.duration,
+        palette=palette,
+        tempi=clock.tempi,
+    )
+
+
+class _Clock:
+    """Sixteenths of a piece to seconds: an even tempo, a ritardando, a bar for the final chord, and its ring."""
+
+    def __init__(self, section_count: int, tempo: float) -> None:
+        if not (math.isfinite(tempo) and MIN_TEMPO <= tempo <= MAX_TEMPO):
+            raise InputError(f"tempo {tempo:g} is not playable; give {MIN_TEMPO:g} to {MAX_TEMPO:g} quarters a minute")
+        quarters = section_count * BARS_PER_SECTION * _QUARTERS_PER_BAR
+        factors = np.ones(quarters + _FINAL_QUARTERS)
+        slowing = np.arange(1, _RITARDANDO_QUARTERS + 1) / _RITARDANDO_QUARTERS
+        factors[quarters - _RITARDANDO_QUARTERS : quarters] = 1 - (1 - _FINAL_TEMPO) * slowing**1.5
+        factors[quarters:] = _FINAL_TEMPO
+        # Whole microseconds, as a MIDI file counts them.
+        lengths = np.rint(60e6 / (tempo * factors)).astype(np.int64)
+        ends = np.concatenate(([0], np.cumsum(lengths))) / 1e6
+        self.steps: list[float] = np.interp(
+            np.arange(len(lengths) * STEPS_PER_QUARTER + 1) / STEPS_PER_QUARTER, np.arange(len(ends)), ends
+        ).tolist()
+        """Seconds at each sixteenth, up to where the keys of the final chord are released."""
+        self.duration = round(self.steps[-1] + RING_S, 3)
+        changes = np.flatnonzero(np.diff(lengths, prepend=0)).tolist()
+        self.tempi = tuple((self.steps[at * STEPS_PER_QUARTER], 60e6 / int(lengths[at])) for at in changes)
+
+
+def _voices(sections: Sequence[Tokens], shift: int) -> list[list[VoiceNote]]:
+    """Return the notes of each voice, brought to the key and into its register, tied over the seams."""
+    voices: list[list[VoiceNote]] = [[] for _ in VOICES]
+    for note in tokens_to_notes(np.concatenate(list(sections))):
+        seam = (note.start // STEPS_PER_SECTION + 1) * STEPS_PER_SECTION
+        end = min(note.end, note.start + _LONGEST, seam + _LONGEST_OVER_SEAM)
+        line = voices[note.voice]
+        tied = (
+            VOICES[note.voice] != "melody"
+            and note.start % STEPS_PER_SECTION == 0
+            and bool(line)
+            and (line[-1].end, line[-1].pitch) == (note.start, note.pitch)
+            and end - line[-1].start <= _LONGEST
+        )
+        if tied:
+            line[-1] = line[-1]._replace(end=end)
+        else:
+            line.append(note._replace(end=end))
+    return [_into_register(line, shift, name) for name, line in zip(VOICES, voices, strict=True)]
+
+
+def _into_register(line: list[VoiceNote], shift: int, voice: str) -> list[VoiceNote]:
+    if not line:
+        return line
+    low, high = _COMFORTABLE[voice]
+    shift = _octaves_into(float(np.median([note.pitch for note in line])) + shift, low, high) + shift
+    low, high = _POSSIBLE[voice]
+    return [note._replace(pitch=note.pitch + shift + _octaves_into(note.pitch + shift, low, high)) for note in line]
+
+
+def _octaves_into(pitch: float, low: int, high: int) -> int:
+    """Return the semitones, whole octaves, that bring a pitch between `low` and `high`."""
+    if pitch < low:
+        return 12 * math.ceil((low - pitch) / 12)
+    return -12 * math.ceil((pitch - high) / 12) if pitch > high else 0
+
+
+def _final_chord(voices: Sequence[Sequence[VoiceNote]], tonic: int, mode: str) -> tuple[tuple[int, ...], ...]:
+    """Return the pitches that end the piece in each voice: the tonic triad, from where the voices last were."""
+    third, fifth = (tonic + (4 if mode == "major" else 3)) % 12, (tonic + 7) % 12
+    last = [line[-1].pitch if line else default for line, default in zip(voices, _WHERE_NOTHING_SOUNDED, strict=True)]
+    bass = _nearest(last[2], (tonic,), *_FINAL_BASS)
+    melody = _nearest(last[0], (tonic, third), max(_FINAL_MELODY[0], bass + 12), _FINAL_MELODY[1])
+    middle = [tone for tone in (third, fifth, tonic) if tone != melody % 12][:2]
+    return (melody,), tuple(_nearest(last[1], (tone,), melody - 12, melody - 1) for tone in middle), (bass,)
+
+
+def _nearest(pitch: int, pitch_classes: Sequence[int], low: int, high: int) -> int:
+    """Return the pitch of one of the classes that is nearest, the first class before the others by a third."""
+    choices = [
+        (abs(choice - pitch) + 3 * pitch_classes.index(choice % 12), choice)
+        for choice in range(low, high + 1)
+        if choice % 12 in pitch_classes
+    ]
+    return min(choices)[1]

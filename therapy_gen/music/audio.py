@@ -1,0 +1,197 @@
+"""MIDI to sound, offline: instruments of a soundfont, a light room, one steady loudness, a gentle end."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.loudness import LoudnessMeter
+from therapy_gen.music.midi import read_performance
+from therapy_gen.music.performance import Part, Performance
+from therapy_gen.music.room import BLOCK, Room
+from therapy_gen.music.soundfont import SoundFont, default_soundfont
+from therapy_gen.music.synth import StruckNote, Synthesiser
+
+Frames = npt.NDArray[np.float32]
+
+SAMPLE_RATE = 44100
+
+TARGET_LUFS = -23.0
+"""Every piece is brought to the loudness that EBU R 128 sets for broadcast. Soft piano peaks up to 18 dB above its
+loudness (measured), so that nothing comes near full scale and no limiter is needed."""
+
+# A piece with sharper peaks than any measured is left softer: above this, the true peak between samples could clip.
+_HIGHEST_PEAK = 10 ** (-2 / 20)
+
+_FADE_IN_S = 0.004
+_FADE_OUT_S = 2.0
+
+# Pieces above this are kept in a file while they are measured.
+_LARGEST_IN_MEMORY = 256 << 20
+_FRAMES_PER_YIELD = 1 << 16
+
+
+@dataclass(frozen=True)
+class TimelineItem:
+    """A stretch of a session: a piece as MIDI bytes, or silence where `midi` is None; `duration` in seconds."""
+
+    duration: float
+    midi: bytes | None = None
+    name: str = "the MIDI data"
+
+
+def render(
+    midi: bytes, *, soundfont: Path | None = None, sample_rate: int = SAMPLE_RATE, name: str = "the MIDI data"
+) -> Frames:
+    """Render a piece.
+
+    Parameters
+    ----------
+    midi : bytes
+        A Standard MIDI File.
+    soundfont : Path, optional
+        An .sf2 or .sf3 file; by default the one that is installed.
+    sample_rate : int
+    name : str
+        What to call the MIDI bytes in an error.
+
+    Returns
+    -------
+    array of float32, shape (frames, 2)
+        As long as `read_performance` says, at `TARGET_LUFS`, below full scale.
+
+    Raises
+    ------
+    InputError
+        Where MIDI or soundfont cannot be read.
+    """
+    return _Renderer(soundfont, sample_rate).piece(midi, name)
+
+
+def render_timeline(
+    items: Sequence[TimelineItem],
+    *,
+    soundfont: Path | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    workers: int = 2,
+) -> Iterator[Frames]:
+    """Render pieces and silences one after the other, in blocks of at most 65,536 frames of shape (frames, 2).
+
+    Item boundaries stand at the sums of the durations, rounded to a frame. While one piece is handed on, the next
+    ones are rendered by `workers` threads; no more than that are held in memory. Errors are those of `render`, raised
+    when a piece's turn comes.
+    """
+    renderer = _Renderer(soundfont, sample_rate)
+    ends = np.rint(np.cumsum([item.duration for item in items]) * sample_rate).astype(np.int64)
+    lengths = np.diff(ends, prepend=0).tolist()
+    pieces = deque(item for item in items if item.midi is not None)
+    with ThreadPoolExecutor(workers, thread_name_prefix="render") as pool:
+        under_way: deque[Future[Frames]] = deque()
+
+        def start_more() -> None:
+            while pieces and len(under_way) < workers:
+                item = pieces.popleft()
+                assert item.midi is not None
+                under_way.append(pool.submit(renderer.piece, item.midi, item.name))
+
+        try:
+            for item, length in zip(items, lengths, strict=True):
+                start_more()
+                sound = np.zeros((0, 2), dtype=np.float32)
+                if item.midi is not None:
+                    sound = _fitted(under_way.popleft().result(), length, sample_rate)
+                    start_more()
+                for start in range(0, length, _FRAMES_PER_YIELD):
+                    stop = min(start + _FRAMES_PER_YIELD, length)
+                    block = np.zeros((stop - start, 2), dtype=np.float32)
+                    heard = sound[start:stop]
+                    block[: len(heard)] = heard
+                    yield block
+        finally:
+            renderer.stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+class _Renderer:
+    """Renders pieces with what they share: instruments and room."""
+
+    def __init__(self, soundfont: Path | None, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
+        self._synthesiser = Synthesiser(SoundFont(soundfont or default_soundfont()), sample_rate)
+        self._room = Room(sample_rate)
+        self.stop = threading.Event()
+
+    def piece(self, midi: bytes, name: str) -> Frames:
+        performance = read_performance(midi, name=name)
+        frames = round(performance.duration * self.sample_rate)
+        sound = _allocate(frames)
+        meter = LoudnessMeter(self.sample_rate)
+        dry = self._synthesiser.blocks(struck_notes(performance), frames, BLOCK)
+        for index, block in enumerate(self._room.process(dry)):
+            if self.stop.is_set():
+                break
+            stop = min((index + 1) * BLOCK, frames)
+            kept = block[:, : stop - index * BLOCK]
+            meter.add(kept)
+            sound[index * BLOCK : stop] = kept.T
+        loudness = meter.integrated()
+        if np.isfinite(loudness) and meter.peak > 0:
+            sound *= np.float32(min(10 ** ((TARGET_LUFS - loudness) / 20), _HIGHEST_PEAK / meter.peak))
+        _fade(sound, self.sample_rate)
+        return sound
+
+
+def struck_notes(performance: Performance) -> list[StruckNote]:
+    """Return what the synthesiser has to play: notes held as long as keys or pedal hold them."""
+    return [note for part in performance.parts for note in _part_notes(part)]
+
+
+def _part_notes(part: Part) -> Iterator[StruckNote]:
+    downs = [down for down, _ in part.pedal]
+    struck_again: dict[int, float] = {}
+    for note in reversed(part.notes):
+        end = note.onset + note.duration
+        span = bisect_right(downs, end) - 1
+        if span >= 0:
+            end = max(end, part.pedal[span][1])
+        # A string that is struck again starts anew.
+        end = min(end, struck_again.get(note.pitch, end))
+        struck_again[note.pitch] = note.onset
+        yield StruckNote(
+            note.onset, end - note.onset, note.pitch, note.velocity, part.program, part.bank, part.level, part.pan
+        )
+
+
+def _allocate(frames: int) -> Frames:
+    if frames * 8 <= _LARGEST_IN_MEMORY:
+        return np.empty((frames, 2), dtype=np.float32)
+    try:
+        return np.memmap(tempfile.TemporaryFile(), dtype=np.float32, mode="w+", shape=(frames, 2))
+    except OSError as error:
+        raise InputError(f"no room for a long piece in {tempfile.gettempdir()}: {error.strerror or error}") from None
+
+
+def _fade(sound: Frames, sample_rate: int) -> None:
+    """Let the sound begin without a click and end in silence, in place."""
+    for seconds, ramp in ((_FADE_IN_S, slice(None)), (_FADE_OUT_S, slice(None, None, -1))):
+        count = min(round(seconds * sample_rate), len(sound))
+        curve = (0.5 - 0.5 * np.cos(np.pi * np.arange(count) / max(count, 1))).astype(np.float32)
+        sound[ramp][:count] *= curve[:, None]
+
+
+def _fitted(sound: Frames, length: int, sample_rate: int) -> Frames:
+    """Return a piece that fits its place in the timeline: one that is too long fades out where the place ends."""
+    if len(sound) > length:
+        sound = sound[:length]
+        _fade(sound, sample_rate)
+    return sound

@@ -1,0 +1,85 @@
+"""Palettes: which gentle instruments play the voices, where they sit and how they ring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A part of a palette.
+
+    Attributes
+    ----------
+    name : str
+    program : int
+        General MIDI instrument, 0 to 127.
+    velocity : int
+        Around which its notes are struck. Flat dynamics: Bernardi et al. 2006 (Heart 92, 445) and later work tie a
+        rising volume to a rising blood pressure.
+    level : float
+        Factor of amplitude against the other parts.
+    pan : float
+        -1 (left) to 1 (right).
+    pedal : bool
+        Whether it rings on with the harmony (a struck or plucked string), or sounds as long as it is held.
+    """
+
+    name: str
+    program: int
+    velocity: int
+    level: float
+    pan: float
+    pedal: bool = False
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Instruments for the voices (melody, inner, bass), and for the pad of inferred chords under them."""
+
+    title: str
+    melody: Instrument
+    inner: Instrument
+    bass: Instrument
+    pad: Instrument
+
+    @property
+    def voices(self) -> tuple[Instrument, Instrument, Instrument]:
+        """The instruments in the order of the voices of a section."""
+        return self.melody, self.inner, self.bass
+
+
+PALETTES: Mapping[str, Palette] = MappingProxyType(
+    {
+        "piano": Palette(
+            "piano over a warm pad",
+            Instrument("Melody", 0, 58, 1.0, 0.08, pedal=True),
+            Instrument("Inner voice", 0, 49, 0.9, -0.08, pedal=True),
+            Instrument("Bass", 0, 52, 0.9, -0.2, pedal=True),
+            Instrument("Pad", 89, 46, 0.12, 0.0),
+        ),
+        "harp": Palette(
+            "harp with strings",
+            Instrument("Melody", 46, 58, 0.9, 0.2, pedal=True),
+            Instrument("Inner voice", 46, 48, 0.7, 0.05, pedal=True),
+            Instrument("Bass", 42, 48, 0.35, -0.1),
+            Instrument("Pad", 49, 46, 0.16, 0.0),
+        ),
+        "guitar": Palette(
+            "nylon-string guitar",
+            Instrument("Melody", 24, 58, 1.0, 0.1, pedal=True),
+            Instrument("Inner voice", 24, 50, 0.85, -0.15, pedal=True),
+            Instrument("Bass", 24, 52, 0.9, -0.05, pedal=True),
+            Instrument("Pad", 89, 46, 0.12, 0.0),
+        ),
+        "pad": Palette(
+            "soft pads under a vibraphone",
+            Instrument("Melody", 11, 54, 0.45, 0.1, pedal=True),
+            Instrument("Inner voice", 89, 48, 0.3, -0.2),
+            Instrument("Bass", 89, 50, 0.35, 0.0),
+            Instrument("Pad", 89, 46, 0.2, 0.2),
+        ),
+    }
+)

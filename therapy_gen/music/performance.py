@@ -1,0 +1,74 @@
+"""Music as it is performed: notes in seconds, parts with their instruments, the tempo as it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Note:
+    """A note as its key is held; `onset` and `duration` in seconds, `pitch` and `velocity` as in MIDI."""
+
+    onset: float
+    duration: float
+    pitch: int
+    velocity: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """The notes of one instrument.
+
+    Attributes
+    ----------
+    name : str
+    program : int
+        General MIDI instrument, 0 to 127.
+    notes : tuple of Note
+        By onset.
+    pan : float
+        -1 (left) to 1 (right).
+    level : float
+        Factor of amplitude, 0 to 1.
+    pedal : tuple of (float, float)
+        When the sustain pedal goes down and up, in seconds.
+    bank : int
+        Soundfont bank; 128 for drums.
+    """
+
+    name: str
+    program: int
+    notes: tuple[Note, ...]
+    pan: float = 0.0
+    level: float = 1.0
+    pedal: tuple[tuple[float, float], ...] = ()
+    bank: int = 0
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A whole piece.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+    tempo : float
+        Quarter notes a minute at the start.
+    key : str
+        Name of the key, e.g. ``"D major"``; empty where it is not known.
+    duration : float
+        Seconds to the end of the last sound.
+    palette : str
+        Name of the palette that it was arranged for; empty where it was not.
+    tempi : tuple of (float, float)
+        Where the tempo changes: seconds and quarter notes a minute, by time, the first at 0.
+    title : str
+    """
+
+    parts: tuple[Part, ...]
+    tempo: float
+    key: str
+    duration: float
+    palette: str
+    tempi: tuple[tuple[float, float], ...] = ()
+    title: str = ""
