@@ -1,0 +1,186 @@
+"""Scores of every kind become windows on their own bar lines, in one key, split by piece, and nothing is lost silently."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import symusic
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.corpus import Corpus, build_corpus
+from therapy_gen.music.score import read_score
+from therapy_gen.music.tokens import VoiceNote, tokens_to_notes
+from therapy_gen.music.voices import BASS, INNER, MELODY, extract_voices
+from therapy_gen.music.windows import WindowSettings, find_stretches
+
+DATA = Path(os.environ.get("THERAPY_GEN_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")) / "corpus"
+needs_corpus = pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpus at {DATA}")
+
+TPQ = 480
+Notes = list[tuple[float, float, int]]
+
+
+def write_midi(path: Path, notes: Notes, metre: tuple[int, int] = (4, 4), sharps: int = 0) -> Path:
+    score = symusic.Score(TPQ)
+    score.time_signatures.append(symusic.TimeSignature(0, *metre))
+    score.key_signatures.append(symusic.KeySignature(0, sharps, 0))
+    score.tempos.append(symusic.Tempo(0, qpm=80.0))
+    track = symusic.Track("all", 0, False)
+    for onset, duration, pitch in notes:
+        track.notes.append(symusic.Note(round(onset * TPQ), round(duration * TPQ), pitch, 70))
+    score.tracks.append(track)
+    score.dump_midi(str(path))
+    return path
+
+
+def chorale(bars: int, tonic: int = 60, seed: int = 0) -> Notes:
+    """Return quarter-note melody over half-note inner voice and whole-note bass in a major key."""
+    rng = np.random.default_rng(seed)
+    scale = np.array([0, 2, 4, 5, 7, 9, 11, 12])
+    notes: Notes = []
+    for bar in range(bars):
+        root = 0 if bar % 4 in (0, 3) else int(rng.choice([5, 7, 9]))
+        notes.append((bar * 4.0, 4.0, tonic - 24 + root))
+        notes += [(bar * 4.0 + half, 2.0, tonic - 5) for half in (0.0, 2.0)]
+        notes += [(bar * 4.0 + beat, 1.0, tonic + int(rng.choice(scale))) for beat in range(4)]
+    notes.append((bars * 4.0 - 4.0, 4.0, tonic + 12))
+    return notes
+
+
+def test_voices_are_top_middle_and_bottom_and_never_overlap() -> None:
+    found = extract_voices([(0, 16, 72), (0, 8, 64), (8, 16, 65), (0, 16, 48)], 16)
+    assert found == [
+        VoiceNote(0, 8, 64, INNER),
+        VoiceNote(0, 16, 48, BASS),
+        VoiceNote(0, 16, 72, MELODY),
+        VoiceNote(8, 16, 65, INNER),
+    ]
+
+
+def test_a_long_melody_note_is_not_struck_again_over_a_moving_accompaniment() -> None:
+    broken = [(step, step + 2, pitch) for step, pitch in zip(range(0, 16, 2), [48, 55, 60, 55] * 2, strict=True)]
+    found = extract_voices([(0, 16, 76), *broken], 16)
+    assert [note for note in found if note.voice == MELODY] == [VoiceNote(0, 16, 76, MELODY)]
+
+
+def test_an_accompaniment_is_not_the_melody_while_the_singer_takes_breath() -> None:
+    found = extract_voices([(0, 6, 76), (6, 8, 55), (8, 16, 74), (0, 16, 40)], 16)
+    assert [note.pitch for note in found if note.voice == MELODY] == [76, 74]
+
+
+def test_stretches_follow_bar_lines_pick_up_and_halves_included() -> None:
+    lines = np.array([0, 1, 5, 9, 11, 13, 16, 20, 24], dtype=float)
+    assert find_stretches(lines) == [[1, 5, 9, 13], [16, 20, 24]]
+
+
+@pytest.mark.parametrize("tonic", [60, 62, 65, 69])
+def test_windows_are_brought_to_one_tonic_and_keep_their_own(tmp_path: Path, tonic: int) -> None:
+    write_midi(tmp_path / "a.mid", chorale(20, tonic), sharps={60: 0, 62: 2, 65: -1, 69: 3}[tonic])
+    corpus = build_corpus([tmp_path], WindowSettings(stride_bars=4))
+    assert corpus.tonic.tolist() == [tonic % 12] * 2
+    assert corpus.bar.tolist() == [0, 4]
+    bass = [note.pitch % 12 for note in tokens_to_notes(corpus.tokens[0]) if note.voice == BASS]
+    assert bass[0] == 0
+    lifted = build_corpus([tmp_path], WindowSettings(stride_bars=4, transpose=3))
+    pitches, higher = ([n.pitch for n in tokens_to_notes(c.tokens[0])] for c in (corpus, lifted))
+    assert [pitch + 3 for pitch in pitches] == higher
+
+
+def test_a_two_four_piece_is_read_in_pairs_of_bars(tmp_path: Path) -> None:
+    write_midi(tmp_path / "a.mid", chorale(16), metre=(2, 4))
+    assert len(build_corpus([tmp_path]).tokens) == 1
+
+
+def test_a_short_tune_is_repeated_as_its_verses_are(tmp_path: Path) -> None:
+    write_midi(tmp_path / "a.mid", chorale(8))
+    (tokens,) = build_corpus([tmp_path]).tokens
+    assert np.array_equal(tokens[:128], tokens[128:])
+
+
+def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    write_midi(tmp_path / "good.mid", chorale(16))
+    write_midi(tmp_path / "waltz.mid", chorale(16), metre=(3, 4))
+    write_midi(tmp_path / "triplets.mid", [(n / 3, 1 / 3, 60 + n % 7) for n in range(192)])
+    (tmp_path / "broken.mid").write_bytes(b"MThd not really")
+    (tmp_path / "notes.txt").write_text("not a score")
+    report = build_corpus([tmp_path]).report
+    assert (report.files, report.files_used, report.windows) == (4, 1, 1)
+    assert list(report.unreadable) == ["broken.mid"]
+    text = "\n".join(report.lines())
+    assert "scores without a stretch of 4/4 or 2/4" in text
+    assert "triplets" in text
+
+
+def test_copies_are_dropped_and_never_divided_between_training_and_held_out(tmp_path: Path) -> None:
+    for n in range(40):
+        write_midi(tmp_path / f"{n:02d}.mid", chorale(20, seed=n // 2))
+    corpus = build_corpus([tmp_path], WindowSettings(stride_bars=4), held_out_share=0.4)
+    assert corpus.report.duplicates == 40
+    assert len(corpus.tokens) == 40
+    assert 0 < corpus.held_out.sum() < 40
+    of_piece = {int(p): set(corpus.held_out[corpus.piece == p].tolist()) for p in corpus.piece}
+    assert all(len(split) == 1 for split in of_piece.values())
+    again = build_corpus([tmp_path], WindowSettings(stride_bars=4), held_out_share=0.4)
+    assert np.array_equal(again.held_out, corpus.held_out)
+    assert again.digest == corpus.digest
+
+
+def test_the_cache_gives_everything_back_and_refuses_other_files(tmp_path: Path) -> None:
+    write_midi(tmp_path / "a.mid", chorale(24))
+    corpus = build_corpus([tmp_path])
+    corpus.save(tmp_path / "corpus.npz")
+    read = Corpus.load(tmp_path / "corpus.npz")
+    assert np.array_equal(read.tokens, corpus.tokens)
+    assert (read.pieces, read.digest, read.report) == (corpus.pieces, corpus.digest, corpus.report)
+    with pytest.raises(InputError, match=r"a\.mid is not a corpus cache"):
+        Corpus.load(tmp_path / "a.mid")
+
+
+def test_calm_windows_are_chosen_by_share(tmp_path: Path) -> None:
+    for n in range(6):
+        notes = [(onset / (1 + n % 3), length / (1 + n % 3), pitch) for onset, length, pitch in chorale(48, seed=n)]
+        write_midi(tmp_path / f"{n}.mid", notes)
+    corpus = build_corpus([tmp_path], held_out_share=0.0)
+    chosen = corpus.choose(held_out=False, calmest=0.5)
+    assert len(chosen) == pytest.approx(len(corpus.tokens) / 2, abs=1)
+    assert corpus.calm[chosen].min() >= np.delete(corpus.calm, chosen).max()
+
+
+@pytest.mark.parametrize(("name", "content"), [("x.txt", b"x"), ("x.mid", b""), ("x.mid", b"junk" * 99)])
+def test_files_that_are_no_scores_are_refused_by_name(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        read_score(tmp_path / name)
+
+
+def test_folders_without_scores_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no scores"):
+        build_corpus([tmp_path])
+    with pytest.raises(InputError, match="not a folder"):
+        build_corpus([tmp_path / "missing"])
+
+
+@needs_corpus
+@pytest.mark.parametrize(
+    ("name", "first_bar", "voices"),
+    [
+        ("openhymnal/O_Come_All_Ye_Faithful-Adeste_Fideles.abc", 1.0, 4),
+        ("openhymnal/Lord_Jesus_Think_On_Me-Southwell.abc", 1.0, 4),
+        ("lieder/Abbott_Jane_Bingham-Think_of_Today-lc6582978.mxl", 1.0, 2),
+    ],
+)
+def test_real_scores_keep_their_pick_up_bars(name: str, first_bar: float, voices: int) -> None:
+    path = DATA / name
+    if not path.is_file():
+        (path,) = DATA.glob(name.rsplit("-", 1)[0] + "-*")
+    if path.suffix == ".abc":
+        pytest.importorskip("music21")
+    else:
+        pytest.importorskip("note_seq")
+    score = read_score(path)
+    assert score.bars[1] == pytest.approx(first_bar)
+    assert len(set(score.notes["part"].tolist())) == voices
+    assert find_stretches(score.bars)[0][0] == pytest.approx(first_bar)
