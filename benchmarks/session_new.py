@@ -75,14 +75,10 @@ def main() -> None:
     ]
     if theirs:
         ratio = statistics.median(r.wall_s for r in theirs) / wall
-        checks.append(
-            [
-                "times faster than Magenta",
-                f"{ratio:.1f}",
-                f">= {LIMIT_RATIO:g}",
-                "yes" if ratio >= LIMIT_RATIO else "NO",
-            ]
-        )
+        met = "yes" if ratio >= LIMIT_RATIO else "NO"
+        checks.append(["times faster than Magenta's process", f"{ratio:.1f}", f">= {LIMIT_RATIO:g}", met])
+        alone = statistics.median(json.loads(r.stdout.splitlines()[-1])["sample_s"] for r in theirs)
+        checks.append(["times faster than its sampling alone", f"{alone / wall:.1f}", "", ""])
     print("\n" + table(("figure", "measured", "wanted", "met"), checks))
 
 

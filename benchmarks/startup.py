@@ -18,7 +18,7 @@ COMMANDS = {
     "session --help": 0.4,
     "session list": None,
     "session show 1": None,
-    "rank": None,
+    "piece list": None,
     "db info": None,
 }
 
