@@ -17,6 +17,7 @@ Float64 = npt.NDArray[np.float64]
 MAX_PEAKS = 6
 PEAK_WIDTH_HZ = (1.0, 12.0)
 _PEAK_DEVIATIONS = 2.0
+_MAX_STEPS = 200
 _FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
@@ -89,18 +90,37 @@ def _guess(flat: Float64, freqs: Float64) -> Float64:
 
 
 def _fit_peaks(flat: Float64, freqs: Float64, guess: Float64) -> Float64:
-    from scipy.optimize import least_squares
-
+    """Fit all peaks together by least squares within bounds (Levenberg and Marquardt, steps cut at the bounds)."""
     low, high = (width / _FWHM for width in PEAK_WIDTH_HZ)
     lower = np.column_stack(
         [np.maximum(guess[:, 0] - 3.0 * guess[:, 2], freqs[0]), np.zeros(len(guess)), np.full(len(guess), low)]
     ).ravel()
     upper = np.column_stack(
-        [np.minimum(guess[:, 0] + 3.0 * guess[:, 2], freqs[-1]), np.full(len(guess), np.inf), np.full(len(guess), high)]
+        [np.minimum(guess[:, 0] + 3.0 * guess[:, 2], freqs[-1]), np.full((len(guess), 2), (np.inf, high))]
     ).ravel()
-    start = np.clip(guess.ravel(), lower + 1e-9, np.where(np.isfinite(upper), upper - 1e-9, guess.ravel() + 1.0))
-    result = least_squares(lambda p: _gaussians(freqs, p) - flat, start, bounds=(lower, upper), max_nfev=500)
-    return np.asarray(result.x, dtype=np.float64).reshape(-1, 3)
+    at = np.clip(guess.ravel(), lower, upper)
+    rest = flat - _gaussians(freqs, at)
+    damping = 1e-2
+    for _ in range(_MAX_STEPS):
+        peaks = at.reshape(-1, 3)
+        away = freqs[:, None] - peaks[:, 0]
+        shape = np.exp(-(away**2) / (2.0 * peaks[:, 2] ** 2))
+        slope = peaks[:, 1] * shape * away / peaks[:, 2] ** 2
+        jacobian = np.stack([slope, shape, slope * away / peaks[:, 2]], axis=2).reshape(len(freqs), -1)
+        gram = jacobian.T @ jacobian
+        step = np.linalg.solve(gram + damping * np.diag(np.diag(gram) + 1e-9), jacobian.T @ rest)
+        tried = np.clip(at + step, lower, upper)
+        left = flat - _gaussians(freqs, tried)
+        if left @ left < rest @ rest:
+            done = rest @ rest - left @ left < 1e-10 * (flat @ flat)
+            at, rest, damping = tried, left, damping / 3.0
+            if done:
+                break
+        else:
+            damping *= 4.0
+            if damping > 1e8:
+                break
+    return np.asarray(at).reshape(-1, 3)
 
 
 def fit_aperiodic(freqs: Float64, density: Float64) -> Aperiodic | None:

@@ -261,23 +261,3 @@ def _last_marker(path: Path) -> int:
     """Return the position of the last marker of a ``.vmrk`` file, in samples from 1; 0 without any."""
     text = path.read_bytes().decode("utf-8", errors="replace")
     return max((int(at) for at in re.findall(r"^Mk\d+=[^,\r\n]*,[^,\r\n]*,(\d+),", text, re.MULTILINE)), default=0)
-
-
-def check_fif(path: Path) -> None:
-    """Walk through the tags of a FIF file; refuse where one reaches past the end of the file (it is cut short)."""
-    size = path.stat().st_size
-    at = 0
-    with path.open("rb") as file:
-        while 0 <= at < size:
-            file.seek(at)
-            head = file.read(16)
-            if len(head) < 16:
-                raise RecordingError(f"{path} is cut short: copy it again")
-            _, _, length, following = struct.unpack(">iiii", head)
-            if length < 0 or at + 16 + length > size:
-                raise RecordingError(f"{path} is cut short or damaged at byte {at}: copy it again")
-            if following == -1:
-                return
-            if 0 < following <= at:
-                raise RecordingError(f"{path} is damaged at byte {at}: copy it again")
-            at = following if following > 0 else at + 16 + length

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -72,31 +71,65 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Posterior:
-    """Normal posteriors of the coefficients, one for each point of the grid, with its weight.
+class Point:
+    """A point of the grid: the normal posterior of the coefficients there.
 
     Parameters
     ----------
-    weights : array, shape (k,)
-        Sum to 1.
-    means : array, shape (k, p)
-    covariances : array, shape (k, p, p)
-    tau : array, shape (k,)
+    noise : Noise
+    tau : float
         SD of the piece effects, dB.
-    noise : sequence of Noise, length k
+    sd : array, shape (p,)
+        Prior SD of each coefficient.
+    gram : array, shape (p, p)
+    moment : array, shape (p,)
+        Products of the whitened columns with one another, and with the data.
     """
 
+    noise: Noise
+    tau: float
+    sd: Float64
+    gram: Float64
+    moment: Float64
+
+    def root(self) -> Float64:
+        """Return the Cholesky factor of the posterior's precision, in units of the prior's SD (well scaled)."""
+        scaled = self.gram * self.sd[:, None] * self.sd
+        scaled[np.diag_indices(len(self.sd))] += 1.0
+        return np.asarray(np.linalg.cholesky(scaled), dtype=np.float64)
+
+    def mean(self, root: Float64) -> Float64:
+        """Return the posterior mean."""
+        half = np.linalg.solve(root, self.sd * self.moment)
+        return np.asarray(self.sd * np.linalg.solve(root.T, half))
+
+    def draw(self, count: int, rng: np.random.Generator) -> Float64:
+        """Return draws from the posterior, shape (count, p)."""
+        root = self.root()
+        noise = np.linalg.solve(root.T, rng.standard_normal((len(self.sd), count)))
+        return np.asarray(self.mean(root) + (self.sd[:, None] * noise).T)
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """The points of the grid that matter, with their weights (which sum to 1)."""
+
+    points: Sequence[Point]
     weights: Float64
-    means: Float64
-    covariances: Float64
-    tau: Float64
-    noise: Sequence[Noise]
+
+    def average(self, values: Sequence[float]) -> float:
+        """Return the weighted mean of a value of each point."""
+        return float(self.weights @ np.asarray(values))
+
+    def mean(self) -> Float64:
+        """Return the posterior mean of the coefficients."""
+        return np.asarray(sum(w * point.mean(point.root()) for point, w in zip(self.points, self.weights, strict=True)))
 
     def best_noise(self) -> Noise:
         """Return the noise with the most weight, whatever the pieces' variance."""
         sums: dict[Noise, float] = {}
-        for noise, weight in zip(self.noise, self.weights, strict=True):
-            sums[noise] = sums.get(noise, 0.0) + float(weight)
+        for point, weight in zip(self.points, self.weights, strict=True):
+            sums[point.noise] = sums.get(point.noise, 0.0) + float(weight)
         return max(sums, key=lambda noise: sums[noise])
 
 
@@ -110,14 +143,12 @@ def covariance(design: Design, rows: npt.NDArray[np.int64], noise: Noise) -> Flo
 
 def whiten(design: Design, noise: Noise) -> tuple[Float64, Float64, float]:
     """Return columns and data with the noise's correlation taken out, and the log determinant of its covariance."""
-    from scipy.linalg import solve_triangular
-
     both = np.column_stack([design.columns, design.y])
     out = np.empty_like(both)
     logdet = 0.0
     for rows in design.groups:
         root = np.linalg.cholesky(covariance(design, rows, noise))
-        out[rows] = solve_triangular(root, both[rows], lower=True)
+        out[rows] = np.linalg.solve(root, both[rows])
         logdet += 2.0 * float(np.log(np.diag(root)).sum())
     return out[:, :-1], out[:, -1], logdet
 
@@ -139,65 +170,23 @@ def fit(
     keep : float
         Points with less than this share of the largest weight are dropped.
     """
-    fixed = len(design.prior_sd)
-    grams = []
-    for noise, prior in noises:
+    found: list[tuple[float, Point]] = []
+    best = -np.inf
+    for noise, noise_prior in noises:
         columns, y, logdet = whiten(design, noise)
-        grams.append((noise, prior - 0.5 * logdet - 0.5 * float(y @ y), columns.T @ columns, columns.T @ y))
-    points: list[tuple[float, float, Noise, Float64, Float64]] = []
-    for (noise, constant, gram, moment), (tau, prior) in product(grams, taus):
-        sd = np.concatenate([design.prior_sd, np.full(design.pieces, tau)])
-        # In units of the prior's SD the matrix is well scaled however flat or narrow a prior is.
-        scaled = gram * sd[:, None] * sd
-        scaled[np.diag_indices(len(sd))] += 1.0
-        root = np.linalg.cholesky(scaled)
-        half = np.linalg.solve(root, sd * moment)
-        # The part of the determinant that a flat prior adds is the same everywhere, and drops out with the weights.
-        value = constant + prior + 0.5 * float(half @ half) - float(np.log(np.diag(root)).sum())
-        points.append((value, tau, noise, scaled, sd))
-        del root
-    values = np.array([point[0] for point in points])
-    weights = np.exp(values - values.max())
-    chosen = np.flatnonzero(weights >= keep * weights.max())
-    weights = weights[chosen] / weights[chosen].sum()
-    moments = {noise: moment for noise, _, _, moment in grams}
-    p = fixed + design.pieces
-    means, covariances = np.empty((len(chosen), p)), np.empty((len(chosen), p, p))
-    for k, i in enumerate(chosen):
-        _, _, noise, scaled, sd = points[i]
-        inverse = np.linalg.inv(scaled) * sd[:, None] * sd
-        covariances[k] = (inverse + inverse.T) / 2
-        means[k] = inverse @ moments[noise]
-    return Posterior(
-        weights, means, covariances, np.array([points[i][1] for i in chosen]), [points[i][2] for i in chosen]
-    )
-
-
-def mixture_interval(means: Float64, sds: Float64, weights: Float64, level: float) -> tuple[Float64, Float64]:
-    """Return the central interval of mixtures of normals.
-
-    Parameters
-    ----------
-    means, sds : array, shape (k, q)
-    weights : array, shape (k,)
-    level : float
-        E.g. 0.9.
-
-    Returns
-    -------
-    low, high : array, shape (q,)
-    """
-    from scipy.special import ndtr
-
-    def quantile(share: float) -> Float64:
-        low, high = (means - 12 * sds).min(axis=0), (means + 12 * sds).max(axis=0)
-        for _ in range(60):
-            middle = (low + high) / 2
-            below = weights @ ndtr((middle - means) / sds) < share
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.asarray((low + high) / 2)
-
-    return quantile((1 - level) / 2), quantile((1 + level) / 2)
+        gram, moment = columns.T @ columns, columns.T @ y
+        constant = noise_prior - 0.5 * logdet - 0.5 * float(y @ y)
+        for tau, prior in taus:
+            point = Point(noise, tau, np.concatenate([design.prior_sd, np.full(design.pieces, tau)]), gram, moment)
+            root = point.root()
+            half = np.linalg.solve(root, point.sd * moment)
+            # What a flat prior adds to the determinant is the same everywhere, and drops out of the weights.
+            value = constant + prior + 0.5 * float(half @ half) - float(np.log(np.diag(root)).sum())
+            best = max(best, value)
+            found.append((value, point))
+        found = [(value, point) for value, point in found if value > best + np.log(keep)]
+    weights = np.exp(np.array([value for value, _ in found]) - best)
+    return Posterior([point for _, point in found], weights / weights.sum())
 
 
 def f_test(design: Design, noise: Noise, tested: npt.NDArray[np.bool_]) -> float:
@@ -216,7 +205,7 @@ def f_test(design: Design, noise: Noise, tested: npt.NDArray[np.bool_]) -> float
     float
         1 where nothing can be tested (no residual degrees of freedom).
     """
-    from scipy.stats import f
+    from scipy.special import fdtrc  # the F distribution's upper tail; scipy.stats takes long to import
 
     columns, y, _ = whiten(design, noise)
 
@@ -234,4 +223,4 @@ def f_test(design: Design, noise: Noise, tested: npt.NDArray[np.bool_]) -> float
     extra, free = full_rank - small_rank, len(y) - full_rank
     if extra < 1 or free < 1 or full <= 0:
         return 1.0
-    return float(f.sf((small - full) / extra / (full / free), extra, free))
+    return float(fdtrc(extra, free, (small - full) / extra / (full / free)))

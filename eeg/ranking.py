@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import ParameterError, TooLittleDataError
-from eeg.mixedmodel import FLAT_SD, Design, Noise, f_test, fit, mixture_interval
+from eeg.mixedmodel import FLAT_SD, Design, Noise, Posterior, f_test, fit
 from eeg.results import RecordingScore
 
 Float64 = npt.NDArray[np.float64]
@@ -264,20 +264,10 @@ def rank(
     design, muscle_column, has_mean = _design(data, names, use_muscle)
     posterior = fit(design, _noise_grid(), _tau_grid())
     first = len(design.prior_sd)
-    q = len(names)
-    pick = np.zeros((design.columns.shape[1], q))
-    pick[first + np.arange(q), np.arange(q)] = 1.0
-    if has_mean:
-        pick[first - 1] = 1.0
-    means = posterior.means @ pick
-    variances = np.einsum("pq,kpr,rq->kq", pick, posterior.covariances, pick)
-    sds = np.sqrt(np.maximum(variances, 1e-12))
-    mean = posterior.weights @ means
-    sd = np.sqrt(np.maximum(posterior.weights @ (variances + means**2) - mean**2, 0.0))
-    low, high = mixture_interval(means, sds, posterior.weights, LEVEL)
-    draws, new = _draw(
-        posterior.weights, posterior.means, posterior.covariances, posterior.tau, pick, first, has_mean, seed
-    )
+    draws, new = _draw(posterior, first, has_mean, seed)
+    mean = _pieces(posterior.mean()[None], first, has_mean)[0]
+    sd = draws.std(axis=0)
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     sign = 1.0 if lower_is_better else -1.0
     places = np.argsort(np.argsort(sign * draws, axis=1), axis=1) + 1
     expected = places.mean(axis=0)
@@ -303,8 +293,7 @@ def rank(
         )
         for place, j in enumerate(order)
     )
-    noise = np.array([math.hypot(point.sampling, point.drift) for point in posterior.noise])
-    slope = float(posterior.weights @ posterior.means[:, muscle_column]) if muscle_column is not None else 0.0
+    slope = float(posterior.mean()[muscle_column]) if muscle_column is not None else 0.0
     return Ranking(
         criterion=criterion,
         lower_is_better=lower_is_better,
@@ -313,8 +302,8 @@ def rank(
         p_value=p_value,
         pieces=pieces,
         against_silence=has_mean,
-        tau_db=float(posterior.weights @ posterior.tau),
-        noise_db=float(posterior.weights @ noise),
+        tau_db=posterior.average([point.tau for point in posterior.points]),
+        noise_db=posterior.average([math.hypot(p.noise.sampling, p.noise.drift) for p in posterior.points]),
         muscle_slope=slope,
         recordings=len({row.recording for row in data}),
         plays=sum(len(rows) for rows in plays.values()),
@@ -394,33 +383,24 @@ def _tau_grid() -> list[tuple[float, float]]:
     return [(float(tau), float(math.log(weight))) for tau, weight in zip(taus, density, strict=True)]
 
 
-def _draw(
-    weights: Float64,
-    means: Float64,
-    covariances: Float64,
-    tau: Float64,
-    pick: Float64,
-    first: int,
-    has_mean: bool,
-    seed: int,
-) -> tuple[Float64, Float64]:
-    """Draw the pieces together, and a piece never played, from the mixture."""
+def _pieces(coefficients: Float64, first: int, has_mean: bool) -> Float64:
+    """Return the level of each piece: its effect, and with baseline the pieces' mean against it."""
+    return coefficients[:, first:] + (coefficients[:, first - 1 : first] if has_mean else 0.0)
+
+
+def _draw(posterior: Posterior, first: int, has_mean: bool, seed: int) -> tuple[Float64, Float64]:
+    """Draw the pieces together, and a piece never played, from the posterior."""
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(DRAWS, weights)
+    counts = rng.multinomial(DRAWS, posterior.weights)
     parts, new = [], []
-    for k in np.flatnonzero(counts):
-        root = _root(covariances[k])
-        all_coefficients = means[k] + rng.standard_normal((counts[k], len(means[k]))) @ root.T
-        parts.append(all_coefficients @ pick)
-        centre = all_coefficients[:, first - 1] if has_mean else 0.0
-        new.append(centre + tau[k] * rng.standard_normal(counts[k]))
+    for count, point in zip(counts, posterior.points, strict=True):
+        if count:
+            drawn = point.draw(int(count), rng)
+            parts.append(_pieces(drawn, first, has_mean))
+            centre = drawn[:, first - 1] if has_mean else 0.0
+            new.append(centre + point.tau * rng.standard_normal(count))
     shuffled = rng.permutation(DRAWS)
     return np.concatenate(parts)[shuffled], np.concatenate(new)[shuffled]
-
-
-def _root(matrix: Float64) -> Float64:
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 def _decide(p_value: float, data: Sequence[Observation], ordered: Float64) -> tuple[bool, str]:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ import numpy.typing as npt
 
 from eeg.channels import Channel, kind_of, place_of
 from eeg.errors import MissingEEGExtraError, RecordingError
-from eeg.formats import check_brainvision, check_fif, find_format, read_edf_header
+from eeg.fifdata import FifSamples, walk
+from eeg.formats import check_brainvision, find_format, read_edf_header
 
 Samples = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
 
 MIN_SFREQ = 60.0
 MAX_CHANNELS = 1024
@@ -87,6 +89,7 @@ class Recording:
     marks: tuple[Mark, ...]
     notes: tuple[str, ...]
     raw: Any = field(repr=False, compare=False)
+    fast: FifSamples | None = field(default=None, repr=False, compare=False)
     scratch: Any = field(default=None, repr=False, compare=False)
 
     @property
@@ -118,6 +121,23 @@ class Recording:
         if data.shape[1] != stop - start:
             raise RecordingError(f"{self.path} is cut short at {start / self.sfreq:.1f} s: copy it again")
         return np.asarray(data, dtype=np.float64)
+
+    def read32(self, start: int, stop: int, picks: Sequence[int]) -> Float32:
+        """Read samples as float32, each channel less its first sample: an amplifier's offset would eat the digits.
+
+        Returns
+        -------
+        array, shape (len(picks), stop - start), float32
+            In volts.
+        """
+        if self.fast is not None:
+            samples: Float32 = self.fast.read(start, stop, picks)
+            samples -= samples[:, :1].copy()
+            return samples
+        data = self.read(start, stop, picks)
+        samples = np.empty(data.shape, np.float32)
+        np.subtract(data, data[:, :1], out=samples, casting="same_kind")
+        return samples
 
     def close(self) -> None:
         """Let go of the file and of what was unpacked for it."""
@@ -196,7 +216,7 @@ def open_recording(path: str | Path) -> Recording:
         if path.name.lower().endswith(".gz"):
             scratch, source = _unpack(path)
         if kind == "FIF":
-            check_fif(source)
+            walked = walk(source)
         with quiet_mne():
             raw, clock = _reader(kind, source, exclude, notes)
     except RecordingError:
@@ -206,16 +226,24 @@ def open_recording(path: str | Path) -> Recording:
     except Exception as error:  # the readers raise whatever their parsers meet
         if scratch is not None:
             scratch.cleanup()
-        raise RecordingError(
-            f"{path} cannot be read as {kind} ({first_line(error)}): export or copy it again"
-        ) from error
-    if kind != "XDF":
-        names = [Path(str(name)) for name in getattr(raw, "filenames", ()) if name is not None]
-        files = tuple(dict.fromkeys([*files, *(name for name in names if scratch is None)]))
-        if kind == "FIF":
-            for part in files[1:]:
-                check_fif(part)
-    return _describe(path, kind, files, raw, clock, notes, scratch)
+        raise RecordingError(f"{path} cannot be read as {kind} ({_cause(error)}): export or copy it again") from error
+    named = [Path(str(name)) for name in getattr(raw, "filenames", ()) if name is not None]
+    if kind != "XDF" and scratch is None:
+        files = tuple(dict.fromkeys([*files, *named]))
+    recording = _describe(path, kind, files, raw, clock, notes, scratch)
+    if kind == "FIF":
+        with quiet_mne():
+            recording = replace(recording, fast=FifSamples.open(raw, named, walked))
+    return recording
+
+
+def _cause(error: Exception) -> str:
+    """Say in words why a reader failed; what only its author can read is called damage."""
+    text = first_line(error)
+    inner = isinstance(error, AttributeError | KeyError | IndexError | UnicodeDecodeError | AssertionError)
+    if inner or "object has no attribute" in text or "truth value" in text or "NoneType" in text:
+        return "its structure is damaged or incomplete"
+    return text
 
 
 def _reader(kind: str, path: Path, exclude: list[str], notes: list[str]) -> tuple[Any, str]:

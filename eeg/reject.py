@@ -25,6 +25,13 @@ STEP_LOW_V = 30e-6
 MAX_BAD_SHARE = 1 / 3
 
 
+# A jump matters by the fast activity it makes; where that is not raised so many times over the channel's own, none is
+# looked for.
+JUMP_FAST = 2.0
+# Every so many samples are enough to see that a channel moves.
+_THIN = 16
+
+
 @dataclass(frozen=True)
 class WindowStats:
     """Size of the signal in each window; arrays of shape (n_channels, n_windows).
@@ -37,29 +44,56 @@ class WindowStats:
         Share of samples at the window's own maximum or minimum, the larger.
     p2p, step : array
         Peak-to-peak, and largest difference of neighbouring samples, in volts after re-referencing.
+    fast : array
+        Power at the upper end of what the recording carries, uV^2/Hz.
     """
 
     raw_p2p: Float32
     rail: Float32
     p2p: Float32
     step: Float32
+    fast: Float32
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a window may reach; arrays of shape (n_channels,), volts, and for `muscle` uV^2/Hz (inf: not checked)."""
+    """What a window may reach; arrays of shape (n_channels,).
+
+    Parameters
+    ----------
+    p2p, step : array
+        Volts.
+    muscle : array
+        uV^2/Hz; inf where it is not checked.
+    fast : array
+        Above it a jump is looked for, uV^2/Hz.
+    raw_p2p : array
+        Above it, or where `rails`, a rail is looked for, volts.
+    rails : array of bool
+        Channels that were seen at a rail.
+    """
 
     p2p: Float32
     step: Float32
     muscle: Float32
+    fast: Float32
+    raw_p2p: Float32
+    rails: Bool
 
 
-def _windows(values: Float32, parts: int) -> npt.NDArray[np.float32]:
+def _windows(hops: Float32, parts: int) -> Float32:
     """View hops as windows of `parts` hops, last axis."""
-    return np.lib.stride_tricks.sliding_window_view(values, parts, axis=1)
+    return hops[..., None] if parts == 1 else np.lib.stride_tricks.sliding_window_view(hops, parts, axis=1)
 
 
-def measure(raw: Float32, referenced: Float32, length: int, hop: int) -> WindowStats:
+def _hops(samples: Float32, hop: int) -> Float32:
+    count = samples.shape[1] // hop
+    return samples[:, : count * hop].reshape(len(samples), count, hop)
+
+
+def measure(
+    raw: Float32, referenced: Float32, length: int, hop: int, fast: Float32, limits: Limits | None = None
+) -> WindowStats:
     """Measure windows that start every `hop` samples; `length` is a multiple of `hop`.
 
     Parameters
@@ -68,24 +102,46 @@ def measure(raw: Float32, referenced: Float32, length: int, hop: int) -> WindowS
         The same object where nothing was re-referenced.
     length, hop : int
         Samples.
+    fast : array, shape (n_channels, n_windows)
+        See `WindowStats`.
+    limits : Limits, optional
+        With them, rails and jumps are looked for only where there can be any (elsewhere they are 0), and `raw_p2p` is
+        exact only where it may be flat.
     """
-    parts, hops = length // hop, raw.shape[1] // hop
-    blocks = raw[:, : hops * hop].reshape(len(raw), hops, hop)
+    parts = length // hop
+    blocks, plain = _hops(referenced, hop), _hops(raw, hop)
     high, low = blocks.max(axis=2), blocks.min(axis=2)
-    top, bottom = _windows(high, parts).max(axis=2), _windows(low, parts).min(axis=2)
-    at_high = np.count_nonzero(blocks == high[..., None], axis=2).astype(np.float32)
-    at_low = np.count_nonzero(blocks == low[..., None], axis=2).astype(np.float32)
-    rail = np.maximum(_windows(at_high, parts).max(axis=2), _windows(at_low, parts).max(axis=2)) / np.float32(hop)
-    raw_p2p = top - bottom
-    if referenced is raw:
-        p2p = raw_p2p
+    p2p = _windows(high, parts).max(axis=2) - _windows(low, parts).min(axis=2)
+    if limits is None:
+        wanted = np.ones(high.shape, dtype=np.bool_)
+        top, bottom = (high, low) if referenced is raw else (plain.max(axis=2), plain.min(axis=2))
+        jumpy = wanted
     else:
-        blocks = referenced[:, : hops * hop].reshape(len(raw), hops, hop)
-        p2p = _windows(blocks.max(axis=2), parts).max(axis=2) - _windows(blocks.min(axis=2), parts).min(axis=2)
-    steps = np.diff(referenced[:, : hops * hop], axis=1, append=referenced[:, hops * hop - 1 : hops * hop])
-    np.abs(steps, out=steps)
-    step = _windows(steps.reshape(len(raw), hops, hop).max(axis=2), parts).max(axis=2)
-    return WindowStats(raw_p2p, rail, p2p, step)
+        thin = plain[..., ::_THIN]
+        top, bottom = (high, low) if referenced is raw else (thin.max(axis=2), thin.min(axis=2))
+        size = top - bottom
+        flat = size < FLAT_V
+        if flat.any() and referenced is not raw:
+            top[flat], bottom[flat] = plain[flat].max(axis=1), plain[flat].min(axis=1)
+        wanted = (size > limits.raw_p2p[:, None]) | limits.rails[:, None]
+        jumpy = np.zeros(high.shape, dtype=np.bool_)
+        raised = fast > limits.fast[:, None]
+        for part in range(parts):
+            jumpy[:, part : part + raised.shape[1]] |= raised
+    raw_p2p = _windows(top, parts).max(axis=2) - _windows(bottom, parts).min(axis=2)
+    rails = np.zeros(high.shape, np.float32)
+    if wanted.any():
+        some = plain[wanted]
+        at_top = np.count_nonzero(some == some.max(axis=1, keepdims=True), axis=1)
+        at_bottom = np.count_nonzero(some == some.min(axis=1, keepdims=True), axis=1)
+        rails[wanted] = np.maximum(at_top, at_bottom) / np.float32(hop)
+    steps = np.zeros(high.shape, np.float32)
+    for channel in np.flatnonzero(jumpy.any(axis=1)):
+        # One sample more than the hop: a jump between two hops belongs to the first.
+        row = referenced[channel]
+        for at in np.flatnonzero(jumpy[channel]):
+            steps[channel, at] = np.abs(np.diff(row[at * hop : (at + 1) * hop + 1])).max()
+    return WindowStats(raw_p2p, _windows(rails, parts).max(axis=2), p2p, _windows(steps, parts).max(axis=2), fast)
 
 
 def robust_limit(values: Float32, deviations: float) -> Float32:
@@ -111,7 +167,11 @@ def learn_limits(stats: WindowStats, muscle: Float32 | None) -> Limits:
         burst = np.full(len(p2p), np.inf, dtype=np.float32)
     else:
         burst = np.maximum(robust_limit(muscle, 5.0), 4.0 * np.median(muscle, axis=1))
-    return Limits(p2p.astype(np.float32), step.astype(np.float32), burst.astype(np.float32))
+    fast = JUMP_FAST * np.median(stats.fast, axis=1)
+    raw_p2p = 2.0 * np.median(stats.raw_p2p, axis=1)
+    rails = ((stats.rail > RAIL_FRACTION) & (stats.raw_p2p > RAIL_MIN_V)).any(axis=1)
+    p2p, step, burst, fast, raw_p2p = (np.asarray(v, dtype=np.float32) for v in (p2p, step, burst, fast, raw_p2p))
+    return Limits(p2p, step, burst, fast, raw_p2p, np.asarray(rails))
 
 
 def judge(stats: WindowStats, muscle: Float32 | None, limits: Limits) -> npt.NDArray[np.int8]:
@@ -122,10 +182,10 @@ def judge(stats: WindowStats, muscle: Float32 | None, limits: Limits) -> npt.NDA
         (0, stats.raw_p2p < FLAT_V),
         (1, railed),
         (2, stats.p2p > limits.p2p[:, None]),
-        (3, stats.step > limits.step[:, None]),
     ]
     if muscle is not None:
         tests.append((4, muscle > limits.muscle[:, None]))
+    tests.append((3, (stats.step > limits.step[:, None]) & (stats.fast > limits.fast[:, None])))
     for reason, found in tests:
         verdict[found & (verdict < 0)] = reason
     return verdict

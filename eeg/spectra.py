@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.power import Bool, Complex64, Float32, Float64, Grid, hann_spectra, off_line, power
-from eeg.recording import Recording, Samples
+from eeg.recording import Recording
 from eeg.reject import MAX_BAD_SHARE, REASONS, Limits, judge, measure
 from eeg.survey import Survey
 
@@ -75,6 +75,7 @@ class Work:
     average : bool
         Re-reference to the mean of the good channels.
     limits : Limits
+    fast_bins : array of bool, shape (bins,)
     muscle_bins : array of bool, shape (bins,), or None
     bands : sequence of array of bool, shape (bins,)
         For `Spectra.window_power`.
@@ -89,6 +90,7 @@ class Work:
     good: Bool
     average: bool
     limits: Limits
+    fast_bins: Bool
     muscle_bins: Bool | None
     bands: Sequence[Bool]
     factor: float
@@ -122,15 +124,16 @@ def make_work(
     good[list(survey.bad)] = False
     muscle = None if survey.muscle_band is None else grid.band(*survey.muscle_band) & keep
     return Work(
-        grid,
-        hop,
-        good,
-        average,
-        survey.limits,
-        muscle,
-        [grid.band(*band) & keep for band in bands],
-        survey.unit_factor,
-        unmix,
+        grid=grid,
+        hop=hop,
+        good=good,
+        average=average,
+        limits=survey.limits,
+        fast_bins=survey.fast_bins,
+        muscle_bins=muscle,
+        bands=[grid.band(*band) & keep for band in bands],
+        factor=survey.unit_factor,
+        unmix=unmix,
     )
 
 
@@ -154,19 +157,17 @@ def _rereference(spectra: Complex64, clean: Bool) -> Complex64:
     return spectra
 
 
-def _process(data: Samples, first: int, owners: npt.NDArray[np.int64], work: Work) -> _Part:
+def _process(data: Float32, first: int, owners: npt.NDArray[np.int64], work: Work) -> _Part:
     """Judge and transform a stretch of evenly spaced windows."""
     grid = work.grid
-    raw = np.empty(data.shape, np.float32)
-    np.subtract(data, data[:, :1], out=raw, casting="same_kind")
-    if work.factor != 1.0:
-        raw *= np.float32(work.factor)
+    raw = data if work.factor == 1.0 else data * np.float32(work.factor)
     samples = reference(raw, work.good) if work.average else raw
     if work.unmix is not None:
         samples = work.unmix @ samples
-    stats = measure(raw, samples, grid.length, work.hop)
     spectra = hann_spectra(samples, grid, work.hop)
     density = power(spectra, grid)
+    fast = _band_mean(density, work.fast_bins)
+    stats = measure(raw, samples, grid.length, work.hop, fast, work.limits)
     muscle = None if work.muscle_bins is None else _band_mean(density, work.muscle_bins)
     verdict = judge(stats, muscle, work.limits)
     verdict[~work.good] = -1
@@ -265,7 +266,7 @@ def collect(
     waiting: deque[Future[_Part]] = deque()
     try:
         for begin, end in _stretches(starts, work.hop, work.grid.length, channels, READ_SAMPLES):
-            data = recording.read(int(starts[begin]), int(starts[end - 1]) + work.grid.length, picks)
+            data = recording.read32(int(starts[begin]), int(starts[end - 1]) + work.grid.length, picks)
             for at, stop in _stretches(starts[begin:end], work.hop, work.grid.length, channels, WORK_SAMPLES):
                 low = at * work.hop
                 block = data[:, low : (stop - 1) * work.hop + work.grid.length]

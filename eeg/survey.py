@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import RecordingError
-from eeg.power import Float32, Float64, Grid, hann_spectra, off_line, power, usable_band
+from eeg.power import Bool, Float32, Float64, Grid, hann_spectra, off_line, power, usable_band
 from eeg.recording import Recording
 from eeg.reject import FLAT_V, P2P_HIGH_V, RAIL_FRACTION, RAIL_MIN_V, Limits, WindowStats, learn_limits, measure
 from eeg.settings import MUSCLE_HZ
 
-SURVEY_WINDOWS = 96
+SURVEY_WINDOWS = 72
 # Rules that compare channels with one another need a few of them.
 MIN_CHANNELS_TO_COMPARE = 6
 # PREP's robust deviation (Bigdely-Shamlo 2015, 10.3389/fninf.2015.00016): 5.
@@ -40,6 +40,8 @@ class Survey:
         For rejection, one for each picked channel.
     unit_factor : float
         1, or 1e-6 where microvolts were stored as volts.
+    fast_bins : array of bool, shape (bins,)
+        The upper end of what the recording carries.
     muscle_band : (float, float) or None
         Where muscle power is read; None: by the slope.
     notes : tuple of str
@@ -50,6 +52,7 @@ class Survey:
     line_db: float
     limits: Limits
     unit_factor: float
+    fast_bins: Bool
     muscle_band: tuple[float, float] | None
     notes: tuple[str, ...]
 
@@ -57,7 +60,7 @@ class Survey:
 def survey(
     recording: Recording, picks: Sequence[int], starts: npt.NDArray[np.int64], grid: Grid, *, rereference: bool
 ) -> Survey:
-    """Look at up to 96 windows spread over a recording.
+    """Look at up to 72 windows spread over a recording.
 
     Parameters
     ----------
@@ -75,9 +78,10 @@ def survey(
     raw_psd = np.empty((len(picks), len(chosen), grid.bins), np.float32)
     psd = raw_psd if not rereference else np.empty_like(raw_psd)
     columns: list[WindowStats] = []
+    nothing = np.zeros((len(picks), 1), np.float32)
     factor, notes = 1.0, []
     for i, start in enumerate(chosen):
-        data = recording.read(int(start), int(start) + grid.length, picks)
+        data = recording.read32(int(start), int(start) + grid.length, picks)
         if not np.isfinite(data).all():
             raise RecordingError(
                 f"{recording.path} holds values that are no numbers (at {start / recording.sfreq:.0f} s)"
@@ -86,14 +90,13 @@ def survey(
             factor = _unit_factor(recording, data)
             if factor != 1.0:
                 notes.append("values look like microvolts stored as volts: taken as microvolts")
-        data = data - data[:, :1]
-        samples = (data * factor).astype(np.float32)
+        samples = data if factor == 1.0 else data * np.float32(factor)
         raw_psd[:, i] = power(hann_spectra(samples, grid, grid.length), grid)[:, 0]
         referenced = samples
         if rereference:
             referenced = np.asarray(samples - np.median(samples, axis=0), dtype=np.float32)
             psd[:, i] = power(hann_spectra(referenced, grid, grid.length), grid)[:, 0]
-        columns.append(measure(samples, referenced, grid.length, grid.length))
+        columns.append(measure(samples, referenced, grid.length, grid.length, nothing))
     stats = WindowStats(*(np.concatenate([getattr(c, name) for c in columns], axis=1) for name in _STATS))
     line_freq, line_db, line_by_channel = find_line(np.median(raw_psd, axis=1), grid, recording.raw.info["line_freq"])
     muscle_band = find_muscle_band(recording, grid, line_freq)
@@ -101,14 +104,16 @@ def survey(
     if muscle_band is not None:
         bins = grid.band(*muscle_band) & off_line(grid, line_freq)
         muscle = psd[..., bins].mean(axis=2)
+    fast_bins = find_fast(recording, grid, line_freq)
+    stats = replace(stats, fast=psd[..., fast_bins].mean(axis=2))
     bad = _bad_channels(stats, np.median(psd, axis=1), grid, line_freq, line_by_channel)
-    return Survey(bad, line_freq, line_db, learn_limits(stats, muscle), factor, muscle_band, tuple(notes))
+    return Survey(bad, line_freq, line_db, learn_limits(stats, muscle), factor, fast_bins, muscle_band, tuple(notes))
 
 
-_STATS = ("raw_p2p", "rail", "p2p", "step")
+_STATS = ("raw_p2p", "rail", "p2p", "step", "fast")
 
 
-def _unit_factor(recording: Recording, data: Float64) -> float:
+def _unit_factor(recording: Recording, data: Float32) -> float:
     """Return what brings values to volts: scalp EEG spans microvolts, never a volt, within 2 s."""
     size = float(np.median(np.ptp(data, axis=1)))
     if size < 0.5:
@@ -170,6 +175,12 @@ def find_muscle_band(recording: Recording, grid: Grid, line_freq: float | None) 
         return None
     kept = np.count_nonzero(grid.band(*band) & off_line(grid, line_freq)) * grid.step
     return band if kept >= 4.0 else None
+
+
+def find_fast(recording: Recording, grid: Grid, line_freq: float | None) -> Bool:
+    """Return the bins at the upper end of what the recording carries, away from the line frequency."""
+    top = min(0.95 * recording.lowpass, 0.9 * recording.sfreq / 2, float(grid.freqs[-1]))
+    return grid.band(max(20.0, 0.65 * top), max(top, 22.0)) & off_line(grid, line_freq)
 
 
 def _deviation(values: Float64) -> Float64:

@@ -1,0 +1,172 @@
+"""Speed and memory of scoring: 60 min, 64 channels, 500 Hz, float32 FIF, against reading alone and MNE's `compute_psd`.
+
+    python benchmarks/eeg_speed.py [--minutes 60] [--channels 64] [--sfreq 500] [--repeats 3] [--folder DIR]
+
+All ways run in turn in one process, `repeats` times, and the best of each is printed; the whole scoring runs in a process
+of its own, timed from its start. The recording is simulated noise with 20 plays of 150 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+SEGMENT_S = 30.0
+
+
+def make_recording(path: Path, minutes: float, channels: int, sfreq: float) -> None:
+    """Write coloured noise with marked plays."""
+    import mne
+    import scipy.signal
+
+    from eeg.recording import quiet_mne
+    from eeg.simulate import channel_names
+
+    n = int(minutes * 60 * sfreq)
+    rng = np.random.default_rng(0)
+    samples = np.empty((channels, n), np.float32)
+    for row in samples:
+        row[:] = scipy.signal.lfilter([4e-6], [1.0, -0.95], rng.standard_normal(n, dtype=np.float32))
+    with quiet_mne():
+        raw = mne.io.RawArray(
+            samples, mne.create_info(list(channel_names(channels)), sfreq, "eeg"), copy="auto", verbose="error"
+        )
+        start, play = 120.0, (minutes * 60 - 240.0) / 20
+        onsets = start + play * np.arange(20)
+        raw.set_annotations(mne.Annotations(onsets, [play] * 20, [f"piece/P{i % 5}" for i in range(20)]))
+        raw.save(path, fmt="single", overwrite=True)
+
+
+def read_only(path: Path) -> None:
+    """Read everything in segments, as MNE gives it."""
+    import mne
+
+    raw = mne.io.read_raw_fif(path, preload=False, verbose="error")
+    step = int(SEGMENT_S * raw.info["sfreq"])
+    for start in range(0, raw.n_times, step):
+        raw[:, start : start + step]
+
+
+def compute_psd(path: Path) -> None:
+    """Take MNE's Welch spectrum of every segment, 2 s Hann windows."""
+    import mne
+
+    raw = mne.io.read_raw_fif(path, preload=False, verbose="error")
+    sfreq = raw.info["sfreq"]
+    window = int(2 * sfreq)
+    for i in range(int(raw.times[-1] // SEGMENT_S)):
+        raw.compute_psd(
+            "welch",
+            tmin=i * SEGMENT_S,
+            tmax=(i + 1) * SEGMENT_S - 1 / sfreq,
+            fmax=70.0,
+            n_fft=window,
+            n_per_seg=window,
+            n_overlap=0,
+            window="hann",
+            verbose="error",
+        )
+
+
+def collect_power(path: Path) -> None:
+    """Read and transform every window, rejection and re-referencing included."""
+    from eeg.power import make_grid
+    from eeg.recording import open_recording
+    from eeg.score import lay_out
+    from eeg.spectra import collect, make_work
+    from eeg.survey import survey
+    from eeg.timeline import make_plan
+    from eeg.windows import bad_spans, cut, window_length
+
+    recording = open_recording(path)
+    plan = make_plan(recording)
+    layout = lay_out(plan)
+    length = window_length(recording.sfreq)
+    grid = make_grid(recording.sfreq, length, 70.0)
+    starts, owners = cut(layout.spans(recording.sfreq), bad_spans(recording), recording.n_samples, length, length)
+    found = survey(recording, recording.eeg, starts, grid, rereference=True)
+    work = make_work(
+        found, grid, length, len(recording.eeg), average=True, bands=[(13.0, 30.0), (30.0, 45.0)], unmix=None
+    )
+    collect(recording, recording.eeg, starts, owners, len(layout.owners), work)
+
+
+def whole(path: Path, repeats: int) -> tuple[float, float]:
+    """Score in a process of its own; return wall seconds from its start and its largest memory in MiB."""
+    code = (
+        "import sys; from eeg.score import score_recording; from eeg.ranking import observations, rank; "
+        "score = score_recording(sys.argv[1]); rank(observations([score])); import resource; "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    best, memory = float("inf"), 0.0
+    for _ in range(repeats):
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        best = min(best, time.perf_counter() - start)
+        memory = max(memory, int(done.stdout.split()[-1]) / (2**20 if sys.platform == "darwin" else 2**10))
+    return best, memory
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--channels", type=int, default=64)
+    parser.add_argument("--sfreq", type=float, default=500.0)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=None, help="keeps the recording there")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.folder or Path(scratch)
+        path = folder / f"speed_{options.minutes:g}min_{options.channels}ch_{options.sfreq:g}Hz_raw.fif"
+        if not path.exists():
+            # In a process of its own: its memory must not count.
+            arguments = [str(path), str(options.minutes), str(options.channels), str(options.sfreq)]
+            code = (
+                "import sys; from pathlib import Path; sys.path.insert(0, 'benchmarks'); import eeg_speed; "
+                "p, m, c, s = sys.argv[1:]; eeg_speed.make_recording(Path(p), float(m), int(c), float(s))"
+            )
+            subprocess.run([sys.executable, "-c", code, *arguments], check=True, cwd=ROOT)
+        ways: dict[str, Callable[[Path], None]] = {
+            "reading only": read_only,
+            "reading and power, with rejection": collect_power,
+            "raw.compute_psd per 30 s": compute_psd,
+        }
+        best = dict.fromkeys(ways, float("inf"))
+        read_only(path)
+        for _ in range(options.repeats):
+            for name, way in ways.items():
+                start = time.perf_counter()
+                way(path)
+                best[name] = min(best[name], time.perf_counter() - start)
+        wall, memory = whole(path, options.repeats)
+        size = path.stat().st_size / 2**20
+    reading = best["reading only"]
+    print(
+        f"{options.minutes:g} min, {options.channels} channels, {options.sfreq:g} Hz, float32 FIF, {size:.0f} MiB; ",
+        end="",
+    )
+    print(f"{os.cpu_count()} cores, best of {options.repeats}, load {os.getloadavg()[0]:.1f}")
+    print(f"{'':36}{'wall s':>8}{'x reading':>11}")
+    for name, seconds in best.items():
+        print(f"{name:36}{seconds:8.2f}{seconds / reading:11.2f}")
+    print(f"{'whole scoring, from process start':36}{wall:8.2f}{'':11}   {memory:.0f} MiB at most")
+    ratio = best["raw.compute_psd per 30 s"] / best["reading and power, with rejection"]
+    print(f"{ratio:.1f} times faster than raw.compute_psd")
+
+
+if __name__ == "__main__":
+    main()
