@@ -139,6 +139,12 @@ class Recording:
         np.subtract(data, data[:, :1], out=samples, casting="same_kind")
         return samples
 
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Let go of the file and of what was unpacked for it."""
         close = getattr(self.raw, "close", None)

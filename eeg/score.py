@@ -172,11 +172,8 @@ class Layout:
     n_plays: int
 
     def spans(self, sfreq: float) -> list[Span]:
-        """Return the owners as samples, wholly inside each."""
-        tiny = 1e-6
-        return [
-            Span(int(np.ceil(o.onset_s * sfreq - tiny)), int(np.floor(o.end_s * sfreq + tiny))) for o in self.owners
-        ]
+        """Return the owners as samples; to the nearest, as formats round marks (FIF keeps them as float32)."""
+        return [Span(round(owner.onset_s * sfreq), round(owner.end_s * sfreq)) for owner in self.owners]
 
 
 def lay_out(plan: Plan) -> Layout:
@@ -185,7 +182,7 @@ def lay_out(plan: Plan) -> Layout:
     wanted = float(np.clip(np.median([play.duration_s for play in plays]), *BLOCK_S))
     blocks: list[Item] = []
     for item in plan.baseline:
-        parts = max(1, round(item.duration_s / wanted))
+        parts = max(1, int(item.duration_s / wanted + 0.501))  # not `round`: a rounded mark must not change the count
         each = item.duration_s / parts
         blocks += [replace(item, onset_s=item.onset_s + i * each, duration_s=each) for i in range(parts)]
     return Layout((*plays, *blocks), len(plays))

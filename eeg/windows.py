@@ -14,6 +14,7 @@ from eeg.recording import Mark, Recording
 WINDOW_S = 2.0
 # MNE's words for spans to leave out (`reject_by_annotation`): BAD…, and EDGE where pieces of data were joined.
 _BAD = re.compile(r"(?:^|/)\s*(?:bad|edge|boundary)", re.IGNORECASE)
+_NOT_BAD = re.compile(r"(?:^|/)(?:piece|session)/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def bad_samples(marks: Iterable[Mark], sfreq: float) -> list[tuple[int, int]]:
             ),
         )
         for mark in marks
-        if _BAD.search(mark.text)
+        if _BAD.search(mark.text) and not _NOT_BAD.search(mark.text)
     )
     merged: list[tuple[int, int]] = []
     for start, stop in spans:

@@ -47,6 +47,7 @@ def read_xdf(path: Path) -> tuple[Any, list[str]]:
         import pyxdf
     except ImportError:
         raise MissingEEGExtraError("reading XDF recordings") from None
+    _check_whole(path)
     import logging
 
     logger = logging.getLogger("pyxdf")
@@ -71,6 +72,20 @@ def read_xdf(path: Path) -> tuple[Any, list[str]]:
     # The header's date is when the file was opened and the streams' stamps are of a clock of their own: when the first
     # sample was taken is not known, so no date is given.
     return raw, [grid.note] if grid.note else []
+
+
+def _check_whole(path: Path) -> None:
+    """Walk through the chunks (github.com/sccn/xdf/wiki/Specifications); refuse where the last is cut short."""
+    size = path.stat().st_size
+    at = 4
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            width = file.read(1)[0]
+            length = int.from_bytes(file.read(width), "little") if width in {1, 4, 8} else -1
+            if length < 2 or at + 1 + width + length > size:
+                raise RecordingError(f"{path} is cut short or damaged at byte {at}: copy it again")
+            at += 1 + width + length
 
 
 def _eeg_stream(path: Path, streams: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -1,0 +1,62 @@
+"""Names of channels: what a headset or file format calls them, and what they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from eeg.channels import CENTRAL, group_of, kind_of, place_of, position_of
+from eeg.simulate import PLACES
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("EEG Fp1", "FP1"), ("Fc5.", "FC5"), ("Oz..", "OZ"), ("F4-A1", "F4"), ("CZ-A2", "CZ"),
+        ("EEG C3-REF", "C3"),
+        ("EEG Cz-LE", "CZ"), ("T3", "T7"), ("T6", "P8"), ("POz", "POZ"), ("EEG 001", None), ("P3-O1", None),
+        ("A1", None),
+        ("sine 1 Hz", None), ("E65", None), ("", None),
+    ],
+)  # fmt: skip
+def test_place_of(name: str, place: str | None) -> None:
+    assert place_of(name) == place
+
+
+@pytest.mark.parametrize(
+    ("name", "file_kind", "kind"),
+    [
+        ("Cz", "eeg", "eeg"), ("EEG 001", "eeg", "eeg"), ("ECG ECG", "eeg", "ECG"), ("Ekg1", "misc", "ECG"),
+        ("EOG1", "eeg", "EOG"), ("Eog", "misc", "EOG"), ("EEG A2-A1", "eeg", "reference"), ("M1", "eeg", "reference"),
+        ("EXG8", "eeg", "not EEG"), ("Status", "eeg", "not EEG"), ("tRigGer", "stim", "stim"),
+        ("AccX", "eeg", "not EEG"), ("Ergo-Left", "eeg", "not EEG"), ("Fp1", "mag", "not EEG"),
+        ("EMG chin", "eeg", "EMG"),
+    ],
+)  # fmt: skip
+def test_kind_of(name: str, file_kind: str, kind: str) -> None:
+    assert kind_of(name, file_kind) == kind
+
+
+def test_every_usual_place_has_a_group_and_lies_on_the_head() -> None:
+    for name in PLACES:
+        place = place_of(name)
+        assert place is not None, name
+        assert group_of(place) is not None, name
+        position = position_of(place)
+        assert position is not None
+        assert position[0] ** 2 + position[1] ** 2 <= 1.0 + 1e-9
+    assert position_of("CZ") == (0.0, 0.0)
+
+
+def test_left_and_right_mirror() -> None:
+    for left, right in (("C3", "C4"), ("FP1", "FP2"), ("PO7", "PO8"), ("FT9", "FT10")):
+        one, two = position_of(left), position_of(right)
+        assert one is not None
+        assert two is not None
+        assert one == pytest.approx((-two[0], two[1]))
+        assert one[0] < 0
+
+
+def test_central_preset_lies_around_the_vertex() -> None:
+    for place in CENTRAL:
+        x, y = position_of(place) or (9.0, 9.0)
+        assert x * x + y * y <= 0.45**2

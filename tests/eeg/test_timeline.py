@@ -1,0 +1,263 @@
+"""Which piece played when: the five ways in their order, and everything that is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import mne
+import numpy as np
+import pytest
+
+from eeg.errors import TimelineError
+from eeg.recording import open_recording, quiet_mne
+from eeg.timeline import Item, KnownPiece, KnownSession, Library, LoggedPlay, Plan, make_plan
+
+BEGIN = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+
+SESSION = KnownSession(
+    "7",
+    (
+        Item("silence", None, 0.0, 20.0),
+        Item("music", "01A", 20.0, 30.0),
+        Item("silence", None, 50.0, 5.0),
+        Item("music", "01B", 55.0, 30.0),
+        Item("silence", None, 85.0, 20.0),
+    ),
+)
+PIECES = {"01A": 30.0, "01B": 30.0}
+
+
+def find_piece(name: str) -> KnownPiece | None:
+    found = [piece for piece in PIECES if piece.startswith(name)]
+    return KnownPiece(found[0], PIECES[found[0]]) if len(found) == 1 else None
+
+
+def library(*log: LoggedPlay) -> Library:
+    return Library(find_piece, {"7": SESSION}.get, log)
+
+
+Marks = list[tuple[float, float, str]]
+
+
+def record(
+    path: Path, marks: Marks = (), *, seconds: float = 140.0, meas_date: datetime | None = None, stim: bool = False
+) -> Path:  # type: ignore[assignment]
+    """Write two channels of noise with marks; the first stored sample is the 500th acquired."""
+    rng = np.random.default_rng(0)
+    n = int(seconds * 100)
+    names, kinds = ["C3", "C4"], ["eeg", "eeg"]
+    samples = 1e-5 * rng.standard_normal((2, n))
+    if stim:
+        names, kinds = [*names, "STI"], [*kinds, "stim"]
+        codes = np.zeros((1, n))
+        codes[0, 2000:5000] = 3  # held while the piece plays
+        codes[0, 5500:5510] = 4  # a pulse at its start
+        codes[0, 9000:9010] = 9
+        samples = np.vstack([samples, codes])
+    with quiet_mne():
+        raw = mne.io.RawArray(samples, mne.create_info(names, 100.0, kinds), first_samp=500)
+        raw.set_meas_date(meas_date)
+        if marks:
+            shift = raw.first_time if meas_date is not None else 0.0
+            raw.set_annotations(
+                mne.Annotations(
+                    [m[0] + shift for m in marks], [m[1] for m in marks], [m[2] for m in marks], orig_time=meas_date
+                )
+            )
+        raw.save(path, overwrite=True)
+    return path
+
+
+def plan_of(path: Path, known: Library | None = None, **options: object) -> Plan:
+    with open_recording(path) as recording:
+        return make_plan(recording, known, **options)  # type: ignore[arg-type]
+
+
+def plays(plan: Plan) -> list[tuple[str | None, float, float]]:
+    return [(item.piece, round(item.onset_s, 2), round(item.duration_s, 2)) for item in plan.plays]
+
+
+FROM_SESSION_AT_10 = [("01A", 30.0, 30.0), ("01B", 65.0, 30.0)]
+
+
+@pytest.mark.parametrize("meas_date", [None, BEGIN])
+def test_annotations_count_from_the_first_stored_sample(tmp_path: Path, meas_date: datetime | None) -> None:
+    path = record(
+        tmp_path / "a_raw.fif", [(20, 30, "piece/01A"), (60, 0, "piece/01B"), (95, 5, "silence")], meas_date=meas_date
+    )
+    plan = plan_of(path, library())
+    assert plays(plan) == [("01A", 20.0, 30.0), ("01B", 60.0, 30.0)]
+    assert [(round(b.onset_s, 2), round(b.end_s, 2)) for b in plan.baseline] == [
+        (1.0, 20.0),
+        (95.0, 100.0),
+        (100.0, 139.0),
+    ]
+    assert plan.source.startswith("annotations")
+
+
+@pytest.mark.parametrize(
+    "text", ["piece/01A", "Comment/piece/01A", "Stimulus/piece/01A", "PIECE/01A", "piece 01A", "piece/01A "]
+)
+def test_ways_to_write_a_label(tmp_path: Path, text: str) -> None:
+    assert plays(plan_of(record(tmp_path / "a_raw.fif", [(20, 30, text)]), library())) == [("01A", 20.0, 30.0)]
+
+
+def test_without_a_library_every_id_is_taken(tmp_path: Path) -> None:
+    plan = plan_of(record(tmp_path / "a_raw.fif", [(20, 30, "piece/anything")]))
+    assert plays(plan) == [("anything", 20.0, 30.0)]
+
+
+def test_session_mark_brings_its_fixed_timeline(tmp_path: Path) -> None:
+    plan = plan_of(record(tmp_path / "a_raw.fif", [(10, 0, "session/7")]), library())
+    assert plays(plan) == FROM_SESSION_AT_10
+    assert plan.session == "7"
+    assert [(b.onset_s, b.end_s) for b in plan.baseline] == [
+        (1.0, 10.0),
+        (10.0, 30.0),
+        (60.0, 65.0),
+        (95.0, 115.0),
+        (115.0, 139.0),
+    ]
+
+
+def test_events_file_comes_first(tmp_path: Path) -> None:
+    path = record(tmp_path / "a_raw.fif", [(20, 30, "piece/01A")])
+    events = tmp_path / "events.tsv"
+    events.write_text(
+        "onset\tduration\ttrial_type\tvalue\n5\t30\tpiece/01B\t1\n40\tn/a\tpiece/01A\t2\n80\t10\tsilence\t3\n\n"
+    )
+    plan = plan_of(path, library(), events=events)
+    assert plays(plan) == [("01B", 5.0, 30.0), ("01A", 40.0, 30.0)]
+    assert plays(plan_of(path, library(), events=events, offset_s=2.5))[0] == ("01B", 7.5, 30.0)
+
+
+def test_stimulus_channel_with_codes(tmp_path: Path) -> None:
+    path = record(tmp_path / "a_raw.fif", stim=True)
+    plan = plan_of(path, library(), codes={3: "piece/01A", 4: "piece/01B"})
+    assert plays(plan) == [("01A", 20.0, 30.0), ("01B", 55.0, 30.0)]
+    with pytest.raises(TimelineError, match="codes found: 3, 4, 9"):
+        plan_of(path, library(), codes={8: "piece/01A"})
+    with pytest.raises(TimelineError, match="stimulus channel .STI., whose codes need a meaning"):
+        plan_of(path, library())
+
+
+def test_session_and_offset(tmp_path: Path) -> None:
+    path = record(tmp_path / "a_raw.fif")
+    assert plays(plan_of(path, library(), session="7", offset_s=10.0)) == FROM_SESSION_AT_10
+    with pytest.raises(TimelineError, match="--offset"):
+        plan_of(path, library(), session="7")
+    with pytest.raises(TimelineError, match="no session 8"):
+        plan_of(path, library(), session="8", offset_s=0.0)
+
+
+def test_a_session_that_began_before_the_recording_is_cut(tmp_path: Path) -> None:
+    plan = plan_of(record(tmp_path / "a_raw.fif", seconds=60), library(), session="7", offset_s=-30.0)
+    assert plays(plan) == [("01A", 0.0, 20.0), ("01B", 25.0, 30.0)]
+    assert any("partly" in note for note in plan.notes)
+
+
+def test_annotations_win_over_an_offset_and_say_so(tmp_path: Path) -> None:
+    path = record(tmp_path / "a_raw.fif", [(10, 0, "session/7")])
+    plan = plan_of(path, library(), session="7", offset_s=0.0)
+    assert plays(plan) == FROM_SESSION_AT_10
+    assert any("--offset is not used" in note for note in plan.notes)
+    with pytest.raises(TimelineError, match="marked as session 7, not 8"):
+        plan_of(path, library(), session="8", offset_s=0.0)
+
+
+def test_play_log_by_date(tmp_path: Path) -> None:
+    path = record(tmp_path / "a_raw.fif", meas_date=BEGIN)
+    first = BEGIN + timedelta(seconds=5)  # 500 samples were acquired before the first stored one
+    far = LoggedPlay("7", BEGIN - timedelta(days=1))
+    zone = timezone(timedelta(hours=2))
+    plan = plan_of(path, library(far, LoggedPlay("7", (first + timedelta(seconds=10)).astimezone(zone))))
+    assert plays(plan) == FROM_SESSION_AT_10
+    with pytest.raises(TimelineError, match="does not say which piece"):
+        plan_of(path, library(far))
+
+
+def test_a_clock_without_zone_is_local_time(tmp_path: Path) -> None:
+    pytest.importorskip("edfio", reason="edfio, which writes EDF, is not installed")
+    path = tmp_path / "local.edf"
+    rng = np.random.default_rng(0)
+    with quiet_mne():
+        raw = mne.io.RawArray(1e-5 * rng.standard_normal((2, 14_000)), mne.create_info(["C3", "C4"], 100.0, "eeg"))
+        raw.set_meas_date(datetime(2026, 7, 1, 20, 0, 0, tzinfo=UTC))  # EDF keeps the digits, not the zone
+        mne.export.export_raw(path, raw)
+    started = datetime(2026, 7, 1, 18, 0, 10, tzinfo=UTC)
+    zone = timezone(timedelta(hours=2))
+    plan = plan_of(path, library(LoggedPlay("7", started)), zone=zone)
+    assert plays(plan) == FROM_SESSION_AT_10
+    assert any("recorder's clock" in note for note in plan.notes)
+    with pytest.raises(TimelineError, match="if its clock was UTC, give --session 7 --offset 10"):
+        plan_of(path, library(LoggedPlay("7", datetime(2026, 7, 1, 20, 0, 10, tzinfo=UTC))), zone=zone)
+
+
+def test_overlaps_are_refused(tmp_path: Path) -> None:
+    for marks in (
+        [(20, 30, "piece/01A"), (45, 30, "piece/01B")],
+        [(20, 30, "piece/01A"), (20, 30, "piece/01A")],
+        [(20, 30, "piece/01A"), (30, 5, "silence")],
+    ):
+        with pytest.raises(TimelineError, match="overlap"):
+            plan_of(record(tmp_path / "a_raw.fif", marks), library())
+    touching: Marks = [(20, 30.02, "piece/01A"), (50, 30, "piece/01B")]
+    assert plays(plan_of(record(tmp_path / "a_raw.fif", touching), library()))[0] == ("01A", 20.0, 30.0)
+
+
+def test_unknown_ids_are_refused_with_the_labels_found(tmp_path: Path) -> None:
+    path = record(tmp_path / "a_raw.fif", [(20, 30, "piece/01A"), (60, 30, "piece/99"), (99, 0, "button")])
+    with pytest.raises(TimelineError, match=r"piece/99.*labels found: piece/01A, piece/99, button"):
+        plan_of(path, library())
+    with pytest.raises(TimelineError, match="session/9 is no known session"):
+        plan_of(record(tmp_path / "a_raw.fif", [(1, 0, "session/9")]), library())
+
+
+def test_nothing_says_when_and_nothing_is_guessed(tmp_path: Path) -> None:
+    path = record(tmp_path / "a_raw.fif", [(3, 0, "T0"), (5, 0, "button")])
+    with pytest.raises(TimelineError, match=r"labels found: T0, button.*--events"):
+        plan_of(path, library())
+
+
+def test_everything_outside_the_recording(tmp_path: Path) -> None:
+    with pytest.raises(TimelineError, match="no play lies in it"):
+        plan_of(record(tmp_path / "a_raw.fif"), library(), session="7", offset_s=500.0)
+
+
+def test_a_piece_without_any_length_is_refused(tmp_path: Path) -> None:
+    path = record(tmp_path / "a_raw.fif", [(20, 0, "piece/x")])
+    with pytest.raises(TimelineError, match="no duration"):
+        plan_of(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "no column onset, duration, trial_type"),
+        ("onset\tduration\n1\t2\n", "no column trial_type"),
+        ("onset,duration,trial_type\n1,2,piece/01A\n", "no column"),
+        ("onset\tduration\ttrial_type\nsoon\t2\tpiece/01A\n", "line 2: onset 'soon'"),
+        ("onset\tduration\ttrial_type\n1\t-2\tpiece/01A\n", "negative"),
+        ("onset\tduration\ttrial_type\nnan\t2\tpiece/01A\n", "no number"),
+        ("onset\tduration\ttrial_type\n1\t2\n", "2 cells"),
+        ("onset\tduration\ttrial_type\n1\t2\tgo\n", "names no piece"),
+    ],
+)
+def test_events_files_that_are_none(tmp_path: Path, text: str, match: str) -> None:
+    events = tmp_path / "events.tsv"
+    events.write_text(text)
+    with pytest.raises(TimelineError, match=match):
+        plan_of(record(tmp_path / "a_raw.fif"), library(), events=events)
+    with pytest.raises(TimelineError, match="does not exist"):
+        plan_of(tmp_path / "a_raw.fif", library(), events=tmp_path / "none.tsv")
+
+
+def test_the_plan_reads_as_text_and_as_json(tmp_path: Path) -> None:
+    import json
+
+    plan = plan_of(record(tmp_path / "a_raw.fif", [(10, 0, "session/7")]), library())
+    text = "\n".join(plan.lines())
+    assert "0:30.0" in text
+    assert "piece 01A" in text
+    assert json.loads(json.dumps(plan.as_dict()))["session"] == "7"

@@ -1,0 +1,115 @@
+"""XDF: streams on an even grid, holes marked, marks in place."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pyxdf", reason="pyxdf is not installed")
+
+from eeg.errors import RecordingError
+from eeg.recording import open_recording
+from eeg.score import score_recording
+from eeg.simulate import Simulated
+from eeg.windows import bad_spans
+
+
+def chunk(tag: int, content: bytes) -> bytes:
+    body = struct.pack("<H", tag) + content
+    return b"\x04" + struct.pack("<I", len(body)) + body
+
+
+def write_xdf(
+    path: Path, stamps: np.ndarray, samples: np.ndarray, marks: list[tuple[float, str]], names: list[str], sfreq: float
+) -> None:
+    """Write one EEG stream (float32, microvolts) and one marker stream, every sample with its time stamp."""
+    channels = "".join(
+        f"<channel><label>{name}</label><type>EEG</type><unit>microvolts</unit></channel>" for name in names
+    )
+    headers = (
+        f"<info><name>amp</name><type>EEG</type><channel_count>{len(names)}</channel_count><nominal_srate>{sfreq}</nominal_srate>"
+        f"<channel_format>float32</channel_format><desc><channels>{channels}</channels></desc></info>",
+        "<info><name>marks</name><type>Markers</type><channel_count>1</channel_count><nominal_srate>0</nominal_srate>"
+        "<channel_format>string</channel_format><desc/></info>",
+    )
+    out = [b"XDF:", chunk(1, b"<info><version>1.0</version></info>")]
+    out += [chunk(2, struct.pack("<I", i + 1) + text.encode()) for i, text in enumerate(headers)]
+    for start in range(0, len(stamps), 500):
+        part = range(start, min(start + 500, len(stamps)))
+        body = struct.pack("<I", 1) + b"\x04" + struct.pack("<I", len(part))
+        body += b"".join(b"\x08" + struct.pack("<d", stamps[i]) + samples[:, i].astype("<f4").tobytes() for i in part)
+        out.append(chunk(3, body))
+    body = struct.pack("<I", 2) + b"\x04" + struct.pack("<I", len(marks))
+    for at, text in marks:
+        body += b"\x08" + struct.pack("<d", at) + b"\x01" + bytes([len(text)]) + text.encode()
+    out.append(chunk(3, body))
+    for number, times in ((1, stamps), (2, [at for at, _ in marks])):
+        text = (
+            f"<info><first_timestamp>{times[0]}</first_timestamp><last_timestamp>{times[-1]}</last_timestamp>"
+            f"<sample_count>{len(times)}</sample_count></info>"
+        )
+        out.append(chunk(6, struct.pack("<I", number) + text.encode()))
+    path.write_bytes(b"".join(out))
+
+
+def test_same_decibels_as_fif(simulated: Simulated, listener_fif: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rec.xdf"
+    n = simulated.samples.shape[1]
+    start = 812.5
+    stamps = start + np.arange(n) / simulated.sfreq
+    marks = [(start + item.onset_s, f"piece/{item.piece}") for item in simulated.items if item.piece]
+    write_xdf(path, stamps, simulated.samples * 1e6, marks, list(simulated.names), simulated.sfreq)
+    events = tmp_path / "events.tsv"
+    rows = [f"{i.onset_s}\t{i.duration_s}\t{f'piece/{i.piece}' if i.piece else 'silence'}" for i in simulated.items]
+    events.write_text("\n".join(["onset\tduration\ttrial_type", *rows]))
+    recording = open_recording(path)
+    assert recording.sfreq == simulated.sfreq
+    assert [mark.onset_s for mark in recording.marks] == pytest.approx([at - start for at, _ in marks], abs=1e-3)
+    ours, theirs = score_recording(path, events=events), score_recording(listener_fif)
+    assert [p.beta_db for p in ours.plays] == pytest.approx([p.beta_db for p in theirs.plays], abs=1e-4)
+
+
+def test_a_hole_is_marked_bad_and_what_follows_stays_in_time(tmp_path: Path) -> None:
+    sfreq, rng = 100.0, np.random.default_rng(0)
+    samples = 10 * rng.standard_normal((2, 4000))
+    stamps = 5.0 + np.arange(4000) / sfreq
+    stamps[2000:] += 7.0
+    path = tmp_path / "hole.xdf"
+    write_xdf(path, stamps, samples, [(5.0 + 30.0, "later")], ["C3", "C4"], sfreq)
+    recording = open_recording(path)
+    assert recording.n_samples == pytest.approx(4700, abs=2)
+    ((start, stop),) = bad_spans(recording)
+    assert start <= 2000
+    assert stop >= 2699
+    after = recording.read(3000, 3100, recording.eeg)
+    assert np.allclose(after * 1e6, samples[:, 2300:2400].astype(np.float32), atol=1e-3)
+
+
+def test_real_file_with_clock_resets(eeg_data: Path) -> None:
+    recording = open_recording(eeg_data / "formats" / "xdf_clock_resets.xdf")
+    assert len(recording.eeg) == 8
+    assert sum("BAD" not in mark.text for mark in recording.marks) == 175
+    assert sum("BAD" in mark.text for mark in recording.marks) == 1
+    assert any("time stamps" in note for note in recording.notes)
+    assert recording.marks[0].onset_s == pytest.approx(812.928 - 810.030, abs=0.01)
+
+
+def test_files_without_eeg_are_refused(eeg_data: Path) -> None:
+    with pytest.raises(RecordingError, match="no EEG stream"):
+        open_recording(eeg_data / "formats" / "xdf_empty_streams.xdf")
+    with pytest.raises(RecordingError, match="10 Hz"):
+        open_recording(eeg_data / "formats" / "xdf_minimal.xdf")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_cut_short_is_refused(tmp_path: Path, share: float) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "short.xdf"
+    write_xdf(path, np.arange(3000) / 100, rng.standard_normal((1, 3000)), [(1.0, "x")], ["Cz"], 100.0)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(RecordingError, match=r"short\.xdf is cut short"):
+        open_recording(path)
