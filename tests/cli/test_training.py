@@ -1,0 +1,95 @@
+"""`model train` makes a model of one's own from a folder of scores, goes on where it stopped, and says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import symusic
+
+pytest.importorskip("keras", reason="keras is an extra")
+
+PROGRAM = [sys.executable, "-c", "import sys; from therapy_gen.cli.main import main; sys.exit(main())"]
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scores")
+    for number in range(12):
+        rng = np.random.default_rng(number)
+        score = symusic.Score(4)
+        score.time_signatures.append(symusic.TimeSignature(0, 4, 4))
+        track = symusic.Track("tune", 0, False)
+        for beat in range(4 * 24):
+            track.notes.append(symusic.Note(beat * 4, 4, int(rng.choice([60, 62, 64, 65, 67, 72])), 60))
+            if beat % 4 == 0:
+                track.notes.append(symusic.Note(beat * 4, 16, int(rng.choice([36, 41, 43])), 60))
+        score.tracks.append(track)
+        score.dump_midi(str(folder / f"{number:02d}.mid"))
+    return folder
+
+
+def therapy_gen(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, "--home", str(home), *arguments], capture_output=True, text=True, check=False)
+
+
+def test_a_model_of_ones_own_is_trained_resumed_and_used(scores: Path, tmp_path: Path) -> None:
+    arguments = ["model", "train", str(scores), "--batch-size", "8", "--calmest", "1", "--json"]
+    first = therapy_gen(tmp_path, *arguments, "--steps", "1")
+    assert first.returncode == 0, first.stderr
+    assert "12 files, 12 of them used" in first.stderr
+    facts = json.loads(first.stdout)["model"]["facts"]
+    assert facts["windows_seen"] == 8
+    assert set(facts["held_out"]["teacher_forced"]) == {"melody", "inner", "bass"}
+    again = therapy_gen(tmp_path, *arguments, "--steps", "2")
+    assert json.loads(again.stdout)["model"]["facts"]["windows_seen"] == 16
+    session = therapy_gen(tmp_path, "session", "new", "--minutes", "3", "--model", "mine", "--json")
+    assert session.returncode == 0, session.stderr
+    assert json.loads(session.stdout)["session"]["items"]
+
+
+def test_ctrl_c_saves_the_run_and_writes_the_model(scores: Path, tmp_path: Path) -> None:
+    command = [*PROGRAM, "--home", str(tmp_path), "model", "train", str(scores), "--batch-size", "8", "--calmest", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 240
+        while not (tmp_path / "runs" / "mine" / "corpus.npz").is_file() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(15)
+        process.send_signal(signal.SIGINT)
+        said, told = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 0, told
+    assert "interrupted: saved in" in told
+    assert "windows seen" in said
+    assert (tmp_path / "models" / "mine.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing"], "missing is not a folder"),
+        (["{scores}", "--calmest", "0"], "--calmest"),
+        (["{scores}", "--minutes", "-1"], "--minutes"),
+        (["{scores}", "--precision", "int8"], "--precision"),
+        (["{empty}"], "no scores"),
+        (["{scores}", "--batch-size", "100000"], "at least 100000 are needed"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_in_one_line(
+    scores: Path, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    filled = [text.format(scores=scores, empty=tmp_path / "empty") for text in arguments]
+    done = therapy_gen(tmp_path / "home", "model", "train", *filled)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert said in line
+    assert "Traceback" not in done.stderr
