@@ -1,4 +1,4 @@
-"""`model train` makes a model of one's own from a folder of scores, goes on where it stopped, and says what is wrong."""
+"""`model train` makes a model from a folder of scores, goes on where it stopped, and says what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of every kind become windows on their own bar lines, in one key, split by piece, and nothing is lost silently."""
+"""Scores become windows on their own bar lines, in one key, split by piece, and nothing is lost silently."""
 
 from __future__ import annotations
 

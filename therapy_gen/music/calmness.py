@@ -31,14 +31,15 @@ class Feature:
     source: str
 
 
-# Weights follow the order of the evidence: density and note length carry most of arousal in symbolic music; the others a
-# little each. Centre and scale are median and half the inter-quartile range over sixteen-bar stretches of
-# public-domain scores at 66 quarter notes a minute.
+# Weights follow the order of the evidence: density and note length carry most of arousal in symbolic music; the
+# others a little each. Eerola is Eerola, Friberg & Bresin 2013 (Frontiers in Psychology 4:487). Centre and scale are
+# median and half the inter-quartile range over sixteen-bar stretches of public-domain scores at 66 quarter notes a
+# minute.
 FEATURES: Mapping[str, Feature] = {
-    "note density": Feature(1.03, 0.50, 1.00, "log of notes a second; rate (Eerola, Friberg & Bresin 2013)"),
+    "note density": Feature(1.03, 0.50, 1.00, "log of notes a second; rate (Eerola et al. 2013)"),
     "note length": Feature(-0.20, 0.45, -0.70, "log of mean seconds a note; articulation (the same)"),
     "leaps": Feature(2.6, 1.2, 0.08, "mean semitones between successive top notes; contour (Schubert 2004)"),
-    "register": Feature(62.0, 6.0, 0.05, "mean MIDI pitch (Eerola, Friberg & Bresin 2013)"),
+    "register": Feature(62.0, 6.0, 0.05, "mean MIDI pitch (Eerola et al. 2013)"),
     "range": Feature(30.0, 8.0, 0.08, "5th to 95th percentile in semitones (Gabrielsson & Lindström 2010)"),
     "dissonance": Feature(0.22, 0.10, 0.08, "share of dissonant simultaneous intervals (Plomp & Levelt 1965)"),
     "irregularity": Feature(0.45, 0.20, 0.05, "spread of log onset distances; regularity (Gomez & Danuser 2007)"),
@@ -91,7 +92,7 @@ def measure(onsets: FloatArray, durations: FloatArray, pitches: npt.NDArray[np.i
     }
 
 
-def _dissonance(onsets: FloatArray, durations: FloatArray, pitches: npt.NDArray[np.int64]) -> float:
+def _dissonance(onsets: FloatArray, durations: FloatArray, pitches: npt.NDArray[np.integer]) -> float:
     """Return the share of pairs, over the notes that sound at each onset, whose interval is dissonant."""
     ends = onsets + durations
     clashes = pairs = 0

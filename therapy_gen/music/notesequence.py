@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +32,7 @@ _TOLERANCE = 0.01
 
 def to_note_sequence(tokens: npt.NDArray[np.integer], qpm: float = DEFAULT_QPM) -> NoteSequence:
     """Return `tokens` (steps, voices) as a NoteSequence with one instrument a voice, in 4/4."""
-    protobuf = _protobuf()
-    sequence = protobuf.NoteSequence(ticks_per_quarter=220)
+    sequence: NoteSequence = _protobuf().NoteSequence(ticks_per_quarter=220)
     sequence.tempos.add(qpm=qpm)
     sequence.time_signatures.add(numerator=4, denominator=4)
     for voice, name in enumerate(VOICES[: tokens.shape[1]]):
@@ -76,7 +75,7 @@ def from_note_sequence(sequence: NoteSequence, steps: int | None = None) -> Toke
         if abs(start - round(start)) > _TOLERANCE or abs(end - round(end)) > _TOLERANCE:
             raise InputError(f"the note at {note.start_time:.3f} s lies off the sixteenth grid; quantise it first")
         if note.instrument >= len(VOICES):
-            raise InputError(f"the note at {note.start_time:.3f} s is of instrument {note.instrument}; voices are 0 to 2")
+            raise InputError(f"the note at {note.start_time:.3f} s has instrument {note.instrument}; voices are 0 to 2")
         if not MIN_PITCH <= note.pitch <= MAX_PITCH:
             raise InputError(f"pitch {note.pitch} at {note.start_time:.3f} s is outside {MIN_PITCH} to {MAX_PITCH}")
         notes.append(VoiceNote(round(start), round(end), note.pitch, note.instrument))
@@ -89,7 +88,7 @@ def from_note_sequence(sequence: NoteSequence, steps: int | None = None) -> Toke
         raise InputError(str(error)) from error
 
 
-def _protobuf() -> type:
+def _protobuf() -> Any:
     try:
         from note_seq.protobuf import music_pb2
     except ImportError as error:

@@ -53,7 +53,8 @@ def _key_matrix() -> npt.NDArray[np.float64]:
     rows = [np.roll(np.asarray(_PROFILES[mode]), tonic) for mode in MODES for tonic in range(12)]
     matrix = np.array(rows)
     matrix -= matrix.mean(axis=1, keepdims=True)
-    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    return matrix
 
 
 def find_key(weights: Sequence[float] | npt.NDArray[np.floating], sharps: int | None = None) -> tuple[int, str]:
@@ -91,4 +92,6 @@ def pitch_class_weights(
     pitches: npt.NDArray[np.integer], durations: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
     """Return the summed duration of each of the 12 pitch classes."""
-    return np.bincount(np.asarray(pitches) % 12, weights=np.asarray(durations, dtype=np.float64), minlength=12)
+    weights = np.zeros(12)
+    np.add.at(weights, np.asarray(pitches) % 12, durations)
+    return weights

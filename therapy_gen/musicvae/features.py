@@ -15,7 +15,7 @@ IntArray = npt.NDArray[np.int32]
 
 
 def sounding(tokens: npt.NDArray[np.integer]) -> IntArray:
-    """Return, for tokens (..., steps, voices), the class of the note that sounds after each step's event, 0 for none."""
+    """Return for tokens (..., steps, voices) the class of the note that sounds after each event, 0 for none."""
     steps = tokens.shape[-2]
     shape = (steps, 1)
     position = np.where(tokens != HOLD, np.arange(steps).reshape(shape), -1)

@@ -29,7 +29,8 @@ def slerp(a: Z, b: Z, t: float) -> Z:
         return ((1.0 - t) * a + t * b).astype(np.float32)
     length = (1.0 - t) * length_a + t * length_b
     direction = np.sin((1.0 - t) * angle) * (a / length_a) + np.sin(t * angle) * (b / length_b)
-    return (length * direction / np.sin(angle)).astype(np.float32)
+    point: Z = (length * direction / np.sin(angle)).astype(np.float32)
+    return point
 
 
 def neighbour(z: Z, other: Z, distance: float) -> Z:

@@ -28,6 +28,7 @@ class LSTM(keras.layers.Layer):
         self.units = units
 
     def build(self, gates_shape: tuple[int | None, ...]) -> None:
+        """Make the weights."""
         self.recurrent = self.add_weight(name="recurrent", shape=(self.units, 4 * self.units), initializer="orthogonal")
         # A forget bias of 1 at the start (Jozefowicz et al. 2015, section 5).
         self.bias = self.add_weight(name="bias", shape=(4 * self.units,), initializer=_forget_bias(self.units))
@@ -120,7 +121,7 @@ class MusicVAE(keras.Model):
         self.accuracy_trackers = [keras.metrics.Mean(name=f"accuracy_{voice}") for voice in range(c.voices)]
 
     def encode(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation (batch, z_size) of the posterior for token rows (batch, steps, 2 voices)."""
+        """Return mean and deviation (batch, z_size) of the posterior for token rows (batch, steps, 2 voices)."""
         c = self.config
         embedded = ops.sum(self.encoder_embedding(rows), axis=2)
         bars = ops.reshape(embedded, (-1, c.bars, c.steps_per_bar * c.embedding))

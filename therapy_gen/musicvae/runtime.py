@@ -204,7 +204,7 @@ class Model:
 def _cell(pre: FloatArray, cell: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Advance an LSTM by one step, given the sums at its gates (i, f, g, o)."""
     units = cell.shape[-1]
-    gate = 1.0 / (1.0 + np.exp(-pre))
+    gate: FloatArray = np.reciprocal(1.0 + np.exp(-pre), dtype=np.float32)
     cell = gate[:, units : 2 * units] * cell + gate[:, :units] * np.tanh(pre[:, 2 * units : 3 * units])
     return gate[:, 3 * units :] * np.tanh(cell), cell
 

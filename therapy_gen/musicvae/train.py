@@ -155,7 +155,7 @@ class _Run:
         return values
 
     def _batch(self, step: int) -> npt.NDArray[np.intp]:
-        """Return the windows of a step: each epoch is a permutation that follows from the seed, so a run resumes exactly."""
+        """Return the windows of a step: each epoch is a permutation that follows from the seed, so runs resume."""
         size = self.config.batch_size
         per_epoch = len(self.material.train) // size
         epoch, number = divmod(step, per_epoch)
@@ -185,7 +185,7 @@ class _Run:
         if self.step % 500 < 50:
             held_out = self.evaluate()
         progress = Progress(self.step, self.seconds, figures, held_out)
-        line = {"step": self.step, "seconds": round(self.seconds, 1), **figures}
+        line: dict[str, Any] = {"step": self.step, "seconds": round(self.seconds, 1), **figures}
         if held_out:
             self.best = held_out
             line["held_out"] = held_out
@@ -253,4 +253,3 @@ class _Decay:
     def rate(self, step: int) -> float:
         c = self.config
         return max(c.min_learning_rate, c.learning_rate * c.decay_rate**step)
-
