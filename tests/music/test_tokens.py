@@ -57,7 +57,18 @@ def test_any_tokens_read_as_notes_that_write_one_canonical_form(rows: list[list[
 
 def test_a_note_off_stands_only_where_a_note_ends_in_a_rest() -> None:
     tokens = notes_to_tokens([VoiceNote(0, 4, 60, 0), VoiceNote(4, 6, 62, 0), VoiceNote(8, 10, 64, 0)], 10)
-    assert tokens[:, 0].tolist() == [pitch_to_token(60), 0, 0, 0, pitch_to_token(62), 0, NOTE_OFF, 0, pitch_to_token(64), 0]
+    assert tokens[:, 0].tolist() == [
+        pitch_to_token(60),
+        0,
+        0,
+        0,
+        pitch_to_token(62),
+        0,
+        NOTE_OFF,
+        0,
+        pitch_to_token(64),
+        0,
+    ]
     assert (tokens[:, 1:] == HOLD).all()
 
 
