@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,10 +61,8 @@ def train(
         raise InputError(f"--minutes {minutes} is out of range; give more than 0")
     if precision not in ("float32", "mixed_bfloat16"):
         raise InputError(f"--precision {precision!r} is not known; give float32 or mixed_bfloat16")
-    try:
-        import keras  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("training", "train") from error
+    if find_spec("keras") is None:
+        raise MissingExtraError("training", "train")
     from therapy_gen.musicvae.config import Config
     from therapy_gen.musicvae.finish import finish
     from therapy_gen.musicvae.train import WEIGHTS
