@@ -103,7 +103,7 @@ def power(spectra: Complex64, grid: Grid) -> Float32:
 
 
 def usable_band(low: float, high: float, ceiling: float) -> tuple[float, float] | None:
-    """Clip a band to what a recording carries; None where less than 2 Hz, or less than a third of it, is left.
+    """Clip a band to what a recording carries; None where too little is left: a third of it, 8 Hz are always enough.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def usable_band(low: float, high: float, ceiling: float) -> tuple[float, float] 
         Highest frequency that the recording carries, in Hz.
     """
     top = min(high, ceiling)
-    return (low, top) if top - low >= max(2.0, (high - low) / 3) else None
+    return (low, top) if top - low >= max(2.0, min(8.0, (high - low) / 3)) else None
 
 
 def ceiling_of(lowpass: float, sfreq: float, line_freq: float | None) -> float:

@@ -25,9 +25,10 @@ STEP_LOW_V = 30e-6
 MAX_BAD_SHARE = 1 / 3
 
 
-# A jump matters by the fast activity it makes; where that is not raised so many times over the channel's own, none is
-# looked for.
-JUMP_FAST = 2.0
+# A jump matters by the power it adds between 15 and 45 Hz; where a window has less than this over its channel's median,
+# none is looked for.
+JUMP_POWER = 1.25
+JUMP_HZ = (15.0, 45.0)
 # Every so many samples are enough to see that a channel moves.
 _THIN = 16
 
@@ -45,7 +46,7 @@ class WindowStats:
     p2p, step : array
         Peak-to-peak, and largest difference of neighbouring samples, in volts after re-referencing.
     fast : array
-        Power at the upper end of what the recording carries, uV^2/Hz.
+        Power density in `JUMP_HZ`, uV^2/Hz.
     """
 
     raw_p2p: Float32
@@ -136,11 +137,12 @@ def measure(
         at_bottom = np.count_nonzero(some == some.min(axis=1, keepdims=True), axis=1)
         rails[wanted] = np.maximum(at_top, at_bottom) / np.float32(hop)
     steps = np.zeros(high.shape, np.float32)
-    for channel in np.flatnonzero(jumpy.any(axis=1)):
-        # One sample more than the hop: a jump between two hops belongs to the first.
-        row = referenced[channel]
-        for at in np.flatnonzero(jumpy[channel]):
-            steps[channel, at] = np.abs(np.diff(row[at * hop : (at + 1) * hop + 1])).max()
+    if jumpy.any():
+        some = blocks[jumpy]
+        steps[jumpy] = np.abs(np.diff(some, axis=1)).max(axis=1)
+        # A jump between two hops belongs to the first.
+        seams = np.abs(blocks[:, 1:, 0] - blocks[:, :-1, -1])
+        np.maximum(steps[:, :-1], np.where(jumpy[:, :-1], seams, 0), out=steps[:, :-1])
     return WindowStats(raw_p2p, _windows(rails, parts).max(axis=2), p2p, _windows(steps, parts).max(axis=2), fast)
 
 
@@ -167,7 +169,7 @@ def learn_limits(stats: WindowStats, muscle: Float32 | None) -> Limits:
         burst = np.full(len(p2p), np.inf, dtype=np.float32)
     else:
         burst = np.maximum(robust_limit(muscle, 5.0), 4.0 * np.median(muscle, axis=1))
-    fast = JUMP_FAST * np.median(stats.fast, axis=1)
+    fast = JUMP_POWER * np.median(stats.fast, axis=1)
     raw_p2p = 2.0 * np.median(stats.raw_p2p, axis=1)
     rails = ((stats.rail > RAIL_FRACTION) & (stats.raw_p2p > RAIL_MIN_V)).any(axis=1)
     p2p, step, burst, fast, raw_p2p = (np.asarray(v, dtype=np.float32) for v in (p2p, step, burst, fast, raw_p2p))

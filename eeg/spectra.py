@@ -18,6 +18,8 @@ from eeg.survey import Survey
 # Samples (of all channels together) that are read at once, and of which spectra are taken at once (in cache).
 READ_SAMPLES = 2_000_000
 WORK_SAMPLES = 500_000
+# What a channel's peak-to-peak may leak into the average reference, and so into every other channel, unheeded.
+LEAK_V = 10e-6
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,23 @@ def _rereference(spectra: Complex64, clean: Bool) -> Complex64:
     return spectra
 
 
+def _judge_again(raw: Float32, window: int, p2p: Float32, work: Work) -> npt.NDArray[np.int8]:
+    """Judge a window against the mean of the channels that are not the large ones, which have leaked into the mean."""
+    large = (p2p > work.limits.p2p) & (p2p > p2p[work.good].max() / 3)
+    kept = work.good & ~large
+    if not kept.any():
+        kept = work.good
+    part = raw[:, window * work.hop : window * work.hop + work.grid.length]
+    samples = reference(part, kept)
+    if work.unmix is not None:
+        samples = work.unmix @ samples
+    density = power(hann_spectra(samples, work.grid, work.grid.length), work.grid)
+    fast = _band_mean(density, work.fast_bins)
+    stats = measure(part, samples, work.grid.length, work.grid.length, fast, work.limits)
+    muscle = None if work.muscle_bins is None else _band_mean(density, work.muscle_bins)
+    return judge(stats, muscle, work.limits)[:, 0]
+
+
 def _process(data: Float32, first: int, owners: npt.NDArray[np.int64], work: Work) -> _Part:
     """Judge and transform a stretch of evenly spaced windows."""
     grid = work.grid
@@ -170,6 +189,11 @@ def _process(data: Float32, first: int, owners: npt.NDArray[np.int64], work: Wor
     stats = measure(raw, samples, grid.length, work.hop, fast, work.limits)
     muscle = None if work.muscle_bins is None else _band_mean(density, work.muscle_bins)
     verdict = judge(stats, muscle, work.limits)
+    if work.average:
+        n_good = np.count_nonzero(work.good)
+        leaking = np.where(work.good[:, None], stats.p2p, 0).max(axis=0) > LEAK_V * n_good
+        for window in np.flatnonzero(leaking):
+            verdict[:, window] = _judge_again(raw, int(window), stats.p2p[:, window], work)
     verdict[~work.good] = -1
     clean = (verdict < 0) & work.good[:, None]
     left_out = (verdict >= 0).sum(axis=0) > MAX_BAD_SHARE * np.count_nonzero(work.good)

@@ -11,7 +11,17 @@ import numpy.typing as npt
 from eeg.errors import RecordingError
 from eeg.power import Bool, Float32, Float64, Grid, hann_spectra, off_line, power, usable_band
 from eeg.recording import Recording
-from eeg.reject import FLAT_V, P2P_HIGH_V, RAIL_FRACTION, RAIL_MIN_V, Limits, WindowStats, learn_limits, measure
+from eeg.reject import (
+    FLAT_V,
+    JUMP_HZ,
+    P2P_HIGH_V,
+    RAIL_FRACTION,
+    RAIL_MIN_V,
+    Limits,
+    WindowStats,
+    learn_limits,
+    measure,
+)
 from eeg.settings import MUSCLE_HZ
 
 SURVEY_WINDOWS = 72
@@ -41,7 +51,7 @@ class Survey:
     unit_factor : float
         1, or 1e-6 where microvolts were stored as volts.
     fast_bins : array of bool, shape (bins,)
-        The upper end of what the recording carries.
+        Where the power of a jump shows.
     muscle_band : (float, float) or None
         Where muscle power is read; None: by the slope.
     notes : tuple of str
@@ -104,7 +114,7 @@ def survey(
     if muscle_band is not None:
         bins = grid.band(*muscle_band) & off_line(grid, line_freq)
         muscle = psd[..., bins].mean(axis=2)
-    fast_bins = find_fast(recording, grid, line_freq)
+    fast_bins = grid.band(*JUMP_HZ) & off_line(grid, line_freq)
     stats = replace(stats, fast=psd[..., fast_bins].mean(axis=2))
     bad = _bad_channels(stats, np.median(psd, axis=1), grid, line_freq, line_by_channel)
     return Survey(bad, line_freq, line_db, learn_limits(stats, muscle), factor, fast_bins, muscle_band, tuple(notes))
@@ -175,12 +185,6 @@ def find_muscle_band(recording: Recording, grid: Grid, line_freq: float | None) 
         return None
     kept = np.count_nonzero(grid.band(*band) & off_line(grid, line_freq)) * grid.step
     return band if kept >= 4.0 else None
-
-
-def find_fast(recording: Recording, grid: Grid, line_freq: float | None) -> Bool:
-    """Return the bins at the upper end of what the recording carries, away from the line frequency."""
-    top = min(0.95 * recording.lowpass, 0.9 * recording.sfreq / 2, float(grid.freqs[-1]))
-    return grid.band(max(20.0, 0.65 * top), max(top, 22.0)) & off_line(grid, line_freq)
 
 
 def _deviation(values: Float64) -> Float64:

@@ -1,0 +1,167 @@
+"""What is left out: each kind of artefact, on the channels it is on, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eeg.errors import ParameterError, TooLittleDataError
+from eeg.results import RecordingScore
+from eeg.score import score_recording
+from eeg.settings import Settings, parse_band
+from eeg.simulate import Listener, Simulated, simulate, timeline, write_fif
+
+ITEMS = timeline("AB", repeats=2, play_s=40.0, silence_s=50.0, gap_s=0.0, seed=0)
+SFREQ = 250.0
+
+
+@pytest.fixture(scope="module")
+def clean() -> Simulated:
+    return simulate(ITEMS, sfreq=SFREQ, channels=20, listener=Listener(line_uv=2.0), seed=1)
+
+
+def scored(simulated: Simulated, folder: Path, **options: object) -> RecordingScore:
+    path = folder / "rec_raw.fif"
+    write_fif(simulated, path)
+    return score_recording(path, settings=Settings(**options))  # type: ignore[arg-type]
+
+
+def spoilt(clean: Simulated, channel: str, what: str) -> Simulated:
+    """Spoil 20 s of one channel (seconds 100 to 120) with one kind of artefact."""
+    samples = clean.samples.copy()
+    row = samples[clean.names.index(channel)]
+    span = slice(int(100 * SFREQ), int(120 * SFREQ))
+    n = span.stop - span.start
+    rng = np.random.default_rng(0)
+    if what == "flat":
+        row[span] = 3e-6
+    elif what == "railed":
+        row[span] = np.clip(row[span] * 12, -60e-6, 60e-6)
+    elif what == "peak-to-peak":
+        row[span] += (800e-6 * np.sin(2 * np.pi * 1.5 * np.arange(n) / SFREQ)).astype(np.float32)
+    elif what == "jump":
+        row[span] += np.where(np.arange(n) // int(SFREQ) % 2, 70e-6, 0).astype(np.float32)
+    else:
+        burst = np.diff(rng.standard_normal(n + 1)) * 12e-6
+        row[span] += burst.astype(np.float32)
+    return replace(clean, samples=samples)
+
+
+def test_clean_data_stay(clean: Simulated, tmp_path: Path) -> None:
+    score = scored(clean, tmp_path)
+    assert not score.bad_channels
+    assert sum(score.rejected_windows.values()) < 0.005
+    assert all(play.clean_s == pytest.approx(40.0, abs=1.0) for play in score.plays)
+
+
+@pytest.mark.parametrize("what", ["flat", "railed", "peak-to-peak", "jump", "muscle burst"])
+def test_each_artefact_is_left_out_where_it_is(clean: Simulated, tmp_path: Path, what: str) -> None:
+    before, after = scored(clean, tmp_path), scored(spoilt(clean, "C3", what), tmp_path)
+    assert not after.bad_channels
+    total = sum(play.windows for play in (*after.plays, *after.baseline)) * len(after.channels)
+    wanted = 20.0 / total  # one channel, 20 s in windows that begin every second
+    more = {name: share - before.rejected_windows[name] for name, share in after.rejected_windows.items()}
+    assert sum(more.values()) == pytest.approx(wanted, rel=0.35)
+    assert max(more, key=lambda name: more[name]) == what
+    for one, two in zip(before.plays, after.plays, strict=True):
+        assert one.beta_db is not None
+        assert two.beta_db == pytest.approx(one.beta_db, abs=0.1), "the artefact reached the values"
+
+
+@pytest.mark.parametrize(("kind", "word"), [("flat", "flat"), ("noisy", "noisy"), ("loud", "larger")])
+def test_bad_channels_are_found(tmp_path: Path, kind: str, word: str) -> None:
+    listener = Listener(bad_channels={"C4": kind})
+    score = scored(simulate(ITEMS, sfreq=SFREQ, channels=20, listener=listener, seed=1), tmp_path)
+    assert list(score.bad_channels) == ["C4"]
+    assert word in score.bad_channels["C4"]
+    assert "C4" not in score.scored_channels
+
+
+def test_a_channel_with_much_line_noise_is_bad(clean: Simulated, tmp_path: Path) -> None:
+    samples = clean.samples.copy()
+    time = np.arange(samples.shape[1]) / SFREQ
+    samples[3] += (40e-6 * np.sin(2 * np.pi * 50 * time)).astype(np.float32)
+    score = scored(replace(clean, samples=samples), tmp_path)
+    assert score.bad_channels == {clean.names[3]: "line noise"}
+
+
+@pytest.mark.parametrize("line", [50.0, 60.0, None])
+def test_line_frequency_is_found(tmp_path: Path, line: float | None) -> None:
+    listener = Listener(line_freq=line or 50.0, line_uv=1.5 if line else 0.0)
+    score = scored(simulate(ITEMS, sfreq=SFREQ, channels=4, listener=listener, seed=3), tmp_path)
+    assert score.line_freq == line
+    gamma = score.bands["gamma"]
+    assert gamma == (30.0, 45.0)
+
+
+def test_bands_are_clipped_with_a_warning(clean: Simulated, tmp_path: Path) -> None:
+    score = scored(clean, tmp_path, gamma=(30.0, 80.0))
+    assert score.bands["gamma"] == (30.0, 45.0)
+    assert any("gamma is clipped to 30-45 Hz" in warning for warning in score.warnings)
+
+
+def test_gamma_that_the_recording_does_not_carry_is_not_scored(eeg_data: Path, tmp_path: Path) -> None:
+    events = tmp_path / "events.tsv"
+    events.write_text("onset\tduration\ttrial_type\n40\t60\tpiece/x\n")
+    score = score_recording(eeg_data / "eegmat/Subject00_1.edf", events=events, settings=Settings(gamma=(44.0, 60.0)))
+    assert score.bands["gamma"] is None
+    assert score.plays[0].gamma_db is None
+    assert score.plays[0].beta_db is not None
+    assert any("gamma 44-60 Hz is not scored" in warning for warning in score.warnings)
+    assert "slope" in score.muscle_index
+
+
+def test_too_little_clean_data_is_refused_or_flagged(tmp_path: Path) -> None:
+    items = timeline("A", repeats=1, play_s=25.0, silence_s=60.0)
+    with pytest.raises(TooLittleDataError, match="too little clean data"):
+        scored(simulate(items, sfreq=SFREQ, channels=2, seed=0), tmp_path)
+    items = timeline("A", repeats=1, play_s=45.0, silence_s=60.0)
+    score = scored(simulate(items, sfreq=SFREQ, channels=2, seed=0), tmp_path)
+    assert score.plays[0].flags[0] == "short"
+    short = (*timeline("A", repeats=2, play_s=40.0, silence_s=60.0, gap_s=0.0),)
+    short = (*short[:-1], replace(short[1], piece="B", onset_s=short[-1].onset_s, duration_s=20.0))
+    score = scored(simulate(short, sfreq=SFREQ, channels=2, seed=0), tmp_path)
+    assert [play.beta_db is None for play in score.plays] == [False, False, True]
+    assert score.plays[-1].flags[0] == "too-little-clean"
+
+
+def test_a_recording_full_of_artefacts_is_refused(clean: Simulated, tmp_path: Path) -> None:
+    samples = clean.samples.copy()
+    rng = np.random.default_rng(0)
+    for start in range(0, samples.shape[1] - 500, 500):
+        samples[:, start : start + 100] += (2e-3 * rng.standard_normal((len(samples), 1))).astype(np.float32)
+    with pytest.raises(TooLittleDataError):
+        scored(replace(clean, samples=samples), tmp_path)
+
+
+def test_too_little_silence_falls_back_to_the_mean_of_all_plays(tmp_path: Path) -> None:
+    items = timeline("AB", repeats=2, play_s=40.0, silence_s=8.0)
+    score = scored(simulate(items, sfreq=SFREQ, channels=2, seed=0), tmp_path)
+    assert all("no-silence-baseline" in play.flags for play in score.plays)
+    values = [play.beta_db for play in score.plays]
+    assert np.mean([v for v in values if v is not None]) == pytest.approx(0.0, abs=0.1)
+    assert any("mean of all plays" in warning for warning in score.warnings)
+
+
+@pytest.mark.parametrize(
+    ("picks", "names"), [("central", ("Cz", "C3", "C4")), (("Pz", "c3"), ("Pz", "C3")), ("O1", ("O1",))]
+)
+def test_picks(clean: Simulated, tmp_path: Path, picks: str | tuple[str, ...], names: tuple[str, ...]) -> None:
+    score = scored(clean, tmp_path, picks=picks)
+    assert score.scored_channels == names
+    assert len(score.channels) == 20
+    assert score.reference == "average"
+
+
+def test_picks_and_bands_that_are_none(clean: Simulated, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="Q9"):
+        scored(clean, tmp_path, picks=("Q9",))
+    with pytest.raises(ParameterError, match="vertex"):
+        scored(simulate(ITEMS, sfreq=SFREQ, channels=["O1", "O2"], seed=0), tmp_path, picks="central")
+    for text in ("30-13", "13", "a-b", "13-30-40", "0-5", "nan-30", "13-inf"):
+        with pytest.raises(ParameterError):
+            parse_band(text)
+    assert parse_band("13-30") == (13.0, 30.0)
