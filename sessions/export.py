@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ from sessions.library import midi_of
 from sessions.playlists import Entry, m3u8, session_csv, session_json
 from sessions.records import ItemRecord, PieceRecord, SessionRecord
 from sessions.store import Store
+from sessions.tables import MUSIC
 
 AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
 FORMATS = ("midi", *AUDIO_FORMATS, "m3u8", "csv", "json")
@@ -22,8 +25,9 @@ SAMPLE_RATE = 44100
 
 # Suffixes that say a format, for the check that name and format agree.
 _FORMAT_OF = {".mid": "midi", ".midi": "midi", ".m3u": "m3u8"} | {f".{name}": name for name in FORMATS[1:]}
-# A piece that has to be cut to its place in the timeline fades out over this, in seconds.
-_FADE_S = 0.05
+
+# Room is left for what a file is called while it is written, in 255 bytes.
+_LONGEST_LABEL = 40
 
 Samples = npt.NDArray[np.float32]
 
@@ -42,6 +46,10 @@ class Sound:
 
     soundfont: Path | None = None
     advance: Callable[[float], None] = lambda seconds: None
+
+    def __post_init__(self) -> None:
+        if self.soundfont is not None and not self.soundfont.is_file():
+            raise ExportError(f"soundfont {self.soundfont} is not a file; give an SF2 file with --soundfont")
 
 
 def check_format(name: str) -> str:
@@ -104,7 +112,11 @@ def export_session(
     elif form == "m3u8":
         export_playlist(store, session, path, audio, sound)
     else:
-        _write_audio(path, _session_blocks(store, session, sound), form, title)
+        blocks = _Blocks(store, session.items, sound)
+        try:
+            _write_audio(path, blocks.all_items(), form, title)
+        finally:
+            blocks.close()
 
 
 def export_playlist(
@@ -118,18 +130,27 @@ def export_playlist(
     check_file_target(path)
     folder = path.parent if beside else make_folder(path.with_suffix(""))
     prefix = f"{path.stem} " if beside else ""
-    written: dict[tuple[str | None, int], PurePosixPath] = {}
-    entries = []
+    files: dict[tuple[str | None, float], Path] = {}
+    firsts: list[ItemRecord] = []
     for item in session.items:
-        length = _samples(item.duration_s)
-        key = (item.piece.id if item.piece else None, length)
-        name = written.get(key)
-        if name is None:
-            label = _file_label(item, sum(1 for piece, _ in written if piece))
-            file = folder / f"{prefix}{label}.{audio}"
-            _write_audio(file, _item_blocks(store, item, length, sound), audio, _item_title(item))
-            name = written[key] = PurePosixPath(file.relative_to(path.parent).as_posix())
-        entries.append(Entry(name, _item_title(item), item.duration_s))
+        if _same_sound(item) not in files:
+            label = _file_label(item, sum(1 for piece, _ in files if piece))
+            files[_same_sound(item)] = folder / f"{prefix}{label}.{audio}"
+            firsts.append(item)
+    blocks = _Blocks(store, firsts, sound)
+    try:
+        for item in firsts:
+            _write_audio(files[_same_sound(item)], blocks.next_item(), audio, _item_title(item), _title(session))
+    finally:
+        blocks.close()
+    entries = [
+        Entry(
+            PurePosixPath(files[_same_sound(item)].relative_to(path.parent).as_posix()),
+            _item_title(item),
+            item.duration_s,
+        )
+        for item in session.items
+    ]
     write_bytes(path, m3u8(entries, title=_title(session)).encode())
     return path
 
@@ -143,9 +164,11 @@ def export_piece(store: Store, piece: PieceRecord, path: Path, sound: Sound) -> 
     if form == "midi":
         write_bytes(path, midi_of(store, [piece.id])[piece.id])
     else:
-        rendered = _render(store, piece, sound)
-        sound.advance(piece.duration_s)
-        _write_audio(path, iter([rendered]), form, piece.title)
+        blocks = _Blocks(store, [ItemRecord(0, MUSIC, piece, 0.0, piece.duration_s)], sound)
+        try:
+            _write_audio(path, blocks.next_item(), form, piece.title)
+        finally:
+            blocks.close()
 
 
 def _title(session: SessionRecord) -> str:
@@ -161,43 +184,53 @@ def _file_label(item: ItemRecord, earlier: int) -> str:
         return f"silence {item.duration_s:.3f} s"
     # An imported piece may be called anything.
     plain = "".join(c if c.isalnum() or c in " -_'()" else "_" for c in item.piece.title).strip()
-    return f"{earlier + 1:02d} {plain[:80] or 'piece'}"
+    return f"{earlier + 1:02d} {plain[:_LONGEST_LABEL] or 'piece'}"
 
 
-def _samples(seconds: float) -> int:
-    return round(seconds * SAMPLE_RATE)
+def _same_sound(item: ItemRecord) -> tuple[str | None, float]:
+    return (item.piece.id if item.piece else None, item.duration_s)
 
 
-def _session_blocks(store: Store, session: SessionRecord, sound: Sound) -> Iterator[Samples]:
-    """Give the whole timeline; items meet at the sample that their onsets say."""
-    for item in session.items:
-        length = _samples(item.onset_s + item.duration_s) - _samples(item.onset_s)
-        yield from _item_blocks(store, item, length, sound)
+class _Blocks:
+    """The sound of items, one item after the other, in blocks; pieces ahead are rendered meanwhile."""
+
+    def __init__(self, store: Store, items: Sequence[ItemRecord], sound: Sound) -> None:
+        from therapy_gen.music.audio import TimelineItem, render_timeline
+
+        midi = midi_of(store, list({item.piece.id for item in items if item.piece}))
+        placed = [
+            TimelineItem(item.duration_s, midi[item.piece.id], f"piece {item.piece.id}")
+            if item.piece
+            else TimelineItem(item.duration_s)
+            for item in items
+        ]
+        ends = [round(end * SAMPLE_RATE) for end in accumulate(item.duration_s for item in items)]
+        self._lengths = iter([end - start for start, end in pairwise([0, *ends])])
+        blocks = render_timeline(placed, soundfont=sound.soundfont, sample_rate=SAMPLE_RATE)
+        self._blocks = cast(Generator[Samples, None, None], blocks)
+        self._advance = sound.advance
+
+    def next_item(self) -> Iterator[Samples]:
+        """Give the blocks of the next item."""
+        left = next(self._lengths)
+        while left > 0:
+            block = next(self._blocks)
+            left -= len(block)
+            yield block
+            self._advance(len(block) / SAMPLE_RATE)
+
+    def all_items(self) -> Iterator[Samples]:
+        """Give the blocks of all items."""
+        for block in self._blocks:
+            yield block
+            self._advance(len(block) / SAMPLE_RATE)
+
+    def close(self) -> None:
+        """Stop rendering."""
+        self._blocks.close()
 
 
-def _item_blocks(store: Store, item: ItemRecord, length: int, sound: Sound) -> Iterator[Samples]:
-    """Give an item in exactly `length` samples."""
-    if item.piece is None:
-        yield np.zeros((length, 2), dtype=np.float32)
-    else:
-        rendered = _render(store, item.piece, sound)[:length]
-        if len(rendered) == length:
-            fade = min(_samples(_FADE_S), length)
-            rendered[length - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)[:, None]
-            yield rendered
-        else:
-            yield rendered
-            yield np.zeros((length - len(rendered), 2), dtype=np.float32)
-    sound.advance(item.duration_s)
-
-
-def _render(store: Store, piece: PieceRecord, sound: Sound) -> Samples:
-    from therapy_gen.music.audio import render
-
-    return render(midi_of(store, [piece.id])[piece.id], soundfont=sound.soundfont, sample_rate=SAMPLE_RATE)
-
-
-def _write_audio(path: Path, blocks: Iterator[Samples], form: str, title: str) -> None:
+def _write_audio(path: Path, blocks: Iterator[Samples], form: str, title: str, album: str = "") -> None:
     from therapy_gen.music.encode import write_audio
 
-    write_audio(path, blocks, SAMPLE_RATE, form, title=title)
+    write_audio(path, blocks, SAMPLE_RATE, form, title=title, album=album)

@@ -13,10 +13,13 @@ from sessions.errors import ExportError
 
 def check_file_target(path: Path) -> None:
     """Raise ExportError where no file can be written at `path`: a folder stands there, or its folder is missing."""
-    if path.is_dir():
-        raise ExportError(f"{path} is a folder; give the name of a file")
-    if not path.parent.is_dir():
-        raise ExportError(f"the folder of {path} does not exist; make it first, or choose another place")
+    try:
+        if path.is_dir():
+            raise ExportError(f"{path} is a folder; give the name of a file")
+        if not path.parent.is_dir():
+            raise ExportError(f"the folder of {path} does not exist; make it first, or choose another place")
+    except OSError as error:
+        raise ExportError(f"cannot write {path}: {reason(error)}; choose another place") from error
 
 
 def make_folder(path: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 
@@ -21,6 +21,8 @@ MINUTES = (1.0, 180.0)
 # Slower than the 60 to 80 BPM of convention: note density and arousal go together (Bernardi 2006, Heart 92:445).
 DEFAULT_TEMPO = (54.0, 72.0)
 TEMPI = (30.0, 120.0)
+# Where nobody asked for a tempo, a session of hardly more than a minute may hold a piece this fast.
+SHORT_TEMPO = (54.0, 80.0)
 BASELINE_S = (0.0, 1800.0)
 REPEATS = (1, 20)
 # A session may be this much shorter or longer than asked for.
@@ -204,9 +206,12 @@ def _best_layout(request: SessionRequest, offset: float, duration_of: DurationOf
     asked = request.minutes * 60.0
     available = asked - 2.0 * request.baseline_s
     shortest = duration_of(1, request.tempo[1])
+    if request.tempo == DEFAULT_TEMPO and shortest > available:
+        request = replace(request, tempo=SHORT_TEMPO)
+        shortest = duration_of(1, request.tempo[1])
     if available + TOLERANCE * asked < shortest * request.repeats + _GAPS_S[0] * (request.repeats - 1):
         raise PlanError(
-            f"{request.minutes:g} minutes {_with(request)}leave {max(available, 0.0):.0f} s for music, "
+            f"minutes {request.minutes:g} {_with(request)}leave {max(available, 0.0):.0f} s for music, "
             f"too little at up to {request.tempo[1]:g} BPM; give more minutes, less baseline or fewer repeats"
         )
     best: _Layout | None = None

@@ -79,9 +79,10 @@ def new(
     )
     folder = None
     if audio is not None or out is not None:
-        from sessions.export import check_audio_format
+        from sessions.export import Sound, check_audio_format
         from sessions.files import make_folder
 
+        Sound(soundfont)
         audio = check_audio_format(audio or "flac")
         folder = make_folder(out if out is not None else options.home_folder() / "renders")
     store = options.store()
@@ -96,7 +97,7 @@ def new(
     )
     playlist = None
     if folder is not None and audio is not None:
-        from sessions.export import Sound, export_playlist
+        from sessions.export import export_playlist
 
         say(f"session {made.id} is stored; rendering it to {folder}", quiet=options.quiet)
         with progress("rendering", made.duration_s, quiet=options.quiet) as advance:

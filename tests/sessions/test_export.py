@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sessions.builder import new_session
+from sessions.errors import ExportError
+from sessions.export import Sound, export_piece, export_playlist, export_session, format_of
+from sessions.library import midi_of
+from sessions.plan import SessionRequest
+from sessions.playlists import Entry, m3u8
+from sessions.records import SessionRecord
+from sessions.store import Store
+from therapy_gen.errors import InputError
+from therapy_gen.music.midi import read_performance
+from therapy_gen.musicvae.runtime import Model
+
+SOUND = Sound()
+
+
+@pytest.fixture
+def short(store: Store, model: Model) -> SessionRecord:
+    """A session of silence, a piece heard twice, silence: about three minutes."""
+    return new_session(
+        store, model, SessionRequest(minutes=3.0, repeats=2, baseline_s=5.0), seed=4, listener='O"Hara\n'
+    )
+
+
+def read_playlist(path: Path) -> list[tuple[int, str, Path]]:
+    """The entries as a player reads them."""
+    head, name, *lines = path.read_text(encoding="utf-8").splitlines()
+    assert head == "#EXTM3U"
+    assert name.startswith("#PLAYLIST:")
+    entries = []
+    for information, file in zip(lines[::2], lines[1::2], strict=True):
+        length, title = information.removeprefix("#EXTINF:").split(",", 1)
+        assert not Path(file).is_absolute()
+        entries.append((int(length), title, path.parent / file))
+    return entries
+
+
+def test_a_playlist_points_at_what_it_brings(store: Store, short: SessionRecord, tmp_path: Path) -> None:
+    path = tmp_path / "évening #1.m3u8"
+    export_session(store, short, "m3u8", path, SOUND)
+    entries = read_playlist(path)
+    assert len(entries) == len(short.items)
+    for (length, title, file), item in zip(entries, short.items, strict=True):
+        assert length == round(item.duration_s)
+        assert title == (item.piece.title if item.piece else "Silence")
+        facts = soundfile.info(file)
+        assert facts.duration == pytest.approx(item.duration_s, abs=0.001)
+        samples = soundfile.read(file, always_2d=True)[0]
+        assert (np.abs(samples).max() > 0.01) == (item.role == "music")
+        assert np.abs(samples).max() < 1.0
+    files = {file.resolve() for _, _, file in entries}
+    assert files == {file.resolve() for file in path.with_suffix("").iterdir()}
+
+    before = {file: file.read_bytes() for file in (path, *files)}
+    export_session(store, short, "m3u8", path, SOUND)
+    assert before == {file: file.read_bytes() for file in before}
+    assert files == {file.resolve() for file in path.with_suffix("").iterdir()}
+
+
+def test_a_playlist_beside_its_audio(store: Store, short: SessionRecord, tmp_path: Path) -> None:
+    export_playlist(store, short, tmp_path / "session-1.m3u8", "ogg", SOUND, beside=True)
+    assert {file.parent for _, _, file in read_playlist(tmp_path / "session-1.m3u8")} == {tmp_path}
+    assert all(file.name.startswith("session-1") for file in tmp_path.iterdir() if "therapy.db" not in file.name)
+
+
+@pytest.mark.parametrize("form", ["wav", "flac"])
+def test_a_session_as_one_file_has_everything_in_its_place(
+    form: str, store: Store, short: SessionRecord, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a.{form}"
+    heard: list[float] = []
+    export_session(store, short, form, path, Sound(advance=heard.append))
+    assert sum(heard) == pytest.approx(short.duration_s, abs=0.01)
+    samples, rate = soundfile.read(path, always_2d=True)
+    assert len(samples) == round(short.duration_s * rate)
+    assert np.abs(samples).max() < 1.0
+    for item in short.items:
+        stretch = samples[round(item.onset_s * rate) + 2 : round((item.onset_s + item.duration_s) * rate) - 2]
+        assert (np.abs(stretch).max() > 0.01) == (item.role == "music")
+
+
+def test_a_session_as_midi_has_every_note_in_its_place(store: Store, session: SessionRecord, tmp_path: Path) -> None:
+    path = tmp_path / "a.mid"
+    export_session(store, session, "midi", path, SOUND)
+    whole = read_performance(path.read_bytes())
+    assert whole.duration == pytest.approx(session.duration_s, abs=0.01)
+    midi = midi_of(store, [piece.id for piece in session.pieces()])
+    expected = []
+    for item in session.items:
+        if item.piece:
+            for part in read_performance(midi[item.piece.id]).parts:
+                expected += [(part.program, n.pitch, n.velocity, n.onset + item.onset_s) for n in part.notes]
+    found = [(part.program, n.pitch, n.velocity, n.onset) for part in whole.parts for n in part.notes]
+    assert len(found) == len(expected)
+    for a, b in zip(sorted(found), sorted(expected), strict=True):
+        assert a[:3] == b[:3]
+        assert a[3] == pytest.approx(b[3], abs=0.005)
+
+
+def test_tables_say_what_the_session_is(store: Store, session: SessionRecord, tmp_path: Path) -> None:
+    export_session(store, session, "csv", tmp_path / "a.csv", SOUND)
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["role"] for row in rows] == [item.role for item in session.items]
+    assert float(rows[-1]["onset_s"]) + float(rows[-1]["duration_s"]) == pytest.approx(session.duration_s)
+    export_session(store, session, "json", tmp_path / "a.json", SOUND)
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == session.document()
+
+
+@pytest.mark.parametrize("form", ["mid", "wav", "flac", "ogg", "mp3"])
+def test_a_piece_as_a_file(form: str, store: Store, model: Model, tmp_path: Path) -> None:
+    piece = new_session(store, model, SessionRequest(minutes=1.0), seed=1).pieces()[0]
+    path = tmp_path / f"a.{form}"
+    export_piece(store, piece, path, SOUND)
+    if form == "mid":
+        assert path.read_bytes() == midi_of(store, [piece.id])[piece.id]
+    else:
+        assert soundfile.info(path).duration == pytest.approx(piece.duration_s, abs=0.1)
+    assert [file.name for file in tmp_path.iterdir() if "therapy.db" not in file.name] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "said"),
+    [
+        ("flac", "", "is a folder; give the name of a file"),
+        ("m3u8", "", "is a folder"),
+        ("json", "", "is a folder"),
+        ("midi", "nowhere/a.mid", "the folder of .* does not exist"),
+        ("wav", "a.flac", r"is named as flac, but the format is wav"),
+        ("m3u8", "taken.m3u8", "is a file; give the name of a folder"),
+        ("csv", "x" * 300, "cannot write .*name too long"),
+    ],
+)
+def test_places_that_cannot_be_written(
+    form: str, name: str, said: str, store: Store, short: SessionRecord, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "taken").write_text("mine")
+    with pytest.raises(InputError, match=said):
+        export_session(store, short, form, folder / name, SOUND)
+    assert [file.name for file in folder.iterdir()] == ["taken"]
+    assert (folder / "taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.tar.gz", ".flac"])
+def test_a_name_that_says_no_format(name: str) -> None:
+    with pytest.raises(ExportError, match="does not say a format"):
+        format_of(Path(name))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.m3u8"])
+def test_a_piece_is_no_table(name: str, store: Store, short: SessionRecord, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="a piece cannot be written as"):
+        export_piece(store, short.pieces()[0], tmp_path / name, SOUND)
+
+
+def test_a_soundfont_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="is not a file; give an SF2 file"):
+        Sound(tmp_path / "none.sf2")
+
+
+def test_a_soundfont_that_is_none(store: Store, short: SessionRecord, tmp_path: Path) -> None:
+    (tmp_path / "a.sf2").write_bytes(b"RIFF nonsense")
+    with pytest.raises(InputError, match=r"a\.sf2"):
+        export_session(store, short, "wav", tmp_path / "a.wav", Sound(tmp_path / "a.sf2"))
+    assert not (tmp_path / "a.wav").exists()
+
+
+def test_titles_of_any_kind_make_names_that_any_disk_takes(store: Store, short: SessionRecord, tmp_path: Path) -> None:
+    title = 'a/b\\c:d*?"<>|\n\u200b' + "名" * 200
+    items = tuple(replace(item, piece=item.piece and replace(item.piece, title=title)) for item in short.items)
+    path = export_playlist(store, replace(short, items=items), tmp_path / "a.m3u8", "ogg", SOUND)
+    for _, _, file in read_playlist(path):
+        assert file.is_file()
+        assert not set('/\\:*?"<>|\n') & set(file.name)
+
+
+def test_a_playlist_keeps_to_one_line_an_entry() -> None:
+    from pathlib import PurePosixPath
+
+    text = m3u8([Entry(PurePosixPath("#1.flac"), "a\nb", 2.6)], title="c\nd")
+    assert text == "#EXTM3U\n#PLAYLIST:c d\n#EXTINF:3,a b\n./#1.flac\n"
+
+
+def test_a_full_disk_leaves_no_part(store: Store, short: SessionRecord, tmp_path: Path) -> None:
+    unshare = shutil.which("unshare")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    script = f'mount -t tmpfs -o size=2m none "{folder}" && exec "$0" "$@"'
+    command = [unshare or "false", "--mount", "--map-root-user", "sh", "-c", script]
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no disk can be mounted here")
+    code = f"""
+from pathlib import Path
+from sessions.export import Sound, export_session
+from sessions.library import get_session
+from sessions.store import Store
+from therapy_gen.errors import InputError
+store = Store.open({store.label!r})
+for form in ("wav", "flac", "m3u8"):
+    try:
+        export_session(store, get_session(store, {short.id}), form, Path({str(folder)!r}) / f"a.{{form}}", Sound())
+    except InputError as error:
+        print(error)
+    print(sorted(path.name for path in Path({str(folder)!r}).glob("*.*")))
+"""
+    done = subprocess.run([*command, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 6, done.stderr
+    for said, left in zip(lines[::2], lines[1::2], strict=True):
+        assert "a." in said or "silence" in said or "01" in said
+        assert left == "[]"
