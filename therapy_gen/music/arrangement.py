@@ -10,7 +10,6 @@ import numpy as np
 from therapy_gen.errors import InputError
 from therapy_gen.music.expression import perform
 from therapy_gen.music.harmony import infer_chords, pad_notes, tonic_chord
-from therapy_gen.music.midi import RING_S
 from therapy_gen.music.palettes import PALETTES
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.music.tokens import (
@@ -49,13 +48,15 @@ _FINAL_MELODY = (60, 79)
 _LONGEST_OVER_SEAM = STEPS_PER_BAR
 _LONGEST = 4 * STEPS_PER_BAR
 
-# The pedal holds the final chord while it dies away.
-_DAMPED_BEFORE_END_S = 0.3
+# The keys of the final chord stay down while it dies away; instruments that do not die away are faded out in `audio`.
+_RING_S = 4.0
+_RELEASED_BEFORE_END_S = 1.25
 
 
 def duration_of(section_count: int, tempo: float) -> float:
     """Return the seconds that `arrange` makes of so many sections at a tempo (quarter notes a minute)."""
-    return _Clock(section_count, tempo).duration
+    duration: float = _Clock(section_count, tempo).duration
+    return duration
 
 
 def arrange(
@@ -101,22 +102,19 @@ def arrange(
     voices = _voices(sections, shift)
     notes = [note for line in voices for note in line]
     chords = infer_chords(notes, steps, tonic % 12, mode)
-    chords.append(tonic_chord(steps, len(clock.steps) - 1, tonic % 12, mode))
+    final_start, final_end = steps, len(clock.steps) - 1
+    chords.append(tonic_chord(final_start, final_end, tonic % 12, mode))
     endings = _final_chord(voices, tonic % 12, mode)
-    final = (steps, len(clock.steps) - 1)
+    lines = [
+        [*line, *(VoiceNote(final_start, final_end, pitch, voice) for pitch in endings[voice])]
+        for voice, line in enumerate(voices)
+    ]
+    lines.append(pad_notes(chords, notes))
     rng = np.random.default_rng(seed)
     parts = [
-        perform(
-            [*line, *(VoiceNote(*final, pitch, voice) for pitch in endings[voice])],
-            instrument=instrument,
-            seconds=clock.steps,
-            chords=chords,
-            ring_until=clock.duration - _DAMPED_BEFORE_END_S,
-            rng=rng,
-        )
-        for voice, (line, instrument) in enumerate(zip(voices, PALETTES[palette].voices, strict=True))
+        perform(line, instrument=instrument, seconds=clock.steps, chords=chords, rng=rng)
+        for line, instrument in zip(lines, (*PALETTES[palette].voices, PALETTES[palette].pad), strict=True)
     ]
-    parts.append(perform(pad_notes(chords, notes), instrument=PALETTES[palette].pad, seconds=clock.steps, rng=rng))
     return Performance(
         parts=tuple(parts),
         tempo=clock.tempi[0][1],
@@ -144,8 +142,9 @@ class _Clock:
         self.steps: list[float] = np.interp(
             np.arange(len(lengths) * STEPS_PER_QUARTER + 1) / STEPS_PER_QUARTER, np.arange(len(ends)), ends
         ).tolist()
-        """Seconds at each sixteenth, up to where the keys of the final chord are released."""
-        self.duration = round(self.steps[-1] + RING_S, 3)
+        """Seconds at each sixteenth; the last is where the keys of the final chord are released."""
+        self.duration = round(self.steps[-1] + _RING_S, 3)
+        self.steps[-1] = self.duration - _RELEASED_BEFORE_END_S
         changes = np.flatnonzero(np.diff(lengths, prepend=0)).tolist()
         self.tempi = tuple((self.steps[at * STEPS_PER_QUARTER], 60e6 / int(lengths[at])) for at in changes)
 

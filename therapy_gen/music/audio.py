@@ -34,7 +34,7 @@ loudness (measured), so that nothing comes near full scale and no limiter is nee
 _HIGHEST_PEAK = 10 ** (-2 / 20)
 
 _FADE_IN_S = 0.004
-_FADE_OUT_S = 2.0
+_FADE_OUT_S = 4.0
 
 # Pieces above this are kept in a file while they are measured.
 _LARGEST_IN_MEMORY = 256 << 20

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from therapy_gen.music.harmony import Chord
 from therapy_gen.music.palettes import Instrument
@@ -37,7 +37,6 @@ def perform(
     seconds: Sequence[float],
     rng: np.random.Generator,
     chords: Sequence[Chord] = (),
-    ring_until: float = 0.0,
 ) -> Part:
     """Play notes on an instrument.
 
@@ -52,8 +51,6 @@ def perform(
         Of timing and dynamics.
     chords : sequence of Chord
         Where the harmony changes, for an instrument with a pedal.
-    ring_until : float
-        When the pedal comes up after the last note.
     """
     count = len(notes)
     onsets = [
@@ -65,9 +62,15 @@ def perform(
         for note, drift in zip(notes, _drift(count, 1.0, _LARGEST_VELOCITY_DRIFT, rng), strict=True)
     ]
     played = []
-    for index, note in enumerate(notes):
-        end = _end(index, notes, onsets, seconds)
-        played.append(Note(onsets[index], max(end - onsets[index], _SHORTEST_S), note.pitch, velocities[index]))
+    struck_again: dict[int, float] = {}
+    for index in range(count - 1, -1, -1):
+        note, onset = notes[index], onsets[index]
+        end = max(_bound_end(index, notes, onsets, seconds), onset + _SHORTEST_S)
+        # A key has to come up before it can be struck again.
+        if end > (again := struck_again.get(note.pitch, math.inf)) - _REPEAT_GAP_S:
+            end = max(again - _REPEAT_GAP_S, (onset + again) / 2)
+        struck_again[note.pitch] = onset
+        played.append(Note(onset, end - onset, note.pitch, velocities[index]))
     played.sort(key=lambda note: (note.onset, note.pitch))
     changes = [seconds[chord.start] for chord in chords]
     return Part(
@@ -76,22 +79,22 @@ def perform(
         notes=tuple(played),
         pan=instrument.pan,
         level=instrument.level,
-        pedal=_pedal(played, changes, ring_until) if instrument.pedal else (),
+        pedal=_pedal(played, changes, seconds[-1]) if instrument.pedal else (),
     )
 
 
-def _drift(count: int, typical: float, largest: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _drift(count: int, typical: float, largest: float, rng: np.random.Generator) -> list[float]:
     noise = rng.standard_normal(count) * typical * (1 - _PERSISTENCE**2) ** 0.5
-    drift = np.empty(count)
+    drift = []
     value = 0.0
-    for index, step in enumerate(noise.tolist()):
+    for step in noise.tolist():
         value = _PERSISTENCE * value + step
-        drift[index] = value
-    return np.clip(drift, -largest, largest)
+        drift.append(min(max(value, -largest), largest))
+    return drift
 
 
-def _end(index: int, notes: Sequence[VoiceNote], onsets: Sequence[float], seconds: Sequence[float]) -> float:
-    """Return when a key is released: bound to the next note of its line, apart where the key itself comes again."""
+def _bound_end(index: int, notes: Sequence[VoiceNote], onsets: Sequence[float], seconds: Sequence[float]) -> float:
+    """Return when a key is released where its line goes on: bound to the next note, over a short rest, too."""
     note = notes[index]
     end = seconds[note.end]
     following = index + 1
@@ -101,10 +104,8 @@ def _end(index: int, notes: Sequence[VoiceNote], onsets: Sequence[float], second
         return end
     after = notes[following]
     rest = after.start - note.end
-    if rest < 0 or rest > _BOUND_REST:
+    if rest < 0 or rest > _BOUND_REST or after.pitch == note.pitch:
         return end
-    if after.pitch == note.pitch:
-        return min(end, onsets[following] - _REPEAT_GAP_S)
     return onsets[following] + (_OVERLAP_S if abs(after.pitch - note.pitch) <= _STEPWISE else 0.0)
 
 

@@ -96,22 +96,26 @@ def tonic_chord(start: int, end: int, tonic: int, mode: str) -> Chord:
 def pad_notes(chords: Sequence[Chord], notes: Sequence[VoiceNote]) -> list[VoiceNote]:
     """Hold each chord's tones in a close, gently moving voicing, without those that would rub against the voices.
 
-    A tone is left out of a chord where a voice sounds a semitone from it for an eighth or longer, or a whole tone
-    from it for a quarter or longer. What two chords share is held through. Returned notes have voice 0 and overlap.
+    A tone is left out of a half bar where a voice sounds a semitone from it for an eighth or longer, or a whole tone
+    from it for a quarter or longer; where none is left and the voices begin with a rest, the root stays. What two
+    half bars share is held through. Returned notes have voice 0 and overlap.
     """
     sounding = np.logical_or.reduce(_sounding(notes, chords[-1].end))
     held: dict[int, int] = {}
     pad: list[VoiceNote] = []
     voicing: tuple[int, ...] = (_PAD_CENTRE,)
     for chord in chords:
-        lengths = sounding[chord.start : chord.end].sum(axis=0)
-        tones = [tone for tone in chord.pitch_classes if not _rubs(tone, lengths)]
-        voicing = _nearest_voicing(tones, voicing)
-        for pitch in [*held]:
-            if pitch not in voicing or chord.start - held[pitch] >= _PAD_LONGEST:
-                pad.append(VoiceNote(held.pop(pitch), chord.start, pitch, 0))
-        for pitch in voicing:
-            held.setdefault(pitch, chord.start)
+        for start in range(chord.start, chord.end, STEPS_PER_CHORD):
+            lengths = sounding[start : min(start + STEPS_PER_CHORD, chord.end)].sum(axis=0)
+            tones = [tone for tone in chord.pitch_classes if not _rubs(tone, lengths)]
+            if not tones and not sounding[start].any():
+                tones = [chord.pitch_classes[0]]
+            voicing = _nearest_voicing(tones, voicing)
+            for pitch in [*held]:
+                if pitch not in voicing or start - held[pitch] >= _PAD_LONGEST:
+                    pad.append(VoiceNote(held.pop(pitch), start, pitch, 0))
+            for pitch in voicing:
+                held.setdefault(pitch, start)
     pad += [VoiceNote(start, chords[-1].end, pitch, 0) for pitch, start in held.items()]
     return sorted(pad)
 

@@ -16,8 +16,9 @@ MAX_MIDI_BYTES = 16 << 20
 
 MAX_DURATION_S = 4 * 3600.0
 
-# A file's last release is followed by so much ring: a room and an instrument's own decay.
-RING_S = 3.0
+# A file whose tracks end with its last release is followed by so much ring: the instruments' decay and the room's.
+_RING_S = 3.0
+_RING_WRITTEN_S = 1.0
 
 _DRUM_CHANNEL = 9
 _DRUM_BANK = 128
@@ -58,8 +59,9 @@ def read_performance(midi: bytes, *, name: str = "the MIDI data") -> Performance
     Returns
     -------
     Performance
-        A part for each instrument of a track, with levels as their notes have them on average. Its duration reaches to
-        the end of the tracks, and at least 3 s past the last release. Pitch bends and aftertouch are left out.
+        A part for each instrument of a track, with levels as their notes have them on average. Its duration is that of
+        the tracks where they leave a second for the last notes to ring; else it reaches 3 s past the last release.
+        Pitch bends and aftertouch are left out.
 
     Raises
     ------
@@ -105,7 +107,8 @@ def _conductor_track(performance: Performance, clock: _TickClock, title: str, en
         sharps = (7 * major + 5) % 12 - 5
         events.append((0, 2, _meta(_KEY_SIGNATURE, struct.pack(">bB", sharps, mode == "minor"))))
     for tick, microseconds in clock.changes:
-        events.append((tick, 3, _meta(_TEMPO, microseconds.to_bytes(3, "big"))))
+        if tick < end:
+            events.append((tick, 3, _meta(_TEMPO, microseconds.to_bytes(3, "big"))))
     return _track(events, end)
 
 
@@ -228,7 +231,7 @@ def _read(midi: bytes) -> Performance:
         for (channel, _, _), line in sorted(track.lines.items(), key=lambda item: item[0]):
             notes = [
                 Note(at, max(seconds(end) - at, 0.001), pitch, velocity)
-                for start, end, pitch, velocity in sorted(line.notes)
+                for start, end, pitch, velocity in sorted(line.notes, key=lambda note: (note[0], note[2]))
                 for at in (seconds(start),)
             ]
             parts.append(
@@ -245,12 +248,12 @@ def _read(midi: bytes) -> Performance:
     written = max(seconds(track.end) for track in tracks)
     if written > MAX_DURATION_S:
         raise ValueError(f"it lasts longer than {MAX_DURATION_S / 3600:.0f} hours")
-    releases = (note.onset + note.duration for part in parts for note in part.notes)
+    released = max((note.onset + note.duration for part in parts for note in part.notes), default=0.0)
     return Performance(
         parts=tuple(parts),
         tempo=seconds.tempi[0][1],
         key=next((track.key for track in tracks if track.key), ""),
-        duration=max(written, max(releases, default=0.0) + RING_S if parts else written),
+        duration=written if written >= released + _RING_WRITTEN_S else released + _RING_S,
         palette="",
         tempi=seconds.tempi,
         title=tracks[0].name,

@@ -1,0 +1,307 @@
+"""Arrangements are playable, calm by their numbers, in key, and the same for the same seed, whatever the tokens."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.arrangement import PALETTES, Part, Performance, arrange, duration_of
+from therapy_gen.music.harmony import infer_chords, pad_notes
+from therapy_gen.music.tokens import NUM_CLASSES, STEPS_PER_SECTION, Tokens, VoiceNote, notes_to_tokens
+from therapy_gen.music.tonality import MODES, scale_pitch_classes
+
+SEMITONE_CLASHES = (1, 11)
+
+
+def hymn() -> Tokens:
+    """Four bars of I IV V I in half notes, four times."""
+    chords = ((72, 64, 48), (69, 65, 53), (71, 62, 55), (72, 64, 48))
+    notes = [
+        VoiceNote(bar * 16 + half * 8, bar * 16 + half * 8 + 8, chords[bar % 4][voice], voice)
+        for bar in range(16)
+        for half in range(2)
+        for voice in range(3)
+    ]
+    return notes_to_tokens(notes)
+
+
+def silence() -> Tokens:
+    return np.zeros((STEPS_PER_SECTION, 3), dtype=np.uint8)
+
+
+def every_sixteenth() -> Tokens:
+    steps = np.arange(STEPS_PER_SECTION)
+    return np.stack([2 + (steps * 7 + voice) % 88 for voice in range(3)], axis=1).astype(np.uint8)
+
+
+sections = st.lists(
+    st.one_of(
+        arrays(np.uint8, (STEPS_PER_SECTION, 3), elements=st.integers(0, NUM_CLASSES - 1), fill=st.just(0)),
+        st.just(silence()),
+        st.just(every_sixteenth()),
+        st.just(hymn()),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def notes_of(performance: Performance) -> list[tuple[float, float, int]]:
+    return sorted((n.onset, n.onset + n.duration, n.pitch) for part in performance.parts for n in part.notes)
+
+
+def longest_silence(performance: Performance) -> float:
+    longest = until = 0.0
+    for onset, end, _ in notes_of(performance):
+        longest = max(longest, onset - until)
+        until = max(until, end)
+    return longest
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sections,
+    st.integers(0, 11),
+    st.sampled_from(MODES),
+    st.floats(40, 120),
+    st.sampled_from(sorted(PALETTES)),
+    st.integers(0, 2**32),
+)
+def test_any_tokens_give_a_playable_calm_performance(
+    tokens: list[Tokens], tonic: int, mode: str, tempo: float, palette: str, seed: int
+) -> None:
+    made = arrange(tokens, tonic=tonic, mode=mode, tempo=tempo, palette=palette, seed=seed)
+
+    assert made.duration == duration_of(len(tokens), tempo)
+    assert made.palette == palette
+    assert longest_silence(made) < 3.0
+    assert notes_of(made)[0][0] <= 0.5
+    for part in made.parts:
+        assert 0 <= part.program <= 127
+        assert [n.onset for n in part.notes] == sorted(n.onset for n in part.notes)
+        velocities = [n.velocity for n in part.notes]
+        assert 40 <= min(velocities) <= max(velocities) <= 62
+        assert max(velocities) - min(velocities) <= 6
+        for note in part.notes:
+            assert note.onset >= 0
+            assert note.duration > 0
+            assert note.onset + note.duration <= made.duration - 1.0
+            assert 28 <= note.pitch <= 96
+        assert all(0 <= down < up <= made.duration for down, up in part.pedal)
+        assert all(a[1] <= b[0] for a, b in pairwise(part.pedal))
+
+
+def test_the_same_seed_gives_the_same_and_another_differs_by_milliseconds_only() -> None:
+    def made(seed: int) -> Performance:
+        return arrange([hymn()], tonic=2, mode="major", tempo=64, seed=seed)
+
+    assert made(1) == made(1)
+    assert made(1) != made(2)
+    for one, other in zip(made(1).parts, made(2).parts, strict=True):
+        for a, b in zip(*(sorted(p.notes, key=lambda n: (n.pitch, n.onset)) for p in (one, other)), strict=True):
+            assert a.pitch == b.pitch
+            assert abs(a.onset - b.onset) <= 0.024
+            assert abs(a.velocity - b.velocity) <= 4
+
+
+def test_timing_is_human_yet_within_12_milliseconds_of_even() -> None:
+    made = arrange([hymn()], tonic=0, mode="major", tempo=60, seed=3)
+    early = [n.onset for n in made.parts[0].notes if n.onset < 50]
+    off = [abs(onset - round(onset)) for onset in early]
+    assert max(off) <= 0.012
+    assert np.std(off) > 0.0005
+
+
+@pytest.mark.parametrize("tonic", range(12))
+def test_the_key_is_reached_by_the_shorter_way(tonic: int) -> None:
+    at_home = arrange([hymn()], tonic=0, mode="major", tempo=64, seed=0)
+    moved = arrange([hymn()], tonic=tonic, mode="major", tempo=64, seed=0)
+    for part, original in zip(moved.parts[:3], at_home.parts[:3], strict=True):
+        shifts = {b.pitch - a.pitch for a, b in zip(original.notes[:30], part.notes[:30], strict=True)}
+        assert {shift % 12 for shift in shifts} == {tonic}
+    melody = {b.pitch - a.pitch for a, b in zip(at_home.parts[0].notes[:30], moved.parts[0].notes[:30], strict=True)}
+    assert melody == {(tonic + 6) % 12 - 6}
+    in_key = scale_pitch_classes(tonic, "major")
+    assert all(pitch % 12 in in_key for *_, pitch in notes_of(moved))
+
+
+def test_voices_far_off_come_into_a_gentle_register() -> None:
+    low = np.zeros((STEPS_PER_SECTION, 3), dtype=np.uint8)
+    low[::16] = (2, 89, 89)
+    made = arrange([low], tonic=0, mode="major", tempo=64, seed=0)
+    for part, (lowest, highest) in zip(made.parts, ((52, 88), (45, 81), (31, 62)), strict=False):
+        assert all(lowest <= n.pitch <= highest for n in part.notes)
+
+
+def test_a_note_held_over_a_seam_is_struck_once() -> None:
+    first, second = silence(), silence()
+    first[0] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
+    first[240] = (2 + 74 - 21, 2 + 65 - 21, 2 + 50 - 21)
+    second[8] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
+    made = arrange([first, second], tonic=0, mode="major", tempo=60, seed=0)
+    seam = 64.0
+    for part in made.parts[:3]:
+        assert not [n for n in part.notes if abs(n.onset - seam) < 0.5]
+        assert [n for n in part.notes if n.onset < seam < n.onset + n.duration]
+
+
+def test_accompaniment_that_begins_a_section_with_the_pitch_it_ended_on_is_tied() -> None:
+    section = silence()
+    section[0] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
+    section[32] = 1
+    section[240] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
+    melody, inner, bass, _ = arrange([section, section], tonic=0, mode="major", tempo=60, seed=0).parts
+    assert [n for n in melody.notes if abs(n.onset - 64) < 0.5]
+    assert not [n for part in (inner, bass) for n in part.notes if abs(n.onset - 64) < 0.5]
+
+
+def test_a_held_note_is_not_stuck() -> None:
+    section = silence()
+    section[0] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
+    made = arrange([section, silence()], tonic=0, mode="major", tempo=60, seed=0)
+    assert max(n.duration for part in made.parts[:3] for n in part.notes) <= 16.1
+
+
+def test_lines_are_bound_and_repeated_notes_apart() -> None:
+    made = arrange([hymn()], tonic=0, mode="major", tempo=60, seed=0)
+    for part in made.parts[:3]:
+        for a, b in zip(part.notes[:30], part.notes[1:31], strict=True):
+            gap = b.onset - (a.onset + a.duration)
+            if a.pitch == b.pitch:
+                assert 0.02 <= gap <= 0.08
+            else:
+                assert -0.0201 <= gap <= 1e-9
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_it_ends_slower_and_on_the_tonic_chord(mode: str) -> None:
+    made = arrange([hymn()], tonic=9, mode=mode, tempo=64, seed=5)
+    last_onset = max(n.onset for n in made.parts[0].notes)
+    sounding = [(onset, pitch) for onset, end, pitch in notes_of(made) if onset <= last_onset + 0.1 < end]
+    third = 4 if mode == "major" else 3
+    assert {pitch % 12 for _, pitch in sounding} == {9, (9 + third) % 12, 4}
+    assert min(pitch for _, pitch in sounding) % 12 == 9
+    tempi = [tempo for _, tempo in made.tempi]
+    assert tempi == sorted(tempi, reverse=True)
+    assert tempi[0] == pytest.approx(64)
+    assert tempi[-1] == pytest.approx(0.72 * 64)
+    assert made.tempi[1][0] == pytest.approx(14 * 4 * 60 / 64)
+    assert made.duration - last_onset > 6
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(1, 16), st.integers(0, 6), st.integers(0, 2)), max_size=120))
+def test_the_pad_rubs_against_no_voice(drawn: list[tuple[int, int, int, int]]) -> None:
+    scale = sorted(scale_pitch_classes(0, "major"))
+    ends = [0, 0, 0]
+    notes = []
+    for gap, length, degree, voice in drawn:
+        start = ends[voice] + gap
+        if start + length > STEPS_PER_SECTION:
+            continue
+        notes.append(VoiceNote(start, start + length, (72, 60, 48)[voice] + scale[degree], voice))
+        ends[voice] = start + length
+    notes.sort()
+    chords = infer_chords(notes, STEPS_PER_SECTION, 0, "major")
+    pad = pad_notes(chords, notes)
+
+    assert chords[0].start == 0
+    assert chords[-1].end == STEPS_PER_SECTION
+    assert all(a.end == b.start for a, b in pairwise(chords))
+    starts = [chord.start for chord in chords]
+    for note in pad:
+        assert note.pitch % 12 in scale
+        for start in range(note.start, note.end, 8):
+            assert note.pitch % 12 in chords[bisect_right(starts, start) - 1].pitch_classes
+            if not any(other.start <= start < other.end for other in notes):
+                continue
+            for other in notes:
+                if (note.pitch - other.pitch) % 12 in SEMITONE_CLASHES:
+                    assert min(other.end, start + 8) - max(other.start, start) < 2
+
+
+def test_chords_of_a_cadence_are_found() -> None:
+    def triad(root: int, third: int, fifth: int, start: int) -> list[VoiceNote]:
+        return [
+            VoiceNote(start, start + 16, p, v) for v, p in enumerate((72 + fifth % 12, 60 + third % 12, 48 + root % 12))
+        ]
+
+    notes = sorted(
+        note
+        for bar, (root, third, fifth) in enumerate([(2, 6, 9), (7, 11, 2), (9, 1, 4), (2, 6, 9)])
+        for note in triad(root, third, fifth, bar * 16)
+    )
+    chords = infer_chords(notes, 64, 2, "major")
+    assert [(c.start, c.pitch_classes) for c in chords] == [
+        (0, (2, 6, 9)),
+        (16, (7, 11, 2)),
+        (32, (9, 1, 4)),
+        (48, (2, 6, 9)),
+    ]
+
+
+def test_under_one_pedal_nothing_blurs() -> None:
+    made = arrange([hymn(), every_sixteenth()], tonic=0, mode="major", tempo=64, seed=1)
+    pedalled = [part for part in made.parts if part.pedal]
+    assert len(pedalled) == 3
+    for part in pedalled:
+        assert clean(part)
+
+
+def clean(part: Part) -> bool:
+    return all(
+        (a.pitch - b.pitch) % 12 not in (1, 2, 10, 11)
+        for down, up in part.pedal
+        for struck in [[n for n in part.notes if down - 0.06 <= n.onset < up - 1e-9]]
+        for a in struck
+        for b in struck
+    )
+
+
+def test_parts_do_not_strike_a_key_that_is_down() -> None:
+    made = arrange([every_sixteenth(), hymn()], tonic=5, mode="minor", tempo=100, palette="pad", seed=1)
+    for part in made.parts:
+        free: dict[int, float] = {}
+        for note in part.notes:
+            assert note.onset >= free.get(note.pitch, 0.0) - 1e-9
+            free[note.pitch] = note.onset + note.duration
+
+
+@pytest.mark.parametrize("palette", sorted(PALETTES))
+def test_every_palette_keeps_its_parts_apart(palette: str) -> None:
+    made = arrange([hymn()], tonic=0, mode="major", tempo=64, palette=palette, seed=0)
+    assert [part.name for part in made.parts] == ["Melody", "Inner voice", "Bass", "Pad"]
+    assert made.parts[3].level < 0.5 * made.parts[0].level
+    assert made.key == "C major"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"palette": "drums"}, "palette 'drums' is not known; give one of: piano"),
+        ({"mode": "lydian"}, "mode 'lydian' is not known"),
+        ({"tempo": math.nan}, "tempo nan is not playable"),
+        ({"tempo": 0}, "tempo 0 is not playable"),
+        ({"tempo": -60}, "tempo -60 is not playable"),
+        ({"tempo": 1e9}, "tempo 1e[+]09 is not playable"),
+    ],
+)
+def test_what_cannot_be_played_is_named(changed: dict[str, object], said: str) -> None:
+    wanted: dict[str, object] = {"tonic": 0, "mode": "major", "tempo": 64, "seed": 0} | changed
+    with pytest.raises(InputError, match=said):
+        arrange([hymn()], **wanted)  # type: ignore[arg-type]
+
+
+def test_no_section_or_one_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="shape"):
+        arrange([], tonic=0, mode="major", tempo=64, seed=0)
+    with pytest.raises(ValueError, match="shape"):
+        arrange([np.zeros((16, 3), dtype=np.uint8)], tonic=0, mode="major", tempo=64, seed=0)
