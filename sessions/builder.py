@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from sessions.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, compose
@@ -12,10 +10,9 @@ from sessions.library import add_session, listener_name
 from sessions.plan import SessionRequest, plan_session
 from sessions.records import SessionRecord
 from sessions.store import Store
-from therapy_gen.music.arrangement import PALETTES, duration_of
+from therapy_gen.music.arrangement import duration_of
 from therapy_gen.musicvae.runtime import Model
 
-TEMPERATURES = (0.05, 2.0)
 # What a BIGINT holds.
 LARGEST_SEED = 2**63 - 1
 
@@ -39,13 +36,7 @@ def new_session(
     InputError
         Where a value is out of range or no session can be laid out as asked.
     """
-    if not 0 <= seed <= LARGEST_SEED:
-        raise PlanError(f"seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}")
-    low, high = TEMPERATURES
-    if not (math.isfinite(temperature) and low <= temperature <= high):
-        raise PlanError(f"temperature {temperature:g} is out of range; give {low:g} to {high:g}")
-    if palette not in PALETTES:
-        raise PlanError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
+    check_seed(seed)
     if listener is not None:
         listener_name(listener)
     # Two streams: what is planned stays the same for one seed, whatever the model draws.
@@ -72,3 +63,9 @@ def new_session(
             "model_sha256": model.sha256,
         },
     )
+
+
+def check_seed(seed: int) -> None:
+    """Raise PlanError where a seed is out of range."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise PlanError(f"seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sessions.errors import PlanError
 from sessions.plan import PlannedPiece
 from sessions.titles import titles
-from therapy_gen.music.arrangement import Performance, arrange
+from therapy_gen.music.arrangement import PALETTES, Performance, arrange
 from therapy_gen.music.calmness import Calmness, calmness
 from therapy_gen.music.midi import to_midi
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
@@ -20,6 +21,7 @@ from therapy_gen.musicvae.runtime import Model
 
 DEFAULT_TEMPERATURE = 0.8
 DEFAULT_PALETTE = "piano"
+TEMPERATURES = (0.05, 2.0)
 
 # How far a variation stands from its section on the way to another sample, and how far a contrasting section does.
 _VARIATION = 0.15
@@ -82,7 +84,14 @@ def compose(
         Of the model's choices, 0 to 1.5.
     palette : str
         Instruments, one of `therapy_gen.music.arrangement.PALETTES`.
+
+    Raises
+    ------
+    PlanError
+        Where temperature or palette is out of range.
     """
+    check_temperature(temperature)
+    check_palette(palette)
     walks = [latent_walk(piece.form, model, rng) for piece in pieces]
     modes = [piece.mode for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
     sections = _decode(np.concatenate(walks), modes, model, temperature, rng)
@@ -95,6 +104,19 @@ def compose(
         seed = int(rng.integers(2**31))
         composed.append(_finish(piece, walk, own, name, seed, temperature, palette))
     return composed
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise PlanError where a temperature is out of range."""
+    low, high = TEMPERATURES
+    if not low <= temperature <= high:
+        raise PlanError(f"temperature {temperature:g} is out of range; give {low:g} to {high:g}")
+
+
+def check_palette(palette: str) -> None:
+    """Raise PlanError where a palette is not known."""
+    if palette not in PALETTES:
+        raise PlanError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
 
 
 def distinct(form: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from therapy_gen.cli import db, export, model, piece, session
+from therapy_gen.cli import db, export, model, piece, session, sketches
 from therapy_gen.cli.settings import Settings
 
 PROGRAM = "therapy-gen"
@@ -25,6 +25,8 @@ app.add_typer(session.app, name="session")
 app.add_typer(piece.app, name="piece")
 app.add_typer(model.app, name="model")
 app.add_typer(db.app, name="db")
+app.command("sample", epilog=sketches.SAMPLE_EPILOG)(sketches.sample)
+app.command("interpolate", epilog=sketches.INTERPOLATE_EPILOG)(sketches.interpolate)
 app.command("export", epilog=export.EPILOG)(export.export)
 
 

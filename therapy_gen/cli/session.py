@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from therapy_gen.cli.output import AsJson, clock, day_and_time, print_json, print_table, printable, progress, say
-from therapy_gen.cli.settings import DEFAULT_MODEL, settings
+from therapy_gen.cli.settings import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
 
 if TYPE_CHECKING:
     from sessions.records import SessionRecord
@@ -21,9 +21,6 @@ app = typer.Typer(
 )
 
 Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")]
-
-# Seeds that are drawn are short enough to be read aloud.
-_DRAWN_SEEDS = 10**6
 
 
 @app.command(epilog="Example: therapy-gen session new --minutes 12 --audio flac --out evening")
@@ -62,8 +59,6 @@ def new(
 ) -> None:
     """Generate pieces, arrange them into a session, and store it."""
     options = settings(context)
-    from therapy_gen.cli.settings import use_one_thread
-
     use_one_thread()
     from sessions.builder import new_session
     from sessions.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE
@@ -90,7 +85,7 @@ def new(
         store,
         options.model(model),
         request,
-        seed=seed if seed is not None else _drawn_seed(),
+        seed=seed if seed is not None else drawn_seed(),
         listener=listener,
         temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
         palette=DEFAULT_PALETTE if palette is None else palette,
@@ -122,12 +117,6 @@ def _tempo_range(text: str) -> tuple[float, float]:
         return float(low), float(high if colon else low)
     except ValueError as error:
         raise InputError(f"tempo {text!r} is no tempo; give beats a minute, such as 60 or 54:72") from error
-
-
-def _drawn_seed() -> int:
-    import secrets
-
-    return secrets.randbelow(_DRAWN_SEEDS)
 
 
 def _print_session(record: SessionRecord) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "calm"
 
+# Seeds that are drawn are short enough to be read aloud.
+_DRAWN_SEEDS = 10**6
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -80,3 +83,10 @@ def use_one_thread() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+
+def drawn_seed() -> int:
+    """Return a seed for a run that was given none."""
+    import secrets
+
+    return secrets.randbelow(_DRAWN_SEEDS)
