@@ -13,13 +13,11 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKey,
-    Index,
     LargeBinary,
     MetaData,
     String,
     TypeDecorator,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -254,20 +252,15 @@ class PlayScoreRow(Base):
 
 
 class RankingRow(Base):
-    """Where a piece stands for a listener: the posterior of its effect under one criterion."""
+    """Where a piece stands for a listener: the posterior of its effect under one criterion.
+
+    Rankings of no listener (`listener_id` null) are kept apart by whoever writes them: a unique constraint does not
+    compare nulls, and an index that does would load the dialect of PostgreSQL wherever the tables are imported.
+    """
 
     __tablename__ = "rankings"
     __table_args__ = (
         UniqueConstraint("listener_id", "criterion", "piece_id"),
-        # A null listener equals no other, so the constraint above does not hold their rows apart.
-        Index(
-            "uq_rankings_no_listener",
-            "criterion",
-            "piece_id",
-            unique=True,
-            sqlite_where=text("listener_id IS NULL"),
-            postgresql_where=text("listener_id IS NULL"),
-        ),
         CheckConstraint("sd_db >= 0", name="sd_not_negative"),
         CheckConstraint("p_best >= 0 AND p_best <= 1", name="p_best_is_share"),
     )

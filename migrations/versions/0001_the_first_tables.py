@@ -100,14 +100,6 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_rankings_piece_id"), "rankings", ["piece_id"], unique=False)
-    op.create_index(
-        "uq_rankings_no_listener",
-        "rankings",
-        ["criterion", "piece_id"],
-        unique=True,
-        sqlite_where=sa.text("listener_id IS NULL"),
-        postgresql_where=sa.text("listener_id IS NULL"),
-    )
 
     op.create_table(
         "ratings",
