@@ -35,6 +35,8 @@ _HIGHEST_PEAK = 10 ** (-2 / 20)
 
 _FADE_IN_S = 0.004
 _FADE_OUT_S = 4.0
+# By so much the place of a piece may be shorter than its MIDI, whose times are in ticks.
+_ROUNDING_S = 0.01
 
 # Pieces above this are kept in a file while they are measured.
 _LARGEST_IN_MEMORY = 256 << 20
@@ -147,7 +149,8 @@ class _Renderer:
         loudness = meter.integrated()
         if np.isfinite(loudness) and meter.peak > 0:
             sound *= np.float32(min(10 ** ((TARGET_LUFS - loudness) / 20), _HIGHEST_PEAK / meter.peak))
-        _fade(sound, self.sample_rate)
+        _fade_in(sound, self.sample_rate)
+        _fade_out(sound, self.sample_rate)
         return sound
 
 
@@ -176,22 +179,32 @@ def _allocate(frames: int) -> Frames:
     if frames * 8 <= _LARGEST_IN_MEMORY:
         return np.empty((frames, 2), dtype=np.float32)
     try:
-        return np.memmap(tempfile.TemporaryFile(), dtype=np.float32, mode="w+", shape=(frames, 2))
+        # The file has no name; its space is free again when the array goes.
+        with tempfile.TemporaryFile() as file:
+            return np.memmap(file, dtype=np.float32, mode="w+", shape=(frames, 2))
     except OSError as error:
         raise InputError(f"no room for a long piece in {tempfile.gettempdir()}: {error.strerror or error}") from None
 
 
-def _fade(sound: Frames, sample_rate: int) -> None:
-    """Let the sound begin without a click and end in silence, in place."""
-    for seconds, ramp in ((_FADE_IN_S, slice(None)), (_FADE_OUT_S, slice(None, None, -1))):
-        count = min(round(seconds * sample_rate), len(sound))
-        curve = (0.5 - 0.5 * np.cos(np.pi * np.arange(count) / max(count, 1))).astype(np.float32)
-        sound[ramp][:count] *= curve[:, None]
+def _fade_in(sound: Frames, sample_rate: int) -> None:
+    sound[: round(_FADE_IN_S * sample_rate)] *= _ramp(min(round(_FADE_IN_S * sample_rate), len(sound)))
+
+
+def _fade_out(sound: Frames, sample_rate: int) -> None:
+    count = min(round(_FADE_OUT_S * sample_rate), len(sound))
+    sound[len(sound) - count :] *= _ramp(count)[::-1]
+
+
+def _ramp(count: int) -> Frames:
+    """Return the way from silence to full, as a column."""
+    curve = 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / max(count, 1))
+    return np.asarray(curve[:, None], dtype=np.float32)
 
 
 def _fitted(sound: Frames, length: int, sample_rate: int) -> Frames:
     """Return a piece that fits its place in the timeline: one that is too long fades out where the place ends."""
-    if len(sound) > length:
-        sound = sound[:length]
-        _fade(sound, sample_rate)
+    too_long = len(sound) - length
+    sound = sound[:length]
+    if too_long > _ROUNDING_S * sample_rate:
+        _fade_out(sound, sample_rate)
     return sound

@@ -68,7 +68,8 @@ def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int
         return None
 
     frames = np.arange(first - margin, first + SEGMENT + margin)
-    where = np.interp(frames, grid, position, left=-1.0) if zone.lfos or zone.modulation_to_pitch else frames * step
+    bent = bool(zone.lfos or zone.modulation_to_pitch)
+    where: Curve = np.asarray(np.interp(frames, grid, position, left=-1.0) if bent else frames * step, dtype=np.float64)
     tone = _play(zone, sample, where, bandwidth=min(1.0, 1 / step))
     if filtered:
         centres = frames[_HOP : 1 - _HOP : _HOP]

@@ -1,0 +1,274 @@
+"""Listening by measurement: pitch, dynamics, pedal, loudness, peaks, silence, spectrum, length, and bad input."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+from scipy import signal
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.arrangement import PALETTES, arrange
+from therapy_gen.music.audio import TARGET_LUFS, TimelineItem, render, render_timeline
+from therapy_gen.music.loudness import LoudnessMeter
+from therapy_gen.music.midi import read_performance, to_midi
+from therapy_gen.music.performance import Note, Part, Performance
+from therapy_gen.music.room import BLOCK, Room
+
+RATE = 44100
+Sound = npt.NDArray[np.float32]
+
+
+def piece(palette: str = "piano", seed: int = 0, tempo: float = 120) -> Performance:
+    tokens = np.zeros((256, 3), dtype=np.uint8)
+    for step in range(0, 256, 8):
+        degree = (0, 4, 7, 5, 2, 4, 0, 9)[step // 8 % 8]
+        tokens[step] = (72 + degree - 19, 60 + degree - 19, 48 - 19)
+    return arrange([tokens], tonic=2, mode="major", tempo=tempo, palette=palette, seed=seed)
+
+
+def level_db(sound: Sound) -> float:
+    return 10 * math.log10(float(np.mean(np.square(sound, dtype=np.float64))) + 1e-12)
+
+
+def loudness_by_filters(sound: Sound) -> float:
+    """Return BS.1770 loudness by its time-domain filters (at 44.1 kHz, derived as in its analogue prototypes)."""
+
+    def shelf() -> tuple[list[float], list[float]]:
+        k, gain, q = math.tan(math.pi * 1681.974450955533 / RATE), 10 ** (3.999843853973347 / 20), 0.7071752369554196
+        root = gain**0.4996667741545416
+        norm = 1 + k / q + k * k
+        b = [(gain + root * k / q + k * k) / norm, 2 * (k * k - gain) / norm, (gain - root * k / q + k * k) / norm]
+        return b, [1.0, 2 * (k * k - 1) / norm, (1 - k / q + k * k) / norm]
+
+    def high_pass() -> tuple[list[float], list[float]]:
+        k, q = math.tan(math.pi * 38.13547087602444 / RATE), 0.5003270373238773
+        norm = 1 + k / q + k * k
+        return [1.0, -2.0, 1.0], [1.0, 2 * (k * k - 1) / norm, (1 - k / q + k * k) / norm]
+
+    weighted = sound.astype(np.float64)
+    for b, a in (shelf(), high_pass()):
+        weighted = signal.lfilter(b, a, weighted, axis=0)
+    size, hop = int(0.4 * RATE), int(0.1 * RATE)
+    energies = np.array(
+        [np.square(weighted[i : i + size]).mean(axis=0).sum() for i in range(0, len(weighted) - size, hop)]
+    )
+    energies = energies[energies > 10 ** ((-70 + 0.691) / 10)]
+    energies = energies[energies > energies.mean() / 10]
+    return -0.691 + 10 * math.log10(energies.mean())
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, Sound]:
+    return {palette: render(to_midi(piece(palette), title="Calm")) for palette in PALETTES}
+
+
+# A piece
+
+
+def test_every_palette_is_rendered_at_one_loudness(rendered: dict[str, Sound]) -> None:
+    for sound in rendered.values():
+        assert loudness_by_filters(sound) == pytest.approx(TARGET_LUFS, abs=0.3)
+
+
+def test_nothing_clips_even_between_samples(rendered: dict[str, Sound]) -> None:
+    for sound in rendered.values():
+        assert np.abs(sound).max() < 0.85
+        assert np.abs(signal.resample_poly(sound, 4, 1, axis=0)).max() < 1.0
+
+
+def test_no_hole_inside_and_silence_at_the_end(rendered: dict[str, Sound]) -> None:
+    for sound in rendered.values():
+        seconds = [level_db(sound[i : i + RATE]) for i in range(0, len(sound) - RATE, RATE)]
+        assert min(seconds[:-4]) > -55
+        assert level_db(sound[: RATE // 2]) > -50
+        assert np.abs(sound[-100:]).max() < 1e-4
+        assert all(b < a + 1 for a, b in pairwise(seconds[-5:]))
+
+
+def test_the_spectrum_is_calm(rendered: dict[str, Sound]) -> None:
+    for sound in rendered.values():
+        hertz, power = signal.welch(sound.mean(axis=1), RATE, nperseg=8192)
+        assert (hertz * power).sum() / power.sum() < 1200
+        assert power[hertz > 5000].sum() / power.sum() < 1e-3
+        assert power[hertz < 40].sum() / power.sum() < 1e-2
+
+
+def test_it_sounds_in_a_room_for_two_ears(rendered: dict[str, Sound]) -> None:
+    for sound in rendered.values():
+        assert 0.3 < np.corrcoef(sound.T)[0, 1] < 0.98
+        balance = level_db(sound[:, 0]) - level_db(sound[:, 1])
+        assert abs(balance) < 2.5
+
+
+def test_length_is_the_performances_to_a_frame(rendered: dict[str, Sound]) -> None:
+    for palette, sound in rendered.items():
+        assert sound.dtype == np.float32
+        assert abs(len(sound) - piece(palette).duration * RATE) < 0.001 * RATE
+        assert len(sound) == round(read_performance(to_midi(piece(palette), title="")).duration * RATE)
+
+
+def test_the_same_midi_gives_the_same_samples(rendered: dict[str, Sound]) -> None:
+    assert np.array_equal(render(to_midi(piece("harp"), title="Calm")), rendered["harp"])
+
+
+def test_the_pedal_holds_notes() -> None:
+    def made(pedal: tuple[tuple[float, float], ...]) -> Sound:
+        notes = (Note(0.0, 0.2, 60, 60), Note(0.5, 0.2, 67, 60))
+        return render(to_midi(Performance((Part("Piano", 0, notes, pedal=pedal),), 60, "", 6.0, ""), title=""))
+
+    dry, held = made(()), made(((0.1, 3.0),))
+    late = slice(int(1.8 * RATE), int(2.8 * RATE))
+    # Loudness is normalised over each: compare what is late with what is early.
+    early = slice(0, int(0.2 * RATE))
+    assert level_db(held[late]) - level_db(held[early]) > level_db(dry[late]) - level_db(dry[early]) + 10
+
+
+def test_music_without_notes_is_silence() -> None:
+    sound = render(to_midi(Performance((), 60, "", 2.5, ""), title=""))
+    assert sound.shape == (round(2.5 * RATE), 2)
+    assert not sound.any()
+
+
+def test_another_sample_rate() -> None:
+    sound = render(to_midi(piece(), title=""), sample_rate=48000)
+    assert len(sound) == pytest.approx(piece().duration * 48000, abs=48)
+    low = signal.resample_poly(sound, RATE, 48000, axis=0).astype(np.float32)
+    assert loudness_by_filters(low) == pytest.approx(TARGET_LUFS, abs=0.3)
+
+
+# Room and meter
+
+
+def test_the_room_rings_for_about_a_second_and_is_light() -> None:
+    click = np.zeros((2, BLOCK), dtype=np.float32)
+    click[:, 0] = 1
+    heard = next(iter(Room(RATE).process([click])))
+    ring = heard.copy()
+    ring[:, 0] = 0
+    energy = np.cumsum(np.square(ring[0], dtype=np.float64)[::-1])[::-1]
+    decay_db = 10 * np.log10(energy / energy[0] + 1e-12)
+    rt60 = 2 * (np.argmax(decay_db < -35) - np.argmax(decay_db < -5)) / RATE
+    assert 0.7 < rt60 < 1.5
+    assert 10 * math.log10(energy[0]) == pytest.approx(-11, abs=0.5)
+    assert abs(np.corrcoef(ring)[0, 1]) < 0.2
+    assert np.abs(ring[:, : int(0.015 * RATE)]).max() < 1e-6
+
+
+def test_the_room_goes_on_from_block_to_block() -> None:
+    rng = np.random.default_rng(0)
+    blocks = [rng.standard_normal((2, BLOCK)).astype(np.float32) * 0.1 for _ in range(3)]
+    whole = np.concatenate(list(Room(RATE).process(blocks)), axis=1)
+    click = np.zeros((2, BLOCK), dtype=np.float32)
+    click[:, 0] = 1
+    response = next(iter(Room(RATE).process([click]))).astype(np.float64)
+    response[:, 0] -= 1
+    dry = np.concatenate(blocks, axis=1)
+    for ear in (0, 1):
+        expected = dry[ear] + signal.fftconvolve(dry.mean(axis=0), response[ear])[: dry.shape[1]]
+        np.testing.assert_allclose(whole[ear], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("hertz", [60, 220, 997, 3000])
+def test_the_meter_agrees_with_the_standard_filters(hertz: float) -> None:
+    seconds = np.arange(6 * RATE) / RATE
+    tone = (0.1 * np.sin(2 * np.pi * hertz * seconds)).astype(np.float32)
+    sound = np.stack((tone, 0.5 * tone), axis=1)
+    meter = LoudnessMeter(RATE)
+    for start in range(0, len(sound), 9973):
+        meter.add(sound[start : start + 9973].T)
+    assert meter.integrated() == pytest.approx(loudness_by_filters(sound), abs=0.1)
+    assert meter.peak == pytest.approx(0.1, rel=0.01)
+
+
+def test_a_full_scale_sine_is_at_the_loudness_of_the_standard() -> None:
+    # BS.1770-5, annex 1: 997 Hz at 0 dBFS in one channel reads -3.01 LKFS.
+    seconds = np.arange(5 * RATE) / RATE
+    meter = LoudnessMeter(RATE)
+    meter.add(np.stack((np.sin(2 * np.pi * 997 * seconds), 0 * seconds)).astype(np.float32))
+    assert meter.integrated() == pytest.approx(-3.01, abs=0.05)
+
+
+def test_silence_has_no_loudness() -> None:
+    meter = LoudnessMeter(RATE)
+    meter.add(np.zeros((2, RATE), dtype=np.float32))
+    assert meter.integrated() == -math.inf
+
+
+# A session
+
+
+def test_a_timeline_is_exact_and_its_silences_are_silent() -> None:
+    midi = to_midi(piece(), title="Calm")
+    # Shorter than the piece, exact, longer.
+    items = [
+        TimelineItem(1.0005),
+        TimelineItem(20.25, midi),
+        TimelineItem(2.0),
+        TimelineItem(piece().duration, midi),
+        TimelineItem(45.0, midi),
+        TimelineItem(0.5),
+    ]
+    blocks = list(render_timeline(items))
+    assert max(map(len, blocks)) <= 1 << 16
+    sound = np.concatenate(blocks)
+    total = sum(item.duration for item in items)
+    assert len(sound) == round(total * RATE)
+    ends = np.rint(np.cumsum([item.duration for item in items]) * RATE).astype(int)
+    first, cut, pause, whole, padded, last = (
+        sound[start:end] for start, end in zip((0, *ends[:-1]), ends, strict=True)
+    )
+    assert not first.any()
+    assert not pause.any()
+    assert not last.any()
+    alone = render(midi)
+    np.testing.assert_array_equal(whole[: len(alone)], alone[: len(whole)])
+    np.testing.assert_array_equal(padded[: len(alone)], alone)
+    assert not padded[len(alone) :].any()
+    np.testing.assert_array_equal(cut[: 16 * RATE], alone[: 16 * RATE])
+    assert np.abs(cut[-100:]).max() < 1e-3
+
+
+def test_a_timeline_is_the_same_with_one_thread_and_with_three() -> None:
+    items = [TimelineItem(piece(p).duration, to_midi(piece(p), title="")) for p in ("piano", "pad", "piano", "guitar")]
+    one, three = (np.concatenate(list(render_timeline(items, workers=n))) for n in (1, 3))
+    assert np.array_equal(one, three)
+
+
+def test_a_timeline_that_is_left_stops_rendering() -> None:
+    midi = to_midi(piece(tempo=40), title="")
+    blocks = render_timeline([TimelineItem(5.0), *(TimelineItem(60.0, midi) for _ in range(50))])
+    next(blocks)
+    blocks.close()  # type: ignore[attr-defined]
+
+
+def test_an_empty_timeline_is_empty() -> None:
+    assert list(render_timeline([])) == []
+
+
+def test_a_long_piece_is_kept_in_a_file(monkeypatch: pytest.MonkeyPatch, rendered: dict[str, Sound]) -> None:
+    monkeypatch.setattr("therapy_gen.music.audio._LARGEST_IN_MEMORY", 1 << 20)
+    sound = render(to_midi(piece("guitar"), title="Calm"))
+    assert isinstance(sound, np.memmap)
+    assert np.array_equal(sound, rendered["guitar"])
+
+
+# Bad input
+
+
+def test_midi_that_is_damaged_is_named() -> None:
+    with pytest.raises(InputError, match="slow.mid is not a MIDI file"):
+        render(b"MThd nothing", name="slow.mid")
+    items = [TimelineItem(1.0, to_midi(piece(), title="")), TimelineItem(1.0, b"", "piece 01J")]
+    with pytest.raises(InputError, match="piece 01J is not a MIDI file"):
+        list(render_timeline(items))
+
+
+def test_rendered_sound_can_be_written_and_read(tmp_path: Path, rendered: dict[str, Sound]) -> None:
+    soundfile.write(tmp_path / "a.wav", rendered["piano"], RATE)
+    assert soundfile.info(tmp_path / "a.wav").frames == len(rendered["piano"])
