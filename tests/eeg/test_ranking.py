@@ -1,0 +1,205 @@
+"""The ranking: true effects come back, nothing is claimed where there is nothing, intervals are honest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from scipy.stats import f_oneway, kendalltau
+
+from eeg.errors import ParameterError, TooLittleDataError
+from eeg.mixedmodel import FLAT_SD, Design, Noise, f_test
+from eeg.ranking import Observation, Ranking, combine, rank
+from eeg.selection import thompson
+
+
+def listener(
+    rng: np.random.Generator,
+    effects: Sequence[float],
+    *,
+    plays: int = 4,
+    recordings: int = 1,
+    silences: int = 6,
+    sampling: float = 0.3,
+    drift: float = 0.15,
+    trend: float = 0.0,
+    muscle: Sequence[float] | None = None,
+    muscle_to_band: float = 0.0,
+    mixed: bool = True,
+) -> list[Observation]:
+    """Draw what a listener's recordings give: plays of 60 s with noise that drifts, silence before and after."""
+    data = []
+    for recording in range(recordings):
+        rounds = [rng.permutation(len(effects)) if mixed else np.arange(len(effects)) for _ in range(plays)]
+        order = list(np.concatenate(rounds)) if mixed else list(np.repeat(np.arange(len(effects)), plays))
+        labels: list[int | None] = (
+            [None] * (silences // 2) + [int(i) for i in order] + [None] * (silences - silences // 2)
+        )
+        times = 30.0 + 60.0 * np.arange(len(labels))
+        covariance = drift**2 * np.exp(-np.abs(times[:, None] - times) / 200) + sampling**2 * np.eye(len(times))
+        noise = np.linalg.cholesky(covariance) @ rng.standard_normal(len(times))
+        emg = 0.3 * rng.standard_normal(len(times))
+        if muscle is not None:
+            emg += [0.0 if i is None else muscle[i] for i in labels]
+        level = np.array([0.0 if i is None else effects[i] for i in labels])
+        y = level + noise + trend * np.linspace(-1, 1, len(times)) + muscle_to_band * emg
+        silent = [i for i, label in enumerate(labels) if label is None]
+        y -= y[silent].mean() if silent else y.mean()
+        data += [
+            Observation(None if i is None else f"p{i}", f"r{recording}", t, float(v), float(m), 56.0)
+            for i, t, v, m in zip(labels, times, y, emg, strict=True)
+        ]
+    return data
+
+
+def tau(ranking: Ranking) -> float:
+    return float(kendalltau([p.rank for p in ranking.pieces], [int(p.piece[1:]) for p in ranking.pieces])[0])
+
+
+def covers(ranking: Ranking, effects: Sequence[float]) -> float:
+    return float(np.mean([p.ci90_db[0] <= effects[int(p.piece[1:])] <= p.ci90_db[1] for p in ranking.pieces]))
+
+
+def test_large_effects_come_back_in_order() -> None:
+    effects = np.linspace(-2, 0, 5)
+    rankings = [rank(listener(np.random.default_rng(i), effects)) for i in range(12)]
+    assert np.mean([tau(ranking) for ranking in rankings]) >= 0.8
+    assert all(ranking.reliable_order for ranking in rankings)
+    first = rankings[0].pieces[0]
+    assert first.piece == "p0"
+    assert first.mean_db == pytest.approx(-2, abs=0.6)
+    assert 0.5 < first.p_best <= 1
+    assert first.expected_rank < 2
+
+
+@pytest.mark.parametrize("size", [0.0, 0.5, 1.0, 2.0])
+def test_intervals_are_honest(size: float) -> None:
+    effects = np.linspace(-size, 0, 4)
+    found = [covers(rank(listener(np.random.default_rng(i), effects, silences=8)), effects) for i in range(40)]
+    # 40 listeners whose intervals hang together by their silence: two standard errors are about 7 %.
+    assert 0.82 <= np.mean(found) <= 0.99
+
+
+def test_equal_pieces_are_rarely_called_different() -> None:
+    claims = [rank(listener(np.random.default_rng(i), [0.0] * 5)).reliable_order for i in range(60)]
+    assert np.mean(claims) <= 0.1  # 2.5 % nominal, 6 of 60 has probability under 1 %
+
+
+def test_a_trend_over_the_session_is_not_a_piece() -> None:
+    rankings = [rank(listener(np.random.default_rng(i), [0.0] * 4, trend=1.5)) for i in range(20)]
+    assert sum(ranking.reliable_order for ranking in rankings) <= 2
+    assert np.mean([covers(ranking, [0.0] * 4) for ranking in rankings]) > 0.8
+
+
+def test_unmixed_plays_never_give_a_reliable_order() -> None:
+    ranking = rank(listener(np.random.default_rng(0), [-3.0, 0.0, 3.0], mixed=False))
+    assert not ranking.reliable_order
+    assert "mix them" in ranking.reason
+
+
+def test_one_play_of_each_is_not_enough() -> None:
+    ranking = rank(listener(np.random.default_rng(0), [-3.0, 0.0, 3.0], plays=1))
+    assert not ranking.reliable_order
+    assert all("one-play" in piece.flags for piece in ranking.pieces)
+    assert ranking.pieces[0].piece == "p0"
+
+
+def test_the_order_does_not_follow_muscle() -> None:
+    """Muscle reaches the band with 0.6 dB per dB and differs between pieces; the pieces themselves are equal."""
+    muscle = [0.0, 1.0, 2.0, 3.0]
+    with_it, without = [], []
+    for i in range(20):
+        data = listener(np.random.default_rng(i), [0.0] * 4, muscle=muscle, muscle_to_band=0.6)
+        with_it.append(rank(data))
+        without.append(rank(data, use_muscle=False))
+    assert np.mean([tau(r) for r in without]) > 0.9, "the trap is not set"
+    assert abs(np.mean([tau(r) for r in with_it])) < 0.45
+    assert sum(r.reliable_order for r in with_it) <= 2
+    assert np.mean([covers(r, [0.0] * 4) for r in with_it]) > 0.85
+
+
+def test_recordings_add_up() -> None:
+    effects = [-0.8, -0.4, 0.0]
+    rng = np.random.default_rng(4)
+    data = listener(rng, effects, recordings=4)
+    one = [row for row in data if row.recording == "r0"]
+    assert rank(data).pieces[0].sd_db < 0.75 * rank(one).pieces[0].sd_db
+    assert rank(data).recordings == 4
+    assert rank(data).reliable_order
+
+
+def test_shrinks_more_where_there_are_fewer_plays() -> None:
+    rng = np.random.default_rng(1)
+    data = listener(rng, [-1.0, 0.0, 0.0, 0.0, 0.0])
+    few = [row for row in data if row.piece != "p0"] + [row for row in data if row.piece == "p0"][:1]
+    many = {p.piece: p for p in rank(data).pieces}["p0"]
+    one = {p.piece: p for p in rank(few).pieces}["p0"]
+    assert one.sd_db > many.sd_db
+
+
+def test_direction_is_declared() -> None:
+    data = listener(np.random.default_rng(0), [-2.0, 0.0, 2.0])
+    down, up = rank(data), rank(data, lower_is_better=False)
+    assert [p.piece for p in down.pieces] == ["p0", "p1", "p2"]
+    assert [p.piece for p in up.pieces] == ["p2", "p1", "p0"]
+    assert combine(1.0, 3.0, "both") == 2.0
+    assert combine(1.0, None, "both") is None
+    with pytest.raises(ParameterError):
+        rank(data, criterion="alpha")
+
+
+def test_same_data_same_ranking_and_plain_json() -> None:
+    data = listener(np.random.default_rng(0), [-1.0, 0.0])
+    one, two = rank(data), rank(list(reversed(data)))
+    document = json.loads(json.dumps(one.as_dict()))
+    assert document["pieces"][0].keys() >= {
+        "piece", "rank", "expected_rank", "mean_db", "ci90_db", "p_best", "plays", "clean_s"
+    }  # fmt: skip
+    assert one.pieces[0].mean_db == pytest.approx(two.pieces[0].mean_db, abs=1e-9)
+    assert sum(piece.p_best for piece in one.pieces) == pytest.approx(1.0)
+
+
+def test_difference_of_two_pieces() -> None:
+    ranking = rank(listener(np.random.default_rng(0), [-2.0, 0.0, 0.0]))
+    mean, (low, high) = ranking.difference("p0", "p2")
+    assert low < -2 < high
+    assert mean == pytest.approx(-2, abs=0.7)
+    with pytest.raises(ParameterError):
+        ranking.difference("p0", "nobody")
+
+
+def test_nothing_to_rank() -> None:
+    with pytest.raises(TooLittleDataError):
+        rank([Observation(None, "r", 0.0, 0.0, None, 30.0)])
+    with pytest.raises(ParameterError, match="no numbers"):
+        rank([Observation("a", "r", 0.0, float("nan"), None, 30.0)])
+    alone = rank([Observation("a", "r", 0.0, -1.0, None, 30.0)])
+    assert not alone.reliable_order
+    assert alone.pieces[0].p_best == 1.0
+
+
+def test_f_test_is_anova_where_noise_is_independent() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.standard_normal(24) + np.repeat([0.0, 0.5, 1.0, 0.0], 6)
+    columns = np.column_stack([np.ones(24), *(np.repeat(np.arange(4), 6) == i for i in range(4))]).astype(float)
+    design = Design(y, columns, np.array([FLAT_SD]), 4, np.full(24, 60.0), np.arange(24) * 1e6, [np.arange(24)])
+    p = f_test(design, Noise(0.3, 0.0, 60.0), np.array([False, True, True, True, True]))
+    assert p == pytest.approx(f_oneway(*y.reshape(4, 6)).pvalue, rel=1e-6)
+
+
+def test_thompson_prefers_the_best_and_explores() -> None:
+    ranking = rank(listener(np.random.default_rng(0), [-2.0, -1.0, 0.0, 1.0]))
+    rng = np.random.default_rng(0)
+    names = [f"p{i}" for i in range(4)]
+    greedy = [thompson(ranking, names, 1, explore=0.0, rng=rng)[0] for _ in range(200)]
+    assert greedy.count("p0") > 180
+    open_minded = [thompson(ranking, names, 1, explore=1.0, rng=rng)[0] for _ in range(200)]
+    assert all(open_minded.count(name) > 25 for name in names)
+    with_new = [thompson(ranking, [*names, "new"], 1, explore=0.0, rng=rng)[0] for _ in range(200)]
+    assert 0 < with_new.count("new") < 100
+    assert sorted(thompson(ranking, names, 9, rng=rng)) == names
+    assert thompson(ranking, [], 3, rng=rng) == []
+    with pytest.raises(ParameterError):
+        thompson(ranking, names, 1, explore=2.0, rng=rng)
