@@ -1,0 +1,170 @@
+"""Audio files hold what was given with its titles, appear whole or not at all, and failures name the file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.encode import FORMATS, write_audio
+
+RATE = 44100
+Sound = npt.NDArray[np.float32]
+
+
+def tone(seconds: float) -> Sound:
+    time = np.arange(round(seconds * RATE)) / RATE
+    left, right = 0.3 * np.sin(2 * np.pi * 220 * time), 0.2 * np.sin(2 * np.pi * 330 * time)
+    return np.stack((left, right), axis=1).astype(np.float32)
+
+
+def blocks(seconds: float, size: int = 1 << 16) -> Iterator[Sound]:
+    """Yield one block again and again, up to a length."""
+    block = tone(size / RATE)
+    left = round(seconds * RATE)
+    while left > 0:
+        yield block[:left]
+        left -= size
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_holds_the_sound_and_its_titles(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"Slow Water ♭.{name}"
+    sound = tone(3.0)
+    assert write_audio(path, sound, RATE, title="Slow Water ♭", album="session 1") == len(sound)
+
+    with soundfile.SoundFile(path) as file:
+        assert (file.samplerate, file.channels, file.frames) == (RATE, 2, len(sound))
+        assert (file.title, file.album, file.artist) == ("Slow Water ♭", "session 1", "therapy-gen")
+        heard = file.read(dtype="float32")
+    lossless = name in ("wav", "flac")
+    middle = slice(RATE // 2, 5 * RATE // 2)
+    assert np.abs(heard - sound)[middle].max() < (1e-4 if lossless else 0.02)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_blocks_and_the_whole_give_the_same_bytes(tmp_path: Path, name: str) -> None:
+    sound = np.concatenate(list(blocks(5.0, 50_000)))
+    write_audio(tmp_path / "whole", sound, RATE, name, title="a")
+    write_audio(tmp_path / "parts", blocks(5.0, 50_000), RATE, name, title="a")
+    whole, parts = ((tmp_path / p).read_bytes() for p in ("whole", "parts"))
+    # Ogg gives each stream a serial number of its own.
+    assert len(whole) == len(parts) if name == "ogg" else whole == parts
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_thirty_minutes_are_written(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "long"
+    # At a lower rate than usual, for the time that it takes.
+    rate = 16000
+    frames = 30 * 60 * rate
+    silence = np.zeros((1 << 18, 2), dtype=np.float32)
+    start = tone((1 << 18) / RATE)
+
+    def mostly_silent() -> Iterator[Sound]:
+        for n, at in enumerate(range(0, frames, 1 << 18)):
+            yield (start if n % 8 == 0 else silence)[: frames - at]
+
+    assert write_audio(path, mostly_silent(), rate, name) == frames
+    info = soundfile.info(path)
+    assert info.frames == frames
+    with soundfile.SoundFile(path) as file:
+        file.seek(frames - 1000)
+        assert len(file.read()) == 1000
+
+
+def test_the_suffix_says_the_format_in_any_case(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.FLAC", tone(0.1), RATE)
+    assert soundfile.info(tmp_path / "a.FLAC").format == "FLAC"
+    write_audio(tmp_path / "a.out", tone(0.1), RATE, "Wav")
+    assert soundfile.info(tmp_path / "a.out").format == "WAV"
+
+
+def test_what_was_there_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"old")
+    write_audio(path, tone(0.1), RATE)
+    assert soundfile.info(path).frames == round(0.1 * RATE)
+
+
+def test_nothing_at_all_is_a_file_of_no_length(tmp_path: Path) -> None:
+    assert write_audio(tmp_path / "a.wav", iter(()), RATE) == 0
+    assert soundfile.info(tmp_path / "a.wav").frames == 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, InputError("the piece is damaged"), RuntimeError])
+def test_an_interruption_leaves_what_was_there(tmp_path: Path, error: type[BaseException] | BaseException) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(b"old")
+
+    def broken() -> Iterator[Sound]:
+        yield tone(1.0)
+        raise error
+
+    with pytest.raises(error if isinstance(error, type) else type(error)):
+        write_audio(path, broken(), RATE)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.flac"]
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.aac", None), ("a", None), ("a.wav", "opus"), ("a.wav.", None)])
+def test_an_unknown_format_is_named_with_those_that_are_known(tmp_path: Path, name: str, form: str | None) -> None:
+    with pytest.raises(InputError, match="is not known; give one of: wav, flac, ogg, mp3"):
+        write_audio(tmp_path / name, tone(0.1), RATE, form)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_a_missing_folder_and_a_file_for_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"{tmp_path} is a folder; give the name of a file"):
+        write_audio(tmp_path, tone(0.1), RATE, "wav")
+    with pytest.raises(InputError, match="cannot be written: there is no folder"):
+        write_audio(tmp_path / "none" / "a.wav", tone(0.1), RATE)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written: there is no folder"):
+        write_audio(tmp_path / "file" / "a.wav", tone(0.1), RATE)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write to")
+def test_a_folder_that_cannot_be_written_to_is_named() -> None:
+    with pytest.raises(InputError, match=r"/proc/self/a\.wav cannot be written: "):
+        write_audio(Path("/proc/self/a.wav"), tone(0.1), RATE)
+
+
+FULL_DISK = """
+    import resource, signal, sys
+    from pathlib import Path
+    import numpy as np
+    from therapy_gen.errors import InputError
+    from therapy_gen.music.encode import write_audio
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1 << 16, 2)).astype(np.float32)
+    try:
+        write_audio(Path(sys.argv[1]), (noise for _ in range(20)), 44100, sys.argv[2])
+    except InputError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file sizes cannot be limited there")
+@pytest.mark.parametrize("limit", [0, 1000, 200_000])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_full_disk_leaves_nothing_and_is_named(tmp_path: Path, name: str, limit: int) -> None:
+    path = tmp_path / "a"
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FULL_DISK), path, name, str(limit)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{path} cannot be written")
+    assert len(done.stdout.splitlines()) == 1
+    assert not done.stderr
+    assert not list(tmp_path.iterdir())
