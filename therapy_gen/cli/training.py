@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 EPILOG = "Example: therapy-gen model train my-midi/ --name mine --minutes 120"
 
 _CACHE = "corpus.npz"
-# Sections begin where phrases do: the prior is fitted to every fourth bar.
+# The prior is fitted to the calmest third of the windows, of those that begin where phrases do.
+_PRIOR_CALMEST = 1 / 3
 _PHRASE_BARS = 4
 
 
@@ -90,7 +91,7 @@ def train(
             )
         except KeyboardInterrupt:
             say(f"interrupted: saved in {run}; the same command goes on from there", quiet=chosen.quiet)
-    facts = finish(run / WEIGHTS, _phrases(windows, material, calmest), path)
+    facts = finish(run / WEIGHTS, _phrases(windows, material), path)
     if json:
         print_json({"model": {"name": name, "file": str(path), "facts": facts}})
         return
@@ -138,11 +139,11 @@ def _material(windows: Corpus, calmest: float) -> Material:
     return Material(windows.tokens[learn], windows.tokens[held_out], facts)
 
 
-def _phrases(windows: Corpus, material: Material, calmest: float) -> Material:
-    """Return the material of `finish`: training windows that begin a phrase, and the held-out ones."""
-    learn = windows.choose(held_out=False, calmest=calmest)
-    learn = learn[windows.bar[learn] % _PHRASE_BARS == 0]
-    return replace(material, train=windows.tokens[learn])
+def _phrases(windows: Corpus, material: Material) -> Material:
+    """Return the material of `finish`: calm training windows that begin a phrase, and the held-out ones."""
+    learn = windows.choose(held_out=False, calmest=_PRIOR_CALMEST)
+    begins = windows.bar[learn] % _PHRASE_BARS == 0
+    return replace(material, train=windows.tokens[learn[begins] if begins.sum() > 1 else learn])
 
 
 def _line(at: Progress, batch_size: int) -> str:

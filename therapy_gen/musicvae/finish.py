@@ -22,7 +22,7 @@ def finish(trained: Path, material: Material, path: Path) -> dict[str, Any]:
     trained : Path
         Weights that `train` wrote.
     material : Material
-        What it learned from: the prior is fitted to the training sections, figures are of the held-out ones.
+        The prior is fitted to its training sections, figures are of the held-out ones.
     path : Path
         The file to write, in float16; all figures are measured with the weights as they are stored.
     """
