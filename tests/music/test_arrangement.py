@@ -14,7 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.arrangement import PALETTES, Part, Performance, arrange, duration_of
-from therapy_gen.music.harmony import infer_chords, pad_notes
+from therapy_gen.music.harmony import Chord, infer_chords, pad_notes
+from therapy_gen.music.lines import gentle_lines, let_ring
 from therapy_gen.music.tokens import NUM_CLASSES, STEPS_PER_SECTION, Tokens, VoiceNote, notes_to_tokens
 from therapy_gen.music.tonality import MODES, scale_pitch_classes
 
@@ -137,8 +138,39 @@ def test_voices_far_off_come_into_a_gentle_register() -> None:
     low = np.zeros((STEPS_PER_SECTION, 3), dtype=np.uint8)
     low[::16] = (2, 89, 89)
     made = arrange([low], tonic=0, mode="major", tempo=64, seed=0)
-    for part, (lowest, highest) in zip(made.parts, ((52, 88), (45, 81), (31, 62)), strict=False):
+    for part, (lowest, highest) in zip(made.parts, ((57, 81), (50, 74), (36, 60)), strict=False):
         assert all(lowest <= n.pitch <= highest for n in part.notes)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sections, st.integers(0, 11))
+def test_lines_stay_within_two_octaves_and_leap_an_octave_at_most(tokens: list[Tokens], tonic: int) -> None:
+    made = arrange(tokens, tonic=tonic, mode="major", tempo=64, seed=0)
+    for part, (lowest, highest) in zip(made.parts, ((57, 81), (50, 74), (36, 60)), strict=False):
+        line = [n.pitch for n in part.notes if n.onset < made.duration - 15]
+        assert all(lowest <= pitch <= highest for pitch in line)
+        assert all(abs(b - a) <= 12 for a, b in pairwise(line))
+
+
+def test_an_accompaniment_that_beats_time_becomes_held_chords() -> None:
+    section = silence()
+    section[::4] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
+    melody, inner, bass, _ = arrange([section], tonic=0, mode="major", tempo=60, seed=0).parts
+    assert len(melody.notes) == 64 + 1
+    assert len(bass.notes) == 32 + 1
+    assert len(inner.notes) == 32 + 2
+
+
+def test_notes_ring_into_rests_but_into_no_other_chord_and_no_second() -> None:
+    section = silence()
+    # C, a rest of a quarter, E; G alone; then D held while the inner voice comes in with E.
+    section[0], section[4], section[8], section[12] = (53, 0, 29), (1, 0, 0), (57, 0, 0), (1, 0, 0)
+    section[32], section[36] = (60, 0, 0), (1, 0, 0)
+    section[64], section[68], section[70] = (55, 0, 36), (1, 0, 0), (0, 45, 0)
+    lines = gentle_lines([section], 0)
+    chords = [Chord(0, 16, (0, 4, 7)), Chord(16, 32, (5, 9, 0)), Chord(32, 256, (7, 11, 2))]
+    melody = let_ring(lines, chords)[0]
+    assert [(n.start, n.end) for n in melody] == [(0, 8), (8, 16), (32, 40), (64, 70)]
 
 
 def test_a_note_held_over_a_seam_is_struck_once() -> None:
@@ -167,7 +199,7 @@ def test_a_held_note_is_not_stuck() -> None:
     section = silence()
     section[0] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
     made = arrange([section, silence()], tonic=0, mode="major", tempo=60, seed=0)
-    assert max(n.duration for part in made.parts[:3] for n in part.notes) <= 16.1
+    assert max(n.duration for part in made.parts[:3] for n in part.notes) <= 17.1
 
 
 def test_lines_are_bound_and_repeated_notes_apart() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from therapy_gen.errors import InputError
 from therapy_gen.music.expression import perform
 from therapy_gen.music.harmony import infer_chords, pad_notes, tonic_chord
+from therapy_gen.music.lines import gentle_lines, let_ring
 from therapy_gen.music.palettes import PALETTES
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.music.tokens import (
@@ -20,7 +21,6 @@ from therapy_gen.music.tokens import (
     VOICES,
     Tokens,
     VoiceNote,
-    tokens_to_notes,
 )
 from therapy_gen.music.tonality import key_name
 
@@ -35,18 +35,10 @@ _RITARDANDO_QUARTERS = 2 * _QUARTERS_PER_BAR
 _FINAL_TEMPO = 0.72
 _FINAL_QUARTERS = _QUARTERS_PER_BAR
 
-# Where a voice may move, by its own median over the piece and note by note; else it goes by octaves.
-_COMFORTABLE = {"melody": (62, 80), "inner": (52, 73), "bass": (38, 56)}
-_POSSIBLE = {"melody": (52, 88), "inner": (45, 81), "bass": (31, 62)}
-
 # The final chord stays in the middle of the keyboard.
 _WHERE_NOTHING_SOUNDED = (72, 60, 45)
 _FINAL_BASS = (36, 52)
 _FINAL_MELODY = (60, 79)
-
-# A note that is still held at the seam of two sections may ring so far into the second one.
-_LONGEST_OVER_SEAM = STEPS_PER_BAR
-_LONGEST = 4 * STEPS_PER_BAR
 
 # The keys of the final chord stay down while it dies away; instruments that do not die away are faded out in `audio`.
 _RING_S = 4.0
@@ -99,9 +91,10 @@ def arrange(
     clock = _Clock(len(sections), tempo)
     steps = len(sections) * STEPS_PER_SECTION
     shift = (tonic + 6) % 12 - 6
-    voices = _voices(sections, shift)
+    voices = gentle_lines(sections, shift)
+    chords = infer_chords([note for line in voices for note in line], steps, tonic % 12, mode)
+    voices = let_ring(voices, chords)
     notes = [note for line in voices for note in line]
-    chords = infer_chords(notes, steps, tonic % 12, mode)
     final_start, final_end = steps, len(clock.steps) - 1
     chords.append(tonic_chord(final_start, final_end, tonic % 12, mode))
     endings = _final_chord(voices, tonic % 12, mode)
@@ -147,43 +140,6 @@ class _Clock:
         self.steps[-1] = self.duration - _RELEASED_BEFORE_END_S
         changes = np.flatnonzero(np.diff(lengths, prepend=0)).tolist()
         self.tempi = tuple((self.steps[at * STEPS_PER_QUARTER], 60e6 / int(lengths[at])) for at in changes)
-
-
-def _voices(sections: Sequence[Tokens], shift: int) -> list[list[VoiceNote]]:
-    """Return the notes of each voice, brought to the key and into its register, tied over the seams."""
-    voices: list[list[VoiceNote]] = [[] for _ in VOICES]
-    for note in tokens_to_notes(np.concatenate(list(sections))):
-        seam = (note.start // STEPS_PER_SECTION + 1) * STEPS_PER_SECTION
-        end = min(note.end, note.start + _LONGEST, seam + _LONGEST_OVER_SEAM)
-        line = voices[note.voice]
-        tied = (
-            VOICES[note.voice] != "melody"
-            and note.start % STEPS_PER_SECTION == 0
-            and bool(line)
-            and (line[-1].end, line[-1].pitch) == (note.start, note.pitch)
-            and end - line[-1].start <= _LONGEST
-        )
-        if tied:
-            line[-1] = line[-1]._replace(end=end)
-        else:
-            line.append(note._replace(end=end))
-    return [_into_register(line, shift, name) for name, line in zip(VOICES, voices, strict=True)]
-
-
-def _into_register(line: list[VoiceNote], shift: int, voice: str) -> list[VoiceNote]:
-    if not line:
-        return line
-    low, high = _COMFORTABLE[voice]
-    shift = _octaves_into(float(np.median([note.pitch for note in line])) + shift, low, high) + shift
-    low, high = _POSSIBLE[voice]
-    return [note._replace(pitch=note.pitch + shift + _octaves_into(note.pitch + shift, low, high)) for note in line]
-
-
-def _octaves_into(pitch: float, low: int, high: int) -> int:
-    """Return the semitones, whole octaves, that bring a pitch between `low` and `high`."""
-    if pitch < low:
-        return 12 * math.ceil((low - pitch) / 12)
-    return -12 * math.ceil((pitch - high) / 12) if pitch > high else 0
 
 
 def _final_chord(voices: Sequence[Sequence[VoiceNote]], tonic: int, mode: str) -> tuple[tuple[int, ...], ...]:

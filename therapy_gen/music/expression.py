@@ -11,7 +11,7 @@ import numpy as np
 from therapy_gen.music.harmony import Chord
 from therapy_gen.music.palettes import Instrument
 from therapy_gen.music.performance import Note, Part
-from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VoiceNote
+from therapy_gen.music.tokens import STEPS_PER_BAR, VoiceNote
 
 # A slow drift (first-order autoregressive), never more than 12 ms and 2 units of velocity from even.
 _PERSISTENCE = 0.7
@@ -23,8 +23,6 @@ _OVERLAP_S = 0.02
 _STEPWISE = 2
 _REPEAT_GAP_S = 0.04
 _SHORTEST_S = 0.08
-# Rests up to an eighth are breaths of a singer or a bow: a gentle player binds over them.
-_BOUND_REST = STEPS_PER_QUARTER // 2
 
 _PEDAL_DELAY_S = 0.06
 _SECONDS = (1, 2, 10, 11)
@@ -94,19 +92,14 @@ def _drift(count: int, typical: float, largest: float, rng: np.random.Generator)
 
 
 def _bound_end(index: int, notes: Sequence[VoiceNote], onsets: Sequence[float], seconds: Sequence[float]) -> float:
-    """Return when a key is released where its line goes on: bound to the next note, over a short rest, too."""
+    """Return when a key is released where its line goes on: bound to a note that follows at once."""
     note = notes[index]
-    end = seconds[note.end]
     following = index + 1
     while following < len(notes) and notes[following].start <= note.start:
         following += 1
-    if following == len(notes):
-        return end
-    after = notes[following]
-    rest = after.start - note.end
-    if rest < 0 or rest > _BOUND_REST or after.pitch == note.pitch:
-        return end
-    return onsets[following] + (_OVERLAP_S if abs(after.pitch - note.pitch) <= _STEPWISE else 0.0)
+    if following == len(notes) or notes[following].start != note.end:
+        return seconds[note.end]
+    return onsets[following] + (_OVERLAP_S if abs(notes[following].pitch - note.pitch) <= _STEPWISE else 0.0)
 
 
 def _pedal(notes: Sequence[Note], changes: Sequence[float], until: float) -> tuple[tuple[float, float], ...]:
