@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from therapy_gen.cli.settings import use_one_thread
 
 # As the program does, before anything imports NumPy.
 use_one_thread()
+
+# A busy machine is no reason to fail.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 

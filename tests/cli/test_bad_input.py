@@ -160,11 +160,9 @@ def bad_database(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, s
             return "oracle://scott:tiger@host/db", "oracle databases are not supported"
 
 
-@pytest.mark.parametrize("words", ["session new --minutes 1", "session list", "piece list", "db upgrade", "db check"])
+@pytest.mark.parametrize("words", ["session new --minutes 1", "session list", "piece list", "db upgrade"])
 def test_a_database_that_is_none_of_ours(words: str, cli: Cli, bad_database: tuple[str, str]) -> None:
     place, said = bad_database
-    if words == "db check" and said == "is newer than this program":
-        pytest.skip("the check itself says so, on standard output")
     before = Path(place).read_bytes() if Path(place).is_file() else None
     done = cli("--db", place, *words.split())
     assert done.status == 1

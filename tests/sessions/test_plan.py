@@ -48,7 +48,7 @@ def assert_whole(made: Plan, request: SessionRequest) -> None:
     arc=st.sampled_from(sorted(ARCS)),
     seed=st.integers(0, 2**63 - 1),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100)
 def test_any_minutes_are_filled(minutes: float, arc: str, seed: int) -> None:
     request = SessionRequest(minutes=minutes, arc=arc)
     assert_whole(plan_session(request, np.random.default_rng(seed), duration_of), request)
@@ -63,7 +63,7 @@ def test_any_minutes_are_filled(minutes: float, arc: str, seed: int) -> None:
     repeats=st.integers(1, 20),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150)
 def test_any_request_is_met_or_refused_in_words(
     minutes: float, arc: str, low: float, width: float, baseline: float, repeats: int, seed: int
 ) -> None:
