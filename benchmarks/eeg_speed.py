@@ -2,8 +2,8 @@
 
     python benchmarks/eeg_speed.py [--minutes 60] [--channels 64] [--sfreq 500] [--repeats 3] [--folder DIR]
 
-All ways run in turn in one process, `repeats` times, and the best of each is printed; the whole scoring runs in a process
-of its own, timed from its start. The recording is simulated noise with 20 plays of 150 s.
+All ways run in turn in one process, `repeats` times, and the best of each is printed; the whole scoring runs in a
+process of its own, timed from its start. The recording is simulated noise with 20 plays of 150 s.
 """
 
 from __future__ import annotations

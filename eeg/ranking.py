@@ -13,6 +13,7 @@ import numpy.typing as npt
 from eeg.errors import ParameterError, TooLittleDataError
 from eeg.mixedmodel import FLAT_SD, Design, Noise, Posterior, f_test, fit
 from eeg.results import RecordingScore
+from eeg.settings import FLAG_BELOW_S
 
 Float64 = npt.NDArray[np.float64]
 
@@ -80,6 +81,7 @@ class PieceRank:
     plays : int
     clean_s : float
     flags : tuple of str
+        ``"one-play"``, ``"short"`` (under 60 s of clean data), ``"gamma-may-be-muscle"``.
     """
 
     piece: str
@@ -289,7 +291,7 @@ def rank(
             p_best=float(best[j]),
             plays=len(plays[names[j]]),
             clean_s=float(sum(row.clean_s for row in plays[names[j]])),
-            flags=("one-play",) if len(plays[names[j]]) < 2 else (),
+            flags=_flags(plays[names[j]], criterion, reliable),
         )
         for place, j in enumerate(order)
     )
@@ -381,6 +383,18 @@ def _tau_grid() -> list[tuple[float, float]]:
     density = taus / (1 + (taus / TAU_SCALE) ** 2)
     density[0] += TAU_SCALE * math.atan(taus[0] / TAU_SCALE) / math.log(taus[1] / taus[0])
     return [(float(tau), float(math.log(weight))) for tau, weight in zip(taus, density, strict=True)]
+
+
+def _flags(rows: Sequence[Observation], criterion: str, reliable: bool) -> tuple[str, ...]:
+    """Return what a reader must know about a piece; gamma is taken for muscle until an order survives the regressor."""
+    flags = []
+    if len(rows) < 2:
+        flags.append("one-play")
+    if sum(row.clean_s for row in rows) < FLAG_BELOW_S:
+        flags.append("short")
+    if criterion != "beta" and not reliable:
+        flags.append("gamma-may-be-muscle")
+    return tuple(flags)
 
 
 def _pieces(coefficients: Float64, first: int, has_mean: bool) -> Float64:

@@ -24,7 +24,7 @@ from eeg.pictures import (
     timeline_picture,
 )
 from eeg.ranking import Ranking
-from eeg.results import RecordingScore
+from eeg.results import PlayScore, RecordingScore
 from eeg.timeline import clock
 
 Float64 = npt.NDArray[np.float64]
@@ -235,7 +235,7 @@ def _recording(score: RecordingScore, look: Look) -> list[str]:
         "</div>",
     ]
     out += maps(score)
-    out += ["<h3>Plays</h3>", _plays(score, look)]
+    out += ["<h3>Pieces</h3>", _pieces(score, look), "<h3>Plays</h3>", _plays(score, look)]
     out += _left_out(score)
     out += _parameters(score)
     return out
@@ -246,6 +246,42 @@ def _legend(score: RecordingScore, look: Look) -> str:
     keys = [look.key(piece) for piece in look.names if piece in here]
     keys.append(f'<span class="key" style="background:{INK}"></span>silence')
     return f"<p>{' &nbsp; '.join(keys)}</p>"
+
+
+def _pieces(score: RecordingScore, look: Look) -> str:
+    """Return the means of each piece in this recording, muscle and line beside the bands."""
+
+    def mean(plays: Sequence[PlayScore], name: str) -> float | None:
+        known = [(getattr(play, name), play.clean_s) for play in plays if getattr(play, name) is not None]
+        total = sum(weight for _, weight in known)
+        return sum(value * weight for value, weight in known) / total if total else None
+
+    rows = []
+    for piece in (*look.names, None):
+        plays = [play for play in (score.plays if piece else score.baseline) if play.piece == piece]
+        if not plays:
+            continue
+        rows.append(
+            [
+                look.key(piece) if piece else '<span class="note">silence</span>',
+                str(len(plays)),
+                f"{sum(play.clean_s for play in plays):.0f}",
+                *(_db(mean(plays, name)) for name in ("beta_db", "beta_adjusted_db", "gamma_db", "gamma_adjusted_db")),
+                _db(mean(plays, "muscle_db")),
+                _db(mean(plays, "line_db"), 1),
+            ]
+        )
+    head = ["", "plays", "clean s", "beta dB", "beta above 1/f", "gamma dB", "gamma above 1/f", "muscle dB", "line dB"]
+    words = (
+        "<p>Above 1/f: against the aperiodic part of the spectrum, fitted on all plays of the piece together. "
+        f"Muscle: {escape(score.muscle_index)}. Line: height of the line frequency over its surroundings.</p>"
+    )
+    if any("aperiodic-short" in play.flags for play in score.plays):
+        words += (
+            '<p class="note">Fits of the aperiodic part want 3 min; some pieces have less, and their values above 1/f '
+            "are unsteady (in the data: aperiodic-short).</p>"
+        )
+    return words + _table(head, rows, numeric=range(1, 9))
 
 
 def _plays(score: RecordingScore, look: Look) -> str:
@@ -279,19 +315,8 @@ def _plays(score: RecordingScore, look: Look) -> str:
         "",
     ]
     table = _table(head, rows, numeric=(0, 2, 3, 4, 5, 6, 7, 8, 9))
-    words = (
-        "<p>Above 1/f: against the aperiodic part of the spectrum, fitted on all plays of the piece together. "
-        f"Muscle: {escape(score.muscle_index)}. "
-        "Line: height of the line frequency over its surroundings.</p>"
-    )
-    if any("aperiodic-short" in play.flags for play in score.plays):
-        words += (
-            '<p class="note">Fits of the aperiodic part want 3 min; some pieces have less, and their values above 1/f '
-            "are unsteady (in the data: aperiodic-short).</p>"
-        )
-    return words + (
-        table if len(rows) <= 60 else f"<details><summary>{len(rows)} plays and silences</summary>{table}</details>"
-    )
+    shown = " open" if len(rows) <= 30 else ""
+    return f"<details{shown}><summary>{len(rows)} plays and silences</summary>{table}</details>"
 
 
 def _left_out(score: RecordingScore) -> list[str]:

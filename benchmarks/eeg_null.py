@@ -1,0 +1,189 @@
+"""How often is a reliable order claimed where there is none, and do 90 % intervals cover? Real and simulated rest.
+
+    python benchmarks/eeg_null.py [--data DIR] [--assignments 20] [--listeners 200]
+
+Real: resting recordings (eegmat, eyes closed, 10 subjects) are cut into slots; slots are called silence or one of three
+pieces at random, many times over. No piece is better than another, so every claim is false, and the truth of every
+piece is the level of silence, 0 dB. Simulated: whole recordings (1/f, alpha, blinks, muscle bursts, drift), and plays
+drawn from the model's kind of noise. The folder of recordings is `THERAPY_GEN_EEG_DATA` or ../shared/data/eeg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from eeg.ranking import Observation, Ranking, observations, rank  # noqa: E402
+from eeg.recording import open_recording  # noqa: E402
+from eeg.results import RecordingScore  # noqa: E402
+from eeg.score import score_plan, score_recording  # noqa: E402
+from eeg.settings import Settings  # noqa: E402
+from eeg.simulate import Listener, simulate, timeline, write_fif  # noqa: E402
+from eeg.timeline import Item, Plan  # noqa: E402
+
+HEAD = f"{'':58}{'rankings':>9}{'claimed':>9}{'covered':>9}{'width dB':>9}"
+
+
+class Tally:
+    """Counts false claims and covering intervals."""
+
+    def __init__(self) -> None:
+        self.claims: list[bool] = []
+        self.covered: list[bool] = []
+        self.widths: list[float] = []
+
+    def add(self, ranking: Ranking, truth: float = 0.0) -> None:
+        """Count one ranking of equal pieces."""
+        self.claims.append(ranking.reliable_order)
+        for piece in ranking.pieces:
+            low, high = piece.ci90_db
+            self.covered.append(low <= truth <= high)
+            self.widths.append(high - low)
+
+    def row(self, name: str) -> str:
+        """Return a line of the table."""
+        claimed, covered = 100 * np.mean(self.claims), 100 * np.mean(self.covered)
+        return f"{name:58}{len(self.claims):9}{claimed:8.1f}%{covered:8.1f}%{np.mean(self.widths):9.2f}"
+
+
+def score_slots(path: Path, slots: int, picks: str | tuple[str, ...]) -> RecordingScore:
+    """Score a resting recording cut into equal slots, all called one piece."""
+    with open_recording(path) as recording:
+        length = (recording.duration_s - 2.0) / slots
+        items = tuple(Item("music", "x", 1.0 + i * length, length) for i in range(slots))
+        return score_plan(recording, Plan(items, (), "slots", None, ()), Settings(picks=picks))
+
+
+def relabel(data: Sequence[Observation], labels: Sequence[str | None]) -> list[Observation]:
+    """Call the slots otherwise; what they are measured against drops out of the model."""
+    return [replace(row, piece=label) for row, label in zip(data, labels, strict=True)]
+
+
+def mixed_labels(rng: np.random.Generator, slots: int) -> list[str | None]:
+    """Return three pieces as often as they fit, and silence for the rest, shuffled."""
+    pieces = [f"p{i}" for i in range(3)]
+    plays = slots // 4
+    labels: list[str | None] = [piece for piece in pieces for _ in range(plays)]
+    labels += [None] * (slots - len(labels))
+    return [labels[i] for i in rng.permutation(slots)]
+
+
+def framed_labels(rng: np.random.Generator, slots: int) -> list[str | None]:
+    """Return silence at both ends and three pieces in shuffled rounds between them."""
+    inner = slots - 4
+    rounds = [f"p{i}" for _ in range(-(-inner // 3)) for i in rng.permutation(3)][:inner]
+    return [None, None, *rounds, None, None]
+
+
+def real_rest(files: Iterable[Path], slots: int, assignments: int) -> None:
+    """Print the rows of real recordings."""
+    scored = {picks: [score_slots(path, slots, picks) for path in files] for picks in ("all", "central")}
+    for name, label in (("silence and pieces mixed", mixed_labels), ("silence at both ends", framed_labels)):
+        for picks, scores in scored.items():
+            for criterion in ("beta", "gamma"):
+                tally = Tally()
+                for number, score in enumerate(scores):
+                    data = observations([score], criterion)
+                    rng = np.random.default_rng(number)
+                    for _ in range(assignments):
+                        tally.add(rank(relabel(data, label(rng, len(data))), criterion=criterion))
+                print(tally.row(f"real rest, {name}, {picks} channels, {criterion}"), flush=True)
+
+
+def simulated_recordings(listeners: int) -> None:
+    """Print the rows of simulated recordings without any effect."""
+    tallies = {criterion: Tally() for criterion in ("beta", "gamma")}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rest_raw.fif"
+        for seed in range(listeners):
+            listener = Listener(wander_db=0.3, drift_db=1.0, blinks_per_min=12, muscle_per_min=3)
+            items = timeline(["a", "b", "c", "d"], repeats=4, play_s=60, silence_s=120, seed=seed)
+            write_fif(simulate(items, sfreq=128, channels=4, listener=listener, seed=seed), path)
+            score = score_recording(path)
+            for criterion, tally in tallies.items():
+                tally.add(rank(observations([score], criterion), criterion=criterion))
+    for criterion, tally in tallies.items():
+        print(tally.row(f"simulated recordings, 4 pieces x 4 plays, {criterion}"), flush=True)
+
+
+def simulated_plays(listeners: int) -> None:
+    """Print the rows of plays drawn directly, in several kinds of noise."""
+    kinds = (
+        ("usual noise", {}),
+        ("quiet listener", {"sampling": 0.15, "drift": 0.05}),
+        ("noisy listener", {"sampling": 0.7}),
+        ("strong drift", {"drift": 0.4}),
+        ("trend of 3 dB over the session", {"trend": 1.5}),
+        ("muscle differs between pieces (0.5 dB per dB)", {"muscle": 0.5}),
+        ("two plays of each", {"plays": 2}),
+        ("four recordings, two plays of each", {"plays": 2, "recordings": 4}),
+    )
+    for name, options in kinds:
+        tally = Tally()
+        for seed in range(listeners):
+            tally.add(rank(draw_plays(np.random.default_rng(seed), np.zeros(5), **options)))
+        print(tally.row(f"simulated plays, 5 pieces, {name}"), flush=True)
+
+
+def draw_plays(
+    rng: np.random.Generator,
+    effects: np.ndarray,
+    *,
+    plays: int = 4,
+    recordings: int = 1,
+    silences: int = 4,
+    sampling: float = 0.3,
+    drift: float = 0.15,
+    trend: float = 0.0,
+    muscle: float = 0.0,
+) -> list[Observation]:
+    """Draw plays of 60 s in mixed order, silence before and after; noise with a memory of 200 s."""
+    data = []
+    for recording in range(recordings):
+        order = np.concatenate([rng.permutation(len(effects)) for _ in range(plays)])
+        labels: list[int | None] = [None] * (silences // 2) + [int(i) for i in order] + [None] * (silences // 2)
+        times = 30.0 + 62.0 * np.arange(len(labels))
+        covariance = drift**2 * np.exp(-np.abs(times[:, None] - times) / 200) + sampling**2 * np.eye(len(times))
+        noise = np.linalg.cholesky(covariance) @ rng.standard_normal(len(times)) + trend * np.linspace(
+            -1, 1, len(times)
+        )
+        more = 0.6 if muscle else 0.0  # dB of muscle from one piece to the next
+        emg = 0.3 * rng.standard_normal(len(times)) + [0.0 if i is None else more * i for i in labels]
+        y = noise + muscle * emg + [0.0 if i is None else effects[i] for i in labels]
+        data += [
+            Observation(None if i is None else f"p{i}", f"r{recording}", float(t), float(v), float(m), 56.0)
+            for i, t, v, m in zip(labels, times, y, emg, strict=True)
+        ]
+    return data
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = Path(os.environ.get("THERAPY_GEN_EEG_DATA", ROOT.parent / "shared" / "data" / "eeg"))
+    parser.add_argument("--data", type=Path, default=default)
+    parser.add_argument("--assignments", type=int, default=20)
+    parser.add_argument("--listeners", type=int, default=200)
+    options = parser.parse_args()
+    print(HEAD)
+    files = sorted((options.data / "eegmat").glob("*_1.edf"))
+    if files:
+        real_rest(files, 14, options.assignments)
+    else:
+        print(f"no recordings in {options.data / 'eegmat'}: real rest is left out")
+    simulated_recordings(max(options.listeners // 5, 1))
+    simulated_plays(options.listeners)
+
+
+if __name__ == "__main__":
+    main()
