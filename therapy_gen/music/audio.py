@@ -141,7 +141,7 @@ class _Renderer:
         dry = self._synthesiser.blocks(struck_notes(performance), frames, BLOCK)
         for index, block in enumerate(self._room.process(dry)):
             if self.stop.is_set():
-                break
+                return np.zeros((0, 2), dtype=np.float32)
             stop = min((index + 1) * BLOCK, frames)
             kept = block[:, : stop - index * BLOCK]
             meter.add(kept)
