@@ -103,9 +103,10 @@ def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> list[Mark]
         edges: list[tuple[int, int]] = []
         last = 0
         for start in range(0, recording.n_samples, step):
-            values = np.rint(recording.read(start, min(start + step, recording.n_samples), [channel])[0]).astype(
-                np.int64
-            )
+            # BioSemi's Status channel keeps its own state above the 16 bits of the trigger.
+            values = 0xFFFF & np.rint(
+                recording.read(start, min(start + step, recording.n_samples), [channel])[0]
+            ).astype(np.int64)
             changed = np.flatnonzero(np.diff(values, prepend=last))
             edges += [(start + int(i), int(values[i])) for i in changed]
             last = int(values[-1])

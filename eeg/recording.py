@@ -72,6 +72,8 @@ class Recording:
         All, in the file's order.
     marks : tuple of Mark
         Annotations and markers, by onset.
+    bads : tuple of str
+        Channels that the file itself marks as bad.
     notes : tuple of str
         What the reader should know: channels set aside, units mended.
     """
@@ -87,6 +89,7 @@ class Recording:
     clock: str
     channels: tuple[Channel, ...]
     marks: tuple[Mark, ...]
+    bads: tuple[str, ...]
     notes: tuple[str, ...]
     raw: Any = field(repr=False, compare=False)
     fast: FifSamples | None = field(default=None, repr=False, compare=False)
@@ -370,6 +373,7 @@ def _describe(
         clock=clock if meas_date is not None else "none",
         channels=channels,
         marks=marks,
+        bads=tuple(info["bads"]),
         notes=tuple(notes),
         raw=raw,
         scratch=scratch,

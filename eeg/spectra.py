@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from eeg.errors import RecordingError
 from eeg.power import Bool, Complex64, Float32, Float64, Grid, hann_spectra, off_line, power
 from eeg.recording import Recording
 from eeg.reject import MAX_BAD_SHARE, REASONS, Limits, judge, measure
@@ -124,7 +125,6 @@ def make_work(
     keep = off_line(grid, survey.line_freq)
     good = np.ones(n_channels, dtype=np.bool_)
     good[list(survey.bad)] = False
-    muscle = None if survey.muscle_band is None else grid.band(*survey.muscle_band) & keep
     return Work(
         grid=grid,
         hop=hop,
@@ -132,7 +132,7 @@ def make_work(
         average=average,
         limits=survey.limits,
         fast_bins=survey.fast_bins,
-        muscle_bins=muscle,
+        muscle_bins=survey.burst_bins,
         bands=[grid.band(*band) & keep for band in bands],
         factor=survey.unit_factor,
         unmix=unmix,
@@ -291,6 +291,12 @@ def collect(
     try:
         for begin, end in _stretches(starts, work.hop, work.grid.length, channels, READ_SAMPLES):
             data = recording.read32(int(starts[begin]), int(starts[end - 1]) + work.grid.length, picks)
+            if not np.isfinite(data.sum()):
+                since, until = starts[begin] / recording.sfreq, starts[end - 1] / recording.sfreq + 2
+                raise RecordingError(
+                    f"{recording.path} holds values that are no numbers between {since:.0f} and {until:.0f} s: "
+                    "mark that stretch as BAD"
+                )
             for at, stop in _stretches(starts[begin:end], work.hop, work.grid.length, channels, WORK_SAMPLES):
                 low = at * work.hop
                 block = data[:, low : (stop - 1) * work.hop + work.grid.length]

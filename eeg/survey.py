@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,8 @@ MIN_CHANNELS_TO_COMPARE = 6
 # PREP's robust deviation (Bigdely-Shamlo 2015, 10.3389/fninf.2015.00016): 5.
 MAX_DEVIATION = 5.0
 _SPREAD_FLOOR_DB = 1.5
+# Bursts of muscle, where the recording does not carry 51 to 69 Hz.
+BURST_HZ = (35.0, 45.0)
 _LINE_SEEN_DB = 3.0
 _LINE_BAD_DB = 10.0
 
@@ -52,6 +54,8 @@ class Survey:
         1, or 1e-6 where microvolts were stored as volts.
     fast_bins : array of bool, shape (bins,)
         Where the power of a jump shows.
+    burst_bins : array of bool, shape (bins,), or None
+        Where a burst of muscle shows.
     muscle_band : (float, float) or None
         Where muscle power is read; None: by the slope.
     notes : tuple of str
@@ -63,6 +67,7 @@ class Survey:
     limits: Limits
     unit_factor: float
     fast_bins: Bool
+    burst_bins: Bool | None
     muscle_band: tuple[float, float] | None
     notes: tuple[str, ...]
 
@@ -110,14 +115,23 @@ def survey(
     stats = WindowStats(*(np.concatenate([getattr(c, name) for c in columns], axis=1) for name in _STATS))
     line_freq, line_db, line_by_channel = find_line(np.median(raw_psd, axis=1), grid, recording.raw.info["line_freq"])
     muscle_band = find_muscle_band(recording, grid, line_freq)
-    muscle = None
-    if muscle_band is not None:
-        bins = grid.band(*muscle_band) & off_line(grid, line_freq)
-        muscle = psd[..., bins].mean(axis=2)
+    burst_bins = find_burst(recording, grid, line_freq, muscle_band)
+    muscle = None if burst_bins is None else psd[..., burst_bins].mean(axis=2)
     fast_bins = grid.band(*JUMP_HZ) & off_line(grid, line_freq)
     stats = replace(stats, fast=psd[..., fast_bins].mean(axis=2))
-    bad = _bad_channels(stats, np.median(psd, axis=1), grid, line_freq, line_by_channel)
-    return Survey(bad, line_freq, line_db, learn_limits(stats, muscle), factor, fast_bins, muscle_band, tuple(notes))
+    bad = {i: "marked bad in the file" for i, at in enumerate(picks) if recording.channels[at].name in recording.bads}
+    bad |= _bad_channels(stats, np.median(psd, axis=1), grid, line_freq, line_by_channel, bad)
+    return Survey(
+        bad=bad,
+        line_freq=line_freq,
+        line_db=line_db,
+        limits=learn_limits(stats, muscle),
+        unit_factor=factor,
+        fast_bins=fast_bins,
+        burst_bins=burst_bins,
+        muscle_band=muscle_band,
+        notes=tuple(notes),
+    )
 
 
 _STATS = ("raw_p2p", "rail", "p2p", "step", "fast")
@@ -187,6 +201,15 @@ def find_muscle_band(recording: Recording, grid: Grid, line_freq: float | None) 
     return band if kept >= 4.0 else None
 
 
+def find_burst(
+    recording: Recording, grid: Grid, line_freq: float | None, muscle_band: tuple[float, float] | None
+) -> Bool | None:
+    """Return where bursts of muscle are looked for: the muscle band, or else the upper end of gamma; None below it."""
+    ceiling = min(recording.lowpass, 0.9 * recording.sfreq / 2)
+    band = muscle_band or usable_band(*BURST_HZ, ceiling)
+    return None if band is None else grid.band(*band) & off_line(grid, line_freq)
+
+
 def _deviation(values: Float64) -> Float64:
     middle = np.median(values)
     spread = max(1.4826 * float(np.median(np.abs(values - middle))), _SPREAD_FLOOR_DB)
@@ -194,9 +217,15 @@ def _deviation(values: Float64) -> Float64:
 
 
 def _bad_channels(
-    stats: WindowStats, spectra: Float32, grid: Grid, line_freq: float | None, line_by_channel: Float64
+    stats: WindowStats,
+    spectra: Float32,
+    grid: Grid,
+    line_freq: float | None,
+    line_by_channel: Float64,
+    marked: Mapping[int, str],
 ) -> dict[int, str]:
-    bad: dict[int, str] = {}
+    """Find channels that are bad as a whole; those marked take no part in the comparison."""
+    bad = dict(marked)
 
     def add(found: npt.NDArray[np.bool_], why: str) -> None:
         for i in np.flatnonzero(found):

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eeg.errors import ParameterError, TooLittleDataError
+from eeg.errors import ParameterError, RecordingError, TooLittleDataError
+from eeg.recording import quiet_mne
 from eeg.results import RecordingScore
 from eeg.score import score_recording
 from eeg.settings import Settings, parse_band
-from eeg.simulate import Listener, Simulated, simulate, timeline, write_fif
+from eeg.simulate import Listener, Simulated, simulate, timeline, to_raw, write_fif
 
 ITEMS = timeline("AB", repeats=2, play_s=40.0, silence_s=50.0, gap_s=0.0, seed=0)
 SFREQ = 250.0
@@ -78,6 +79,31 @@ def test_bad_channels_are_found(tmp_path: Path, kind: str, word: str) -> None:
     assert list(score.bad_channels) == ["C4"]
     assert word in score.bad_channels["C4"]
     assert "C4" not in score.scored_channels
+
+
+def test_channels_that_the_file_marks_bad_stay_out(clean: Simulated, tmp_path: Path) -> None:
+    path = tmp_path / "marked_raw.fif"
+    raw = to_raw(clean)
+    raw.info["bads"] = ["Fz"]
+    with quiet_mne():
+        raw.save(path)
+    score = score_recording(path)
+    assert score.bad_channels == {"Fz": "marked bad in the file"}
+    assert "Fz" not in score.scored_channels
+
+
+def test_values_that_are_no_numbers_are_refused_unless_marked_bad(clean: Simulated, tmp_path: Path) -> None:
+    samples = clean.samples.copy()
+    samples[4, int(110 * SFREQ)] = np.nan
+    path = tmp_path / "nan_raw.fif"
+    raw = to_raw(replace(clean, samples=samples))
+    with quiet_mne():
+        raw.save(path)
+        with pytest.raises(RecordingError, match="no numbers"):
+            score_recording(path)
+        raw.annotations.append(109.0, 2.0, "BAD_nan")
+        raw.save(path, overwrite=True)
+    assert score_recording(path).plays[0].beta_db is not None
 
 
 def test_a_channel_with_much_line_noise_is_bad(clean: Simulated, tmp_path: Path) -> None:
