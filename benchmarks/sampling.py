@@ -63,9 +63,11 @@ def ways(model: Model, corpus: Corpus, count: int) -> Iterator[tuple[str, npt.ND
     noise = np.random.default_rng(1).standard_normal((count, model.config.z_size), dtype=np.float32)
     yield "N(0, I)", noise
     yield "0.5 N(0, I)", 0.5 * noise
-    for name, share in (("Gaussian, all", 1.0), ("Gaussian, calm third", 1 / 3)):
-        mean, factor = fit_gaussian(*posterior(model, phrases(share)))
-        yield name, mean + noise @ factor.T
+    mean, factor = fit_gaussian(*posterior(model, phrases(1.0)))
+    yield "Gaussian, all music", mean + noise @ factor.T
+    for kind in ("major", "minor"):
+        drawn = model.sample_prior(count, np.random.default_rng(1), kind)
+        yield f"the model's prior, {kind}", drawn
     held_out = corpus.tokens[corpus.choose(held_out=True, calmest=1 / 3)]
     ends = posterior(model, held_out[np.linspace(0, len(held_out) - 1, count + 1).astype(int)])[0]
     yield "midpoints, calm third", (ends[1:] + ends[:-1]) / 2

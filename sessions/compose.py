@@ -93,7 +93,7 @@ def compose(
     """
     check_temperature(temperature)
     check_palette(palette)
-    walks = [latent_walk(piece.form, model, rng) for piece in pieces]
+    walks = [latent_walk(piece.form, model, rng, piece.mode) for piece in pieces]
     modes = [piece.mode for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
     sections = _decode(np.concatenate(walks), modes, model, temperature, rng)
     names = titles(len(pieces), rng)
@@ -125,11 +125,11 @@ def distinct(form: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(form))
 
 
-def latent_walk(form: Sequence[str], model: Model, rng: np.random.Generator) -> FloatArray:
+def latent_walk(form: Sequence[str], model: Model, rng: np.random.Generator, mode: str = "major") -> FloatArray:
     """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off."""
     labels = distinct(form)
     letters = distinct([label[0] for label in labels])
-    samples = model.sample_prior(len(letters) + len(labels), rng)
+    samples = model.sample_prior(len(letters) + len(labels), rng, mode)
     home = samples[0]
     base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
     others = samples[len(letters) :]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EPILOG = "Example: therapy-gen model train my-midi/ --name mine --minutes 120"
 
 _CACHE = "corpus.npz"
-# The prior is fitted to the calmest third of the windows, of those that begin where phrases do.
+# Priors, one for each mode, are fitted to the calmest third of the windows, of those that begin where phrases do.
 _PRIOR_CALMEST = 1 / 3
 _PHRASE_BARS = 4
 
@@ -91,7 +91,7 @@ def train(
             )
         except KeyboardInterrupt:
             say(f"interrupted: saved in {run}; the same command goes on from there", quiet=chosen.quiet)
-    facts = finish(run / WEIGHTS, _phrases(windows, material), path)
+    facts = finish(run / WEIGHTS, material.held_out, _calm_phrases(windows), path)
     if json:
         print_json({"model": {"name": name, "file": str(path), "facts": facts}})
         return
@@ -139,11 +139,13 @@ def _material(windows: Corpus, calmest: float) -> Material:
     return Material(windows.tokens[learn], windows.tokens[held_out], facts)
 
 
-def _phrases(windows: Corpus, material: Material) -> Material:
-    """Return the material of `finish`: calm training windows that begin a phrase, and the held-out ones."""
+def _calm_phrases(windows: Corpus) -> dict[str, Any]:
+    """Return the tokens of calm training windows that begin a phrase, by mode."""
+    from therapy_gen.music.tonality import MODES
+
     learn = windows.choose(held_out=False, calmest=_PRIOR_CALMEST)
-    begins = windows.bar[learn] % _PHRASE_BARS == 0
-    return replace(material, train=windows.tokens[learn[begins] if begins.sum() > 1 else learn])
+    learn = learn[windows.bar[learn] % _PHRASE_BARS == 0]
+    return {mode: windows.tokens[learn[windows.mode[learn] == n]] for n, mode in enumerate(MODES)}
 
 
 def _line(at: Progress, batch_size: int) -> str:

@@ -75,12 +75,15 @@ class Model:
         flat = summary.reshape(-1, c.bars * c.bar_width)
         return self._dense("mu", flat), np.logaddexp(0.0, self._dense("sigma", flat)).astype(np.float32)
 
-    def sample_prior(self, n: int, rng: np.random.Generator) -> FloatArray:
-        """Draw z (n, z_size) from the prior fitted to the training music, or from N(0, I) where there is none."""
+    def sample_prior(self, n: int, rng: np.random.Generator, kind: str = "major") -> FloatArray:
+        """Draw z (n, z_size) from the prior fitted to training music of a kind, e.g. ``"minor"``.
+
+        A model without a prior of that kind draws from N(0, I).
+        """
         noise = rng.standard_normal((n, self.config.z_size), dtype=np.float32)
-        if "prior/factor" not in self.arrays:
+        if f"prior/{kind}/factor" not in self.arrays:
             return noise
-        return self.arrays["prior/mean"] + noise @ self.arrays["prior/factor"].T
+        return self.arrays[f"prior/{kind}/mean"] + noise @ self.arrays[f"prior/{kind}/factor"].T
 
     def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
         """Return z (steps, z_size) on the great circle from `a` to `b`, both ends included."""
