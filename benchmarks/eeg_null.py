@@ -23,7 +23,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from eeg.ranking import Observation, Ranking, observations, rank  # noqa: E402
+from eeg.observations import Observation, observations  # noqa: E402
+from eeg.ranking import Ranking, rank  # noqa: E402
 from eeg.recording import open_recording  # noqa: E402
 from eeg.results import RecordingScore  # noqa: E402
 from eeg.score import score_plan, score_recording  # noqa: E402
@@ -31,7 +32,7 @@ from eeg.settings import Settings  # noqa: E402
 from eeg.simulate import Listener, simulate, timeline, write_fif  # noqa: E402
 from eeg.timeline import Item, Plan  # noqa: E402
 
-HEAD = f"{'':58}{'rankings':>9}{'claimed':>9}{'covered':>9}{'width dB':>9}"
+HEAD = f"{'':66}{'rankings':>9}{'claimed':>9}{'covered':>9}{'width dB':>9}"
 
 
 class Tally:
@@ -53,7 +54,7 @@ class Tally:
     def row(self, name: str) -> str:
         """Return a line of the table."""
         claimed, covered = 100 * np.mean(self.claims), 100 * np.mean(self.covered)
-        return f"{name:58}{len(self.claims):9}{claimed:8.1f}%{covered:8.1f}%{np.mean(self.widths):9.2f}"
+        return f"{name:66}{len(self.claims):9}{claimed:8.1f}%{covered:8.1f}%{np.mean(self.widths):9.2f}"
 
 
 def score_slots(path: Path, slots: int, picks: str | tuple[str, ...]) -> RecordingScore:
@@ -87,6 +88,7 @@ def framed_labels(rng: np.random.Generator, slots: int) -> list[str | None]:
 
 def real_rest(files: Iterable[Path], slots: int, assignments: int) -> None:
     """Print the rows of real recordings."""
+    total = Tally()
     scored = {picks: [score_slots(path, slots, picks) for path in files] for picks in ("all", "central")}
     for name, label in (("silence and pieces mixed", mixed_labels), ("silence at both ends", framed_labels)):
         for picks, scores in scored.items():
@@ -96,8 +98,11 @@ def real_rest(files: Iterable[Path], slots: int, assignments: int) -> None:
                     data = observations([score], criterion)
                     rng = np.random.default_rng(number)
                     for _ in range(assignments):
-                        tally.add(rank(relabel(data, label(rng, len(data))), criterion=criterion))
+                        ranking = rank(relabel(data, label(rng, len(data))), criterion=criterion)
+                        tally.add(ranking)
+                        total.add(ranking)
                 print(tally.row(f"real rest, {name}, {picks} channels, {criterion}"), flush=True)
+    print(total.row("real rest, all of these"), flush=True)
 
 
 def simulated_recordings(listeners: int) -> None:

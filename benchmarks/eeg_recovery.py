@@ -21,7 +21,8 @@ from scipy.stats import kendalltau
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from eeg.ranking import Ranking, observations, rank  # noqa: E402
+from eeg.observations import observations  # noqa: E402
+from eeg.ranking import Ranking, rank  # noqa: E402
 from eeg.recording import open_recording  # noqa: E402
 from eeg.score import score_recording  # noqa: E402
 from eeg.settings import Settings  # noqa: E402

@@ -105,7 +105,8 @@ def collect_power(path: Path) -> None:
 def whole(path: Path, repeats: int) -> tuple[float, float]:
     """Score in a process of its own; return wall seconds from its start and its largest memory in MiB."""
     code = (
-        "import sys; from eeg.score import score_recording; from eeg.ranking import observations, rank; "
+        "import sys; from eeg.score import score_recording; from eeg.observations import observations; "
+        "from eeg.ranking import rank; "
         "score = score_recording(sys.argv[1]); rank(observations([score])); import resource; "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

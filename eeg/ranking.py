@@ -3,63 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from eeg.design import make_design, noise_grid, tau_grid
 from eeg.errors import ParameterError, TooLittleDataError
-from eeg.mixedmodel import FLAT_SD, Design, Noise, Posterior, f_test, fit
-from eeg.results import RecordingScore
+from eeg.mixedmodel import Posterior, f_test, fit
+from eeg.observations import Observation, check_criterion
 from eeg.settings import FLAG_BELOW_S
 
 Float64 = npt.NDArray[np.float64]
-
-CRITERIA = ("beta", "gamma", "both")
-
-# SD between plays with 60 s of clean data, measured on rest without any effect (docs/eeg.md): median and spread of its
-# logarithm over listeners, and the floor under which no small sample may talk the model.
-SAMPLING_SD, SAMPLING_SPREAD, SAMPLING_FLOOR = 0.30, 0.5, 0.15
-DRIFT_SD, DRIFT_SPREAD = 0.15, 0.7
-MEMORY_S = (60.0, 400.0)
-# SD of the effects of pieces: half-Cauchy, so that large ones stay possible.
-TAU_SCALE = 0.5
-# SD of the change from the middle to the end of a recording, and of dB in the band for one dB of muscle.
-TIME_SD, MUSCLE_SD = 1.0, 0.7
 
 # Of the test that the pieces are equal. Rest without any effect wanders, which lets 4 to 6 % of such listeners pass a
 # test at 4 % (benchmarks/eeg_null.py); at 2.5 % it is under 4 %.
 ALPHA = 0.025
 LEVEL = 0.90
 DRAWS = 20_000
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One play, or one block of baseline, as the ranking sees it.
-
-    Parameters
-    ----------
-    piece : str or None
-        None: baseline.
-    recording : str
-        Which recording (its digest).
-    time_s : float
-        Its middle, seconds from the start of the recording.
-    value_db : float
-        The criterion against that recording's baseline.
-    muscle_db : float or None
-    clean_s : float
-    """
-
-    piece: str | None
-    recording: str
-    time_s: float
-    value_db: float
-    muscle_db: float | None
-    clean_s: float
 
 
 @dataclass(frozen=True)
@@ -184,45 +147,6 @@ class Ranking:
         return float(values.mean()), (float(low), float(high))
 
 
-def observations(scores: Iterable[RecordingScore], criterion: str = "beta") -> list[Observation]:
-    """Return what the ranking needs from scored recordings.
-
-    Parameters
-    ----------
-    scores : iterable of RecordingScore
-        Of one listener.
-    criterion : str
-        ``"beta"``, ``"gamma"`` or ``"both"``.
-    """
-    _check(criterion)
-    found = []
-    for score in scores:
-        for play in (*score.plays, *score.baseline):
-            value = combine(play.beta_db, play.gamma_db, criterion)
-            if value is None or "too-little-clean" in play.flags or play.clean_s <= 0:
-                continue
-            middle = play.onset_s + play.duration_s / 2
-            found.append(
-                Observation(play.piece, score.sha256 or score.file, middle, value, play.muscle_db, play.clean_s)
-            )
-    return found
-
-
-def combine(beta_db: float | None, gamma_db: float | None, criterion: str) -> float | None:
-    """Return the value of a criterion from the two bands; None where a band it needs is missing."""
-    _check(criterion)
-    if criterion == "beta":
-        return beta_db
-    if criterion == "gamma":
-        return gamma_db
-    return None if beta_db is None or gamma_db is None else (beta_db + gamma_db) / 2
-
-
-def _check(criterion: str) -> None:
-    if criterion not in CRITERIA:
-        raise ParameterError(f"criterion {criterion!r} is not known: give {', '.join(CRITERIA)}")
-
-
 def rank(
     data: Sequence[Observation],
     *,
@@ -254,7 +178,7 @@ def rank(
     TooLittleDataError
         There is no play.
     """
-    _check(criterion)
+    check_criterion(criterion)
     for row in data:
         if not (math.isfinite(row.value_db) and math.isfinite(row.time_s) and row.clean_s > 0):
             raise ParameterError(
@@ -263,8 +187,8 @@ def rank(
     names = sorted({row.piece for row in data if row.piece is not None})
     if not names:
         raise TooLittleDataError("no play with enough clean data to rank: score a recording first")
-    design, muscle_column, has_mean = _design(data, names, use_muscle)
-    posterior = fit(design, _noise_grid(), _tau_grid())
+    design, muscle_column, has_mean = make_design(data, names, use_muscle)
+    posterior = fit(design, noise_grid(), tau_grid())
     first = len(design.prior_sd)
     draws, new = _draw(posterior, first, has_mean, seed)
     mean = _pieces(posterior.mean()[None], first, has_mean)[0]
@@ -312,77 +236,6 @@ def rank(
         draws=draws[:, order],
         new_draws=new,
     )
-
-
-def _design(data: Sequence[Observation], names: Sequence[str], use_muscle: bool) -> tuple[Design, int | None, bool]:
-    """Build columns: recordings, time in each, muscle, mean of pieces (where there is baseline), pieces."""
-    recordings = sorted({row.recording for row in data})
-    index = np.array([recordings.index(row.recording) for row in data])
-    groups = [np.flatnonzero(index == i) for i in range(len(recordings))]
-    time_s = np.array([row.time_s for row in data])
-    columns: list[Float64] = []
-    prior: list[float] = []
-    for rows in groups:
-        one = np.zeros(len(data))
-        one[rows] = 1.0
-        columns.append(one)
-        prior.append(FLAT_SD)
-    for rows in groups:
-        span = time_s[rows]
-        half = (span.max() - span.min()) / 2
-        if half > 0:
-            trend = np.zeros(len(data))
-            trend[rows] = (span - (span.max() + span.min()) / 2) / half
-            columns.append(trend)
-            prior.append(TIME_SD)
-    muscle_column = None
-    known = np.array([row.muscle_db is not None and math.isfinite(row.muscle_db) for row in data])
-    if use_muscle and np.count_nonzero(known) > 2:
-        values = np.array([row.muscle_db if ok else 0.0 for row, ok in zip(data, known, strict=True)], dtype=np.float64)
-        for rows in groups:
-            here = rows[known[rows]]
-            values[here] -= values[here].mean() if len(here) else 0.0
-        values[~known] = 0.0
-        if np.ptp(values) > 1e-9:
-            muscle_column = len(columns)
-            columns.append(values)
-            prior.append(MUSCLE_SD)
-    is_music = np.array([row.piece is not None for row in data])
-    has_mean = bool((~is_music).any())
-    if has_mean:
-        columns.append(is_music.astype(np.float64))
-        prior.append(FLAT_SD)
-    for name in names:
-        columns.append(np.array([float(row.piece == name) for row in data]))
-    design = Design(
-        y=np.array([row.value_db for row in data]),
-        columns=np.column_stack(columns),
-        prior_sd=np.array(prior),
-        pieces=len(names),
-        clean_s=np.array([row.clean_s for row in data]),
-        time_s=time_s,
-        groups=groups,
-    )
-    return design, muscle_column, has_mean
-
-
-def _noise_grid() -> list[tuple[Noise, float]]:
-    grid = []
-    for sampling in np.geomspace(SAMPLING_FLOOR, 2.4, 11):
-        for drift in (0.05, 0.15, 0.3, 0.6):
-            for memory in MEMORY_S:
-                weight = -0.5 * (math.log(sampling / SAMPLING_SD) / SAMPLING_SPREAD) ** 2
-                weight -= 0.5 * (math.log(drift / DRIFT_SD) / DRIFT_SPREAD) ** 2
-                grid.append((Noise(float(sampling), drift, memory), weight))
-    return grid
-
-
-def _tau_grid() -> list[tuple[float, float]]:
-    taus = np.geomspace(0.03, 6.0, 16)
-    # Half-Cauchy density, times tau for the even spacing in the logarithm; what lies below goes to the first point.
-    density = taus / (1 + (taus / TAU_SCALE) ** 2)
-    density[0] += TAU_SCALE * math.atan(taus[0] / TAU_SCALE) / math.log(taus[1] / taus[0])
-    return [(float(tau), float(math.log(weight))) for tau, weight in zip(taus, density, strict=True)]
 
 
 def _flags(rows: Sequence[Observation], criterion: str, reliable: bool) -> tuple[str, ...]:

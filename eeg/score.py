@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from eeg.channels import CENTRAL, GROUPS, group_of, plain
+from eeg.channels import CENTRAL, plain
 from eeg.errors import ParameterError, RecordingError, TooLittleDataError
 from eeg.levels import Levels, flags_of, measure_levels
 from eeg.power import Grid, ceiling_of, make_grid, usable_band
@@ -159,8 +159,8 @@ def _scored_channels(recording: Recording, settings: Settings) -> tuple[int, ...
     return tuple(dict.fromkeys(chosen))
 
 
-def _some(names: object) -> str:
-    listed = list(names)  # type: ignore[call-overload]
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
     return ", ".join(listed[:12]) + (", …" if len(listed) > 12 else "")
 
 
@@ -392,6 +392,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-__all__ = ["GROUPS", "group_of", "plan_recording", "score_plan", "score_recording", "sha256_of", "versions"]

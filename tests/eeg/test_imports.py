@@ -23,7 +23,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
 def test_ranking_needs_no_mne() -> None:
     code = (
         "import sys; sys.modules['mne'] = None\n"
-        "from eeg.ranking import Observation, rank\n"
+        "from eeg.observations import Observation\nfrom eeg.ranking import rank\n"
         "rows = [Observation('a', 'r', 0.0, -1.0, None, 60.0), Observation('b', 'r', 60.0, 0.0, None, 60.0)]\n"
         "print(rank(rows).reason)"
     )

@@ -11,7 +11,8 @@ from scipy.stats import f_oneway, kendalltau
 
 from eeg.errors import ParameterError, TooLittleDataError
 from eeg.mixedmodel import FLAT_SD, Design, Noise, f_test
-from eeg.ranking import Observation, Ranking, combine, rank
+from eeg.observations import Observation, combine
+from eeg.ranking import Ranking, rank
 from eeg.selection import thompson
 
 

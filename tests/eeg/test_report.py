@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from eeg.errors import ParameterError
-from eeg.ranking import observations, rank
+from eeg.observations import observations
+from eeg.ranking import rank
 from eeg.report import render, write_report
 from eeg.score import score_recording
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from eeg.ranking import observations, rank
+from eeg.observations import observations
+from eeg.ranking import rank
 from eeg.recording import open_recording
 from eeg.score import plan_recording, score_recording, sha256_of
 from eeg.settings import Settings

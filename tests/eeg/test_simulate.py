@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import kendalltau
 
 from eeg.errors import ParameterError
-from eeg.ranking import observations, rank
+from eeg.observations import observations
+from eeg.ranking import rank
 from eeg.score import score_recording
 from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline, write_fif
 
