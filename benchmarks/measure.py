@@ -25,6 +25,8 @@ class Run:
     ----------
     wall_s : float
         From the start of the process to its end, in seconds.
+    cpu_s : float
+        Processor time of all its threads, in seconds: what a busy machine does not change much.
     peak_mb : float
         Its largest resident set, in megabytes (10^6 bytes).
     stdout : str
@@ -32,6 +34,7 @@ class Run:
     """
 
     wall_s: float
+    cpu_s: float
     peak_mb: float
     stdout: str
 
@@ -57,7 +60,7 @@ def run(command: Sequence[object], env: Mapping[str, str] | None = None) -> Run:
             sys.exit(f"error: exit code {process.returncode} from {' '.join(map(str, command))}\n{said}")
         # Linux counts kibibytes, macOS bytes.
         unit = 1 if sys.platform == "darwin" else 1024
-        return Run(wall_s, usage.ru_maxrss * unit / 1e6, out.read().decode())
+        return Run(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6, out.read().decode())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -79,10 +82,11 @@ def timing_row(name: str, runs: Sequence[Run], limit_s: float | None = None) -> 
     walls = [r.wall_s for r in runs]
     limit = "" if limit_s is None else f"{limit_s:g}"
     figures = [statistics.median(walls), min(walls), max(walls)]
+    figures.append(statistics.median(r.cpu_s for r in runs))
     return [name, str(len(runs)), *(f"{f:.2f}" for f in figures), limit, f"{max(r.peak_mb for r in runs):.0f}"]
 
 
-TIMING_HEAD = ("process", "runs", "median s", "min s", "max s", "limit s", "peak MB")
+TIMING_HEAD = ("process", "runs", "median s", "min s", "max s", "cpu s", "limit s", "peak MB")
 
 
 def machine() -> str:

@@ -64,7 +64,7 @@ def main() -> None:
             for key, name in {"import_s": "import", "load_s": "load", "sample_s": "sample"}.items():
                 seconds = [json.loads(r.stdout.splitlines()[-1])[key] for r in theirs]
                 figures = [statistics.median(seconds), min(seconds), max(seconds)]
-                rows.append([f"  of it: {name}", str(len(theirs)), *(f"{f:.2f}" for f in figures), "", ""])
+                rows.append([f"  of it: {name}", str(len(theirs)), *(f"{f:.2f}" for f in figures), "", "", ""])
     print(table(TIMING_HEAD, rows))
 
     wall = statistics.median(r.wall_s for r in ours)
