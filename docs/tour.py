@@ -39,7 +39,7 @@ def play(lines: list[str], program: str) -> str:
             if done.returncode:
                 sys.exit(f"{line}\n{done.stderr}")
             output = done.stdout.replace(str(home / "therapy-gen"), "~/.local/share/therapy-gen").rstrip()
-            said.append("\n".join(filter(None, [f"$ {line}", *(row.rstrip() for row in output.splitlines())])))
+            said.append("\n".join([f"$ {line}", *(row.rstrip() for row in output.splitlines())]))
     return "\n\n".join(said)
 
 

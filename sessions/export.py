@@ -126,7 +126,14 @@ def export_playlist(
 
     The audio lies in a folder named as the playlist, or, `beside` it, in files whose names begin as its own.
     The playlist comes last: where it is, all it points at is.
+
+    Raises
+    ------
+    ExportError
+        Where the name has no ending: the folder of the audio would take it.
     """
+    if not path.suffix:
+        raise ExportError(f"{path} has no ending, and its name is the folder's; call the playlist {path.name}.m3u8")
     check_file_target(path)
     folder = path.parent if beside else make_folder(path.with_suffix(""))
     prefix = f"{path.stem} " if beside else ""

@@ -223,3 +223,13 @@ for form in ("wav", "flac", "m3u8"):
     for said, left in zip(lines[::2], lines[1::2], strict=True):
         assert "a." in said or "silence" in said or "01" in said
         assert left == "[]"
+
+
+def test_a_playlist_needs_an_ending(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "therapy_gen.cli.main", "--home", str(tmp_path / "home")]
+    subprocess.run([*program, "session", "new", "--minutes", "1"], check=True)
+    export = ["export", "--session", "1", "--format", "m3u8", "-o", str(tmp_path / "playlist")]
+    refused = subprocess.run([*program, *export], capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "call the playlist playlist.m3u8" in refused.stderr
+    assert not (tmp_path / "playlist").exists()
