@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ from therapy_gen.errors import MissingExtraError
 # Seconds to wait for another process that is writing; `?timeout=` in a URL changes it.
 BUSY_TIMEOUT_S = 10.0
 _WRITES = "writes"
+
+# SQLAlchemy's pool logs what stops it while it closes a connection, an interrupt too, and raises it as well: without a
+# handler of its own the log would put a traceback on standard error.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 
 def locate(where: str | Path) -> URL:

@@ -105,3 +105,18 @@ def test_a_killed_program_leaves_the_database_whole(home: Path, tmp_path: Path) 
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert Store.open(tmp_path / "a.db").check() == []
+
+
+def test_an_interrupt_while_a_connection_closes_is_told_in_one_line(tmp_path: Path) -> None:
+    script = f"""
+import sys
+from sqlalchemy.engine.default import DefaultDialect
+def interrupted(self, connection):
+    raise KeyboardInterrupt
+DefaultDialect.do_close = interrupted
+from therapy_gen.cli.main import run
+sys.exit(run(["--db", {str(tmp_path / "therapy.db")!r}, "session", "list"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "error: interrupted\n"

@@ -145,11 +145,11 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
               report=lambda p: print(p.step, flush=True))
         """
     )
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ)
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == "2"
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=120)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "2"
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=120)
     assert process.returncode != 0
     assert (tmp_path / STATE).is_file()
     stopped_at = load_weights(tmp_path / WEIGHTS).facts["steps"]
