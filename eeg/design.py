@@ -13,10 +13,13 @@ from eeg.observations import Observation
 
 Float64 = npt.NDArray[np.float64]
 
-# SD between plays with 60 s of clean data, measured on rest without any effect (docs/eeg.md): median and spread of its
-# logarithm over listeners, and the floor under which no small sample may talk the model.
-SAMPLING_SD, SAMPLING_SPREAD, SAMPLING_FLOOR = 0.30, 0.5, 0.15
-DRIFT_SD, DRIFT_SPREAD = 0.15, 0.7
+# Plays of 60 s vary by 0.33 dB (SD) in rest without any effect, from 0.2 to 0.7 between people (docs/eeg.md): in part by
+# what goes down with clean time, in part by drift. Median and spread of the logarithm of each; the lowest values are the
+# floor under which no small sample may talk the model.
+SAMPLING_SD, SAMPLING_SPREAD = 0.25, 0.5
+SAMPLING_DB = tuple(float(value) for value in np.geomspace(0.1, 2.4, 11))
+DRIFT_SD, DRIFT_SPREAD = 0.25, 0.7
+DRIFT_DB = (0.1, 0.2, 0.35, 0.6)
 MEMORY_S = (60.0, 400.0)
 # SD of the effects of pieces: half-Cauchy, so that large ones stay possible.
 TAU_SCALE = 0.5
@@ -79,12 +82,12 @@ def make_design(data: Sequence[Observation], names: Sequence[str], use_muscle: b
 def noise_grid() -> list[tuple[Noise, float]]:
     """Return the variances of the noise that are averaged over, with the logarithm of their prior weights."""
     grid = []
-    for sampling in np.geomspace(SAMPLING_FLOOR, 2.4, 11):
-        for drift in (0.05, 0.15, 0.3, 0.6):
+    for sampling in SAMPLING_DB:
+        for drift in DRIFT_DB:
             for memory in MEMORY_S:
                 weight = -0.5 * (math.log(sampling / SAMPLING_SD) / SAMPLING_SPREAD) ** 2
                 weight -= 0.5 * (math.log(drift / DRIFT_SD) / DRIFT_SPREAD) ** 2
-                grid.append((Noise(float(sampling), drift, memory), weight))
+                grid.append((Noise(sampling, drift, memory), weight))
     return grid
 
 
