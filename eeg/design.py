@@ -13,9 +13,9 @@ from eeg.observations import Observation
 
 Float64 = npt.NDArray[np.float64]
 
-# Plays of 60 s vary by 0.33 dB (SD) in rest without any effect, from 0.2 to 0.7 between people (docs/eeg.md): in part by
-# what goes down with clean time, in part by drift. Median and spread of the logarithm of each; the lowest values are the
-# floor under which no small sample may talk the model.
+# Plays of 60 s vary by 0.33 dB (SD) in rest without any effect, from 0.2 to 0.7 between people (docs/eeg.md): in part
+# by what goes down with clean time, in part by drift. Median and spread of the logarithm of each; the lowest values are
+# the floor under which no small sample may talk the model.
 SAMPLING_SD, SAMPLING_SPREAD = 0.25, 0.5
 SAMPLING_DB = tuple(float(value) for value in np.geomspace(0.1, 2.4, 11))
 DRIFT_SD, DRIFT_SPREAD = 0.25, 0.7
