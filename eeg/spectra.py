@@ -204,7 +204,7 @@ def _process(data: Float32, first: int, owners: npt.NDArray[np.int64], work: Wor
     sums = []
     for owner in dict.fromkeys(owners.tolist()):
         mask = clean & (owners == owner)
-        total = np.matmul(mask[:, None, :].astype(np.float32), density)[:, 0]
+        total = density.sum(axis=1) if mask.all() else np.einsum("cw,cwk->ck", mask.astype(np.float32), density)
         sums.append((owner, total, mask.sum(axis=1)))
     bands = np.full((density.shape[1], len(work.bands)), np.nan, np.float32)
     some = clean.any(axis=0)

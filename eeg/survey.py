@@ -24,7 +24,7 @@ from eeg.reject import (
 )
 from eeg.settings import MUSCLE_HZ
 
-SURVEY_WINDOWS = 72
+SURVEY_WINDOWS = 60
 # Rules that compare channels with one another need a few of them.
 MIN_CHANNELS_TO_COMPARE = 6
 # PREP's robust deviation (Bigdely-Shamlo 2015, 10.3389/fninf.2015.00016): 5.
@@ -75,7 +75,7 @@ class Survey:
 def survey(
     recording: Recording, picks: Sequence[int], starts: npt.NDArray[np.int64], grid: Grid, *, rereference: bool
 ) -> Survey:
-    """Look at up to 72 windows spread over a recording.
+    """Look at up to 60 windows spread over a recording.
 
     Parameters
     ----------
