@@ -145,7 +145,14 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
               report=lambda p: print(p.step, flush=True))
         """
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+        # As from a terminal: some runners start their children with the signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "2"
         process.send_signal(signal.SIGINT)
