@@ -20,7 +20,7 @@ from pathlib import Path
 # As the program does: small matrices gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))

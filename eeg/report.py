@@ -192,7 +192,8 @@ def _ranking(ranking: Ranking, look: Look) -> list[str]:
         f"{_count(ranking.recordings, 'recording')}. Means are drawn towards the listener's mean as far as the data "
         "are few; "
         f"what goes with muscle ({number(round(ranking.muscle_slope, 2))} dB for one dB) and with time is taken out. "
-        f"Between pieces the SD is about {ranking.tau_db:.2f} dB, of one play of 60 s {ranking.noise_db:.2f} dB.</p>",
+        f"Between pieces the SD is about {ranking.tau_db:.2f} dB, of one play of 60 s {ranking.noise_db:.2f} dB. "
+        "Neighbours whose intervals overlap may stand the other way round.</p>",
         plot.svg("Ranking of the pieces with 90 % intervals"),
         _table(
             ["", "piece", "mean dB", "90 % interval", "P(best)", "expected rank", "plays", "clean s", ""],
@@ -221,7 +222,7 @@ def _recording(score: RecordingScore, look: Look) -> list[str]:
     out += ["<h3>Timeline</h3>", _legend(score, look), timeline_picture(score, look)]
     out += ["<h3>Band power over the session</h3>"]
     out += [
-        "<p>Each dot is a clean window; each bar the mean of a play (coloured) or of a stretch of silence (grey). "
+        "<p>Each dot is a clean window; each bar the mean of a play (coloured) or of a stretch of silence (black). "
         "A slope over the whole picture is time on task.</p>"
     ]
     for band in ("beta", "gamma"):
