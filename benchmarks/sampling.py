@@ -1,96 +1,244 @@
-"""Compare ways of sampling from a model with held-out music: calmness, density, intervals, scale, dissonance.
+"""Compare ways of sampling from a model with held-out music: tonality, dissonance, overlap, copies, calmness.
 
-    python benchmarks/sampling.py RUN/corpus.npz [--model calm] [--sections 96]
+    python benchmarks/sampling.py RUN/corpus.npz [--model calm] [--sections 512] [--metrics-python PYTHON]
 
-RUN is the folder of a `therapy-gen model train` run, which caches the windows of its corpus there. A row is the mean
-over sections: calmness at 66 quarter notes a minute; notes a bar in all voices; semitones between melody notes; the
-largest share of notes that one diatonic scale holds; the share of dissonant simultaneous intervals.
+RUN is the folder of a `therapy-gen model train` run, which caches the windows of its corpus there. PYTHON is the
+interpreter of an environment with muspy, partitura and music21: with it the figures of those libraries are printed too.
+
+First table, means (medians where marked m) over sections: calmness at 66 quarter notes a minute; notes a bar in all
+voices; semitones between melody notes; share of notes in the scale that holds most (m); cloud diameter (m) and tensile
+strain (m) of the spiral array; dissonant share of simultaneous intervals; share of sections with two bars of a training
+piece; share nearly empty or stuck.
+
+Second table: overlap areas (Yang & Lerch 2020) with held-out music, of density and interval with its calm third; in
+brackets what the mean histograms have in common.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from measure import machine, table
+from section_figures import Sections, copies, dissonance, histogram_overlap, measure_sections, overlap_area, phrases
 
-from therapy_gen.music.calmness import calmness
+from sessions.compose import DEFAULT_TEMPERATURE, _calm, _decode
 from therapy_gen.music.corpus import Corpus
-from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_QUARTER, Tokens, tokens_to_notes
-from therapy_gen.music.windows import REFERENCE_QPM
+from therapy_gen.music.tokens import Tokens, tokens_to_notes
+from therapy_gen.music.tonality import scale_pitch_classes
 from therapy_gen.musicvae.evaluate import posterior
-from therapy_gen.musicvae.latent import fit_gaussian
+from therapy_gen.musicvae.latent import fit_gaussian, neighbour, slerp
 from therapy_gen.musicvae.runtime import Model, load_model
 
-HEAD = ("sections", "temperature", "calm", "notes a bar", "interval", "in scale", "dissonance")
-MAJOR = (0, 2, 4, 5, 7, 9, 11)
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+HEAD = ("sections", "n", "calm", "notes", "interval", "scale", "diameter", "strain", "dissonant", "copied", "bad")
+OVERLAPS = (("pitch class", False), ("duration", False), ("interval", True), ("density", True))
+_CALM = 1 / 3
+_BATCH = 256
+_BEST_OF = 8
+_LEAST_OF = 4
+_ALSO_INDEPENDENT = ("N(0, I)", "prior at 0.6, in key, least dissonant of 4", "as session new")
 
 
-def figures(sections: Tokens) -> tuple[str, ...]:
-    """Return the means over sections (n, steps, voices), as text."""
-    rows = []
-    seconds = 60 / REFERENCE_QPM / STEPS_PER_QUARTER
-    for tokens in sections:
-        notes = tokens_to_notes(tokens)
-        if len(notes) < 2:
-            continue
-        start, end, pitch, voice = np.array(notes).T
-        scored = calmness(start * seconds, (end - start) * seconds, pitch)
-        melody = pitch[voice == 0]
-        classes = np.bincount(pitch % 12, minlength=12) / len(pitch)
-        rows.append(
-            (
-                scored.score,
-                len(notes) / BARS_PER_SECTION,
-                np.abs(np.diff(melody)).mean() if len(melody) > 1 else 0.0,
-                max(sum(classes[(tonic + degree) % 12] for degree in MAJOR) for tonic in range(12)),
-                scored.values["dissonance"],
-            )
+@dataclass(frozen=True)
+class Made:
+    """Sections (n, steps, voices) on the tonic C under a name, and which of them are in minor."""
+
+    name: str
+    tokens: Tokens
+    minor: BoolArray
+
+
+def even(indices: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
+    """Return at most `count` of `indices`, evenly spread."""
+    if len(indices) <= count:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, count).astype(int)]
+
+
+def real(corpus: Corpus, name: str, count: int, *, held_out: bool, calmest: float) -> Made:
+    """Return windows of the corpus that begin where phrases do."""
+    found = corpus.choose(held_out=held_out, calmest=calmest)
+    found = even(found[corpus.bar[found] % 4 == 0], count)
+    return Made(name, corpus.tokens[found], corpus.mode[found] == 1)
+
+
+def masks(minor: BoolArray) -> BoolArray:
+    """Return the pitch classes (n, 12) of C major or C minor."""
+    allowed = np.zeros((len(minor), 12), dtype=bool)
+    for row, is_minor in zip(allowed, minor, strict=True):
+        row[sorted(scale_pitch_classes(0, "minor" if is_minor else "major"))] = True
+    return allowed
+
+
+def decoded(
+    model: Model, z: FloatArray, minor: BoolArray, temperature: float = DEFAULT_TEMPERATURE, *, key: bool = False
+) -> Tokens:
+    """Decode in batches, within the scale where `key` says so."""
+    rng = np.random.default_rng(2)
+    allowed = masks(minor)
+    parts = [
+        model.decode(
+            z[n : n + _BATCH], temperature=temperature, rng=rng, pitch_classes=allowed[n : n + _BATCH] if key else None
         )
-    return tuple(f"{value:.3f}" for value in np.mean(rows, axis=0))
+        for n in range(0, len(z), _BATCH)
+    ]
+    return np.concatenate(parts)
 
 
-def ways(model: Model, corpus: Corpus, count: int) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    """Yield ways of choosing z, with `count` of it."""
+def drawn(model: Model, minor: BoolArray, temperature: float | None = None, seed: int = 1) -> FloatArray:
+    """Draw z from the model's prior, in each section's mode."""
+    rng = np.random.default_rng(seed)
+    options = {} if temperature is None else {"temperature": temperature}
+    modes = {mode: model.sample_prior(len(minor), rng, mode, **options) for mode in ("major", "minor")}
+    return np.where(minor[:, None], modes["minor"], modes["major"])
 
-    def phrases(calmest: float) -> Tokens:
-        found = corpus.choose(held_out=False, calmest=calmest)
-        return corpus.tokens[found[corpus.bar[found] % 4 == 0]]
 
-    noise = np.random.default_rng(1).standard_normal((count, model.config.z_size), dtype=np.float32)
-    yield "N(0, I)", noise
-    yield "0.5 N(0, I)", 0.5 * noise
-    mean, factor = fit_gaussian(*posterior(model, phrases(1.0)))
-    yield "Gaussian, all music", mean + noise @ factor.T
-    for kind in ("major", "minor"):
-        drawn = model.sample_prior(count, np.random.default_rng(1), kind)
-        yield f"the model's prior, {kind}", drawn
-    held_out = corpus.tokens[corpus.choose(held_out=True, calmest=1 / 3)]
-    ends = posterior(model, held_out[np.linspace(0, len(held_out) - 1, count + 1).astype(int)])[0]
-    yield "midpoints, calm third", (ends[1:] + ends[:-1]) / 2
+def ways(model: Model, corpus: Corpus, minor: BoolArray) -> Iterator[Made]:
+    """Yield sections made in every way, as many as `minor` has, in its modes."""
+    count = len(minor)
+    rng = np.random.default_rng(1)
+    noise = rng.standard_normal((count, model.config.z_size), dtype=np.float32)
+    yield Made("N(0, I)", decoded(model, noise, minor), minor)
+    yield Made("0.5 N(0, I)", decoded(model, 0.5 * noise, minor), minor)
+    seeds = real(corpus, "", 4096, held_out=False, calmest=_CALM)
+    mu, sigma = posterior(model, seeds.tokens)
+    mean, factor = fit_gaussian(mu, sigma)
+    yield Made("Gaussian fitted to calm music", decoded(model, mean + noise @ factor.T, minor), minor)
+    near = np.zeros_like(noise)
+    for mode in (False, True):
+        of_mode = np.flatnonzero(seeds.minor == mode)
+        rows = np.flatnonzero(minor == mode)
+        near[rows] = mu[rng.choice(of_mode, len(rows))]
+    prior = drawn(model, minor)
+    around = np.stack([neighbour(a, b, 0.5) for a, b in zip(near, prior, strict=True)])
+    yield Made("halfway from calm seeds to the prior", decoded(model, around, minor), minor)
+    for heat in (0.4, 0.6, 0.8, 1.0):
+        z = drawn(model, minor, heat)
+        yield Made(f"prior at {heat:.1f}", decoded(model, z, minor), minor)
+    for heat in (0.0, 0.5, 0.9):
+        yield Made(f"prior, decoder at {heat:.1f}", decoded(model, prior, minor, heat), minor)
+    yield Made("prior, in key", decoded(model, prior, minor, key=True), minor)
+    many = decoded(model, np.repeat(prior, _BEST_OF, axis=0), np.repeat(minor, _BEST_OF), key=True)
+    best = [max(many[n : n + _BEST_OF], key=_calm) for n in range(0, len(many), _BEST_OF)]
+    yield Made(f"prior, in key, calmest of {_BEST_OF}", np.stack(best), minor)
+    for heat in (0.6, 0.8):
+        yield Made(f"prior at {heat:.1f}, in key", decoded(model, drawn(model, minor, heat), minor, key=True), minor)
+        four = np.stack(
+            [decoded(model, drawn(model, minor, heat, seed), minor, 0.5, key=True) for seed in range(5, 5 + _LEAST_OF)]
+        )
+        least = np.stack([dissonance(tokens) for tokens in four]).argmin(axis=0)
+        tokens = four[least, np.arange(count)]
+        yield Made(f"prior at {heat:.1f}, in key, least dissonant of {_LEAST_OF}", tokens, minor)
+    modes = ["minor" if is_minor else "major" for is_minor in minor]
+    yield Made("as session new", _as_session(model, prior, modes), minor)
+    yield Made("midpoints of held-out calm music", *_midpoints(model, corpus, count))
+
+
+def _as_session(model: Model, z: FloatArray, modes: list[str]) -> Tokens:
+    rng = np.random.default_rng(2)
+    sections = [
+        section
+        for n in range(0, len(z), _BATCH)
+        for section in _decode(z[n : n + _BATCH], modes[n : n + _BATCH], model, DEFAULT_TEMPERATURE, rng)
+    ]
+    return np.stack(sections)
+
+
+def _midpoints(model: Model, corpus: Corpus, count: int) -> tuple[Tokens, BoolArray]:
+    """Return sections halfway between held-out calm ones of the same mode, and their modes."""
+    ends = real(corpus, "", 4096, held_out=True, calmest=_CALM)
+    mu, _ = posterior(model, ends.tokens)
+    rng = np.random.default_rng(3)
+    first = rng.integers(len(mu), size=count)
+    second = np.array([rng.choice(np.flatnonzero(ends.minor == ends.minor[n])) for n in first])
+    z = np.stack([slerp(mu[a], mu[b], 0.5) for a, b in zip(first, second, strict=True)])
+    return decoded(model, z, ends.minor[first], key=True), ends.minor[first]
+
+
+def line(made: Made, figures: Sections, known: set[bytes]) -> tuple[str, ...]:
+    """Return a line of the first table."""
+    return (
+        made.name,
+        str(len(made.tokens)),
+        f"{figures.calm.mean():.3f}",
+        f"{figures.notes_a_bar.mean():.1f}",
+        f"{figures.interval.mean():.2f}",
+        *(f"{np.median(values):.3f}" for values in (figures.scale, figures.diameter, figures.strain)),
+        f"{figures.dissonance.mean():.3f}",
+        f"{100 * copies(made.tokens, known).mean():.1f} %" if known else "",
+        f"{100 * (figures.empty | figures.stuck).mean():.1f} %",
+    )
+
+
+def overlaps(name: str, figures: Sections, everything: Sections, calm: Sections) -> tuple[str, ...]:
+    """Return a line of the second table."""
+    cells = []
+    for kind, of_calm in OVERLAPS:
+        against = (calm if of_calm else everything).histograms[kind]
+        found = figures.histograms[kind]
+        shared = "" if kind == "density" else f" ({histogram_overlap(against, found):.2f})"
+        cells.append(f"{overlap_area(against, found):.3f}{shared}")
+    return (name, *cells)
+
+
+def independent(python: Path, all_made: list[Made], most: int = 192) -> str:
+    """Return the table of what other libraries measure, over at most so many sections of each kind."""
+    arrays = {}
+    for made in all_made:
+        chosen = made.tokens[even(np.arange(len(made.tokens)), most)]
+        arrays[made.name] = np.array([(n, *note) for n, part in enumerate(chosen) for note in tokens_to_notes(part)])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sections.npz"
+        np.savez(path, **arrays)
+        script = Path(__file__).with_name("independent_figures.py")
+        command = [str(python), "-W", "ignore", str(script), str(path)]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    names = list(next(iter(found.values())))
+    rows = [(name, *(f"{values[figure]:.3f}" for figure in names)) for name, values in found.items()]
+    return f"medians over at most {most} sections\n" + table(("sections", *names), rows)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--model", default="calm")
-    parser.add_argument("--sections", type=int, default=96)
+    parser.add_argument("--sections", type=int, default=512)
+    parser.add_argument("--metrics-python", type=Path)
     arguments = parser.parse_args()
     corpus, model = Corpus.load(arguments.corpus), load_model(arguments.model)
-    rows = []
-    for name, share in (("held-out music", 1.0), ("held-out music, calm third", 1 / 3)):
-        found = corpus.tokens[corpus.choose(held_out=True, calmest=share)]
-        rows.append((name, "", *figures(found[np.linspace(0, len(found) - 1, arguments.sections).astype(int)])))
-    for name, z in ways(model, corpus, arguments.sections):
-        for temperature in (0.5, 0.7, 0.9):
-            sampled = model.decode(z, temperature=temperature, rng=np.random.default_rng(2))
-            rows.append((name, f"{temperature:.1f}", *figures(sampled)))
+    references = [
+        real(corpus, "held-out music", arguments.sections, held_out=True, calmest=1.0),
+        real(corpus, "held-out music, calm third", arguments.sections, held_out=True, calmest=_CALM),
+        real(corpus, "training music, calm third", arguments.sections, held_out=False, calmest=_CALM),
+    ]
+    modes = np.random.default_rng(0).permutation(np.resize(references[1].minor, arguments.sections))
+    known = phrases(corpus.tokens[~corpus.held_out])
+    all_made = [*references, *ways(model, corpus, modes)]
+    measured = [measure_sections(made.tokens, made.minor) for made in all_made]
     print(machine())
-    print(table(HEAD, rows))
+    print(f"model {model.name}, sha256 {model.sha256[:12]}; corpus {corpus.digest[:12]}\n")
+    rows = []
+    for n, (made, figures) in enumerate(zip(all_made, measured, strict=True)):
+        # Training music holds its own phrases.
+        rows.append(line(made, figures, set() if n == 2 else known))
+    print(table(HEAD, rows) + "\n")
+    everything, calm = measured[:2]
+    rows = [overlaps(made.name, found, everything, calm) for made, found in zip(all_made, measured, strict=True)]
+    print(table(("sections", *(f"{kind}{', calm' if calmer else ''}" for kind, calmer in OVERLAPS)), rows))
+    if arguments.metrics_python:
+        chosen = [made for made in all_made if made.name in _ALSO_INDEPENDENT or made in all_made[:2]]
+        print("\n" + independent(arguments.metrics_python, [*chosen, all_made[-1]]))
 
 
 if __name__ == "__main__":

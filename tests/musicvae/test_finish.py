@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from therapy_gen.errors import InputError
+from therapy_gen.musicvae.attributes import ATTRIBUTES, EFFECT_STEPS
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.evaluate import posterior
-from therapy_gen.musicvae.finish import finish
+from therapy_gen.musicvae.finish import PriorMaterial, finish
 from therapy_gen.musicvae.latent import fit_gaussian, neighbour, slerp
+from therapy_gen.musicvae.prior import BarPrior
 from therapy_gen.musicvae.runtime import Model, expected_shapes, load_model
 from therapy_gen.musicvae.weights import load_weights, save_weights
 
 SMALL = replace(
     Config(),
     bars=2,
-    z_size=8,
+    bar_z=2,
     embedding=8,
     bar_units=(16,),
     encoder_units=8,
@@ -42,21 +43,70 @@ def sections(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 90, (count, SMALL.steps, 3)).astype(np.uint8)
 
 
-def test_a_finished_model_draws_from_the_prior_of_each_kind(trained: Path, tmp_path: Path) -> None:
-    held_out, major, minor = sections(5, 1), sections(40, 2), sections(40, 3)
+def material(tokens: np.ndarray, minor: np.ndarray, held_out: int) -> PriorMaterial:
+    count = len(tokens)
+    return PriorMaterial(tokens, minor, np.arange(count) >= count - held_out, np.ones(count, dtype=bool))
+
+
+def test_a_finished_model_carries_figures_and_the_prior_of_its_music(trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("keras", reason="keras is an extra")
+    tokens, minor = sections(160, 1), np.arange(160) % 2 == 1
     path = tmp_path / "mine.safetensors"
-    facts = finish(trained, held_out, {"major": major, "minor": minor, "other": major[:1]}, path)
+    facts = finish(trained, tokens[:5], material(tokens, minor, 48), path)
     assert facts["corpus_digest"] == "abc"
     assert facts["held_out"]["sections"] == 5
     assert 0 <= facts["held_out"]["teacher_forced"]["bass"] <= 1
-    assert path.stat().st_size < 0.6 * trained.stat().st_size
+    assert facts["prior"]["sections"] == 112
     model = load_model(str(path))
     assert model.facts == facts
-    for kind, music in (("major", major), ("minor", minor)):
-        drawn = model.sample_prior(4000, np.random.default_rng(4), kind)
-        np.testing.assert_allclose(drawn.mean(axis=0), posterior(model, music)[0].mean(axis=0), atol=0.1)
-    unfitted = model.sample_prior(4000, np.random.default_rng(4), "other")
-    np.testing.assert_allclose(unfitted.std(axis=0), 1.0, atol=0.1)
+    for name in ATTRIBUTES:
+        assert model.arrays[f"attribute/{name}"].shape == (SMALL.z_size,)
+        assert model.arrays[f"attribute/{name}/effect"].shape == EFFECT_STEPS.shape
+    drawn = model.sample_prior(4, np.random.default_rng(4), "minor")
+    assert drawn.shape == (4, SMALL.z_size)
+    assert model.decode(drawn, temperature=0.5, rng=np.random.default_rng(5)).shape == (4, SMALL.steps, 3)
+
+
+def test_the_prior_knows_mode_density_and_what_returns() -> None:
+    pytest.importorskip("keras", reason="keras is an extra")
+    from therapy_gen.musicvae.prior_network import fit_prior
+
+    rng = np.random.default_rng(1)
+    count, bars, bar_z = 1200, 4, 2
+    minor, density = rng.random(count) < 0.5, rng.normal(10, 3, count).astype(np.float32)
+    z = rng.normal(0, 1, (count, bars, bar_z)).astype(np.float32)
+    z[:, :, 0] = np.where(minor, 1.0, -1.0)[:, None] + (density[:, None] - 10) / 3
+    z[:, 2, 1] = z[:, 0, 1]
+    arrays, loss = fit_prior(
+        z.reshape(count, -1),
+        np.full((count, bars * bar_z), 0.1, dtype=np.float32),
+        minor,
+        density,
+        bar_z,
+        held_out=np.arange(count) >= 1000,
+        usual=8.5,
+        steps=250,
+    )
+    assert loss < 2.0
+    prior = BarPrior(arrays, bars, bar_z)
+    for kind, tonic in (("minor", 1.0), ("major", -1.0)):
+        for notes in (7.0, 13.0):
+            drawn = prior.sample(500, rng, kind, prior.standardised(notes), 1.0).reshape(-1, bars, bar_z)
+            np.testing.assert_allclose(drawn[..., 0].mean(), tonic + (notes - 10) / 3, atol=0.9)
+    assert prior.usual_density == pytest.approx(-0.5, abs=0.1)
+    first, _, third, _ = drawn[..., 1].T
+    assert np.corrcoef(first, third)[0, 1] > 0.6
+    calm = prior.sample(500, rng, "major", 0.0, 0.2).reshape(-1, bars, bar_z)
+    assert calm[:, 0].std(axis=0).max() < 0.5 * drawn[:, 0].std(axis=0).max()
+
+
+def test_with_little_music_there_is_no_prior(trained: Path, tmp_path: Path) -> None:
+    tokens = sections(15, 1)
+    facts = finish(trained, tokens[:5], material(tokens, np.zeros(15, dtype=bool), 0), tmp_path / "mine.safetensors")
+    assert "prior" not in facts
+    drawn = load_model(str(tmp_path / "mine.safetensors")).sample_prior(4000, np.random.default_rng(4))
+    np.testing.assert_allclose(drawn.std(axis=0), 1.0, atol=0.1)
+    np.testing.assert_allclose(drawn.mean(axis=0), 0.0, atol=0.1)
 
 
 def test_the_fitted_prior_has_the_variance_of_means_and_noise() -> None:
@@ -91,7 +141,7 @@ def test_models_that_are_damaged_incomplete_or_unknown_are_refused(trained: Path
     with pytest.raises(InputError, match="lacks mu/bias"):
         load_model(str(incomplete))
     misshapen = tmp_path / "misshapen.safetensors"
-    save_weights(misshapen, weights.arrays, replace(SMALL, z_size=9), {})
+    save_weights(misshapen, weights.arrays, replace(SMALL, bar_z=9), {})
     with pytest.raises(InputError, match="its config says"):
         load_model(str(misshapen))
     with pytest.raises(InputError, match="'nothing' is not known; give one of: calm"):

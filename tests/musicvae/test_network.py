@@ -27,7 +27,7 @@ from therapy_gen.musicvae.train import STATE, WEIGHTS, Material, train  # noqa: 
 SMALL = replace(
     Config(),
     bars=4,
-    z_size=24,
+    bar_z=3,
     embedding=16,
     bar_units=(32, 24),
     encoder_units=20,

@@ -17,13 +17,16 @@ from therapy_gen.cli.settings import settings
 
 if TYPE_CHECKING:
     from therapy_gen.music.corpus import Corpus
+    from therapy_gen.musicvae.finish import PriorMaterial
     from therapy_gen.musicvae.train import Material, Progress
 
 EPILOG = "Example: therapy-gen model train my-midi/ --name mine --minutes 120"
 
 _CACHE = "corpus.npz"
-# Priors, one for each mode, are fitted to the calmest third of the windows, of those that begin where phrases do.
-_PRIOR_CALMEST = 1 / 3
+# The prior is fitted to the calmer part of the windows, of those that begin where phrases do; samples have the density
+# of the calmest third, which is also what the held-out figures are of.
+_PRIOR_CALMEST = 0.7
+_CALM = 1 / 3
 _PHRASE_BARS = 4
 
 
@@ -39,7 +42,7 @@ def train(
         float | None, typer.Option(help="Stop after this long; without it, train until interrupted")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Stop at this step of the whole run")] = None,
-    calmest: Annotated[float, typer.Option(help="Share of the windows to use, by calmness; 0 to 1")] = 0.7,
+    calmest: Annotated[float, typer.Option(help="Share of the windows to learn from, by calmness; 0 to 1")] = 1.0,
     leave_out: Annotated[
         Path | None, typer.Option(help="Text file that names scores (paths in their folder) not to use, one a line")
     ] = None,
@@ -91,7 +94,8 @@ def train(
             )
         except KeyboardInterrupt:
             say(f"interrupted: saved in {run}; the same command goes on from there", quiet=chosen.quiet)
-    facts = finish(run / WEIGHTS, material.held_out, _calm_phrases(windows), path)
+    say("fitting the prior", quiet=chosen.quiet)
+    facts = finish(run / WEIGHTS, material.held_out, _prior_material(windows), path, seed=seed)
     if json:
         print_json({"model": {"name": name, "file": str(path), "facts": facts}})
         return
@@ -128,7 +132,8 @@ def _windows(folders: list[Path], cache: Path, leave_out: Path | None, *, quiet:
 def _material(windows: Corpus, calmest: float) -> Material:
     from therapy_gen.musicvae.train import Material
 
-    learn, held_out = (windows.choose(held_out=which, calmest=calmest) for which in (False, True))
+    learn = windows.choose(held_out=False, calmest=calmest)
+    held_out = windows.choose(held_out=True, calmest=_CALM)
     facts: dict[str, Any] = {
         "corpus_digest": windows.digest,
         "corpus_pieces": len(set(windows.piece.tolist())),
@@ -139,13 +144,24 @@ def _material(windows: Corpus, calmest: float) -> Material:
     return Material(windows.tokens[learn], windows.tokens[held_out], facts)
 
 
-def _calm_phrases(windows: Corpus) -> dict[str, Any]:
-    """Return the tokens of calm training windows that begin a phrase, by mode."""
-    from therapy_gen.music.tonality import MODES
+def _prior_material(windows: Corpus) -> PriorMaterial:
+    """Return the calmer windows that begin a phrase."""
+    import numpy as np
 
-    learn = windows.choose(held_out=False, calmest=_PRIOR_CALMEST)
-    learn = learn[windows.bar[learn] % _PHRASE_BARS == 0]
-    return {mode: windows.tokens[learn[windows.mode[learn] == n]] for n, mode in enumerate(MODES)}
+    from therapy_gen.music.tonality import MODES
+    from therapy_gen.musicvae.finish import PriorMaterial
+
+    def chosen(calmest: float) -> Any:
+        return np.concatenate([windows.choose(held_out=which, calmest=calmest) for which in (False, True)])
+
+    found = chosen(_PRIOR_CALMEST)
+    found = found[windows.bar[found] % _PHRASE_BARS == 0]
+    return PriorMaterial(
+        windows.tokens[found],
+        windows.mode[found] == MODES.index("minor"),
+        windows.held_out[found],
+        np.isin(found, chosen(_CALM)),
+    )
 
 
 def _line(at: Progress, batch_size: int) -> str:

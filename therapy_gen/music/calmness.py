@@ -1,6 +1,7 @@
-"""How low in arousal music is, from its notes: an additive score of named features.
+"""How low in arousal music is, from its notes: an additive score of few named features, each of them monotone.
 
-The score speaks of low arousal, not of pleasantness and not of any effect on a listener.
+The score speaks of low arousal, not of pleasantness and not of any effect on a listener. docs/calmness.md has its
+figures.
 """
 
 from __future__ import annotations
@@ -12,58 +13,112 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
+from therapy_gen.music.performance import Performance
 
-# Simultaneous intervals, as pitch-class distances, that count as dissonant: seconds, sevenths and the tritone.
-_DISSONANT = np.zeros(12, dtype=bool)
-_DISSONANT[[1, 2, 6, 10, 11]] = True
-# Notes that begin this close together are one onset.
-_SAME_ONSET_S = 0.03
+FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.integer]
+
+# Onsets this close together are one: performed chords spread by as much.
+_SAME_ONSET_S = 0.05
+# A key struck again counts by exp(-gap / so many seconds).
+_RESTRIKE_S = 0.8
+# Gaps between onsets count as fast wholly below the first and not at all above the second.
+_FAST_S, _NOT_FAST_S = 0.15, 0.3
+# A note counts as short by exp(-duration / so many seconds).
+_SHORT_S = 0.5
+# A note that sounds for less than a tenth of the way to the next onset is no more detached than that.
+_MOST_DETACHED = 0.1
+_LOWEST_TENOR = 48
+# Chromaticism is counted over so many notes in succession: a count, so that it does not rise with density.
+_PHRASE_NOTES = 16
+_DIATONIC = np.array([np.roll([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], tonic) for tonic in range(12)])
+# Velocities that differ by less say nothing: many files carry one value throughout.
+_LEAST_VELOCITY_SPREAD = 1.0
+_DRUM_BANK = 128
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One named feature: where it is neutral, how much is one unit, and how much a unit takes from calm."""
+    """One named feature, which arouses the more, the larger it is.
 
+    Attributes
+    ----------
+    unit : str
+        What its value counts.
+    centre, scale : float
+        Where it neither calms nor arouses, and how much is one unit; of log(`offset` + value) where there is an offset.
+    weight : float
+        What a unit takes from the logit of the score; never negative.
+    source : str
+        The evidence that it goes with arousal.
+    offset : float, optional
+        Makes the feature count by its logarithm, so that it levels off on both sides.
+    """
+
+    unit: str
     centre: float
     scale: float
     weight: float
     source: str
+    offset: float | None = None
+
+    def contribution(self, value: float) -> float:
+        """Return what a value adds to the logit of the score."""
+        level = value if self.offset is None else math.log(self.offset + value)
+        return -self.weight * (level - self.centre) / self.scale
 
 
-# Weights follow the order of the evidence: density and note length carry most of arousal in symbolic music; the
-# others a little each. Eerola is Eerola, Friberg & Bresin 2013 (Frontiers in Psychology 4:487). Centre and scale are
-# median and half the inter-quartile range over sixteen-bar stretches of public-domain scores at 66 quarter notes a
-# minute.
+# Weights are not fitted: how often something is struck counts twice, all else once. Centre and scale are rounded means
+# and standard deviations over the pieces that docs/calmness.md names; no rating went into them.
 FEATURES: Mapping[str, Feature] = {
-    "note density": Feature(1.03, 0.50, 1.00, "log of notes a second; rate (Eerola et al. 2013)"),
-    "note length": Feature(-0.20, 0.45, -0.70, "log of mean seconds a note; articulation (the same)"),
-    "leaps": Feature(2.6, 1.2, 0.08, "mean semitones between successive top notes; contour (Schubert 2004)"),
-    "register": Feature(62.0, 6.0, 0.05, "mean MIDI pitch (Eerola et al. 2013)"),
-    "range": Feature(30.0, 8.0, 0.08, "5th to 95th percentile in semitones (Gabrielsson & Lindström 2010)"),
-    "dissonance": Feature(0.22, 0.10, 0.08, "share of dissonant simultaneous intervals (Plomp & Levelt 1965)"),
-    "irregularity": Feature(0.45, 0.20, 0.05, "spread of log onset distances; regularity (Gomez & Danuser 2007)"),
+    "note rate": Feature(
+        "notes a second", 2.34, 0.32, 0.5, "event rate, tempo: Gabrielsson & Lindström 2010; Eerola et al. 2013", 4.0
+    ),
+    "restruck keys": Feature(
+        "keys a second struck again soon", 0.9, 0.55, 0.5, "percussiveness, pulse: van der Zwaag et al. 2011", 1.0
+    ),
+    "fast notes": Feature("share of time", 0.30, 0.27, 0.25, "rate, rhythmic activity: Gomez & Danuser 2007"),
+    "short notes": Feature("0 (long) to 1", 0.50, 0.15, 0.25, "articulation: Gabrielsson & Lindström 2010"),
+    "detachment": Feature("0 (legato) upwards", 0.09, 0.13, 0.25, "articulation: Gomez & Danuser 2007"),
+    "bass": Feature("share of notes below C3", 0.12, 0.13, 0.25, "low pitch as threat: Huron et al. 2006"),
+    "chromaticism": Feature(
+        "share of notes outside a scale", 0.045, 0.045, 0.25, "harmony: Gabrielsson & Lindström 2010"
+    ),
+    "loudness": Feature("mean velocity", 64.0, 12.0, 0.4, "loudness: Schubert 2004; Eerola et al. 2013"),
 }
 
 
 @dataclass(frozen=True)
 class Calmness:
-    """A score from 0 to 1, higher is calmer, with what each feature measured and what it added (in logits)."""
+    """A score from 0 to 1, higher is calmer, with what each feature measured and what it added (in logits).
+
+    `values` and `contributions` lack what the notes do not tell.
+    """
 
     score: float
     values: Mapping[str, float]
     contributions: Mapping[str, float]
 
 
-def measure(onsets: FloatArray, durations: FloatArray, pitches: npt.NDArray[np.integer]) -> dict[str, float]:
-    """Return the value of every feature.
+def measure(
+    onsets: FloatArray,
+    durations: FloatArray,
+    pitches: IntArray,
+    velocities: IntArray | None = None,
+    percussion: npt.NDArray[np.bool_] | None = None,
+) -> dict[str, float]:
+    """Return the value of every feature that the notes tell.
 
     Parameters
     ----------
-    onsets, durations : array of float
+    onsets, durations : array of float, shape (n,)
         Seconds.
-    pitches : array of int
+    pitches : array of int, shape (n,)
         MIDI pitches.
+    velocities : array of int, shape (n,), optional
+        Left out of account where all are (nearly) the same.
+    percussion : array of bool, shape (n,), optional
+        True for notes of unpitched percussion: they count for how often something is struck, and for loudness.
 
     Raises
     ------
@@ -75,46 +130,93 @@ def measure(onsets: FloatArray, durations: FloatArray, pitches: npt.NDArray[np.i
     order = np.lexsort((pitches, onsets))
     onsets, durations, pitches = onsets[order], durations[order], pitches[order].astype(np.int64)
     span = max(float((onsets + durations).max() - onsets[0]), 1.0)
-    fresh = np.concatenate([[True], np.diff(onsets) > _SAME_ONSET_S])
-    times = onsets[fresh]
-    groups = np.flatnonzero(fresh)
-    tops = np.maximum.reduceat(pitches, groups)
+    times = onsets[np.concatenate([[True], np.diff(onsets) > _SAME_ONSET_S])]
     gaps = np.diff(times)
-    low, high = np.percentile(pitches, [5, 95])
-    return {
-        "note density": math.log((len(onsets) + 1) / span),
-        "note length": math.log(max(float(durations.mean()), 0.01)),
-        "leaps": float(np.abs(np.diff(tops)).mean()) if len(tops) > 1 else 0.0,
-        "register": float(pitches.mean()),
-        "range": float(high - low),
-        "dissonance": _dissonance(onsets, durations, pitches),
-        "irregularity": float(np.log(np.maximum(gaps, 0.02)).std()) if len(gaps) > 1 else 0.0,
+    values = {
+        "note rate": len(onsets) / span,
+        "restruck keys": _restruck(onsets, pitches) / span,
+        "fast notes": float((gaps * np.clip((_NOT_FAST_S - gaps) / (_NOT_FAST_S - _FAST_S), 0.0, 1.0)).sum()) / span,
     }
+    pitched = np.ones(len(onsets), dtype=bool) if percussion is None else ~percussion[order]
+    if pitched.any():
+        values["short notes"] = float(np.exp(-durations[pitched] / _SHORT_S).mean())
+        values["detachment"] = _detachment(onsets[pitched], durations[pitched], times)
+        values["bass"] = float((pitches[pitched] < _LOWEST_TENOR).mean())
+        values["chromaticism"] = _chromaticism(pitches[pitched])
+    if velocities is not None and float(np.std(velocities)) > _LEAST_VELOCITY_SPREAD:
+        values["loudness"] = float(np.mean(velocities))
+    return values
 
 
-def _dissonance(onsets: FloatArray, durations: FloatArray, pitches: npt.NDArray[np.integer]) -> float:
-    """Return the share of pairs, over the notes that sound at each onset, whose interval is dissonant."""
-    ends = onsets + durations
-    clashes = pairs = 0
-    start = 0
-    longest = float(durations.max())
-    for n in range(1, len(onsets)):
-        while onsets[start] + longest <= onsets[n]:
-            start += 1
-        sounding = pitches[start:n][ends[start:n] > onsets[n] + _SAME_ONSET_S]
-        pairs += len(sounding)
-        clashes += int(_DISSONANT[np.abs(sounding - pitches[n]) % 12].sum())
-    return clashes / pairs if pairs else 0.0
+def _restruck(onsets: FloatArray, pitches: IntArray) -> float:
+    """Return the number of keys that are struck again, each counting less the longer ago it was struck."""
+    by_key = np.lexsort((onsets, pitches))
+    gaps = np.diff(onsets[by_key])
+    again = (np.diff(pitches[by_key]) == 0) & (gaps > _SAME_ONSET_S)
+    return float(np.exp(-gaps[again] / _RESTRIKE_S).sum())
 
 
-def calmness(onsets: FloatArray, durations: FloatArray, pitches: npt.NDArray[np.integer]) -> Calmness:
-    """Score how calm (low in arousal) notes are, from onsets and durations in seconds and MIDI pitches.
+def _detachment(onsets: FloatArray, durations: FloatArray, times: FloatArray) -> float:
+    """Return the mean negated logarithm of the share of the way to the next onset that a note sounds."""
+    following = np.searchsorted(times, onsets + _SAME_ONSET_S, side="right")
+    inner = following < len(times)
+    if not inner.any():
+        return 0.0
+    way = times[following[inner]] - onsets[inner]
+    return float(-np.log(np.clip(durations[inner] / way, _MOST_DETACHED, 1.0)).mean())
 
-    The logit of the score is the negated weighted sum of the features, each in units of its scale from its centre.
+
+def _chromaticism(pitches: IntArray) -> float:
+    """Return the mean share of notes outside the diatonic scale that holds most, over phrases that overlap by half."""
+    hop = _PHRASE_NOTES // 2
+    counts = np.concatenate([np.zeros((1, 12)), np.cumsum(np.eye(12)[pitches % 12], axis=0)])
+    starts = np.arange(0, max(len(pitches) - hop, 1), hop)
+    phrases = counts[np.minimum(starts + _PHRASE_NOTES, len(pitches))] - counts[starts]
+    return float(1.0 - ((phrases @ _DIATONIC.T).max(axis=1) / phrases.sum(axis=1)).mean())
+
+
+def contributions(values: Mapping[str, float]) -> dict[str, float]:
+    """Return what each measured feature adds to the logit of the score; names that are no feature are left out."""
+    return {name: FEATURES[name].contribution(value) for name, value in values.items() if name in FEATURES}
+
+
+def calmness(
+    onsets: FloatArray,
+    durations: FloatArray,
+    pitches: IntArray,
+    velocities: IntArray | None = None,
+    percussion: npt.NDArray[np.bool_] | None = None,
+) -> Calmness:
+    """Score how calm (low in arousal) notes are; parameters as for `measure`.
+
+    The logit of the score is the sum of the features' contributions.
     """
-    values = measure(np.asarray(onsets, float), np.asarray(durations, float), np.asarray(pitches))
-    contributions = {
-        name: -feature.weight * (values[name] - feature.centre) / feature.scale for name, feature in FEATURES.items()
-    }
-    logit = sum(contributions.values())
-    return Calmness(1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, logit)))), values, contributions)
+    values = measure(
+        np.asarray(onsets, float),
+        np.asarray(durations, float),
+        np.asarray(pitches),
+        None if velocities is None else np.asarray(velocities),
+        None if percussion is None else np.asarray(percussion, bool),
+    )
+    parts = contributions(values)
+    logit = max(-50.0, min(50.0, sum(parts.values())))
+    return Calmness(1.0 / (1.0 + math.exp(-logit)), values, parts)
+
+
+def calmness_of(performance: Performance) -> Calmness:
+    """Score a performance, with its velocities and the levels of its parts left as they are written.
+
+    Raises
+    ------
+    ValueError
+        Where there is no note.
+    """
+    rows = [
+        (note.onset, note.duration, note.pitch, note.velocity, part.bank == _DRUM_BANK)
+        for part in performance.parts
+        for note in part.notes
+    ]
+    table = np.array(rows, dtype=float).reshape(-1, 5)
+    return calmness(
+        table[:, 0], table[:, 1], table[:, 2].astype(int), table[:, 3].astype(int), table[:, 4].astype(bool)
+    )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.id3 import write_id3
 
 Frames = npt.NDArray[np.float32]
 
@@ -49,6 +50,8 @@ def write_audio(
     title: str = "",
     album: str = "",
     artist: str = ARTIST,
+    track: int | None = None,
+    comment: str = "",
 ) -> int:
     """Write sound to a file, whole or not at all.
 
@@ -60,8 +63,10 @@ def write_audio(
     sample_rate : int
     format : str, optional
         One of `FORMATS`; by default the ending of the file's name.
-    title, album, artist : str
+    title, album, artist, comment : str
         Tags; an empty one is left out.
+    track : int, optional
+        Its number on the album.
 
     Returns
     -------
@@ -83,6 +88,8 @@ def write_audio(
         raise InputError(f"{path} is a folder; give the name of a file in it")
     if not path.parent.is_dir():
         raise InputError(f"{path} cannot be written: there is no folder {path.parent}")
+    tags = {"title": title, "album": album, "artist": artist, "comment": comment}
+    tags |= {"tracknumber": str(track)} if track is not None else {}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     written = 0
     try:
@@ -91,14 +98,16 @@ def write_audio(
         with soundfile.SoundFile(
             temporary, "w", sample_rate, 2, format=chosen.container, subtype=chosen.subtype, **chosen.options
         ) as file:
-            for tag, value in (("title", title), ("album", album), ("artist", artist)):
-                if value:
+            for tag, value in tags.items():
+                if value and chosen.container != "MP3":
                     setattr(file, tag, value)
             for block in _blocks(samples):
                 file.write(block)
                 written += len(block)
                 if chosen.container == "WAV" and written * 4 > _WAV_LIMIT_BYTES:
                     raise InputError(f"{path} would be larger than a WAV file can be; give flac")
+        if chosen.container == "MP3":
+            write_id3(temporary, tags)
         # A full disk shows only here where the last bytes were still in a buffer.
         if soundfile.info(temporary).frames < written:
             raise InputError(f"{path} cannot be written whole; free some space on the disk")

@@ -17,16 +17,18 @@ class Config:
     ----------
     bars, steps_per_bar, voices, num_classes : int
         Shape of a section: tokens are ``(bars * steps_per_bar, voices)`` of `num_classes` classes.
-    z_size : int
-        Latent dimensions.
+    bar_z : int
+        Latent dimensions of a bar; z has `bars` times as many.
     embedding : int
         Width of the summed token embeddings.
     bar_units : tuple of int
         Dense layers that encode one bar.
     encoder_units, conductor_units, decoder_units : int
-        LSTM units of the encoder over bars (each direction), the conductor and the bar decoder.
+        LSTM units of the encoder over bars and of the conductor (each direction), and of the bar decoder.
     bar_width : int
-        What each bar contributes to the posterior, and receives of z at the conductor.
+        What the conductor is told of a bar's z.
+    step_width : int
+        What the bar decoder is told at each step, beside what it is told of the bar.
     free_bits : float
         KL that costs nothing, in bits a section (Magenta's `free_bits`).
     max_beta, beta_rate, beta_delay : float, float, int
@@ -34,6 +36,8 @@ class Config:
         the delay even a small weight closes z before the decoder has learned to listen.
     input_dropout : float
         Share of the decoder's teacher-forced inputs that are hidden, so that it must listen to z.
+    transposed : float
+        Share of the windows that a step sees in another key than the common one.
     batch_size : int
         Sections a step.
     learning_rate, min_learning_rate, decay_rate : float
@@ -47,18 +51,20 @@ class Config:
     steps_per_bar: int = 16
     voices: int = 3
     num_classes: int = 90
-    z_size: int = 256
+    bar_z: int = 32
     embedding: int = 64
-    bar_units: tuple[int, ...] = (512, 256)
-    encoder_units: int = 320
-    bar_width: int = 64
-    conductor_units: int = 512
+    bar_units: tuple[int, ...] = (768, 384)
+    encoder_units: int = 256
+    bar_width: int = 128
+    step_width: int = 32
+    conductor_units: int = 256
     decoder_units: int = 256
-    free_bits: float = 256.0
+    free_bits: float = 512.0
     max_beta: float = 0.2
     beta_rate: float = 0.9999
-    beta_delay: int = 800
+    beta_delay: int = 100
     input_dropout: float = 0.25
+    transposed: float = 0.4
     batch_size: int = 64
     learning_rate: float = 1e-3
     min_learning_rate: float = 1e-4
@@ -69,6 +75,11 @@ class Config:
     def steps(self) -> int:
         """Sixteenth steps in a section."""
         return self.bars * self.steps_per_bar
+
+    @property
+    def z_size(self) -> int:
+        """Latent dimensions of a section."""
+        return self.bars * self.bar_z
 
     def to_json(self) -> str:
         """Return the config as one JSON object."""
@@ -82,7 +93,9 @@ class Config:
             known = {field.name for field in fields(cls)}
             unknown = sorted(set(values) - known)
             if unknown:
-                raise InputError(f"model config has unknown names {unknown}; it was written by a newer therapy-gen")
+                raise InputError(
+                    f"model config has unknown names {unknown}; it was written by another version of therapy-gen"
+                )
             if "bar_units" in values:
                 values["bar_units"] = tuple(values["bar_units"])
             return cls(**values)

@@ -1,8 +1,9 @@
 """The hierarchical MusicVAE in Keras 3, in backend-neutral operations.
 
-Sixteen bars are encoded side by side, a bidirectional LSTM reads their codes, z is drawn, a conductor LSTM unfolds z
-into one embedding a bar, and one bar decoder writes all voices of a bar. Within a step the voices hear each other:
-the bass sees what the melody does, the inner voice sees both (couplings between their logits).
+Sixteen bars are encoded side by side, a bidirectional LSTM reads their codes, and every bar draws its own part of z
+from what the bar is and what surrounds it, by weights that all bars share. A bidirectional conductor reads those parts
+and tells one bar decoder, in general and for every step, what to write in all voices. Within a step the voices hear
+each other: the bass sees what the melody does, the inner voice sees both (couplings between their logits).
 """
 
 from __future__ import annotations
@@ -89,23 +90,29 @@ class MusicVAE(keras.Model):
         self.backward_gates = keras.layers.Dense(4 * c.encoder_units, use_bias=False, name="backward_gates")
         self.forward_lstm = LSTM(c.encoder_units, name="forward")
         self.backward_lstm = LSTM(c.encoder_units, name="backward")
-        self.bar_summary = keras.layers.Dense(c.bar_width, activation="tanh", name="bar_summary")
-        self.mu = keras.layers.Dense(c.z_size, name="mu", dtype="float32")
+        self.mu = keras.layers.Dense(c.bar_z, name="mu", dtype="float32")
         # Narrow posteriors at the start: with sigma near 1 the decoder learns to ignore z before z says anything.
         self.sigma = keras.layers.Dense(
-            c.z_size,
+            c.bar_z,
             activation="softplus",
             kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
             bias_initializer=keras.initializers.Constant(-2.25),
             name="sigma",
             dtype="float32",
         )
-        self.z_to_bars = keras.layers.Dense(c.bars * c.bar_width, activation="tanh", name="z_to_bars")
-        self.z_to_state = keras.layers.Dense(2 * c.conductor_units, activation="tanh", name="z_to_state")
-        self.conductor_gates = keras.layers.Dense(4 * c.conductor_units, use_bias=False, name="conductor_gates")
-        self.conductor = LSTM(c.conductor_units, name="conductor")
+        self.z_to_bar = keras.layers.Dense(c.bar_width, activation="tanh", name="z_to_bar")
+        self.conductor_forward_gates = keras.layers.Dense(
+            4 * c.conductor_units, use_bias=False, name="conductor_forward_gates"
+        )
+        self.conductor_backward_gates = keras.layers.Dense(
+            4 * c.conductor_units, use_bias=False, name="conductor_backward_gates"
+        )
+        self.conductor_forward = LSTM(c.conductor_units, name="conductor_forward")
+        self.conductor_backward = LSTM(c.conductor_units, name="conductor_backward")
         self.decoder_state = keras.layers.Dense(2 * c.decoder_units, activation="tanh", name="decoder_state")
         self.decoder_context = keras.layers.Dense(4 * c.decoder_units, use_bias=False, name="decoder_context")
+        self.step_context = keras.layers.Dense(c.steps_per_bar * c.step_width, activation="tanh", name="step_context")
+        self.step_gates = keras.layers.Dense(4 * c.decoder_units, use_bias=False, name="step_gates")
         self.decoder_embedding = keras.layers.Embedding(
             rows, c.embedding, embeddings_initializer=spread.clone(), name="decoder_embedding"
         )
@@ -129,16 +136,16 @@ class MusicVAE(keras.Model):
             bars = layer(bars)
         forward = self.forward_lstm(self.forward_gates(bars))
         backward = self.backward_lstm(self.backward_gates(bars), reverse=True)
-        summary = self.bar_summary(ops.concatenate([forward, backward], axis=-1))
-        flat = ops.reshape(summary, (-1, c.bars * c.bar_width))
-        return self.mu(flat), self.sigma(flat)
+        known = ops.concatenate([bars, forward, backward], axis=-1)
+        return ops.reshape(self.mu(known), (-1, c.z_size)), ops.reshape(self.sigma(known), (-1, c.z_size))
 
     def conduct(self, z: Tensor) -> Tensor:
-        """Return one embedding a bar (batch, bars, conductor_units) for z (batch, z_size)."""
+        """Return what is known of each bar (batch, bars, bar_width + 2 conductor_units) for z (batch, z_size)."""
         c = self.config
-        inputs = ops.reshape(self.z_to_bars(z), (-1, c.bars, c.bar_width))
-        hidden, cell = ops.split(self.z_to_state(z), 2, axis=-1)
-        return self.conductor(self.conductor_gates(inputs), state=(hidden, cell))
+        bars = self.z_to_bar(ops.reshape(z, (-1, c.bars, c.bar_z)))
+        forward = self.conductor_forward(self.conductor_forward_gates(bars))
+        backward = self.conductor_backward(self.conductor_backward_gates(bars), reverse=True)
+        return ops.concatenate([bars, forward, backward], axis=-1)
 
     def decode(self, z: Tensor, inputs: Tensor, couplings: Tensor, training: bool = False) -> Tensor:
         """Return teacher-forced logits (batch, steps, voices, classes).
@@ -152,14 +159,16 @@ class MusicVAE(keras.Model):
             Rows of what the voices that are decided earlier in the same step did.
         """
         c = self.config
-        context = ops.reshape(self.conduct(z), (-1, c.conductor_units))
+        context = ops.reshape(self.conduct(z), (-1, c.bar_width + 2 * c.conductor_units))
         hidden, cell = ops.split(self.decoder_state(context), 2, axis=-1)
         embedded = ops.sum(self.decoder_embedding(inputs), axis=2)
         if training and c.input_dropout:
             shown = keras.random.uniform(ops.shape(embedded)[:2], seed=self.noise) >= c.input_dropout
             embedded = embedded * ops.expand_dims(ops.cast(shown, embedded.dtype), -1)
         embedded = ops.reshape(embedded, (-1, c.steps_per_bar, c.embedding))
-        gates = self.decoder_gates(embedded) + ops.expand_dims(self.decoder_context(context), 1)
+        steps = ops.reshape(self.step_context(context), (-1, c.steps_per_bar, c.step_width))
+        gates = self.decoder_gates(embedded) + self.step_gates(steps)
+        gates = gates + ops.expand_dims(self.decoder_context(context), 1)
         states = self.decoder(gates, state=(hidden, cell))
         logits = ops.reshape(self.logits(states), (-1, c.steps, c.voices, c.num_classes))
         heard = ops.unstack(ops.cast(ops.sum(self.coupling(couplings), axis=3), "float32"), axis=2)

@@ -18,11 +18,16 @@ from therapy_gen.musicvae.features import (
     token_rows,
 )
 from therapy_gen.musicvae.latent import slerp
+from therapy_gen.musicvae.prior import BarPrior
 from therapy_gen.musicvae.weights import DEFAULT_MODEL, Weights, find_model, load_weights
 
 FloatArray = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
+
+# Of those tried, nearest to held-out calm music in intervals, dissonance and repetition (docs/model.md).
+PRIOR_TEMPERATURE = 0.4
+PRIOR_MARK = "prior/lstm/recurrent"
 
 _FIRST_PITCH_CLASS = 2
 _MIN_PITCH = 21
@@ -58,6 +63,8 @@ class Model:
         # The embedding and its projection to the gates are one table at run time.
         self._decoder_table = self.arrays["decoder_embedding/embeddings"] @ self.arrays["decoder_gates/kernel"]
         self._pairs = coupled_pairs(self.config.voices)
+        fitted = PRIOR_MARK in self.arrays
+        self.prior = BarPrior(self.arrays, self.config.bars, self.config.bar_z) if fitted else None
 
     def encode(self, tokens: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
         """Return mean and standard deviation, each (n, z_size), of the posterior for tokens (n, steps, voices)."""
@@ -71,19 +78,39 @@ class Model:
             bars = np.maximum(self._dense(f"bar_{n}", bars), 0.0)
         forward = self._lstm("forward", bars @ a["forward_gates/kernel"])
         backward = self._lstm("backward", bars @ a["backward_gates/kernel"], reverse=True)
-        summary = np.tanh(self._dense("bar_summary", np.concatenate([forward, backward], axis=-1)))
-        flat = summary.reshape(-1, c.bars * c.bar_width)
-        return self._dense("mu", flat), np.logaddexp(0.0, self._dense("sigma", flat)).astype(np.float32)
+        known = np.concatenate([bars, forward, backward], axis=-1)
+        mu = self._dense("mu", known).reshape(-1, c.z_size)
+        return mu, np.logaddexp(0.0, self._dense("sigma", known).reshape(-1, c.z_size)).astype(np.float32)
 
-    def sample_prior(self, n: int, rng: np.random.Generator, kind: str = "major") -> FloatArray:
-        """Draw z (n, z_size) from the prior fitted to training music of a kind, e.g. ``"minor"``.
+    def sample_prior(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        kind: str = "major",
+        *,
+        density: float | None = None,
+        temperature: float = PRIOR_TEMPERATURE,
+    ) -> FloatArray:
+        """Draw z (n, z_size) from the prior fitted to training music.
 
-        A model without a prior of that kind draws from N(0, I).
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+        kind : {"major", "minor"}
+        density : float, optional
+            Notes a bar, of all voices together; without it, as many as the calm training music has.
+        temperature : float
+            Below 1 the draws stay nearer to what is likeliest.
+
+        Notes
+        -----
+        A model without a fitted prior draws from N(0, I).
         """
-        noise = rng.standard_normal((n, self.config.z_size), dtype=np.float32)
-        if f"prior/{kind}/factor" not in self.arrays:
-            return noise
-        return self.arrays[f"prior/{kind}/mean"] + noise @ self.arrays[f"prior/{kind}/factor"].T
+        if self.prior is None:
+            return rng.standard_normal((n, self.config.z_size), dtype=np.float32)
+        units = self.prior.usual_density if density is None else self.prior.standardised(density)
+        return self.prior.sample(n, rng, kind, units, temperature)
 
     def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
         """Return z (steps, z_size) on the great circle from `a` to `b`, both ends included."""
@@ -120,7 +147,7 @@ class Model:
         count = len(z)
         context = self._conduct(z)
         states = np.tanh(self._dense("decoder_state", context))
-        gates_of_bar = context @ a["decoder_context/kernel"] + a["decoder/bias"]
+        told = self._gates_of_steps(context) + a["decoder/bias"]
         recurrent = a["decoder/recurrent"]
         closed = _closed_classes(pitch_classes, count, c.num_classes)
         classes = c.num_classes
@@ -135,7 +162,7 @@ class Model:
             bar, position = divmod(step, c.steps_per_bar)
             if position == 0:
                 hidden, cell = np.split(states[:, bar], 2, axis=-1)
-            pre = self._decoder_table[previous].sum(axis=1) + gates_of_bar[:, bar] + hidden @ recurrent
+            pre = self._decoder_table[previous].sum(axis=1) + told[:, bar, position] + hidden @ recurrent
             hidden, cell = _cell(pre, cell)
             logits = (hidden @ a["logits/kernel"] + a["logits/bias"]).reshape(count, c.voices, classes)
             for voice in order:
@@ -169,7 +196,7 @@ class Model:
             np.tanh(self._dense("decoder_state", context)).reshape(-1, 2 * c.decoder_units), 2, axis=-1
         )
         gates = self._decoder_table[decoder_inputs(rows, c.num_classes)].sum(axis=2)
-        gates = gates.reshape(len(z), c.bars, c.steps_per_bar, -1) + (context @ a["decoder_context/kernel"])[:, :, None]
+        gates = gates.reshape(len(z), c.bars, c.steps_per_bar, -1) + self._gates_of_steps(context)
         states = self._lstm("decoder", gates.reshape(-1, c.steps_per_bar, gates.shape[-1]), (hidden, cell))
         logits = self._dense("logits", states).reshape(len(z), c.steps, c.voices, c.num_classes)
         heard = a["coupling/embeddings"][coupling_rows(rows, c.num_classes)].sum(axis=3)
@@ -179,9 +206,17 @@ class Model:
 
     def _conduct(self, z: FloatArray) -> FloatArray:
         c, a = self.config, self.arrays
-        inputs = np.tanh(self._dense("z_to_bars", z)).reshape(-1, c.bars, c.bar_width)
-        hidden, cell = np.split(np.tanh(self._dense("z_to_state", z)), 2, axis=-1)
-        return self._lstm("conductor", inputs @ a["conductor_gates/kernel"], (hidden, cell))
+        bars = np.tanh(self._dense("z_to_bar", z.reshape(-1, c.bars, c.bar_z)))
+        forward = self._lstm("conductor_forward", bars @ a["conductor_forward_gates/kernel"])
+        backward = self._lstm("conductor_backward", bars @ a["conductor_backward_gates/kernel"], reverse=True)
+        return np.concatenate([bars, forward, backward], axis=-1)
+
+    def _gates_of_steps(self, context: FloatArray) -> FloatArray:
+        """Return what the conductor adds to the decoder's gates: (n, bars, steps_per_bar, 4 decoder_units)."""
+        c, a = self.config, self.arrays
+        steps = np.tanh(self._dense("step_context", context)).reshape(*context.shape[:2], c.steps_per_bar, c.step_width)
+        told: FloatArray = steps @ a["step_gates/kernel"] + (context @ a["decoder_context/kernel"])[:, :, None]
+        return told
 
     def _dense(self, name: str, x: FloatArray) -> FloatArray:
         return x @ self.arrays[f"{name}/kernel"] + self.arrays[f"{name}/bias"]
@@ -258,15 +293,18 @@ def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     for direction in ("forward", "backward"):
         dense(f"{direction}_gates", width, 4 * c.encoder_units, bias=False)
         lstm(direction, c.encoder_units)
-    dense("bar_summary", 2 * c.encoder_units, c.bar_width)
-    dense("mu", c.bars * c.bar_width, c.z_size)
-    dense("sigma", c.bars * c.bar_width, c.z_size)
-    dense("z_to_bars", c.z_size, c.bars * c.bar_width)
-    dense("z_to_state", c.z_size, 2 * c.conductor_units)
-    dense("conductor_gates", c.bar_width, 4 * c.conductor_units, bias=False)
-    lstm("conductor", c.conductor_units)
-    dense("decoder_state", c.conductor_units, 2 * c.decoder_units)
-    dense("decoder_context", c.conductor_units, 4 * c.decoder_units, bias=False)
+    known = width + 2 * c.encoder_units
+    dense("mu", known, c.bar_z)
+    dense("sigma", known, c.bar_z)
+    dense("z_to_bar", c.bar_z, c.bar_width)
+    for direction in ("conductor_forward", "conductor_backward"):
+        dense(f"{direction}_gates", c.bar_width, 4 * c.conductor_units, bias=False)
+        lstm(direction, c.conductor_units)
+    context = c.bar_width + 2 * c.conductor_units
+    dense("decoder_state", context, 2 * c.decoder_units)
+    dense("decoder_context", context, 4 * c.decoder_units, bias=False)
+    dense("step_context", context, c.steps_per_bar * c.step_width)
+    dense("step_gates", c.step_width, 4 * c.decoder_units, bias=False)
     shapes["decoder_embedding/embeddings"] = (rows, c.embedding)
     dense("decoder_gates", c.embedding, 4 * c.decoder_units, bias=False)
     lstm("decoder", c.decoder_units)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.musicvae.augment import transposed
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.weights import save_weights
 
@@ -145,7 +146,9 @@ class _Run:
 
     def next_step(self) -> Figures:
         self.model.optimizer.learning_rate = self.schedule.rate(self.step)
-        inputs, targets = self.batch_inputs(self.material.train[self._batch(self.step)], self.config)
+        tokens = self.material.train[self._batch(self.step)]
+        tokens = transposed(tokens, self.config.transposed, np.random.default_rng([self.seed, 0, self.step]))
+        inputs, targets = self.batch_inputs(tokens, self.config)
         figures = self.model.train_on_batch(inputs, targets, return_dict=True)
         values = {name: float(value) for name, value in figures.items()}
         self.model.reset_metrics()

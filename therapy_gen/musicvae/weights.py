@@ -31,7 +31,7 @@ class Weights:
     Attributes
     ----------
     arrays : mapping of str to float32 array
-        By name, e.g. ``"decoder/recurrent"``; ``prior/major/mean`` belongs to a fitted prior.
+        By name, e.g. ``"decoder/recurrent"``; those of the fitted prior begin with ``prior/``.
     config : Config
     facts : mapping of str to anything JSON holds
         Corpus digest, steps, held-out figures, and whatever else training recorded.

@@ -1,0 +1,145 @@
+"""The prior over sections in Keras 3, and its fit to the posteriors of a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from therapy_gen.musicvae.network import LSTM, weight_arrays
+from therapy_gen.musicvae.prior import LAGS, PREFIX, SPREAD
+
+FloatArray = npt.NDArray[np.float32]
+Tensor = Any
+
+_RATE = 1e-3
+_HALVED_EVERY = 800
+_JUDGED_EVERY = 50
+_LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
+
+
+class PriorNetwork(keras.Model):
+    """Says, for every bar, how likely its z is, given those before it; see `prior.BarPrior`."""
+
+    def __init__(self, bar_z: int, units: int = 320, new: int = 6, dropout: float = 0.2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bar_z, self.components = bar_z, len(LAGS) + new
+        self.drop = keras.layers.Dropout(dropout)
+        self.gates = keras.layers.Dense(4 * units, use_bias=False, name="gates")
+        self.lstm = LSTM(units, name="lstm")
+        size = self.components * (1 + bar_z) + new * bar_z
+        self.mixture = keras.layers.Dense(
+            size, kernel_initializer=keras.initializers.RandomNormal(stddev=0.05), name="mixture"
+        )
+
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
+        """Return log densities (batch, bars) of ``z`` (batch, bars, bar_z) under ``told`` (batch, bars, conditions)."""
+        z, told = inputs["z"], inputs["told"]
+        bars = z.shape[1]
+        padded = ops.pad(z, ((0, 0), (max(LAGS), 0), (0, 0)))
+        seen = [padded[:, max(LAGS) - lag : max(LAGS) - lag + bars] for lag in LAGS]
+        features = self.drop(ops.concatenate([*seen, told], axis=-1), training=training)
+        out = self.mixture(self.drop(self.lstm(self.gates(features)), training=training))
+        m = self.components
+        closed = np.array([[lag > bar for lag in LAGS] + [False] * (m - len(LAGS)) for bar in range(bars)])
+        weights = ops.log_softmax(ops.where(closed[None], -1e9, out[..., :m]), axis=-1)
+        deviations = ops.reshape(out[..., m : m * (1 + self.bar_z)], (-1, bars, m, self.bar_z))
+        new = ops.reshape(out[..., m * (1 + self.bar_z) :], (-1, bars, m - len(LAGS), self.bar_z))
+        means = ops.concatenate([ops.stack(seen, axis=2), new], axis=2)
+        deviations = ops.clip(deviations, *SPREAD)
+        scaled = (ops.expand_dims(z, 2) - means) * ops.exp(-deviations)
+        log_p = -ops.sum(0.5 * ops.square(scaled) + deviations + _LOG_ROOT_TWO_PI, axis=-1)
+        return ops.logsumexp(weights + log_p, axis=-1)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Tensor:
+        """Return the mean negative log density of a bar, in nats."""
+        return -ops.mean(y_pred)
+
+
+def fit_prior(
+    mu: FloatArray,
+    sigma: FloatArray,
+    minor: npt.NDArray[np.bool_],
+    densities: FloatArray,
+    bar_z: int,
+    *,
+    held_out: npt.NDArray[np.bool_],
+    usual: float,
+    steps: int = 3000,
+    patience: int = 6,
+    batch_size: int = 128,
+    seed: int = 0,
+    report: Callable[[int, float, float], None] | None = None,
+) -> tuple[dict[str, FloatArray], float]:
+    """Fit the prior to posteriors; stop when held-out sections become less likely.
+
+    Parameters
+    ----------
+    mu, sigma : arrays of shape (n, bars * bar_z)
+        Posterior means and deviations; z is drawn anew from them each time.
+    minor : bool array of shape (n,)
+    densities : array of shape (n,)
+        Notes a bar.
+    bar_z : int
+    held_out : bool array of shape (n,)
+        Sections to judge by.
+    usual : float
+        Notes a bar that samples have unless another density is asked for.
+    steps, patience, batch_size, seed : int
+        Steps at most; how often in a row the held-out loss may fail to fall.
+    report : callable, optional
+        Gets the step and the loss on the sections learned from and held out, in nats a bar.
+
+    Returns
+    -------
+    arrays : dict
+        For a model file, with ``prior/`` before each name.
+    loss : float
+        Nats a bar on the sections held out.
+    """
+    keras.utils.set_random_seed(seed)
+    rng = np.random.default_rng(seed)
+    learn = np.flatnonzero(~held_out)
+    mean, deviation = float(densities[learn].mean()), float(densities[learn].std()) or 1.0
+    bars = mu.shape[1] // bar_z
+    told = np.zeros((len(mu), bars, bars + 2), dtype=np.float32)
+    told[:, np.arange(bars), np.arange(bars)] = 1.0
+    told[:, :, bars] = minor[:, None]
+    told[:, :, bars + 1] = ((densities - mean) / deviation)[:, None]
+
+    def drawn(which: npt.NDArray[np.intp], noise: np.random.Generator) -> dict[str, FloatArray]:
+        z = mu[which] + sigma[which] * noise.standard_normal(mu[which].shape, dtype=np.float32)
+        return {"z": z.reshape(-1, bars, bar_z), "told": told[which]}
+
+    network = PriorNetwork(bar_z)
+    network.compile(optimizer=keras.optimizers.Adam(_RATE, global_clipnorm=1.0), jit_compile=False)
+    test = drawn(np.flatnonzero(held_out) if held_out.any() else learn, np.random.default_rng(seed + 1))
+    size = min(batch_size, len(learn))
+    best, arrays, waited, losses = np.inf, {}, 0, []
+    order = rng.permutation(learn)
+    for step in range(steps):
+        if len(order) < size:
+            order = rng.permutation(learn)
+        batch, order = order[:size], order[size:]
+        network.optimizer.learning_rate = _RATE * 0.5 ** (step / _HALVED_EVERY)
+        losses.append(float(network.train_on_batch(drawn(batch, rng))))
+        if (step + 1) % _JUDGED_EVERY:
+            continue
+        loss = float(-np.mean(network.predict(test, batch_size=batch_size, verbose=0)))
+        if report:
+            report(step + 1, float(np.mean(losses[-_JUDGED_EVERY:])), loss)
+        if loss < best:
+            best, waited = loss, 0
+            arrays = {PREFIX + name: array for name, array in weight_arrays(network).items()}
+        else:
+            waited += 1
+            if waited == patience:
+                break
+    arrays[PREFIX + "density"] = np.array([mean, deviation, (usual - mean) / deviation], dtype=np.float32)
+    return arrays, best

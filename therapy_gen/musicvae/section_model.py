@@ -1,0 +1,42 @@
+"""What a session needs of a model: sixteen bars of melody, inner voice and bass on tonic C, for points of a space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class SectionModel(Protocol):
+    """A model that writes sections; `therapy_gen.musicvae.runtime.Model` is one."""
+
+    name: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the model's file."""
+
+    @property
+    def config(self) -> Any:
+        """A dataclass, kept beside the pieces."""
+
+    @property
+    def arrays(self) -> Mapping[str, FloatArray]:
+        """The model's arrays; attribute vectors are among them."""
+
+    def sample_prior(self, n: int, rng: np.random.Generator, kind: str = "major") -> FloatArray:
+        """Draw z (n, z_size)."""
+
+    def decode(
+        self,
+        z: FloatArray,
+        *,
+        temperature: float = 1.0,
+        rng: np.random.Generator | None = None,
+        pitch_classes: npt.NDArray[np.bool_] | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """Write sections (n, 256, 3) for z, with notes of these pitch classes."""
