@@ -1,31 +1,33 @@
-"""Single sections as MIDI files: samples of the prior, and the way from one file to another."""
+"""Single sections as MIDI files: samples of the prior."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sessions.builder import check_seed
-from sessions.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, check_palette, compose
+from sessions.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, check_temperature, compose
 from sessions.errors import PlanError
 from sessions.files import make_folder, write_bytes
 from sessions.plan import DEFAULT_TEMPO, PlannedPiece
 from therapy_gen.errors import InputError
-from therapy_gen.music.arrangement import arrange
+from therapy_gen.music.calmness import calmness_of
 from therapy_gen.music.midi import to_midi
-from therapy_gen.music.score import read_score
-from therapy_gen.music.tokens import STEPS_PER_SECTION, Tokens
-from therapy_gen.music.windows import FoundWindow, WindowSettings, find_windows
+from therapy_gen.music.plain import MAGENTA_TEMPO, plain_performance
+from therapy_gen.musicvae.opening import voices_of
 from therapy_gen.musicvae.runtime import Model
 
+if TYPE_CHECKING:
+    from therapy_gen.musicvae.magenta.engine import MagentaEngine
+    from therapy_gen.musicvae.magenta.runtime import MagentaModel
+
 MOST_SAMPLES = 1000
-STEPS = (2, 100)
+# As `music_vae_generate` has it.
+MAGENTA_TEMPERATURE = 0.5
 _TEMPO = sum(DEFAULT_TEMPO) / 2.0
-# Nothing is judged: whatever has sixteen bars (or eight, heard twice) can be encoded.
-_ANY_WINDOW = WindowSettings(largest_off_grid=1.0, least_melody_notes=1, least_melody_sound=0.0)
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,24 @@ class Sketch:
 
 
 def write_samples(
-    model: Model,
+    model: Model | MagentaModel | MagentaEngine,
     folder: Path,
     *,
     count: int,
     seed: int,
-    temperature: float = DEFAULT_TEMPERATURE,
-    palette: str = DEFAULT_PALETTE,
+    temperature: float | None = None,
+    palette: str | None = None,
 ) -> list[Sketch]:
     """Write `count` sections from the prior to ``sample-01.mid`` and so on.
+
+    Our own models' are arranged; Magenta's stand note for note, at Magenta's tempo.
+
+    Parameters
+    ----------
+    temperature : float, optional
+        `DEFAULT_TEMPERATURE`, or `MAGENTA_TEMPERATURE` for one of Magenta's models.
+    palette : str, optional
+        Of our own models' instruments.
 
     Raises
     ------
@@ -58,8 +69,21 @@ def write_samples(
         raise PlanError(f"-n {count} is out of range; give 1 to {MOST_SAMPLES}")
     check_seed(seed)
     rng = np.random.default_rng(seed)
+    if temperature is not None:
+        check_temperature(temperature)
+    if not isinstance(model, Model):
+        if palette is not None:
+            raise InputError("--palette arranges what therapy-gen's own models write; leave it out with Magenta's")
+        chosen = MAGENTA_TEMPERATURE if temperature is None else temperature
+        return _write_plain(model, folder, count=count, rng=rng, temperature=chosen)
     plans = [PlannedPiece(("A",), _TEMPO, 0, "major")] * count
-    pieces = compose(plans, model, rng, temperature=temperature, palette=palette)
+    pieces = compose(
+        plans,
+        model,
+        rng,
+        temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
+        palette=palette or DEFAULT_PALETTE,
+    )
     make_folder(folder)
     sketches = []
     for number, piece in enumerate(pieces, 1):
@@ -69,49 +93,19 @@ def write_samples(
     return sketches
 
 
-def write_way(
-    model: Model, start: Path, end: Path, folder: Path, *, steps: int = 8, palette: str = DEFAULT_PALETTE
+def _write_plain(
+    model: MagentaModel | MagentaEngine, folder: Path, *, count: int, rng: np.random.Generator, temperature: float
 ) -> list[Sketch]:
-    """Write the way from the first sixteen bars of one MIDI file to those of another, both ends included.
-
-    The points lie on the great circle between the two posterior means; each is decoded to its likeliest notes and
-    brought to the key of the nearer end.
-
-    Raises
-    ------
-    InputError
-        Where a file cannot be read, holds no sixteen bars of 4/4 or 2/4, or the folder cannot be written.
-    """
-    if not STEPS[0] <= steps <= STEPS[1]:
-        raise PlanError(f"steps {steps} is out of range; give {STEPS[0]} to {STEPS[1]}")
-    check_palette(palette)
-    ends = [_first_window(path) for path in (start, end)]
-    mu, _ = model.encode(np.stack([window.tokens for window in ends]))
-    sections = model.decode(model.interpolate(mu[0], mu[1], steps), temperature=0.0)
+    """Write what one of Magenta's models wrote as Magenta does: note for note, in its tempo."""
+    tokens = model.decode(model.sample_prior(count, rng), temperature=temperature, rng=rng)
+    voices = voices_of(model)
     make_folder(folder)
     sketches = []
-    for number, section in enumerate(sections, 1):
-        nearer = ends[0] if 2 * number <= steps + 1 else ends[1]
-        title = f"{start.stem} to {end.stem}, {number} of {steps}"
-        performance = arrange(
-            [_section(section)], tonic=nearer.tonic, mode=nearer.mode, tempo=_TEMPO, palette=palette, seed=number
-        )
-        path = folder / f"step-{number:0{max(2, len(str(steps)))}d}.mid"
+    for number, section in enumerate(tokens, 1):
+        performance = plain_performance([section.astype(np.int64)], voices, tempi=[MAGENTA_TEMPO], band=True)
+        title = f"{model.config.name}, sample {number}"
+        path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"
         write_bytes(path, to_midi(performance, title=title))
-        sketches.append(Sketch(path, title, performance.key))
+        sounded = any(part.notes for part in performance.parts)
+        sketches.append(Sketch(path, title, "", round(calmness_of(performance).score, 4) if sounded else None))
     return sketches
-
-
-def _first_window(path: Path) -> FoundWindow:
-    left_out: Counter[str] = Counter()
-    windows = find_windows(read_score(path), _ANY_WINDOW, left_out)
-    if not windows:
-        why = "; ".join(left_out) or "no notes"
-        raise InputError(f"{path} has no sixteen bars in 4/4 or 2/4 that can be encoded ({why}); give another file")
-    return windows[0]
-
-
-def _section(tokens: Tokens) -> Tokens:
-    if tokens.shape[0] != STEPS_PER_SECTION:
-        raise InputError(f"the model writes {tokens.shape[0]} steps at a time; sections have {STEPS_PER_SECTION}")
-    return tokens

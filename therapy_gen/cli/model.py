@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from therapy_gen.cli import training
+from therapy_gen.cli import checkpoints, evaluation, training
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable
 from therapy_gen.cli.settings import DEFAULT_MODEL, settings
 
-if TYPE_CHECKING:
-    from therapy_gen.musicvae.weights import Weights
+app = typer.Typer(
+    help="List, show, train, import, export and check models.",
+    epilog="Example: therapy-gen model list",
+    rich_markup_mode=None,
+)
 
-app = typer.Typer(help="List, show and train models.", epilog="Example: therapy-gen model list", rich_markup_mode=None)
 
+def _document(path: Path) -> dict[str, Any]:
+    """Return what a model's file says of it; InputError where it is damaged or no model."""
+    from therapy_gen.musicvae.magenta.store import load_stored, read_header
+    from therapy_gen.musicvae.weights import load_weights
 
-def _document(name: str, weights: Weights) -> dict[str, Any]:
+    kind = "magenta" if read_header(path).is_magenta else "therapy-gen"
+    weights = load_stored(path) if kind == "magenta" else load_weights(path)
     return {
-        "name": name,
-        "file": str(weights.path),
-        "bytes": weights.path.stat().st_size,
+        "name": path.stem,
+        "file": str(path),
+        "bytes": path.stat().st_size,
         "sha256": weights.sha256,
+        "kind": kind,
         "parameters": sum(int(array.size) for array in weights.arrays.values()),
+        "config": asdict(weights.config),
+        "facts": dict(weights.facts),
     }
 
 
@@ -31,7 +42,7 @@ def _document(name: str, weights: Weights) -> dict[str, Any]:
 def list_(context: typer.Context, json: AsJson = False) -> None:
     """List the embedded models and your own (in the folder `models` of --home)."""
     from therapy_gen.errors import InputError
-    from therapy_gen.musicvae.weights import ASSETS, SUFFIX, load_weights
+    from therapy_gen.musicvae.weights import ASSETS, SUFFIX
 
     documents = []
     own = settings(context).models_folder()
@@ -42,7 +53,9 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
                 continue
             seen.add(path.stem)
             try:
-                document = _document(path.stem, load_weights(path))
+                document = _document(path)
+                del document["facts"]
+                document["config"] = document["config"]["name"]
             except InputError as error:
                 document = {"name": path.stem, "file": str(path), "error": str(error)}
             documents.append({**document, "embedded": folder == ASSETS, "default": path.stem == DEFAULT_MODEL})
@@ -54,11 +67,12 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
             document["name"],
             "embedded" if document["embedded"] else "own",
             "" if "error" in document else f"{document['bytes'] / 1e6:.1f}",
+            document.get("config", ""),
             document.get("error") or document["sha256"][:12],
         )
         for document in documents
     ]
-    print_table(("name", "where", "MB", "sha256"), rows, right=(2,))
+    print_table(("name", "where", "MB", "config", "sha256"), rows, right=(2,))
 
 
 @app.command(epilog="Example: therapy-gen model info calm")
@@ -68,19 +82,13 @@ def info(
     json: AsJson = False,
 ) -> None:
     """Show a model's size, configuration, and what training recorded."""
-    from therapy_gen.musicvae.weights import find_model, load_weights
+    from therapy_gen.musicvae.weights import find_model
 
-    path = find_model(model, settings(context).models_folder())
-    weights = load_weights(path)
-    document = {
-        **_document(path.stem, weights),
-        "config": asdict(weights.config),
-        "facts": dict(weights.facts),
-    }
+    document = _document(find_model(model, settings(context).models_folder()))
     if json:
         print_json({"model": document})
         return
-    for name in ("name", "file", "bytes", "sha256", "parameters"):
+    for name in ("name", "file", "bytes", "sha256", "kind", "parameters"):
         print(f"{name:<12}{printable(str(document[name]))}")
     for title in ("config", "facts"):
         print(f"\n{title}")
@@ -89,3 +97,8 @@ def info(
 
 
 app.command("train", epilog=training.EPILOG)(training.train)
+app.command("import", epilog=checkpoints.IMPORT_EPILOG)(checkpoints.import_)
+app.command("known", epilog=checkpoints.KNOWN_EPILOG)(checkpoints.known)
+app.command("export", epilog=checkpoints.EXPORT_EPILOG)(checkpoints.export)
+app.command("check", epilog=checkpoints.CHECK_EPILOG)(checkpoints.check)
+app.command("eval", epilog=evaluation.EPILOG)(evaluation.evaluate)

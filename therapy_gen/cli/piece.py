@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from therapy_gen.cli.output import AsJson, clock, day_and_time, print_json, print_table, printable, progress
+from therapy_gen.cli.output import AsJson, clock, day_and_time, print_json, print_table, printable, progress, say
 from therapy_gen.cli.settings import settings
 
-app = typer.Typer(help="List, show and export pieces.", epilog="Example: therapy-gen piece list", rich_markup_mode=None)
+app = typer.Typer(
+    help="List, show, import and export pieces.", epilog="Example: therapy-gen piece list", rich_markup_mode=None
+)
 
 Piece = Annotated[str, typer.Argument(metavar="PIECE", help="Its id, or the first characters of it (four or more)")]
 
@@ -56,12 +59,51 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
         ("temperature", None if found.temperature is None else f"{found.temperature:g}"),
         ("source", found.source),
         ("made", day_and_time(found.created)),
-        *((name, f"{value:.3f}") for name, value in found.features.items()),
     ]
     shown = [(name, printable(value)) for name, value in facts if value]
     width = max(len(name) for name, _ in shown)
     for name, value in shown:
         print(f"{name:<{width}}  {value}")
+    if found.features:
+        _show_features(found.features)
+
+
+def _show_features(values: Mapping[str, float]) -> None:
+    """Print how the calmness score comes about; what an earlier version measured stands without a weight."""
+    from therapy_gen.music.calmness import FEATURES, contributions
+
+    added = contributions(values)
+    rows = [
+        (name, f"{value:.3f}", FEATURES[name].unit, f"{FEATURES[name].weight:.2f}", f"{added[name]:+.2f}")
+        if name in added
+        else (name, f"{value:.3f}", "", "", "")
+        for name, value in values.items()
+    ]
+    print("\ncalm is low arousal, not pleasantness; its logit is the sum of:")
+    print_table(("feature", "value", "unit", "weight", "adds"), rows, right=(1, 3, 4))
+
+
+@app.command("import", epilog="Example: therapy-gen piece import lullaby.mid")
+def import_(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.mid...", help="MIDI files")],
+    json: AsJson = False,
+) -> None:
+    """Store MIDI files as pieces; `session new --with PIECE` makes a session that holds them."""
+    options = settings(context)
+    from sessions.imports import import_pieces
+
+    imported = import_pieces(options.store(), files)
+    for one in imported:
+        told = [] if one.new else ["the library had it already"]
+        if told or one.remarks:
+            say(f"{one.file}: {'; '.join((*told, *one.remarks))}", quiet=options.quiet)
+    if json:
+        documents = [{**one.piece.document(), "new": one.new, "remarks": list(one.remarks)} for one in imported]
+        print_json({"pieces": documents})
+        return
+    rows = [(one.piece.id, one.piece.title[:30], clock(one.piece.duration_s), one.piece.key) for one in imported]
+    print_table(("piece", "title", "length", "key"), rows, right=(2,))
 
 
 @app.command(epilog="Example: therapy-gen piece export 01KAT4X2 -o water.flac")
@@ -74,14 +116,16 @@ def export(
     soundfont: Annotated[
         Path | None, typer.Option(metavar="FILE", help="SF2 instruments for audio  [default: a small one]")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that holds something else")] = False,
 ) -> None:
     """Write a piece as MIDI or audio."""
     options = settings(context)
-    from sessions.export import Sound, export_piece
+    from sessions.export import Desk, export_piece
     from sessions.library import get_piece
+    from sessions.rendering import Sound
 
     store = options.store()
     found = get_piece(store, piece)
     with progress("rendering", found.duration_s, quiet=options.quiet) as advance:
-        export_piece(store, found, out, Sound(soundfont, advance))
+        export_piece(store, found, out, Sound(soundfont, advance), desk=Desk(overwrite=overwrite))
     print(printable(str(out)))

@@ -1,0 +1,51 @@
+"""Sessions that hold pieces which were asked for by name, and new ones for the rest of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sessions.choosing import Choice
+from sessions.errors import PlanError
+from sessions.library import get_piece
+from sessions.plan import DurationOf, HeldPiece, SessionRequest, plan_session
+from sessions.store import Store
+
+_WHY = "asked for"
+
+
+def choose_asked(
+    store: Store,
+    request: SessionRequest,
+    asked: Sequence[str],
+    seed: np.random.SeedSequence,
+    duration_of: DurationOf,
+) -> Choice:
+    """Lay out a session that holds certain pieces.
+
+    Parameters
+    ----------
+    asked : sequence of str
+        Ids of pieces, or the first characters of them.
+
+    Raises
+    ------
+    InputError
+        Where a piece is not in the library, or no session of this length holds them all.
+    """
+    pieces = {piece.id: piece for piece in (get_piece(store, prefix) for prefix in asked)}
+    held = [HeldPiece(piece.id, piece.duration_s, piece.tempo) for piece in pieces.values()]
+    fresh = len(plan_session(request, np.random.default_rng(seed), duration_of).pieces)
+    for new in range(fresh, -1, -1):
+        try:
+            plan = plan_session(request, np.random.default_rng(seed), duration_of, held=held, new=new)
+        except PlanError:
+            continue
+        why = tuple(_WHY if isinstance(piece, HeldPiece) else "new" for piece in plan.pieces)
+        return Choice(plan, why, (None,) * len(plan.composed()))
+    music = sum(piece.duration_s for piece in held)
+    raise PlanError(
+        f"no session of {request.minutes:g} minutes holds the pieces asked for ({music / 60:.1f} minutes of music); "
+        "give other --minutes, or fewer pieces"
+    )

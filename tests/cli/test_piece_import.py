@@ -1,0 +1,106 @@
+"""`piece import` stores files as pieces that sessions can hold."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import symusic
+
+Cli = Callable[..., Any]
+
+
+def write(path: Path, name: str = "", quarters: int = 64, drums: bool = False) -> Path:
+    score = symusic.Score(480)
+    score.tempos.append(symusic.Tempo(0, qpm=64.0))
+    track = symusic.Track(name, 0, False)
+    for n in range(quarters):
+        track.notes.append(symusic.Note(n * 480, 480, (62, 66, 69, 67, 64, 61)[n % 6], 70))
+    score.tracks.append(track)
+    if drums:
+        kit = symusic.Track("kit", 0, True)
+        kit.notes.append(symusic.Note(0, 60, 36, 70))
+        score.tracks.append(kit)
+    score.dump_midi(str(path))
+    return path
+
+
+def test_an_imported_piece_is_listed_and_heard_in_a_session(cli: Cli, tmp_path: Path) -> None:
+    path = write(tmp_path / "lullaby.mid")
+    done = cli("piece", "import", path, "--json")
+    assert done.status == 0, done.err
+    (piece,) = done.document["pieces"]
+    assert piece["title"] == "lullaby"
+    assert piece["source"] == "lullaby.mid"
+    assert piece["model"] is None
+    assert piece["key"] == "D major"
+    assert piece["tempo"] == pytest.approx(64.0, abs=0.01)
+    assert 60 < piece["duration_s"] < 66
+    assert 0 <= piece["calm"] <= 1
+    assert cli("piece", "list", "--json").document["pieces"][0]["piece"] == piece["piece"]
+    made = cli("session", "new", "--minutes", "8", "--seed", "3", "--with", piece["piece"][:12], "--json")
+    assert made.status == 0, made.err
+    items = [item for item in made.document["session"]["items"] if item["role"] == "music"]
+    assert [item["piece"] for item in items].count(piece["piece"]) == 1
+    assert len(items) > 1
+    assert cli("piece", "export", piece["piece"], "-o", tmp_path / "out.mid").status == 0
+    assert (tmp_path / "out.mid").read_bytes() == path.read_bytes()
+
+
+def test_the_same_music_is_stored_once(cli: Cli, tmp_path: Path) -> None:
+    first = cli("piece", "import", write(tmp_path / "a.mid"), "--json").document["pieces"][0]
+    again = cli("piece", "import", write(tmp_path / "b.mid"), write(tmp_path / "c.mid", quarters=32), "--json")
+    assert "the library had it already" in again.err
+    assert [piece["new"] for piece in again.document["pieces"]] == [False, True]
+    assert again.document["pieces"][0]["piece"] == first["piece"]
+    assert len(cli("piece", "list", "--json").document["pieces"]) == 2
+
+
+def test_format_0_with_running_status_and_without_a_tempo_is_imported(cli: Cli, tmp_path: Path) -> None:
+    events = b"".join(
+        bytes((0,)) + (b"\x90" if n == 0 else b"") + bytes((60 + n % 5, 70, 96, 60 + n % 5, 0)) for n in range(64)
+    )
+    track = events + b"\x00\xff\x2f\x00"
+    midi = struct.pack(">4sIHHH", b"MThd", 6, 0, 1, 96) + struct.pack(">4sI", b"MTrk", len(track)) + track
+    (tmp_path / "zero.mid").write_bytes(midi)
+    (piece,) = cli("piece", "import", tmp_path / "zero.mid", "--json").document["pieces"]
+    assert piece["tempo"] == 120.0
+    assert piece["duration_s"] == pytest.approx(32.0, abs=3.5)
+
+
+def test_drums_are_kept_and_told(cli: Cli, tmp_path: Path) -> None:
+    done = cli("piece", "import", write(tmp_path / "band.mid", drums=True))
+    assert done.status == 0
+    assert "1 strokes of drums" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nonesuch.mid", "nonesuch.mid cannot be read"),
+        ("folder.mid", "folder.mid is a folder"),
+        ("damaged.mid", "damaged.mid"),
+        ("song.mp3", "song.mp3 is not a MIDI file"),
+        ("silent.mid", "silent.mid holds no notes"),
+    ],
+)
+def test_nothing_is_stored_where_one_file_is_no_music(name: str, said: str, cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "folder.mid").mkdir()
+    (tmp_path / "damaged.mid").write_bytes(b"MThd nonsense")
+    (tmp_path / "song.mp3").write_bytes(b"ID3")
+    write(tmp_path / "silent.mid", quarters=0)
+    done = cli("piece", "import", write(tmp_path / "good.mid"), tmp_path / name)
+    assert done.status == 1
+    assert said in done.error_line
+    assert cli("piece", "list", "--json").document["pieces"] == []
+
+
+def test_pieces_that_do_not_fit_are_refused(cli: Cli, tmp_path: Path) -> None:
+    (piece,) = cli("piece", "import", write(tmp_path / "long.mid", quarters=400), "--json").document["pieces"]
+    done = cli("session", "new", "--minutes", "3", "--with", piece["piece"])
+    assert done.status == 1
+    assert "no session of 3 minutes holds the pieces asked for" in done.error_line
+    assert "is not in the library" in cli("session", "new", "--with", "01ZZZZZZ").error_line

@@ -1,0 +1,94 @@
+"""Run as a program: lets Magenta make, save and run a small network of each configuration.
+
+Writes into the folder that it is given, for each configuration NAME: ``NAME.ckpt.*`` (a checkpoint by TensorFlow's own
+saver) and ``NAME.npz`` (z, tokens, and what Magenta makes of them). For `EXPORTED`, Magenta's `TrainedModel` then loads
+what we export of that checkpoint, and ``NAME.exported.npz`` has what it makes of the same z and tokens.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from therapy_gen.musicvae.magenta.configs import CONFIGS, MagentaConfig
+from therapy_gen.musicvae.magenta.engine import MagentaEngine
+from therapy_gen.musicvae.magenta.exporting import export_magenta
+from therapy_gen.musicvae.magenta.importing import import_checkpoint
+from therapy_gen.musicvae.magenta.reference import Reference, import_magenta, magenta_config
+from therapy_gen.musicvae.magenta.runtime import MagentaModel
+from therapy_gen.musicvae.magenta.store import load_stored
+
+SECTIONS = 3
+EXPORTED = ("cat-mel_2bar_small", "hierdec-trio_16bar")
+
+
+def small(name: str) -> MagentaConfig:
+    """The configuration with few units and few steps, every layer and output as it is."""
+    config = CONFIGS[name]
+    units = (11, 13, 12)
+    return replace(
+        config,
+        z_size=7,
+        encoder_units=(10, 9)[: len(config.encoder_units)],
+        decoder_units=units[: len(config.decoder_units)],
+        segments=2 if config.hierarchical else 1,
+        segment_steps=8 if config.hierarchical else 32,
+    )
+
+
+def main(folder: Path) -> None:
+    for number, name in enumerate(CONFIGS):
+        config = small(name)
+        rng = np.random.default_rng(number)
+        z = rng.standard_normal((SECTIONS, config.z_size), dtype=np.float32)
+        shape = (SECTIONS, config.steps)
+        tokens = np.stack([rng.integers(0, classes, shape) for classes in config.outputs], axis=-1)
+        reference = Reference(config, SECTIONS)
+        reference.initialise(number + 1)
+        reference.save(folder / f"{name}.ckpt")
+        mu, sigma = reference.encode(tokens)
+        np.savez(
+            folder / f"{name}.npz",
+            config=config.to_json(),
+            z=z,
+            tokens=tokens,
+            logits=reference.logits(z, tokens),
+            greedy=reference.greedy(z),
+            mu=mu,
+            sigma=sigma,
+        )
+        reference.close()
+        if name in EXPORTED:
+            exported(folder, name, config, z, tokens)
+
+
+def exported(folder: Path, name: str, config: MagentaConfig, z: np.ndarray, tokens: np.ndarray) -> None:
+    path = folder / f"{name}.safetensors"
+    import_checkpoint(folder / f"{name}.ckpt", name, path)
+    model = MagentaModel(replace(load_stored(path), config=config), name)
+    engine = MagentaEngine(model, seed=1)
+    mu, sigma = engine.encode(tokens)
+    drawn = engine.decode(z, temperature=1.0)
+    again = MagentaEngine(model, seed=1).decode(z, temperature=1.0) if name == EXPORTED[0] else drawn
+    _, music_vae = import_magenta()
+    export_magenta(model, folder / f"{name}.tar")
+    trained = music_vae.TrainedModel(
+        magenta_config(config, music_vae), batch_size=2, checkpoint_dir_or_path=str(folder / f"{name}.tar")
+    )
+    sequences = trained.sample(n=3, length=config.steps, temperature=0.5)
+    np.savez(
+        folder / f"{name}.exported.npz",
+        greedy=engine.decode(z, temperature=0.0),
+        drawn=drawn,
+        again=again,
+        mu=mu,
+        sigma=sigma,
+        samples=[type(sequence).__name__ for sequence in sequences],
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,296 @@
+"""Checkpoints from elsewhere: TensorFlow.js's layout, hostile and damaged files, downloads."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import io
+import json
+import re
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from therapy_gen.errors import InputError
+from therapy_gen.musicvae.magenta.archive import checkpoint
+from therapy_gen.musicvae.magenta.bundle_writer import write_bundle
+from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, smaller, variable_shapes
+from therapy_gen.musicvae.magenta.crc32c import crc32c
+from therapy_gen.musicvae.magenta.download import download
+from therapy_gen.musicvae.magenta.tfjs import write_tfjs
+from therapy_gen.musicvae.opening import open_model
+
+Cli = Callable[..., Any]
+SMALL = smaller(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 10))
+
+
+def arrays(seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(0, 0.5, shape).astype(np.float32) for name, shape in variable_shapes(SMALL).items()}
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    write_bundle(tmp_path / "small.ckpt", arrays())
+    return tmp_path / "small.ckpt"
+
+
+def test_the_checksum_is_crc32c_however_the_data_comes() -> None:
+    assert crc32c(b"123456789") == 0xE3069283
+    # RFC 3720, appendix B.4.
+    assert crc32c(bytes(32)) == 0x8A9136AA
+    assert crc32c(bytes(range(32))) == 0x46DD794E
+    data = np.random.default_rng(0).bytes(300_001)
+    in_bytes = 0
+    for start in range(0, len(data), 4000):
+        in_bytes = crc32c(data[start : start + 4000], in_bytes)
+    assert crc32c(data) == crc32c(data[70_001:], crc32c(data[:70_001])) == in_bytes
+
+
+def test_google_s_decoder_samples_melodies_and_says_that_it_cannot_encode(
+    google_mel_2bar_small: Path, cli: Cli, home: Path
+) -> None:
+    done = cli("model", "import", google_mel_2bar_small, "--config", "cat-mel_2bar_small", "--name", "google")
+    assert done.status == 0, done.err
+    assert "cannot encode" in done.err
+    model = open_model("google", home / "models")
+    z = model.sample_prior(64, np.random.default_rng(0)) * np.float32(0.3)
+    tokens = model.decode(z, temperature=0.5, rng=np.random.default_rng(1))
+    assert tokens.shape == (64, 32, 1)
+    notes = tokens[tokens > 1].astype(int) - 2 + 21
+    # Melodies: in the middle of the keyboard, sparse, most steps from note to note small.
+    assert 50 < np.median(notes) < 80
+    assert 0.1 < (tokens > 1).mean() < 0.6
+    steps = [abs(np.diff(row[row > 1].astype(int))) for row in tokens[:, :, 0]]
+    assert np.median(np.concatenate(steps)) <= 5
+    with pytest.raises(InputError, match="no complete encoder"):
+        model.encode(tokens)
+
+
+def test_tensorflow_js_shards_and_quantised_weights_are_read(tmp_path: Path, cli: Cli, home: Path) -> None:
+    folder = tmp_path / "js"
+    write_tfjs(folder, arrays(), {"type": "MelodyConverter", "args": {"numSteps": 32}}, shard_bytes=5000)
+    assert len(list(folder.glob("group1-shard*"))) > 3
+    assert cli("model", "import", folder, "--config", "cat-mel_2bar_small", "--name", "js").status == 0
+    model = open_model("js", home / "models")
+    for name, array in arrays().items():
+        np.testing.assert_array_equal(model.arrays[name], array)
+
+    # One variable in two bytes a number, as Magenta.js publishes most models.
+    manifest = json.loads((folder / "weights_manifest.json").read_text())
+    whole = b"".join((folder / name).read_bytes() for name in manifest[0]["paths"])
+    first = manifest[0]["weights"][0]
+    size = 4 * int(np.prod(first["shape"]))
+    values = np.frombuffer(whole[:size], "<f4")
+    scale = float(np.ptp(values)) / 65535
+    first["quantization"] = {"dtype": "uint16", "scale": scale, "min": float(values.min())}
+    packed = np.rint((values - values.min()) / scale).astype("<u2").tobytes()
+    manifest[0]["paths"] = ["group1-shard1of1"]
+    (folder / "group1-shard1of1").write_bytes(packed + whole[size:])
+    (folder / "weights_manifest.json").write_text(json.dumps(manifest))
+    assert cli("model", "import", folder, "--config", "cat-mel_2bar_small", "--name", "q2").status == 0
+    quantised = open_model("q2", home / "models").arrays
+    for name, array in arrays().items():
+        np.testing.assert_allclose(quantised[name], array, atol=scale if name == first["name"] else 0)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", "..", ""])
+def test_a_manifest_that_leads_outside_is_refused(name: str, tmp_path: Path, cli: Cli) -> None:
+    folder = tmp_path / "js"
+    folder.mkdir()
+    entries = {variable: {"filename": name, "shape": list(shape)} for variable, shape in decoder_shapes(SMALL).items()}
+    (folder / "manifest.json").write_text(json.dumps(entries))
+    done = cli("model", "import", folder, "--config", "cat-mel_2bar_small")
+    assert done.status == 1
+    assert "names a file outside it" in done.error_line
+
+
+def hostile(kind: str, tar: Path) -> None:
+    with tarfile.open(tar, "w") as archive:
+        member = tarfile.TarInfo("small.ckpt.index")
+        content = b"x" * 10
+        if kind == "symlink":
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        elif kind == "hard link":
+            member.type, member.linkname = tarfile.LNKTYPE, "other"
+        elif kind == "device":
+            member.type = tarfile.CHRTYPE
+        elif kind == "absolute":
+            member.name = "/tmp/small.ckpt.index"
+        elif kind == "parent":
+            member.name = "a/../../small.ckpt.index"
+        if member.isreg():
+            member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    if kind == "huge":
+        block = bytearray(tar.read_bytes())
+        block[124:136] = b"7" * 11 + b"\0"
+        block[148:156] = b" " * 8
+        block[148:156] = f"{sum(block[:512]):06o}\0 ".encode()
+        tar.write_bytes(block)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("symlink", "holds a link"),
+        ("hard link", "holds a link"),
+        ("device", "no plain file"),
+        ("absolute", "leads outside"),
+        ("parent", "leads outside"),
+        ("huge", "larger than any checkpoint"),
+    ],
+)
+def test_a_hostile_tar_is_refused(kind: str, said: str, tmp_path: Path, cli: Cli) -> None:
+    tar = tmp_path / "hostile.tar"
+    hostile(kind, tar)
+    before = sorted(tmp_path.rglob("*"))
+    done = cli("model", "import", tar, "--config", "cat-mel_2bar_small")
+    assert done.status == 1
+    assert said in done.error_line
+    assert [path for path in sorted(tmp_path.rglob("*")) if "home" not in path.parts] == before
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nonesuch.ckpt", "does not exist"),
+        ("plain.txt", "is no checkpoint of TensorFlow"),
+        ("empty", "holds 0 checkpoints"),
+        ("lonely.ckpt", "no data file beside it"),
+        ("garbage.ckpt", "is no index of a TensorFlow checkpoint"),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused_by_name(name: str, said: str, tmp_path: Path, prefix: Path, cli: Cli) -> None:
+    (tmp_path / "plain.txt").write_text("hello")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "lonely.ckpt.index").write_bytes(Path(f"{prefix}.index").read_bytes())
+    (tmp_path / "garbage.ckpt.index").write_bytes(b"\0" * 100)
+    (tmp_path / "garbage.ckpt.data-00000-of-00001").write_bytes(b"")
+    done = cli("model", "import", tmp_path / name, "--config", "cat-mel_2bar_small")
+    assert done.status == 1
+    assert said in done.error_line
+    assert name in done.error_line
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_damage_to_an_index_ends_in_one_line(seed: int, prefix: Path, cli: Cli) -> None:
+    rng = np.random.default_rng(seed)
+    index = Path(f"{prefix}.index")
+    whole = index.read_bytes()
+    for _ in range(40):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(content), 3).tolist():
+            content[place] = int(rng.integers(256))
+        index.write_bytes(content[: int(rng.integers(1, len(content) + 1))])
+        try:
+            with checkpoint(prefix) as bundle:
+                assert set(bundle.entries) >= set(variable_shapes(SMALL))
+        except InputError:
+            continue
+
+
+class Server(http.server.ThreadingHTTPServer):
+    content = b""
+    cut_after: int | None = None
+    names_hash = True
+    ranges: list[str | None]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        content = self.server.content
+        wanted = self.headers.get("Range")
+        self.server.ranges.append(wanted)
+        start = int(re.fullmatch(r"bytes=(\d+)-", wanted).group(1)) if wanted else 0  # type: ignore[union-attr]
+        if start >= len(content):
+            self.send_response(416)
+            self.end_headers()
+            return
+        self.send_response(206 if wanted else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        if self.server.names_hash:
+            import base64
+
+            digest = base64.b64encode(hashlib.md5(content).digest()).decode()
+            self.send_header("x-goog-hash", "crc32c=AAAAAA==")
+            self.send_header("x-goog-hash", f"md5={digest}")
+        self.end_headers()
+        stop = len(content) if self.server.cut_after is None else min(start + self.server.cut_after, len(content))
+        self.wfile.write(content[start:stop])
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as running:
+        running.ranges = []
+        running.content = np.random.default_rng(0).bytes(3_000_000)
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def address(server: Server, name: str = "file.tar") -> str:
+    return f"http://127.0.0.1:{server.server_address[1]}/{name}"
+
+
+def test_a_download_goes_on_where_it_stopped_and_is_checked(server: Server, tmp_path: Path) -> None:
+    sha256 = hashlib.sha256(server.content).hexdigest()
+    target = tmp_path / "file.tar"
+    server.cut_after = 1_200_000
+    with pytest.raises(InputError, match="goes on where it stopped"):
+        download(address(server), target, sha256=sha256)
+    assert not target.exists()
+    with pytest.raises(InputError, match="goes on where it stopped"):
+        download(address(server), target, sha256=sha256)
+    server.cut_after = None
+    assert download(address(server), target, sha256=sha256).read_bytes() == server.content
+    assert server.ranges == [None, "bytes=1200000-", "bytes=2400000-"]
+    assert list(tmp_path.iterdir()) == [target]
+    # What is there and whole is not fetched again.
+    download(address(server), target, sha256=sha256)
+    assert len(server.ranges) == 3
+
+
+def test_a_download_with_another_hash_is_removed(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="it was removed"):
+        download(address(server), tmp_path / "file.tar", sha256="0" * 64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_without_any_hash_is_not_trusted(server: Server, tmp_path: Path) -> None:
+    server.names_hash = False
+    with pytest.raises(InputError, match=f"its SHA-256 is {hashlib.sha256(server.content).hexdigest()}"):
+        download(address(server), tmp_path / "file.tar")
+    assert not (tmp_path / "file.tar").exists()
+    # The file is there already: the hash decides.
+    download(address(server), tmp_path / "file.tar", sha256=hashlib.sha256(server.content).hexdigest())
+    assert (tmp_path / "file.tar").read_bytes() == server.content
+
+
+def test_a_checkpoint_is_imported_from_a_web_address(server: Server, prefix: Path, cli: Cli, home: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for suffix in ("index", "data-00000-of-00001"):
+            archive.add(f"{prefix}.{suffix}", f"small.ckpt.{suffix}")
+    server.content = packed.getvalue()
+    where = address(server, "small.tar")
+    assert cli("model", "import", where, "--config", "cat-mel_2bar_small", "--name", "web").status == 0
+    model = open_model("web", home / "models")
+    for name, array in arrays().items():
+        np.testing.assert_array_equal(model.arrays[name], array)
+    done = cli("model", "import", where + "x", "--config", "cat-mel_2bar_small", "--sha256", "abc")
+    assert done.status == 1
+    assert "is no SHA-256" in done.error_line

@@ -1,0 +1,129 @@
+"""Downloads that go on where they stopped and are checked before they are used."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from therapy_gen.errors import InputError
+
+MAX_BYTES = 8_000_000_000
+_CHUNK_BYTES = 1 << 20
+_TIMEOUT_S = 60.0
+_RANGE_NOT_SATISFIABLE = 416
+_PARTIAL = 206
+
+
+def download(
+    address: str,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Path:
+    """Fetch a file to `target`, going on from what an earlier attempt left in ``target.part``.
+
+    Parameters
+    ----------
+    address : str
+        ``http:`` or ``https:``.
+    target : Path
+        Taken as it is where it exists and has the hash.
+    sha256 : str, optional
+        What the file must hash to. Without it, the server must name a hash (``x-goog-hash`` or ``Content-MD5``).
+    progress : callable, optional
+        Called with bytes so far and bytes in all (None where the server does not say).
+
+    Raises
+    ------
+    InputError
+        Where the address cannot be read, the file is too large, or its hash is another; a file with another hash is
+        removed.
+    """
+    if not address.startswith(("http://", "https://")):
+        raise InputError(f"{address} is no web address; give one that begins with https://")
+    if sha256 is not None and (len(sha256) != 64 or not set(sha256.lower()) <= set("0123456789abcdef")):
+        raise InputError(f"--sha256 {sha256!r} is no SHA-256; give 64 hexadecimal digits")
+    wanted = None if sha256 is None else ("sha256", sha256.lower())
+    if wanted and target.is_file() and _hash(target, "sha256") == wanted[1]:
+        return target
+    part = target.with_name(f"{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        named = _fetch(address, part, progress)
+        if wanted is None:
+            wanted = named
+        if wanted is None:
+            raise InputError(
+                f"{address} comes without a hash to check it by; give --sha256 (the file is kept as {part}, "
+                f"its SHA-256 is {_hash(part, 'sha256')})"
+            )
+        if (found := _hash(part, wanted[0])) != wanted[1]:
+            part.unlink()
+            raise InputError(f"{address} hashes to {found}, not to {wanted[1]} ({wanted[0]}); it was removed")
+        part.replace(target)
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        why = getattr(error, "reason", None) or error
+        raise InputError(f"{address} cannot be downloaded: {why}; the same command goes on where it stopped") from error
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror or error}") from error
+    return target
+
+
+def _fetch(address: str, part: Path, progress: Callable[[int, int | None], None] | None) -> tuple[str, str] | None:
+    """Bring `part` to its full length and return the hash that the server names, if it names one."""
+    have = part.stat().st_size if part.is_file() else 0
+    request = urllib.request.Request(address, headers={"User-Agent": "therapy-gen", "Accept-Encoding": "identity"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        answer: Any = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        if error.code == _RANGE_NOT_SATISFIABLE and have:
+            # Nothing is left to fetch, or the file is another one now: its hash decides.
+            with closing(error):
+                return _named_hash(error.headers)
+        raise
+    with answer:
+        if have and answer.status != _PARTIAL:
+            have = 0
+        left = answer.headers.get("Content-Length")
+        total = have + int(left) if left and left.isdigit() else None
+        if total is not None and total > MAX_BYTES:
+            raise InputError(f"{address} has {total / 1e9:.1f} GB, more than any checkpoint")
+        with part.open("ab" if have else "wb") as stream:
+            while chunk := answer.read(_CHUNK_BYTES):
+                have += stream.write(chunk)
+                if have > MAX_BYTES:
+                    raise InputError(f"{address} is longer than any checkpoint")
+                if progress:
+                    progress(have, total)
+        if total is not None and have < total:
+            raise ConnectionError("the connection was cut")
+        return _named_hash(answer.headers)
+
+
+def _named_hash(headers: Any) -> tuple[str, str] | None:
+    named = [word.strip() for value in headers.get_all("x-goog-hash", []) for word in value.split(",")]
+    named += [f"md5={value.strip()}" for value in headers.get_all("Content-MD5", [])]
+    for word in named:
+        kind, _, value = word.partition("=")
+        if kind == "md5":
+            try:
+                return "md5", base64.b64decode(value, validate=True).hex()
+            except binascii.Error:
+                continue
+    return None
+
+
+def _hash(path: Path, kind: str) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()

@@ -1,0 +1,110 @@
+"""Magenta's own `TrainedModel` behind our door: the same weights, run by the reference."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.musicvae.latent import slerp
+from therapy_gen.musicvae.magenta.cells import FloatArray
+from therapy_gen.musicvae.magenta.exporting import export_magenta
+from therapy_gen.musicvae.magenta.reference import GREEDY_TEMPERATURE, import_magenta, magenta_config, one_hot
+from therapy_gen.musicvae.magenta.runtime import BoolArray, MagentaModel, Tokens
+
+_BATCH = 8
+
+
+class MagentaEngine:
+    """The same door as `MagentaModel`, through Magenta.
+
+    Parameters
+    ----------
+    model : MagentaModel
+        Whose weights it runs.
+    seed : int
+        Of what Magenta draws while it decodes.
+
+    Raises
+    ------
+    MissingExtraError
+        Where Magenta is not installed.
+    """
+
+    def __init__(self, model: MagentaModel, seed: int = 0) -> None:
+        tf, music_vae = import_magenta()
+        self._model = model
+        self.name, self.config, self.facts, self.arrays = model.name, model.config, model.facts, model.arrays
+        self.can_encode = model.can_encode
+        with tempfile.TemporaryDirectory(prefix="therapy-gen-") as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            prefix = Path(folder) / "model.ckpt"
+            export_magenta(model, prefix)
+            theirs = magenta_config(model.config, music_vae)
+            _seed(theirs.model, tf, seed)
+            self._trained = music_vae.TrainedModel(theirs, batch_size=_BATCH, checkpoint_dir_or_path=str(prefix))
+
+    @property
+    def sha256(self) -> str:
+        """Of the model's file."""
+        return self._model.sha256
+
+    def encode(self, tokens: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
+        """Return mean and standard deviation, each (n, z_size), of the posterior for tokens (n, steps, voices)."""
+        if not self.can_encode:
+            raise InputError(f"model {self.name} has no complete encoder; it samples and decodes, but cannot encode")
+        inputs = list(one_hot(tokens, self.config.outputs))
+        _, mu, sigma = self._trained.encode_tensors(inputs, [len(tensor) for tensor in inputs])
+        return mu, sigma
+
+    def sample_prior(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        kind: str = "major",
+        *,
+        density: float | None = None,
+        temperature: float = 1.0,
+    ) -> FloatArray:
+        """Draw z (n, z_size) from N(0, I), scaled by `temperature`."""
+        return self._model.sample_prior(n, rng, kind, density=density, temperature=temperature)
+
+    def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
+        """Return z (steps, z_size) on the great circle from `a` to `b`, both ends included."""
+        return np.stack([slerp(a, b, t) for t in np.linspace(0.0, 1.0, steps)])
+
+    def decode(
+        self,
+        z: FloatArray,
+        *,
+        temperature: float = 1.0,
+        rng: np.random.Generator | None = None,
+        pitch_classes: BoolArray | None = None,
+    ) -> Tokens:
+        """Write sections for z (n, z_size), as `MagentaModel.decode` does.
+
+        Magenta draws with its own generator, seeded once, and knows no `pitch_classes`.
+        """
+        wanted = max(temperature, GREEDY_TEMPERATURE)
+        outputs = np.stack(self._trained.decode_to_tensors(z, length=self.config.steps, temperature=wanted))
+        edges = np.cumsum(self.config.outputs)[:-1]
+        columns = [part.argmax(axis=-1) for part in np.split(outputs, edges, axis=-1)]
+        return np.stack(columns, axis=-1).astype(np.uint16)
+
+
+def _seed(model: Any, tf: Any, seed: int) -> None:
+    """Have Magenta's graph seeded where it is built: `TrainedModel` makes it, and copies the model before."""
+    encoder = model.encoder
+    kind = type(encoder)
+
+    def build(self: Any, *arguments: Any, **options: Mapping[str, Any]) -> None:
+        tf.set_random_seed(seed)
+        kind.build(self, *arguments, **options)
+
+    encoder.__class__ = type(f"Seeded{kind.__name__}", (kind,), {"build": build})

@@ -1,0 +1,65 @@
+"""Public checkpoints of the configurations that are read here, with the addresses where Magenta publishes them.
+
+From the tables in `magenta/models/music_vae/README.md` (magenta/magenta) and `music/checkpoints/README.md`
+(magenta/magenta-js).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from therapy_gen.errors import InputError
+
+_PUBLIC = "https://storage.googleapis.com/magentadata"
+
+
+@dataclass(frozen=True)
+class PublicCheckpoint:
+    """A checkpoint that anyone can get: its name, its configuration, what it writes, and where it is."""
+
+    name: str
+    config: str
+    about: str
+    address: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the address is that of one file that `model import` can download; else of a folder."""
+        return self.address.endswith(".tar")
+
+
+PUBLIC: tuple[PublicCheckpoint, ...] = (
+    PublicCheckpoint(
+        "cat-mel_2bar_big",
+        "cat-mel_2bar_big",
+        "melodies of two bars",
+        f"{_PUBLIC}/models/music_vae/checkpoints/cat-mel_2bar_big.tar",
+    ),
+    PublicCheckpoint(
+        "hierdec-mel_16bar",
+        "hierdec-mel_16bar",
+        "melodies of sixteen bars",
+        f"{_PUBLIC}/models/music_vae/checkpoints/hierdec-mel_16bar.tar",
+    ),
+    PublicCheckpoint(
+        "hierdec-trio_16bar",
+        "hierdec-trio_16bar",
+        "melody, bass and drums of sixteen bars",
+        f"{_PUBLIC}/models/music_vae/checkpoints/hierdec-trio_16bar.tar",
+    ),
+    PublicCheckpoint(
+        "mel_2bar_small",
+        "cat-mel_2bar_small",
+        "melodies of two bars (a folder in TensorFlow.js layout)",
+        f"{_PUBLIC}/js/checkpoints/music_vae/mel_2bar_small",
+    ),
+)
+
+
+def find_public(name: str) -> PublicCheckpoint:
+    """Return a public checkpoint by name; InputError names those that can be downloaded."""
+    for checkpoint in PUBLIC:
+        if checkpoint.name == name and checkpoint.is_file:
+            return checkpoint
+    known = ", ".join(checkpoint.name for checkpoint in PUBLIC if checkpoint.is_file)
+    raise InputError(f"no public checkpoint {name!r} is known; give a file, or one of: {known}")

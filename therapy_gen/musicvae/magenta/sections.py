@@ -1,0 +1,106 @@
+"""Magenta's models as writers of a session's sections: sixteen bars, three voices, one key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.plain import canonical
+from therapy_gen.music.tokens import BARS_PER_SECTION, FIRST_PITCH_CLASS, MIN_PITCH, NOTE_OFF, STEPS_PER_SECTION, VOICES
+from therapy_gen.musicvae.magenta.cells import FloatArray
+from therapy_gen.musicvae.magenta.configs import MagentaConfig
+from therapy_gen.musicvae.magenta.engine import MagentaEngine
+from therapy_gen.musicvae.magenta.runtime import BoolArray, MagentaModel
+
+# Phrases of a section that is longer than what the model writes: a period, varied, as songs have it.
+_PERIOD = (0, 1, 0, 2, 0, 1, 0, 3)
+
+
+class Sections:
+    """A model of Magenta's behind the door of `SectionModel`.
+
+    Of a trio the drums stay silent. A model of two bars writes four phrases that make sixteen: z is theirs, side by
+    side. Magenta's own engine cannot be told a key: what it writes outside of it moves to the next note inside.
+
+    Parameters
+    ----------
+    model : MagentaModel or MagentaEngine
+
+    Raises
+    ------
+    InputError
+        Where sixteen bars are no multiple of what the model writes.
+    """
+
+    def __init__(self, model: MagentaModel | MagentaEngine) -> None:
+        if BARS_PER_SECTION % model.config.bars:
+            raise InputError(f"model {model.name} writes {model.config.bars} bars at a time; sessions are made of 16")
+        self.model = model
+        self.name = model.name
+        repeats = BARS_PER_SECTION // model.config.bars
+        self._period = tuple(_PERIOD[n % len(_PERIOD)] for n in range(repeats))
+        self._phrases = max(self._period) + 1
+
+    @property
+    def sha256(self) -> str:
+        """Of the model's file."""
+        return self.model.sha256
+
+    @property
+    def config(self) -> MagentaConfig:
+        """Of the model."""
+        return self.model.config
+
+    @property
+    def arrays(self) -> Mapping[str, FloatArray]:
+        """Of the model: no attribute vectors are among them."""
+        return self.model.arrays
+
+    def sample_prior(self, n: int, rng: np.random.Generator, kind: str = "major") -> FloatArray:
+        """Draw z (n, phrases * z_size) from N(0, I)."""
+        return self.model.sample_prior(n * self._phrases, rng, kind).reshape(n, -1)
+
+    def decode(
+        self,
+        z: FloatArray,
+        *,
+        temperature: float = 1.0,
+        rng: np.random.Generator | None = None,
+        pitch_classes: BoolArray | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """Write sections (n, 256, 3) for z; see `MagentaModel.decode`."""
+        count = len(z)
+        allowed = (
+            None if pitch_classes is None else np.repeat(np.broadcast_to(pitch_classes, (count, 12)), self._phrases, 0)
+        )
+        phrases: npt.NDArray[np.integer] = self.model.decode(
+            z.reshape(count * self._phrases, -1), temperature=temperature, rng=rng, pitch_classes=allowed
+        )
+        if allowed is not None and isinstance(self.model, MagentaEngine):
+            phrases = _in_key(phrases, allowed)
+        phrases = phrases.reshape(count, self._phrases, *phrases.shape[1:])
+        whole = phrases[:, list(self._period)].reshape(count, STEPS_PER_SECTION, -1)
+        tokens = np.zeros((count, STEPS_PER_SECTION, len(VOICES)), dtype=np.uint8)
+        for n, section in enumerate(whole):
+            tokens[n, :, 0] = canonical(section[:, 0])
+            if self.model.config.voices > 1:
+                tokens[n, :, 2] = canonical(section[:, 1])
+        return tokens
+
+
+def _in_key(phrases: npt.NDArray[np.integer], allowed: BoolArray) -> npt.NDArray[np.integer]:
+    """Move notes (n, steps, voices) to the nearest pitch of the classes that are allowed, downwards where two are."""
+    moved = phrases.copy()
+    for section, classes in zip(moved, allowed, strict=True):
+        if not classes.any():
+            continue
+        for column in range(min(section.shape[1], 2)):
+            events = section[:, column]
+            for step in np.flatnonzero(events > NOTE_OFF).tolist():
+                pitch = int(events[step]) - FIRST_PITCH_CLASS + MIN_PITCH
+                by = min((abs(n), n) for n in range(-6, 7) if classes[(pitch + n) % 12])[1]
+                events[step] = min(max(int(events[step]) + by, FIRST_PITCH_CLASS), 89)
+    return moved
