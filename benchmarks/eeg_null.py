@@ -5,7 +5,7 @@
 Real: resting recordings (eegmat, eyes closed, 10 subjects) are cut into slots; slots are called silence or one of three
 pieces at random, many times over. No piece is better than another, so every claim is false, and the truth of every
 piece is the level of silence, 0 dB. Simulated: whole recordings (1/f, alpha, blinks, muscle bursts, drift), and plays
-drawn from the model's kind of noise. The folder of recordings is `THERAPY_GEN_EEG_DATA` or ../shared/data/eeg.
+drawn from the model's kind of noise. The folder of recordings is `eeg` in `THERAPY_GEN_DATA` or ../shared/data.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from eeg.known import Item  # noqa: E402
 from eeg.observations import Observation, observations  # noqa: E402
 from eeg.ranking import Ranking, rank  # noqa: E402
 from eeg.recording import open_recording  # noqa: E402
 from eeg.results import RecordingScore  # noqa: E402
 from eeg.score import score_plan, score_recording  # noqa: E402
 from eeg.settings import Settings  # noqa: E402
-from eeg.simulate import Listener, simulate, timeline, write_fif  # noqa: E402
-from eeg.timeline import Item, Plan  # noqa: E402
+from eeg.simulate import Listener, simulate, timeline  # noqa: E402
+from eeg.simulated_file import write_fif  # noqa: E402
+from eeg.timeline import Plan  # noqa: E402
 
 HEAD = f"{'':66}{'rankings':>9}{'claimed':>9}{'covered':>9}{'width dB':>9}"
 
@@ -175,7 +177,7 @@ def draw_plays(
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = Path(os.environ.get("THERAPY_GEN_EEG_DATA", ROOT.parent / "shared" / "data" / "eeg"))
+    default = Path(os.environ.get("THERAPY_GEN_DATA", ROOT.parent / "shared" / "data")) / "eeg"
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--assignments", type=int, default=20)
     parser.add_argument("--listeners", type=int, default=200)

@@ -4,7 +4,7 @@
 
 Every simulated recording goes the whole way: written as FIF, scored, ranked. Five pieces, four plays of 60 s each, two
 minutes of silence before and after, 8 channels at 160 Hz, blinks, muscle bursts, line noise, drift over time on task.
-The folder of real recordings is `THERAPY_GEN_EEG_DATA` or ../shared/data/eeg.
+The folder of real recordings is `eeg` in `THERAPY_GEN_DATA` or ../shared/data.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from eeg.ranking import Ranking, rank  # noqa: E402
 from eeg.recording import open_recording  # noqa: E402
 from eeg.score import score_recording  # noqa: E402
 from eeg.settings import Settings  # noqa: E402
-from eeg.simulate import Listener, simulate, timeline, write_fif  # noqa: E402
+from eeg.simulate import Listener, simulate, timeline  # noqa: E402
+from eeg.simulated_file import write_fif  # noqa: E402
 
 PIECES = [f"p{i}" for i in range(5)]
 
@@ -115,7 +116,7 @@ def movement(data: Path, folder: Path) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = Path(os.environ.get("THERAPY_GEN_EEG_DATA", ROOT.parent / "shared" / "data" / "eeg"))
+    default = Path(os.environ.get("THERAPY_GEN_DATA", ROOT.parent / "shared" / "data")) / "eeg"
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--listeners", type=int, default=10)
     options = parser.parse_args()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.mixedmodel import FLAT_SD, Design, Noise
-from eeg.observations import Observation
+from eeg.observations import RATING_DB, Observation
 
 Float64 = npt.NDArray[np.float64]
 
@@ -39,7 +39,8 @@ def make_design(data: Sequence[Observation], names: Sequence[str], use_muscle: b
         one = np.zeros(len(data))
         one[rows] = 1.0
         columns.append(one)
-        prior.append(FLAT_SD)
+        # Some people rate high, others low: by a point or so.
+        prior.append(RATING_DB if data[rows[0]].known_sd is not None else FLAT_SD)
     for rows in groups:
         span = time_s[rows]
         half = (span.max() - span.min()) / 2
@@ -60,10 +61,11 @@ def make_design(data: Sequence[Observation], names: Sequence[str], use_muscle: b
             muscle_column = len(columns)
             columns.append(values)
             prior.append(MUSCLE_SD)
+    known_sd = np.array([math.nan if row.known_sd is None else row.known_sd for row in data])
     is_music = np.array([row.piece is not None for row in data])
     has_mean = bool((~is_music).any())
     if has_mean:
-        columns.append(is_music.astype(np.float64))
+        columns.append((is_music & np.isnan(known_sd)).astype(np.float64))
         prior.append(FLAT_SD)
     for name in names:
         columns.append(np.array([float(row.piece == name) for row in data]))
@@ -75,6 +77,7 @@ def make_design(data: Sequence[Observation], names: Sequence[str], use_muscle: b
         clean_s=np.array([row.clean_s for row in data]),
         time_s=time_s,
         groups=groups,
+        known_sd=known_sd,
     )
     return design, muscle_column, has_mean
 

@@ -59,6 +59,8 @@ class Design:
         Middle of each play from the start of its recording, seconds.
     groups : sequence of array of int
         Rows of each recording: noise is correlated within, not between.
+    known_sd : array, shape (n,)
+        SD of the noise of rows that neither drift nor depend on clean time, dB; nan for all others.
     """
 
     y: Float64
@@ -68,6 +70,7 @@ class Design:
     clean_s: Float64
     time_s: Float64
     groups: Sequence[npt.NDArray[np.int64]]
+    known_sd: Float64
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,9 @@ class Posterior:
 
 def covariance(design: Design, rows: npt.NDArray[np.int64], noise: Noise) -> Float64:
     """Return the noise covariance of one recording's rows."""
+    known = design.known_sd[rows]
+    if np.isfinite(known).all():
+        return np.diag(known**2)
     apart = np.abs(design.time_s[rows, None] - design.time_s[rows])
     result: Float64 = noise.drift**2 * np.exp(-apart / noise.memory_s)
     result[np.diag_indices(len(rows))] += noise.sampling**2 * 60.0 / design.clean_s[rows]
@@ -176,14 +182,17 @@ def fit(
         columns, y, logdet = whiten(design, noise)
         gram, moment = columns.T @ columns, columns.T @ y
         constant = noise_prior - 0.5 * logdet - 0.5 * float(y @ y)
-        for tau, prior in taus:
-            point = Point(noise, tau, np.concatenate([design.prior_sd, np.full(design.pieces, tau)]), gram, moment)
-            root = point.root()
-            half = np.linalg.solve(root, point.sd * moment)
-            # What a flat prior adds to the determinant is the same everywhere, and drops out of the weights.
-            value = constant + prior + 0.5 * float(half @ half) - float(np.log(np.diag(root)).sum())
-            best = max(best, value)
-            found.append((value, point))
+        sds = np.array([np.concatenate([design.prior_sd, np.full(design.pieces, tau)]) for tau, _ in taus])
+        roots = np.linalg.cholesky(gram * sds[:, :, None] * sds[:, None] + np.eye(sds.shape[1]))
+        halves = np.linalg.solve(roots, (sds * moment)[:, :, None])[:, :, 0]
+        # What a flat prior adds to the determinant is the same everywhere, and drops out of the weights.
+        logs = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+        values = constant + 0.5 * (halves**2).sum(axis=1) - logs + np.array([prior for _, prior in taus])
+        best = max(best, float(values.max()))
+        found += [
+            (float(value), Point(noise, tau, sd, gram, moment))
+            for value, (tau, _), sd in zip(values, taus, sds, strict=True)
+        ]
         found = [(value, point) for value, point in found if value > best + np.log(keep)]
     weights = np.exp(np.array([value for value, _ in found]) - best)
     return Posterior([point for _, point in found], weights / weights.sum())

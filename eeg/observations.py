@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from eeg.errors import ParameterError
 from eeg.results import RecordingScore
 
 CRITERIA = ("beta", "gamma", "both")
+
+# What a point of a rating counts for, and how far one rating is to be trusted (SD), in dB. That liking and band power
+# go together is not claimed: this is a convention by which both can guide what is heard next, and one rating weighs
+# about a third of a play.
+RATING_DB, RATING_SD = 0.3, 0.6
+# Stands for the recording of observations that are ratings.
+RATINGS = "ratings"
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,8 @@ class Observation:
         The criterion against that recording's baseline.
     muscle_db : float or None
     clean_s : float
+    known_sd : float or None
+        SD of its noise in dB where that is set beforehand (a rating); None: as the model finds it.
     """
 
     piece: str | None
@@ -35,6 +44,23 @@ class Observation:
     value_db: float
     muscle_db: float | None
     clean_s: float
+    known_sd: float | None = None
+
+
+@dataclass(frozen=True)
+class Rating:
+    """How much a listener liked a piece, 1 (not at all) to 5 (very much)."""
+
+    piece: str
+    value: int
+
+
+def rated(rating: Rating, *, lower_is_better: bool) -> Observation:
+    """Return a rating as the ranking sees it: a small, noisy hint of an effect in the direction that is wanted."""
+    if not 1 <= rating.value <= 5:
+        raise ParameterError(f"rating {rating.value} of piece {rating.piece} is out of range: give 1 to 5")
+    liked = RATING_DB * (rating.value - 3)
+    return Observation(rating.piece, RATINGS, 0.0, -liked if lower_is_better else liked, None, 60.0, RATING_SD)
 
 
 def observations(scores: Iterable[RecordingScore], criterion: str = "beta") -> list[Observation]:
@@ -48,17 +74,43 @@ def observations(scores: Iterable[RecordingScore], criterion: str = "beta") -> l
         ``"beta"``, ``"gamma"`` or ``"both"``.
     """
     check_criterion(criterion)
-    found = []
-    for score in scores:
-        for play in (*score.plays, *score.baseline):
-            value = combine(play.beta_db, play.gamma_db, criterion)
-            if value is None or "too-little-clean" in play.flags or play.clean_s <= 0:
-                continue
-            middle = play.onset_s + play.duration_s / 2
-            found.append(
-                Observation(play.piece, score.sha256 or score.file, middle, value, play.muscle_db, play.clean_s)
-            )
-    return found
+    found = [
+        observe(
+            play.piece,
+            score.sha256 or score.file,
+            onset_s=play.onset_s,
+            duration_s=play.duration_s,
+            clean_s=play.clean_s,
+            beta_db=play.beta_db,
+            gamma_db=play.gamma_db,
+            muscle_db=play.muscle_db,
+            flags=play.flags,
+            criterion=criterion,
+        )
+        for score in scores
+        for play in (*score.plays, *score.baseline)
+    ]
+    return [one for one in found if one is not None]
+
+
+def observe(
+    piece: str | None,
+    recording: str,
+    *,
+    onset_s: float,
+    duration_s: float,
+    clean_s: float,
+    beta_db: float | None,
+    gamma_db: float | None,
+    muscle_db: float | None,
+    flags: Sequence[str],
+    criterion: str,
+) -> Observation | None:
+    """Return one play or block of baseline as the ranking sees it; None where it has too little clean data."""
+    value = combine(beta_db, gamma_db, criterion)
+    if value is None or "too-little-clean" in flags or clean_s <= 0:
+        return None
+    return Observation(piece, recording, onset_s + duration_s / 2, value, muscle_db, clean_s)
 
 
 def combine(beta_db: float | None, gamma_db: float | None, criterion: str) -> float | None:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from eeg.design import make_design, noise_grid, tau_grid
 from eeg.errors import ParameterError, TooLittleDataError
-from eeg.mixedmodel import Posterior, f_test, fit
-from eeg.observations import Observation, check_criterion
+from eeg.mixedmodel import Noise, Posterior, f_test, fit
+from eeg.observations import Observation, Rating, check_criterion, rated
 from eeg.settings import FLAG_BELOW_S
 
 Float64 = npt.NDArray[np.float64]
@@ -43,8 +43,9 @@ class PieceRank:
         Probability that it is the best of all.
     plays : int
     clean_s : float
+    ratings : int
     flags : tuple of str
-        ``"one-play"``, ``"short"`` (under 60 s of clean data), ``"gamma-may-be-muscle"``.
+        ``"only-rated"``, ``"one-play"``, ``"short"`` (under 60 s of clean data), ``"gamma-may-be-muscle"``.
     """
 
     piece: str
@@ -56,6 +57,7 @@ class PieceRank:
     p_best: float
     plays: int
     clean_s: float
+    ratings: int
     flags: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -70,6 +72,7 @@ class PieceRank:
             "p_best": round(self.p_best, 3),
             "plays": self.plays,
             "clean_s": round(self.clean_s, 1),
+            "ratings": self.ratings,
             "flags": list(self.flags),
         }
 
@@ -97,7 +100,7 @@ class Ranking:
         Posterior mean SD between pieces, and of a play with 60 clean seconds.
     muscle_slope : float
         dB in the band for one dB of muscle, taken out.
-    recordings, plays : int
+    recordings, plays, ratings : int
     draws : array, shape (n_draws, n_pieces)
         From the posterior, in the order of `pieces`.
     new_draws : array, shape (n_draws,)
@@ -116,6 +119,7 @@ class Ranking:
     muscle_slope: float
     recordings: int
     plays: int
+    ratings: int
     draws: Float64 = field(repr=False, compare=False)
     new_draws: Float64 = field(repr=False, compare=False)
 
@@ -133,6 +137,7 @@ class Ranking:
             "muscle_slope": round(self.muscle_slope, 3),
             "recordings": self.recordings,
             "plays": self.plays,
+            "ratings": self.ratings,
             "pieces": [piece.as_dict() for piece in self.pieces],
         }
 
@@ -149,6 +154,7 @@ class Ranking:
 
 def rank(
     data: Sequence[Observation],
+    ratings: Sequence[Rating] = (),
     *,
     criterion: str = "beta",
     lower_is_better: bool = True,
@@ -158,12 +164,16 @@ def rank(
     """Rank pieces from plays.
 
     ``value = recording + mean of pieces + piece + time in recording + muscle + noise``; blocks of baseline take part
-    without the piece terms, which ties the pieces to silence and carries the baseline's own uncertainty along.
+    without the piece terms, which ties the pieces to silence and carries the baseline's own uncertainty along. Ratings
+    are observations of the same piece terms, with a mean and a weight of their own (`observations.rated`); whether the
+    order is reliable is a matter of the plays alone.
 
     Parameters
     ----------
     data : sequence of Observation
         Of one listener, from all recordings.
+    ratings : sequence of Rating
+        Of the same listener.
     criterion : str
         What `value_db` is, for the record.
     lower_is_better : bool
@@ -176,7 +186,7 @@ def rank(
     Raises
     ------
     TooLittleDataError
-        There is no play.
+        There is neither play nor rating.
     """
     check_criterion(criterion)
     for row in data:
@@ -184,10 +194,11 @@ def rank(
             raise ParameterError(
                 f"a play of piece {row.piece} in recording {row.recording} holds values that are no numbers"
             )
-    names = sorted({row.piece for row in data if row.piece is not None})
+    liked = [rated(rating, lower_is_better=lower_is_better) for rating in ratings]
+    names = sorted({row.piece for row in (*data, *liked) if row.piece is not None})
     if not names:
         raise TooLittleDataError("no play with enough clean data to rank: score a recording first")
-    design, muscle_column, has_mean = make_design(data, names, use_muscle)
+    design, muscle_column, has_mean = make_design([*data, *liked], names, use_muscle)
     posterior = fit(design, noise_grid(), tau_grid())
     first = len(design.prior_sd)
     draws, new = _draw(posterior, first, has_mean, seed)
@@ -200,9 +211,7 @@ def rank(
     best = (places == 1).mean(axis=0)
     order = np.lexsort((sign * mean, np.round(expected, 9)))
     plays = {name: [row for row in data if row.piece == name] for name in names}
-    tested = np.zeros(design.columns.shape[1], dtype=np.bool_)
-    tested[first:] = True
-    p_value = f_test(design, posterior.best_noise(), tested)
+    p_value = _p_value(data, use_muscle, posterior.best_noise())
     reliable, reason = _decide(p_value, data, sign * draws[:, order])
     pieces = tuple(
         PieceRank(
@@ -215,6 +224,7 @@ def rank(
             p_best=float(best[j]),
             plays=len(plays[names[j]]),
             clean_s=float(sum(row.clean_s for row in plays[names[j]])),
+            ratings=sum(rating.piece == names[j] for rating in ratings),
             flags=_flags(plays[names[j]], criterion, reliable),
         )
         for place, j in enumerate(order)
@@ -233,13 +243,27 @@ def rank(
         muscle_slope=slope,
         recordings=len({row.recording for row in data}),
         plays=sum(len(rows) for rows in plays.values()),
+        ratings=len(ratings),
         draws=draws[:, order],
         new_draws=new,
     )
 
 
+def _p_value(data: Sequence[Observation], use_muscle: bool, noise: Noise) -> float:
+    """Return how probable it is that equal pieces would look as different, by the plays alone."""
+    names = sorted({row.piece for row in data if row.piece is not None})
+    if not names:
+        return 1.0
+    design, _, _ = make_design(data, names, use_muscle)
+    tested = np.zeros(design.columns.shape[1], dtype=np.bool_)
+    tested[len(design.prior_sd) :] = True
+    return f_test(design, noise, tested)
+
+
 def _flags(rows: Sequence[Observation], criterion: str, reliable: bool) -> tuple[str, ...]:
     """Return what a reader must know about a piece; gamma is taken for muscle until an order survives the regressor."""
+    if not rows:
+        return ("only-rated",)
     flags = []
     if len(rows) < 2:
         flags.append("one-play")
@@ -276,6 +300,8 @@ def _decide(p_value: float, data: Sequence[Observation], ordered: Float64) -> tu
     for row in data:
         if row.piece is not None:
             plays.setdefault(row.piece, []).append(row)
+    if not plays:
+        return False, "no reliable order: nothing was recorded, only rated"
     if len(plays) < 2:
         return False, "no reliable order: there is only one piece"
     repeated = [name for name, rows in plays.items() if len(rows) >= 2]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from eeg.errors import ParameterError
 from eeg.figures import GREY, INK, Plot, colours_of, number
+from eeg.observations import RATING_DB
 from eeg.pictures import (
     WIDTH,
     Look,
@@ -193,7 +194,13 @@ def _ranking(ranking: Ranking, look: Look) -> list[str]:
         "are few; "
         f"what goes with muscle ({number(round(ranking.muscle_slope, 2))} dB for one dB) and with time is taken out. "
         f"Between pieces the SD is about {ranking.tau_db:.2f} dB, of one play of 60 s {ranking.noise_db:.2f} dB. "
-        "Neighbours whose intervals overlap may stand the other way round.</p>",
+        "Neighbours whose intervals overlap may stand the other way round."
+        + (
+            f" {_count(ranking.ratings, 'rating')} moved the means a little (a point counts for {RATING_DB:g} dB)."
+            if ranking.ratings
+            else ""
+        )
+        + "</p>",
         plot.svg("Ranking of the pieces with 90 % intervals"),
         _table(
             ["", "piece", "mean dB", "90 % interval", "P(best)", "expected rank", "plays", "clean s", ""],

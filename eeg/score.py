@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from eeg.channels import CENTRAL, plain
 from eeg.errors import ParameterError, RecordingError, TooLittleDataError
+from eeg.known import Item, Library
 from eeg.levels import Levels, flags_of, measure_levels
 from eeg.power import Grid, ceiling_of, make_grid, usable_band
 from eeg.recording import Recording, open_recording
@@ -24,7 +25,7 @@ from eeg.results import Figures, PlayScore, RecordingScore
 from eeg.settings import FLAG_BELOW_S, MUSCLE_HZ, REFUSE_BELOW_S, Settings
 from eeg.spectra import Spectra, collect, make_work
 from eeg.survey import Survey, survey
-from eeg.timeline import Item, Library, Plan, make_plan
+from eeg.timeline import Plan, make_plan
 from eeg.windows import Span, bad_spans, cut, window_length
 
 FEW_CHANNELS_OVERLAP = 32

@@ -9,16 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eeg.channels import place_of, position_of
 from eeg.errors import ParameterError
-from eeg.recording import import_mne, quiet_mne
-from eeg.timeline import MUSIC, SILENCE, Item
+from eeg.known import MUSIC, SILENCE, Item
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -391,53 +388,3 @@ def _add_muscle(
             at = int(rng.integers(begin, max(end - length, begin + 1)))
             stop = min(at + length, samples.shape[1])
             add(at, stop, listener.muscle_uv * rng.uniform(0.5, 1.5), np.hanning(max(stop - at, 1)))
-
-
-def to_raw(simulated: Simulated, *, annotate: str | None = "piece", first_samp: int = 0, meas_date: Any = None) -> Any:
-    """Return a simulated recording as an MNE Raw.
-
-    Parameters
-    ----------
-    simulated : Simulated
-    annotate : str or None
-        ``"piece"`` marks every play as ``piece/<id>`` and every silence as ``silence``; a session's id as
-        ``session/<id>`` marks the start; None marks nothing.
-    first_samp : int
-        As MNE counts it.
-    meas_date : datetime, optional
-        Aware.
-    """
-    mne = import_mne()
-    with quiet_mne():
-        info = mne.create_info(list(simulated.names), simulated.sfreq, "eeg")
-        raw = mne.io.RawArray(simulated.samples, info, first_samp=first_samp, copy="auto")
-        if meas_date is not None:
-            raw.set_meas_date(meas_date)
-        if annotate is not None:
-            if annotate == "piece":
-                marks = [
-                    (i.onset_s, i.duration_s, f"piece/{i.piece}" if i.role == MUSIC else "silence")
-                    for i in simulated.items
-                ]
-            else:
-                marks = [(0.0, 0.0, annotate)]
-            onsets = [onset + (raw.first_time if meas_date is not None else 0.0) for onset, _, _ in marks]
-            raw.set_annotations(
-                mne.Annotations(onsets, [m[1] for m in marks], [m[2] for m in marks], orig_time=raw.info["meas_date"])
-            )
-    return raw
-
-
-def write_fif(simulated: Simulated, path: str | Path, *, annotate: str | None = "piece", meas_date: Any = None) -> None:
-    """Write a simulated recording as FIF, float32, whole or not at all."""
-    path = Path(path)
-    if not path.name.endswith(".fif"):
-        raise ParameterError(f"{path} must end in .fif")
-    raw = to_raw(simulated, annotate=annotate, meas_date=meas_date)
-    part = path.with_name(f".{path.stem}-part_raw.fif")
-    try:
-        with quiet_mne():
-            raw.save(part, overwrite=True, fmt="single", split_size="2GB", verbose="error")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

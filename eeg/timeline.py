@@ -6,7 +6,7 @@ The ways are tried in this order and never mixed; nothing is guessed. Times are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
@@ -15,89 +15,15 @@ from typing import Any
 
 from eeg.errors import TimelineError
 from eeg.events import read_events, stimulus_marks
+from eeg.known import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library, LoggedPlay
 from eeg.recording import Mark, Recording
 
-MUSIC, SILENCE = "music", "silence"
 # Marks are rounded by recorders; items may touch, and overlap by this much.
 TOLERANCE_S = 0.05
 
 # `Stimulus/`, `Comment/` and the like are put in front by BrainVision.
 _LABEL = re.compile(r"(?:^|/)(piece|session)[/ ]([^/\s]+)\s*$", re.IGNORECASE)
 _SILENCE = re.compile(r"(?:^|/)(?:silence|baseline)(?:/[^/]*)?$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Item:
-    """A stretch of the timeline.
-
-    Parameters
-    ----------
-    role : str
-        ``"music"`` or ``"silence"``.
-    piece : str or None
-        The piece's id; None for silence.
-    onset_s, duration_s : float
-        Seconds, from the start of the session (`KnownSession`) or of the recording (`Plan`).
-    """
-
-    role: str
-    piece: str | None
-    onset_s: float
-    duration_s: float
-
-    @property
-    def end_s(self) -> float:
-        """Where it ends, seconds."""
-        return self.onset_s + self.duration_s
-
-
-@dataclass(frozen=True)
-class KnownSession:
-    """A session as it was planned: a fixed timeline."""
-
-    id: str
-    items: tuple[Item, ...]
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return max((item.end_s for item in self.items), default=0.0)
-
-
-@dataclass(frozen=True)
-class KnownPiece:
-    """A piece of the library: its full id and its length in seconds."""
-
-    id: str
-    duration_s: float | None = None
-
-
-@dataclass(frozen=True)
-class LoggedPlay:
-    """When a session was started: an aware time."""
-
-    session: str
-    started: datetime
-
-
-@dataclass(frozen=True)
-class Library:
-    """What is known about pieces and sessions; how they are stored is not this package's business.
-
-    Parameters
-    ----------
-    find_piece : callable, optional
-        From an id, or a unique beginning of one, to the piece; None where there is no such piece. Without it every id
-        is accepted.
-    find_session : callable, optional
-        From an id to the session; None where there is no such session.
-    play_log : sequence of LoggedPlay
-        Every start of a session that was played.
-    """
-
-    find_piece: Callable[[str], KnownPiece | None] | None = None
-    find_session: Callable[[str], KnownSession | None] | None = None
-    play_log: Sequence[LoggedPlay] = ()
 
 
 @dataclass(frozen=True)
@@ -263,8 +189,12 @@ def _why_none(recording: Recording, session: str | None, codes: Mapping[int, str
     )
 
 
+def _known_session(name: str, library: Library) -> KnownSession | None:
+    return library.find_session(name) if library.find_session else None
+
+
 def _session(name: str, library: Library, where: str) -> KnownSession:
-    known = library.find_session(name) if library.find_session else None
+    known = _known_session(name, library)
     if known is None:
         raise TimelineError(f"{where}: there is no session {name}: look at the list of sessions")
     return known
@@ -287,13 +217,14 @@ def _from_marks(marks: Sequence[Mark], library: Library, where: str, source: str
             silences.append(mark)
     quiet = [Item(SILENCE, None, mark.onset_s, mark.duration_s) for mark in silences]
     if pieces:
-        return _resolve(pieces, library, where, marks) + quiet, f"{source} (piece/…)", set()
+        heard = {known.id for name, _ in sessions if (known := _known_session(name, library)) is not None}
+        return _resolve(pieces, library, where, marks) + quiet, f"{source} (piece/…)", heard
     if not sessions:
         return None
     items: list[Item] = []
     ids: set[str] = set()
     for name, mark in sessions:
-        known = library.find_session(name) if library.find_session else None
+        known = _known_session(name, library)
         if known is None:
             raise TimelineError(f"{where}: session/{name} is no known session ({_labels(marks)})")
         items += _shift(known, mark.onset_s)

@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("mne", reason="the extra eeg is not installed")
 
-from eeg.simulate import Listener, Simulated, simulate, timeline, write_fif
+from eeg.simulate import Listener, Simulated, simulate, timeline
+from eeg.simulated_file import write_fif
 
 EFFECTS = {"A": (-2.0, -1.0), "B": (-0.7, 0.0), "C": (0.6, 0.5)}
 
@@ -17,10 +18,10 @@ EFFECTS = {"A": (-2.0, -1.0), "B": (-0.7, 0.0), "C": (0.6, 0.5)}
 @pytest.fixture(scope="session")
 def eeg_data() -> Path:
     """Return the folder of real recordings, or skip."""
-    default = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "eeg"
-    folder = Path(os.environ.get("THERAPY_GEN_EEG_DATA", default))
+    default = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+    folder = Path(os.environ.get("THERAPY_GEN_DATA", default)) / "eeg"
     if not folder.is_dir():
-        pytest.skip(f"no real recordings at {folder} (THERAPY_GEN_EEG_DATA)")
+        pytest.skip(f"no real recordings at {folder} (THERAPY_GEN_DATA)")
     return folder
 
 

@@ -11,7 +11,7 @@ from scipy.stats import f_oneway, kendalltau
 
 from eeg.errors import ParameterError, TooLittleDataError
 from eeg.mixedmodel import FLAT_SD, Design, Noise, f_test
-from eeg.observations import Observation, combine
+from eeg.observations import Observation, Rating, combine
 from eeg.ranking import Ranking, rank
 from eeg.selection import thompson
 
@@ -185,7 +185,8 @@ def test_f_test_is_anova_where_noise_is_independent() -> None:
     rng = np.random.default_rng(0)
     y = rng.standard_normal(24) + np.repeat([0.0, 0.5, 1.0, 0.0], 6)
     columns = np.column_stack([np.ones(24), *(np.repeat(np.arange(4), 6) == i for i in range(4))]).astype(float)
-    design = Design(y, columns, np.array([FLAT_SD]), 4, np.full(24, 60.0), np.arange(24) * 1e6, [np.arange(24)])
+    times, unknown = np.arange(24) * 1e6, np.full(24, np.nan)
+    design = Design(y, columns, np.array([FLAT_SD]), 4, np.full(24, 60.0), times, [np.arange(24)], unknown)
     p = f_test(design, Noise(0.3, 0.0, 60.0), np.array([False, True, True, True, True]))
     assert p == pytest.approx(f_oneway(*y.reshape(4, 6)).pvalue, rel=1e-6)
 
@@ -204,3 +205,40 @@ def test_thompson_prefers_the_best_and_explores() -> None:
     assert thompson(ranking, [], 3, rng=rng) == []
     with pytest.raises(ParameterError):
         thompson(ranking, names, 1, explore=2.0, rng=rng)
+
+
+def test_ratings_move_pieces_a_little_and_never_make_an_order_reliable() -> None:
+    data = listener(np.random.default_rng(1), [0.0, 0.0, 0.0, 0.0])
+    plain = rank(data)
+    liked = rank(data, [Rating("p2", 5), Rating("p1", 1)])
+    levels = {piece.piece: piece.mean_db for piece in plain.pieces}
+    moved = {piece.piece: piece.mean_db - levels[piece.piece] for piece in liked.pieces}
+    assert -0.3 < moved["p2"] < -0.005 < 0.005 < moved["p1"] < 0.3
+    higher = rank(data, [Rating("p2", 5), Rating("p1", 1)], lower_is_better=False)
+    assert {piece.piece: piece.mean_db for piece in higher.pieces}["p2"] > levels["p2"]
+    much = rank(data, [Rating("p2", 5), Rating("p1", 1)] * 20)
+    assert not plain.reliable_order
+    assert not much.reliable_order
+    assert much.p_value == pytest.approx(plain.p_value, rel=0.5)
+    assert much.pieces[0].piece == "p2"
+    assert much.pieces[0].ratings == 20
+    assert (much.plays, much.ratings) == (plain.plays, 40)
+
+
+def test_a_rating_weighs_less_than_a_play_that_says_as_much() -> None:
+    data = listener(np.random.default_rng(2), [0.0, 0.0, 0.0])
+    level = {piece.piece: piece.mean_db for piece in rank(data).pieces}
+    play = Observation("p0", "r0", 500.0, level["p0"] - 0.6, 0.0, 60.0)
+    by_play = {piece.piece: piece.mean_db for piece in rank([*data, play]).pieces}
+    by_rating = {piece.piece: piece.mean_db for piece in rank(data, [Rating("p0", 5)]).pieces}
+    assert by_play["p0"] < by_rating["p0"] < level["p0"]
+
+
+def test_ratings_alone_rank_and_say_that_they_are_alone() -> None:
+    ranking = rank([], [Rating("a", 5), Rating("b", 1), Rating("c", 3), Rating("a", 4)])
+    assert [piece.piece for piece in ranking.pieces] == ["a", "c", "b"]
+    assert not ranking.reliable_order
+    assert "only rated" in ranking.reason
+    assert {piece.flags for piece in ranking.pieces} == {("only-rated",)}
+    with pytest.raises(ParameterError):
+        rank([], [Rating("a", 6)])

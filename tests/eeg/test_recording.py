@@ -14,7 +14,8 @@ import pytest
 from eeg.errors import RecordingError
 from eeg.recording import open_recording, quiet_mne
 from eeg.score import score_recording
-from eeg.simulate import Simulated, to_raw
+from eeg.simulate import Simulated
+from eeg.simulated_file import to_raw
 from therapy_gen.errors import TherapyGenError
 
 

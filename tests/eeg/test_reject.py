@@ -13,7 +13,8 @@ from eeg.recording import quiet_mne
 from eeg.results import RecordingScore
 from eeg.score import score_recording
 from eeg.settings import Settings, parse_band
-from eeg.simulate import Listener, Simulated, simulate, timeline, to_raw, write_fif
+from eeg.simulate import Listener, Simulated, simulate, timeline
+from eeg.simulated_file import to_raw, write_fif
 
 ITEMS = timeline("AB", repeats=2, play_s=40.0, silence_s=50.0, gap_s=0.0, seed=0)
 SFREQ = 250.0

@@ -14,7 +14,8 @@ from eeg.ranking import rank
 from eeg.recording import open_recording
 from eeg.score import plan_recording, score_recording, sha256_of
 from eeg.settings import Settings
-from eeg.simulate import Listener, simulate, timeline, write_fif
+from eeg.simulate import Listener, simulate, timeline
+from eeg.simulated_file import write_fif
 
 EFFECTS = {"A": (-2.0, -1.0), "B": (-0.7, 0.0), "C": (0.6, 0.5)}
 

@@ -13,7 +13,8 @@ from eeg.errors import ParameterError
 from eeg.observations import observations
 from eeg.ranking import rank
 from eeg.score import score_recording
-from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline, write_fif
+from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline
+from eeg.simulated_file import write_fif
 
 
 def test_same_seed_same_samples() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from eeg.errors import TimelineError
+from eeg.known import Item, KnownPiece, KnownSession, Library, LoggedPlay
 from eeg.recording import open_recording, quiet_mne
-from eeg.timeline import Item, KnownPiece, KnownSession, Library, LoggedPlay, Plan, make_plan
+from eeg.timeline import Plan, make_plan
 
 BEGIN = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 

@@ -1,0 +1,133 @@
+"""Which pieces a session holds: some heard before, as they were drawn, and new ones near the best of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sessions.errors import PlanError
+from sessions.library import find_pieces, z_of
+from sessions.plan import DurationOf, HeldPiece, Plan, SessionRequest, plan_session
+from sessions.records import PieceRecord
+from sessions.store import Store
+
+DEFAULT_EXPLORE = 0.25
+# How far the numbers of pieces may be from those wanted where these do not fill the time.
+_NUMBERS_TRIED = 3
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A piece drawn from a listener's posterior, and why in words."""
+
+    piece: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Preference:
+    """What is known of a listener's pieces.
+
+    Attributes
+    ----------
+    drawn : tuple of Drawn
+        All pieces that the listener has heard, in the order in which they were drawn: each the best of one draw from
+        the posterior.
+    explore : float
+        Share of pieces that are new, 0 to 1.
+    """
+
+    drawn: tuple[Drawn, ...]
+    explore: float = DEFAULT_EXPLORE
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.explore <= 1.0:
+            raise PlanError(f"explore {self.explore:g} is out of range; give 0 (no new pieces) to 1 (all)")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plan, why each of its pieces is in it, and where in latent space the new ones begin (None: anywhere)."""
+
+    plan: Plan
+    why: tuple[str, ...]
+    homes: tuple[FloatArray | None, ...]
+
+
+def choose(
+    store: Store,
+    request: SessionRequest,
+    preference: Preference | None,
+    seed: np.random.SeedSequence,
+    duration_of: DurationOf,
+    model_sha256: str,
+) -> Choice:
+    """Lay out a session of pieces heard before and new ones.
+
+    Parameters
+    ----------
+    preference : Preference or None
+        Of the listener; without one, or where it holds no piece, all pieces are new.
+    seed : SeedSequence
+        Of the plan.
+    duration_of : callable
+        See `plan_session`.
+    model_sha256 : str
+        Of the model that writes the new pieces: only in its own latent space do they have neighbours.
+
+    Raises
+    ------
+    PlanError
+        Where no timeline can be laid out.
+    """
+    fresh = plan_session(request, np.random.default_rng(seed), duration_of)
+    if preference is None or not preference.drawn or preference.explore == 1.0:
+        why = "new" if preference is None else "new: all pieces are to be" if preference.drawn else "new: nothing heard"
+        return Choice(fresh, (why,) * len(fresh.pieces), (None,) * len(fresh.pieces))
+    known = find_pieces(store, [drawn.piece for drawn in preference.drawn])
+    heard = [(known[drawn.piece], drawn.why) for drawn in preference.drawn if drawn.piece in known]
+    # A fraction of a piece is a chance of one more.
+    chance = float(np.random.default_rng(seed.spawn(1)[0]).random())
+    new = min(math.floor(preference.explore * len(fresh.pieces) + chance), len(fresh.pieces))
+    for keep, count in _numbers(len(fresh.pieces) - new, new, len(heard)):
+        held = [HeldPiece(piece.id, piece.duration_s, piece.tempo) for piece, _ in heard[:keep]]
+        try:
+            plan = plan_session(request, np.random.default_rng(seed), duration_of, held=held, new=count)
+        except PlanError:
+            continue
+        return _explained(store, plan, heard, model_sha256)
+    return Choice(fresh, ("new: no piece heard before fits",) * len(fresh.pieces), (None,) * len(fresh.pieces))
+
+
+def _numbers(keep: int, new: int, most: int) -> Iterator[tuple[int, int]]:
+    """Give numbers of pieces heard before and new, those wanted first."""
+    away = range(-_NUMBERS_TRIED, _NUMBERS_TRIED + 1)
+    pairs = {(min(keep, most) + more, new + max(keep - most, 0) + other) for more in away for other in away}
+    wanted = (min(keep, most), new + max(keep - most, 0))
+    allowed = [(k, n) for k, n in pairs if 1 <= k <= most and n >= 0]
+    yield from sorted(allowed, key=lambda pair: (abs(pair[1] - wanted[1]) + abs(pair[0] - wanted[0]), pair[1], pair))
+
+
+def _explained(store: Store, plan: Plan, heard: Sequence[tuple[PieceRecord, str]], model_sha256: str) -> Choice:
+    reasons = {piece.id: why for piece, why in heard}
+    z = z_of(store, [piece.id for piece, _ in heard], model_sha256)
+    models = [piece for piece, _ in heard if piece.id in z]
+    why: list[str] = []
+    homes: list[FloatArray | None] = []
+    for piece in plan.pieces:
+        if isinstance(piece, HeldPiece):
+            why.append(reasons[piece.id])
+        elif models:
+            near = models[len(homes) % len(models)]
+            homes.append(z[near.id])
+            why.append(f"new: near {near.title} ({near.id[:10]})")
+        else:
+            homes.append(None)
+            why.append("new")
+    return Choice(plan, tuple(why), tuple(homes))

@@ -1,0 +1,244 @@
+"""The loop from a session to a recording, a ranking, a playlist and the next session, through the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mne", reason="the extra eeg is not installed")
+
+PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
+Cli = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a home that holds session 1 for ana, and its recording: copy it, do not write to it."""
+    folder = tmp_path_factory.mktemp("heard")
+
+    def run(*arguments: str) -> None:
+        subprocess.run([*PROGRAM, "--home", "home", *arguments], cwd=folder, check=True, capture_output=True)
+
+    run("session", "new", "--minutes", "9", "--repeats", "2", "--baseline", "45", "--seed", "3", "--listener", "ana")
+    shown = subprocess.run(
+        [*PROGRAM, "--home", "home", "session", "show", "1", "--json"], cwd=folder, check=True, capture_output=True
+    )
+    items = json.loads(shown.stdout)["session"]["items"]
+    first, second = dict.fromkeys(item["piece"] for item in items if item["piece"])
+    run(
+        *("simulate-eeg", "--session", "1", "--channels", "3", "--sfreq", "160", "--drift", "0", "--marks", "session"),
+        *("--effect", f"{first}=3:1", "--effect", f"{second}=-2:-1", "-o", "ana_raw.fif"),
+    )
+    return folder
+
+
+@pytest.fixture
+def ana(heard: Path, home: Path, tmp_path: Path) -> Path:
+    """The recording of session 1, which is in the home of this test."""
+    shutil.copytree(heard / "home", home)
+    return Path(shutil.copy(heard / "ana_raw.fif", tmp_path / "ana_raw.fif"))
+
+
+def pieces_of(cli: Cli, session: int = 1) -> list[str]:
+    items = cli("session", "show", session, "--json").document["session"]["items"]
+    return list(dict.fromkeys(item["piece"] for item in items if item["piece"]))
+
+
+def test_the_loop(cli: Cli, ana: Path, home: Path, tmp_path: Path) -> None:
+    worse, better = pieces_of(cli)
+    report = tmp_path / "ana.html"
+    done = cli("score-eeg", ana, "--report", report, "--json")
+    assert done.status == 0, done.err
+    document = done.document
+    assert document["listener"] == "ana"
+    (recording,) = document["recordings"]
+    assert {"file", "sha256", "sfreq", "channels", "bad_channels", "line_freq", "plays"} <= set(recording)
+    assert (recording["sfreq"], recording["channels"], recording["line_freq"]) == (160.0, 3, 50.0)
+    play = recording["plays"][0]
+    assert {"piece", "onset_s", "duration_s", "clean_s", "beta_db", "gamma_db", "muscle_db", "flags"} <= set(play)
+    assert "beta_adjusted_db" in play
+    assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+    ranking = cli("rank", "--listener", "ana", "--json").document
+    assert ranking["listener"] == "ana"
+    assert ranking["criterion"] == "beta"
+    assert ranking == document["ranking"]
+    assert [piece["piece"] for piece in ranking["pieces"]] == [better, worse]
+    assert [piece["rank"] for piece in ranking["pieces"]] == [1, 2]
+    first = ranking["pieces"][0]
+    assert first["plays"] == 2
+    assert first["ci90_db"][0] < first["mean_db"] < first["ci90_db"][1] < 0 < ranking["pieces"][1]["mean_db"]
+    assert cli("rank", "--json").document == ranking
+    assert "Ranking for ana" in cli("rank").out
+
+    assert cli("db", "check").status == 0
+    with sqlite3.connect(home / "therapy.db") as database:
+        stored = database.execute("SELECT piece_id, mean_db FROM rankings ORDER BY expected_rank").fetchall()
+        items = database.execute("SELECT count(*) FROM plays WHERE item_id IS NOT NULL").fetchone()[0]
+    assert [name for name, _ in stored] == [better, worse]
+    assert stored[0][1] == pytest.approx(first["mean_db"], abs=1e-3)
+    assert items == 4
+
+    playlist = tmp_path / "best.m3u8"
+    done = cli(
+        "export", "--ranked", "--listener", "ana", "--top", "1", "--format", "m3u8", "--audio", "ogg", "-o", playlist
+    )
+    assert done.status == 0, done.err
+    (entry,) = [line for line in playlist.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert (tmp_path / entry).stat().st_size > 10_000
+
+    drawn = cli("session", "new", "--minutes", "9", "--listener", "ana", "--seed", "4", "--explore", "0", "--json")
+    why = {item["piece"]: item["why"] for item in drawn.document["session"]["items"] if item["piece"]}
+    assert why[better].startswith("drawn: rank 1 of 2")
+    assert better in cli("session", "show", "2").out
+
+
+def test_scoring_again_replaces(cli: Cli, ana: Path, home: Path) -> None:
+    one = cli("score-eeg", ana, "--json").document
+    two = cli("score-eeg", ana, "--json", "--lower-is-better", "gamma", "--listener", "bob").document
+    assert one["recordings"][0]["sha256"] == two["recordings"][0]["sha256"]
+    with sqlite3.connect(home / "therapy.db") as database:
+        counts = [database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("recordings", "plays")]
+    assert counts == [1, 4]
+    assert cli("rank", "--listener", "bob", "--json").document["criterion"] == "gamma"
+    assert cli("rank", "--listener", "ana").status == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--spread", "nan"),
+        ("--blinks", "-5"),
+        ("--drift", "inf"),
+        ("--channels", "0"),
+        ("--sfreq", "10"),
+        ("--seed", "-1"),
+        ("--effect", "foo=1"),
+    ],
+    ids=" ".join,
+)
+def test_a_simulation_that_makes_no_sense_is_refused(wrong: tuple[str, str], cli: Cli, ana: Path) -> None:
+    done = cli("simulate-eeg", "--session", 1, "-o", ana.with_name("x_raw.fif"), *wrong)
+    assert done.status == 1
+    assert done.error_line
+    assert not ana.with_name("x_raw.fif").exists()
+
+
+def test_what_fails_leaves_nothing_behind(cli: Cli, ana: Path, home: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken_raw.fif"
+    broken.write_bytes(ana.read_bytes()[:50_000])
+    done = cli("score-eeg", ana, broken)
+    assert done.status == 1
+    assert "broken_raw.fif" in done.err.splitlines()[-1]
+    with sqlite3.connect(home / "therapy.db") as database:
+        assert database.execute("SELECT count(*) FROM recordings").fetchone() == (0,)
+
+
+def test_a_dry_run_shows_the_windows_and_stores_nothing(cli: Cli, ana: Path, home: Path) -> None:
+    done = cli("score-eeg", ana, "--dry-run")
+    assert done.status == 0
+    assert all(piece in done.out for piece in pieces_of(cli))
+    (plan,) = cli("score-eeg", ana, "--dry-run", "--json").document["recordings"]
+    assert (plan["session"], len(plan["plays"])) == ("1", 4)
+    assert cli("rank").status == 1
+
+
+def test_ratings_enter_the_ranking(cli: Cli, ana: Path) -> None:
+    worse, better = pieces_of(cli)
+    assert cli("session", "rate", 1, worse[:14], 5).status == 0
+    alone = cli("rank", "--json").document
+    assert [piece["piece"] for piece in alone["pieces"]] == [worse]
+    assert alone["reliable_order"] is False
+    assert cli("session", "rate", 1, better[:14], 1).status == 0
+    assert [piece["piece"] for piece in cli("rank", "--json").document["pieces"]] == [worse, better]
+    assert cli("score-eeg", ana, "--listener", "ana").status == 0
+    with_ratings = cli("rank", "--json").document
+    without = cli("rank", "--json", "--no-ratings").document
+    assert (with_ratings["ratings"], without["ratings"]) == (2, 0)
+    means = [{piece["piece"]: piece["mean_db"] for piece in one["pieces"]} for one in (with_ratings, without)]
+    assert means[0][worse] < means[1][worse]
+
+
+def test_a_ranking_as_tables(cli: Cli, ana: Path, tmp_path: Path) -> None:
+    assert cli("score-eeg", ana).status == 0
+    for form in ("csv", "json"):
+        done = cli("export", "--ranked", "--format", form, "--audio", "ogg", "-o", tmp_path / f"best.{form}")
+        assert done.status == 0, done.err
+    document = json.loads((tmp_path / "best.json").read_text(encoding="utf-8"))
+    rows = list(csv.DictReader((tmp_path / "best.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["piece"] for row in rows] == [piece["piece"] for piece in document["pieces"]]
+    assert all((tmp_path / row["file"]).is_file() for row in rows)
+    assert float(rows[0]["ci90_low_db"]) < float(rows[0]["mean_db"]) < float(rows[0]["ci90_high_db"])
+
+
+def test_a_new_listener_hears_only_new_pieces(cli: Cli, ana: Path) -> None:
+    made = cli("session", "new", "--minutes", "3", "--listener", "cleo", "--json").document
+    assert {item["why"] for item in made["session"]["items"] if item["piece"]} == {"new: nothing heard"}
+
+
+def test_without_the_part_that_reads_eeg(ana: Path, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mne.py").write_text("raise ModuleNotFoundError('No module named mne', name='mne')\n")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+            "from therapy_gen.cli.main import main; sys.exit(main())",
+            "score-eeg",
+            str(ana),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert "pip install 'therapy-gen[eeg]'" in line
+
+
+WRONG = [
+    (["no.fif"], 1),
+    (["{ana}", "--beta", "30-13"], 1),
+    (["{ana}", "--beta", "13"], 1),
+    (["{ana}", "--gamma", "a-b"], 1),
+    (["{ana}", "--picks", "Qz"], 1),
+    (["{ana}", "--picks", ","], 1),
+    (["{ana}", "--session", "99", "--events", "no.tsv"], 1),
+    (["{ana}", "--events", "{ana}"], 1),
+    (["{ana}", "--lower-is-better", "alpha"], 2),
+    (["{ana}", "--lower-is-better", "beta", "--higher-is-better", "beta"], 2),
+    (["{ana}", "{ana}", "--offset", "3"], 2),
+    (["{ana}", "--code", "x"], 2),
+    (["{ana}", "--offset", "nan"], 2),
+    (["{ana}", "--code", "1=piece/01KA"], 0),
+    (["{ana}", "--report", "/no/such/folder/x.html"], 1),
+    (["{ana}", "--listener", " "], 1),
+    (["{folder}"], 1),
+    (["{text}"], 1),
+    (["{empty}"], 1),
+    ([], 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), WRONG, ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else ""
+)
+def test_wrong_commands_are_told_in_one_line(
+    arguments: list[str], status: int, cli: Cli, ana: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.fif").write_text("this is no recording")
+    (tmp_path / "empty.edf").write_bytes(b"")
+    places = {"ana": ana, "folder": tmp_path, "text": tmp_path / "text.fif", "empty": tmp_path / "empty.edf"}
+    done = cli("score-eeg", *(argument.format(**places) for argument in arguments))
+    assert done.status == status, done.err
+    if status:
+        assert done.error_line

@@ -1,0 +1,314 @@
+"""`therapy-gen score-eeg`: recordings -> band power of every play, stored; then the listener's ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from therapy_gen.cli.output import AsJson, clock, print_json, print_table, printable, progress, say
+from therapy_gen.cli.settings import settings, use_one_thread
+
+if TYPE_CHECKING:
+    from eeg.known import KnownPiece, KnownSession, Library
+    from eeg.results import PlayScore, RecordingScore
+    from eeg.settings import Settings
+    from sessions.recordings import ScoredPlay, ScoredRecording
+    from sessions.store import Store
+
+EPILOG = "Example: therapy-gen score-eeg ana_raw.fif --listener ana --report ana.html"
+CRITERIA = ("beta", "gamma", "both")
+_LONGEST_OFFSET_S = 30 * 86400.0
+
+
+def score_eeg(
+    context: typer.Context,
+    recordings: Annotated[
+        list[Path], typer.Argument(metavar="RECORDING…", help="FIF, EDF, BDF, BrainVision, EEGLAB or XDF files")
+    ],
+    session: Annotated[
+        int | None, typer.Option(metavar="ID", help="The session that was heard, where the file does not say")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(metavar="TSV", help="BIDS events.tsv that says which piece played when")
+    ] = None,
+    offset: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="When the session (or the events' clock) began, from the first sample"),
+    ] = None,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(metavar="N=LABEL", help="What a code of the stimulus channel means, as 1=piece/ID; repeatable"),
+    ] = None,
+    listener: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose recordings these are  [default: the session's listener]")
+    ] = None,
+    picks: Annotated[
+        str, typer.Option(metavar="all|central|NAMES", help="Channels to score; names with commas between")
+    ] = "all",
+    beta: Annotated[str, typer.Option(metavar="LOW-HIGH", help="Beta band in Hz")] = "13-30",
+    gamma: Annotated[str, typer.Option(metavar="LOW-HIGH", help="Gamma band in Hz")] = "30-45",
+    lower_is_better: Annotated[
+        str | None, typer.Option(metavar="beta|gamma|both", help="What to rank by  [default: beta]")
+    ] = None,
+    higher_is_better: Annotated[
+        str | None, typer.Option(metavar="beta|gamma|both", help="The same, the other way round")
+    ] = None,
+    ica: Annotated[bool, typer.Option("--ica", help="Take out components of eyes and muscles first")] = False,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a report to read")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which piece is taken to play when")] = False,
+    json: AsJson = False,
+) -> None:
+    """Score EEG recordings: beta and gamma power for every piece that played.
+
+    Which piece played when comes from --events, from marks in the recording (piece/ID, session/ID), from its stimulus
+    channel, or from --session with --offset. Values are dB against the listener's own silence. No direction is good in
+    itself: what to rank by is for you to declare.
+    """
+    options = settings(context)
+    use_one_thread()
+    criterion, lower = _criterion(lower_is_better, higher_is_better)
+    if len(recordings) > 1 and (events is not None or offset is not None):
+        raise typer.BadParameter("--events and --offset speak of one recording; give them with one")
+    if offset is not None and not abs(offset) <= _LONGEST_OFFSET_S:
+        raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
+    parameters = _settings(picks, beta, gamma, ica)
+    codes = _codes(code or ())
+    if report is not None:
+        from sessions.files import check_file_target
+
+        check_file_target(report)
+    store = options.store()
+    library = known(store)
+    ways: dict[str, Any] = {
+        "events": events,
+        "codes": codes or None,
+        "session": None if session is None else str(session),
+        "offset_s": offset,
+        "settings": parameters,
+    }
+    if dry_run:
+        _show_plans(recordings, library, ways, json=json)
+        return
+    from eeg.score import score_recording
+
+    scores = []
+    for path in recordings:
+        with progress(f"scoring {path.name}", 1.0, quiet=options.quiet) as advance:
+            scores.append(score_recording(path, library, progress=_steps(advance), **ways))
+        for warning in scores[-1].warnings:
+            say(f"{path.name}: {warning}", quiet=options.quiet)
+    who = _listener(store, scores, session, listener)
+    from sessions.recordings import store_recordings
+    from therapy_gen.cli.posterior import Ranker
+    from therapy_gen.cli.ranking import print_ranking, ranking_document, titles
+
+    ranker = Ranker()
+    rows = [to_store(score, session, criterion, lower) for score in scores]
+    replaced = store_recordings(store, rows, ranker, listener=who)
+    ranking = ranker.made[who]
+    names = titles(store, {play.piece for score in scores for play in score.plays if play.piece}, ranking)
+    if report is not None:
+        from eeg.report import write_report
+
+        write_report(report, scores, ranking, names=names, listener=who)
+        say(f"report: {report}", quiet=options.quiet)
+    if json:
+        print_json(
+            {
+                "listener": who,
+                "recordings": [score.as_dict() for score in scores],
+                "ranking": None if ranking is None else ranking_document(ranking, who),
+            }
+        )
+        return
+    for score in scores:
+        _print_score(score, names, again=score.sha256 in replaced)
+    if ranking is not None:
+        print_ranking(ranking, who, names)
+
+
+def known(store: Store) -> Library:
+    """Return the database's pieces and sessions as the EEG package wants to know them."""
+    from eeg.known import Item, KnownPiece, KnownSession, Library
+    from sessions.errors import NotFoundError
+    from sessions.library import get_piece, get_session
+
+    def find_piece(name: str) -> KnownPiece | None:
+        try:
+            piece = get_piece(store, name)
+        except NotFoundError:
+            return None
+        return KnownPiece(piece.id, piece.duration_s)
+
+    def find_session(name: str) -> KnownSession | None:
+        if not (name.isascii() and name.isdigit()):
+            return None
+        try:
+            record = get_session(store, int(name))
+        except NotFoundError:
+            return None
+        return KnownSession(
+            str(record.id),
+            tuple(
+                Item(item.role, item.piece.id if item.piece else None, item.onset_s, item.duration_s)
+                for item in record.items
+            ),
+        )
+
+    return Library(find_piece, find_session)
+
+
+def to_store(score: RecordingScore, session: int | None, criterion: str, lower_is_better: bool) -> ScoredRecording:
+    """Return a score as it is stored; `session` is what was said of it, where the file says nothing."""
+    from sessions.recordings import ScoredRecording
+
+    facts = score.as_dict()
+    for name in ("file", "sha256", "plays", "baseline", "settings", "session"):
+        del facts[name]
+    return ScoredRecording(
+        sha256=score.sha256,
+        file=str(Path(score.file).absolute()),
+        session=int(score.session) if score.session is not None else session,
+        measured=_moment(score.meas_date),
+        criterion=criterion,
+        lower_is_better=lower_is_better,
+        plays=[_play(play) for play in score.plays],
+        baseline=[_play(block) for block in score.baseline],
+        facts=facts,
+        parameters=dict(score.settings),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a date; where it names no time zone, the recorder's clock is taken as this machine's."""
+    return None if text is None else datetime.fromisoformat(text).astimezone()
+
+
+def _play(play: PlayScore) -> ScoredPlay:
+    from sessions.recordings import BandPower, ScoredPlay
+
+    values = {"beta": (play.beta_db, play.beta_adjusted_db), "gamma": (play.gamma_db, play.gamma_adjusted_db)}
+    return ScoredPlay(
+        piece=play.piece,
+        onset_s=play.onset_s,
+        duration_s=play.duration_s,
+        clean_s=play.clean_s,
+        windows=play.windows_used,
+        muscle_db=play.muscle_db,
+        bands={name: BandPower(db, adjusted) for name, (db, adjusted) in values.items() if db is not None},
+        flags=play.flags,
+    )
+
+
+def _criterion(lower: str | None, higher: str | None) -> tuple[str, bool]:
+    if lower is not None and higher is not None:
+        raise typer.BadParameter("--lower-is-better and --higher-is-better exclude each other")
+    chosen = lower or higher or "beta"
+    if chosen not in CRITERIA:
+        raise typer.BadParameter(f"{chosen!r} is no criterion; give one of: {', '.join(CRITERIA)}")
+    return chosen, higher is None
+
+
+def _settings(picks: str, beta: str, gamma: str, ica: bool) -> Settings:
+    from eeg.settings import Settings, parse_band
+
+    names = tuple(name.strip() for name in picks.split(",") if name.strip())
+    return Settings(
+        beta=parse_band(beta),
+        gamma=parse_band(gamma),
+        picks=names[0] if len(names) == 1 else names,
+        ica=ica,
+    )
+
+
+def _codes(pairs: Sequence[str]) -> dict[int, str]:
+    codes = {}
+    for pair in pairs:
+        number, equals, text = pair.partition("=")
+        if not equals or not text.strip() or not (number.strip().isascii() and number.strip().isdigit()):
+            raise typer.BadParameter(f"--code {pair!r} is no code and label; write it as 1=piece/ID")
+        codes[int(number)] = text.strip()
+    return codes
+
+
+def _listener(store: Store, scores: Sequence[RecordingScore], session: int | None, given: str | None) -> str | None:
+    """Return whose recordings these are: as said, or the sessions' listener, or whose they were when scored before."""
+    from sessions.library import get_session
+    from sessions.listeners import listener_name
+    from sessions.recordings import owners_of
+    from therapy_gen.errors import InputError
+
+    if given is not None:
+        return listener_name(given)
+    numbers = {int(score.session) if score.session is not None else session for score in scores}
+    found = {None if number is None else get_session(store, number).listener for number in numbers}
+    if found == {None}:
+        found = owners_of(store, [score.sha256 for score in scores]) or found
+    if len(found) > 1:
+        raise InputError("the recordings are of different listeners; give --listener, or score them apart")
+    return found.pop()
+
+
+def _show_plans(recordings: Sequence[Path], library: Library, ways: Mapping[str, Any], *, json: bool) -> None:
+    from eeg.score import plan_recording
+
+    plans = [(path, plan_recording(path, library, **ways)) for path in recordings]
+    if json:
+        print_json({"recordings": [{"file": str(path), **plan.as_dict()} for path, plan in plans]})
+        return
+    for path, plan in plans:
+        print(printable(str(path)))
+        for line in plan.lines():
+            print(printable(line))
+
+
+def _steps(advance: Callable[[float], None]) -> Callable[[float], None]:
+    """Return a function that is told the share done, for one that is told the step."""
+    done = 0.0
+
+    def step(share: float) -> None:
+        nonlocal done
+        advance(share - done)
+        done = share
+
+    return step
+
+
+def _print_score(score: RecordingScore, names: Mapping[str, str], *, again: bool) -> None:
+    channels = f"{len(score.scored_channels)} of {len(score.channels)} channels"
+    line = f", line {score.line_freq:g} Hz" if score.line_freq else ""
+    stored = "scored again" if again else "scored"
+    print(f"{printable(score.file)}: {stored}, {clock(score.duration_s)} at {score.sfreq:g} Hz, {channels}{line}")
+    for name, why in score.bad_channels.items():
+        print(printable(f"bad channel {name}: {why}"))
+    lost = sum(score.rejected_windows.values())
+    if lost:
+        reasons = sorted(score.rejected_windows.items(), key=lambda pair: -pair[1])
+        print(f"left out {lost:.1%}: " + ", ".join(f"{reason} {share:.1%}" for reason, share in reasons if share > 0))
+    print()
+    print_table(
+        ("at", "title", "clean", "beta", "gamma", "beta over 1/f", "muscle", "flags"),
+        [
+            (
+                clock(play.onset_s),
+                names.get(play.piece or "", play.piece or ""),
+                f"{clock(play.clean_s)} of {clock(play.duration_s)}",
+                _db(play.beta_db),
+                _db(play.gamma_db),
+                _db(play.beta_adjusted_db),
+                _db(play.muscle_db),
+                " ".join(play.flags),
+            )
+            for play in score.plays
+        ],
+        right=(0, 2, 3, 4, 5, 6),
+    )
+    print()
+
+
+def _db(value: float | None) -> str:
+    return "" if value is None else f"{value:+.2f}"
