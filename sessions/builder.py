@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from sessions.arcs import Curve, mean_over, target_curve
+from sessions.asked import choose_asked
+from sessions.choosing import Preference, choose
 from sessions.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, compose
 from sessions.errors import PlanError
-from sessions.library import add_session, listener_name
-from sessions.plan import SessionRequest, plan_session
+from sessions.library import add_session
+from sessions.listeners import listener_name
+from sessions.plan import Plan, PlannedPiece, SessionRequest
 from sessions.records import SessionRecord
 from sessions.store import Store
+from sessions.tables import MUSIC
 from therapy_gen.music.arrangement import duration_of
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.musicvae.section_model import SectionModel
 
 # What a BIGINT holds.
 LARGEST_SEED = 2**63 - 1
@@ -19,17 +26,20 @@ LARGEST_SEED = 2**63 - 1
 
 def new_session(
     store: Store,
-    model: Model,
+    model: SectionModel,
     request: SessionRequest,
     *,
     seed: int,
     listener: str | None = None,
     temperature: float = DEFAULT_TEMPERATURE,
     palette: str = DEFAULT_PALETTE,
+    preference: Preference | None = None,
+    asked: Sequence[str] = (),
 ) -> SessionRecord:
     """Make a session and store it in one transaction.
 
-    Everything musical in it follows from `request`, `model`, `seed`, `temperature` and `palette`.
+    Everything musical in it follows from `request`, `model`, `seed`, `temperature`, `palette` and `preference`, which
+    is what is known of the listener's pieces, or `asked`, pieces of the library that it is to hold.
 
     Raises
     ------
@@ -40,29 +50,65 @@ def new_session(
     if listener is not None:
         listener_name(listener)
     # Two streams: what is planned stays the same for one seed, whatever the model draws.
-    planning, composing = np.random.default_rng(seed).spawn(2)
-    plan = plan_session(request, planning, duration_of)
-    pieces = compose(plan.pieces, model, composing, temperature=temperature, palette=palette)
+    planning, composing = np.random.SeedSequence(seed).spawn(2)
+    if asked:
+        choice = choose_asked(store, request, asked, planning, duration_of)
+    else:
+        choice = choose(store, request, preference, planning, duration_of, model.sha256)
+    rng = np.random.default_rng(composing)
+    curve = _curve(request, choice.plan)
+    pieces = compose(
+        choice.plan.composed(),
+        model,
+        rng,
+        temperature=temperature,
+        palette=palette,
+        homes=choice.homes,
+        attributes=request.attributes,
+        targets=_targets(curve, choice.plan),
+    )
     return add_session(
         store,
-        plan,
+        choice.plan,
         pieces,
         model,
         arc=request.arc,
         seed=seed,
         listener=listener,
+        why=choice.why,
         parameters={
             "minutes": request.minutes,
             "tempo": list(request.tempo),
             "key": request.key or "auto",
             "baseline_s": request.baseline_s,
             "repeats": request.repeats,
+            **({"from": request.arousal} if request.arousal is not None else {}),
+            "curve": [list(point) for point in curve],
+            **{name: list(pair) for name, pair in request.attributes.items()},
             "temperature": temperature,
             "palette": palette,
             "model": model.name,
             "model_sha256": model.sha256,
+            **({"explore": preference.explore} if preference is not None else {}),
         },
     )
+
+
+def _curve(request: SessionRequest, plan: Plan) -> Curve:
+    """Return what the arc asks for over the music of a plan."""
+    music = [item for item in plan.items if item.role == MUSIC]
+    return target_curve(request.arc, request.arousal, music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
+
+
+def _targets(curve: Curve, plan: Plan) -> list[float]:
+    """Return how calm each piece that is to be composed is to be: the mean of the curve over all its plays."""
+    targets = []
+    for index, piece in enumerate(plan.pieces):
+        if isinstance(piece, PlannedPiece):
+            plays = [item for item in plan.items if item.piece == index]
+            wanted = [mean_over(curve, item.onset_s, item.onset_s + item.duration_s) for item in plays]
+            targets.append(sum(wanted) / len(wanted))
+    return targets
 
 
 def check_seed(seed: int) -> None:

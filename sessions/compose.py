@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from sessions.errors import PlanError
 from sessions.plan import PlannedPiece
+from sessions.shaping import FILLED, LEVELS, Section, at_levels, fitted, guessed_density, measured
 from sessions.titles import titles
-from therapy_gen.music.arrangement import PALETTES, Performance, arrange
-from therapy_gen.music.calmness import Calmness, calmness
+from therapy_gen.music.arrangement import PALETTES, arrange
+from therapy_gen.music.calmness import calmness, calmness_of
 from therapy_gen.music.midi import to_midi
+from therapy_gen.music.performance import Performance
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
 from therapy_gen.music.tonality import key_name, scale_pitch_classes
+from therapy_gen.musicvae.attributes import PREFIX, step_along, steps_towards
 from therapy_gen.musicvae.latent import neighbour, slerp
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.musicvae.section_model import SectionModel
 
 # Of those compared by benchmarks/sampling.py, nearest to held-out music in scale, intervals and dissonance.
-DEFAULT_TEMPERATURE = 0.7
+DEFAULT_TEMPERATURE = 0.3
 DEFAULT_PALETTE = "piano"
 TEMPERATURES = (0.05, 2.0)
 
 # How far a variation stands from its section on the way to another sample, and how far a contrasting section does.
 _VARIATION = 0.15
 _CONTRAST = 0.5
+# A new piece near one that a listener has heard: kin, not a variation.
+_KINSHIP = 0.3
 # Each section is decoded this often; the calmest piece of notes stays.
 _CANDIDATES = 2
-# Share of bars in which a note must begin; a section with fewer is taken only where there is no other.
-_FILLED = 0.9
+# How far the last section of a piece leans towards the first one of the next.
+_LEANING = 0.3
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -67,44 +73,125 @@ class ComposedPiece:
 
 def compose(
     pieces: Sequence[PlannedPiece],
-    model: Model,
+    model: SectionModel,
     rng: np.random.Generator,
     *,
     temperature: float = DEFAULT_TEMPERATURE,
     palette: str = DEFAULT_PALETTE,
+    homes: Sequence[FloatArray | None] | None = None,
+    attributes: Mapping[str, tuple[float, float]] | None = None,
+    targets: Sequence[float] | None = None,
 ) -> list[ComposedPiece]:
     """Write the music of planned pieces.
 
     Parameters
     ----------
     pieces : sequence of PlannedPiece
-    model : Model
+    model : SectionModel
     rng : Generator
         Decides everything that is left open: the same state gives the same bytes.
     temperature : float
         Of the model's choices, 0 to 1.5.
     palette : str
         Instruments, one of `therapy_gen.music.arrangement.PALETTES`.
+    homes : sequence of (array, shape (z_size,), or None), optional
+        Near which point of the latent space each piece begins; None: anywhere.
+    attributes : mapping of str to (float, float), optional
+        Attributes of the model (see `therapy_gen.musicvae.attributes`) that the music is led to: the higher value in
+        the first piece, the lower one in the last.
+    targets : sequence of float, optional
+        How calm each piece is to be, 0 to 1: sections are then decoded at several densities, and those taken that come
+        nearest, and the last section of a piece leans towards the first one of the next.
 
     Raises
     ------
     PlanError
-        Where temperature or palette is out of range.
+        Where temperature or palette is out of range, or the model has no vectors for the attributes.
     """
     check_temperature(temperature)
     check_palette(palette)
-    walks = [latent_walk(piece.form, model, rng, piece.mode) for piece in pieces]
+    if not pieces:
+        return []
+    if targets is not None:
+        pieces = [replace(piece, form=_closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
+    starts = homes if homes is not None else [None] * len(pieces)
+    walks = [latent_walk(piece.form, model, rng, piece.mode, home) for piece, home in zip(pieces, starts, strict=True)]
+    if targets is not None:
+        for walk, following in pairwise(walks):
+            walk[-1] = slerp(walk[-1], following[0], _LEANING)
+    walks = _led(walks, model, attributes or {})
     modes = [piece.mode for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
-    sections = _decode(np.concatenate(walks), modes, model, temperature, rng)
     names = titles(len(pieces), rng)
+    seeds = [int(rng.integers(2**31)) for _ in pieces]
     composed = []
-    start = 0
-    for piece, walk, name in zip(pieces, walks, names, strict=True):
-        own = sections[start : start + len(walk)]
-        start += len(walk)
-        seed = int(rng.integers(2**31))
-        composed.append(_finish(piece, walk, own, name, seed, temperature, palette))
+    if targets is None:
+        sections = _decode(np.concatenate(walks), modes, model, temperature, rng)
+        start = 0
+        for piece, walk, name, seed in zip(pieces, walks, names, seeds, strict=True):
+            own = sections[start : start + len(walk)]
+            start += len(walk)
+            performance = _arranged(piece, own, palette, seed)
+            composed.append(_finish(piece, walk, performance, name, seed, temperature))
+        return composed
+    ladders = _ladders(pieces, walks, modes, targets, model, temperature, rng, free="density" not in (attributes or {}))
+    for piece, ladder, target, name, seed in zip(pieces, ladders, targets, names, seeds, strict=True):
+        chosen, performance = _nearest(piece, ladder, target, palette, seed)
+        z = np.stack([section.z for section in chosen])
+        composed.append(_finish(piece, z, performance, name, seed, temperature))
     return composed
+
+
+def _closing(form: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a form whose last section is one of its own: a variation, where it was heard before."""
+    label = form[-1]
+    while label in form[:-1]:
+        label += "'"
+    return (*form[:-1], label)
+
+
+def _ladders(
+    pieces: Sequence[PlannedPiece],
+    walks: Sequence[FloatArray],
+    modes: Sequence[str],
+    targets: Sequence[float],
+    model: SectionModel,
+    temperature: float,
+    rng: np.random.Generator,
+    *,
+    free: bool,
+) -> list[list[list[Section]]]:
+    """Decode the sections of all pieces at several densities, in one batch: [piece][section][level].
+
+    Where the density is not `free`, because it was asked for, they are decoded as often, as they are.
+    """
+    levels: list[list[FloatArray]] = [[] for _ in LEVELS]
+    for piece, walk, target in zip(pieces, walks, targets, strict=True):
+        moved = at_levels(walk, model, guessed_density(target, piece.tempo)) if free else [walk] * len(LEVELS)
+        for held, z in zip(levels, moved, strict=True):
+            held.append(z)
+    z = np.concatenate([np.concatenate(held) for held in levels]).astype(np.float32)
+    tokens = model.decode(z, temperature=temperature, rng=rng, pitch_classes=np.tile(_scales(modes), (len(LEVELS), 1)))
+    ladders: list[list[list[Section]]] = []
+    start = 0
+    for piece, walk in zip(pieces, walks, strict=True):
+        rows = [[start + n + level * len(modes) for level in range(len(LEVELS))] for n in range(len(walk))]
+        ladders.append(
+            [[measured(z[row], tokens[row], piece.tempo) for row in row_of_levels] for row_of_levels in rows]
+        )
+        start += len(walk)
+    return ladders
+
+
+def _nearest(
+    piece: PlannedPiece, ladder: Sequence[Sequence[Section]], target: float, palette: str, seed: int
+) -> tuple[Sequence[Section], Performance]:
+    """Choose sections of a piece so that it is as calm as wanted; return them, and the piece."""
+
+    def arranged(chosen: Sequence[Section]) -> tuple[float, tuple[Sequence[Section], Performance]]:
+        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed)
+        return calmness_of(performance).score, (chosen, performance)
+
+    return fitted(ladder, [piece.form.count(label) for label in distinct(piece.form)], target, arranged)
 
 
 def check_temperature(temperature: float) -> None:
@@ -125,12 +212,21 @@ def distinct(form: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(form))
 
 
-def latent_walk(form: Sequence[str], model: Model, rng: np.random.Generator, mode: str = "major") -> FloatArray:
-    """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off."""
+def latent_walk(
+    form: Sequence[str],
+    model: SectionModel,
+    rng: np.random.Generator,
+    mode: str = "major",
+    near: FloatArray | None = None,
+) -> FloatArray:
+    """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off.
+
+    The first section is drawn from the prior, or stands `near` a point.
+    """
     labels = distinct(form)
     letters = distinct([label[0] for label in labels])
     samples = model.sample_prior(len(letters) + len(labels), rng, mode)
-    home = samples[0]
+    home = samples[0] if near is None else neighbour(near, samples[0], _KINSHIP)
     base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
     others = samples[len(letters) :]
     walk = []
@@ -142,33 +238,45 @@ def latent_walk(form: Sequence[str], model: Model, rng: np.random.Generator, mod
     return np.stack(walk)
 
 
+def _led(
+    walks: list[FloatArray], model: SectionModel, attributes: Mapping[str, tuple[float, float]]
+) -> list[FloatArray]:
+    """Move the walks of a session's pieces along attribute vectors."""
+    for name, (low, high) in attributes.items():
+        if f"{PREFIX}{name}/effect" not in model.arrays:
+            raise PlanError(f"model {model.name} has no vector for {name}; leave it out, or finish the model anew")
+        values = np.linspace(high, low, len(walks)) if len(walks) > 1 else [(low + high) / 2]
+        walks = [
+            step_along(walk, model.arrays, name, steps_towards(model.arrays, name, float(value)))
+            for walk, value in zip(walks, values, strict=True)
+        ]
+    return walks
+
+
 def _decode(
-    z: FloatArray, modes: Sequence[str], model: Model, temperature: float, rng: np.random.Generator
+    z: FloatArray, modes: Sequence[str], model: SectionModel, temperature: float, rng: np.random.Generator
 ) -> list[Tokens]:
     """Decode every z several times in one batch, within its scale; return the calmest candidate of each."""
-    allowed = np.zeros((len(z), 12), dtype=bool)
-    for row, mode in zip(allowed, modes, strict=True):
-        row[sorted(scale_pitch_classes(0, mode))] = True
     tokens = model.decode(
         np.repeat(z, _CANDIDATES, axis=0),
         temperature=temperature,
         rng=rng,
-        pitch_classes=np.repeat(allowed, _CANDIDATES, axis=0),
+        pitch_classes=np.repeat(_scales(modes), _CANDIDATES, axis=0),
     )
     return [max(tokens[n : n + _CANDIDATES], key=_calm) for n in range(0, len(tokens), _CANDIDATES)]
 
 
-def _finish(
-    piece: PlannedPiece,
-    walk: FloatArray,
-    sections: Sequence[Tokens],
-    title: str,
-    seed: int,
-    temperature: float,
-    palette: str,
-) -> ComposedPiece:
+def _scales(modes: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return the pitch classes (n, 12) that sections on tonic C may have."""
+    allowed = np.zeros((len(modes), 12), dtype=bool)
+    for row, mode in zip(allowed, modes, strict=True):
+        row[sorted(scale_pitch_classes(0, mode))] = True
+    return allowed
+
+
+def _arranged(piece: PlannedPiece, sections: Sequence[Tokens], palette: str, seed: int) -> Performance:
     by_label = dict(zip(distinct(piece.form), sections, strict=True))
-    performance = arrange(
+    return arrange(
         [by_label[label] for label in piece.form],
         tonic=piece.tonic,
         mode=piece.mode,
@@ -176,29 +284,25 @@ def _finish(
         palette=palette,
         seed=seed,
     )
-    scored = _score(performance)
+
+
+def _finish(
+    piece: PlannedPiece, walk: FloatArray, performance: Performance, title: str, seed: int, temperature: float
+) -> ComposedPiece:
+    scored = calmness_of(performance)
     return ComposedPiece(
         title=title,
         form=piece.form,
         z=walk,
         seed=seed,
         temperature=temperature,
-        palette=palette,
+        palette=performance.palette,
         key=key_name(piece.tonic, piece.mode),
         tempo=piece.tempo,
         duration_s=round(performance.duration, 3),
         midi=to_midi(performance, title=title),
         features={name: round(value, 4) for name, value in scored.values.items()},
         calm=round(scored.score, 4),
-    )
-
-
-def _score(performance: Performance) -> Calmness:
-    notes = [note for part in performance.parts for note in part.notes]
-    return calmness(
-        np.array([note.onset for note in notes]),
-        np.array([note.duration for note in notes]),
-        np.array([note.pitch for note in notes]),
     )
 
 
@@ -213,4 +317,4 @@ def _calm(tokens: Tokens) -> float:
     filled = len(bars) / BARS_PER_SECTION
     quarters = 1.0 / STEPS_PER_QUARTER
     score = calmness(starts * quarters, (ends - starts) * quarters, np.array([note.pitch for note in notes])).score
-    return score if filled >= _FILLED else filled - 1.0
+    return score if filled >= FILLED else filled - 1.0

@@ -1,61 +1,111 @@
-"""Sessions and pieces as files: MIDI, audio, playlists with their audio, tables."""
+"""Sessions, rankings and pieces as files: MIDI, audio, playlists with their audio, tables, events.
+
+Exporting again changes nothing: a file that holds what it is to hold is kept, and one that holds something else is
+replaced only where that was asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from pathlib import Path, PurePosixPath
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from sessions.cuesheet import cue_sheet
 from sessions.errors import ExportError
-from sessions.files import check_file_target, make_folder, write_bytes
-from sessions.library import midi_of
-from sessions.playlists import Entry, m3u8, session_csv, session_json
-from sessions.records import ItemRecord, PieceRecord, SessionRecord
+from sessions.events import Event, events_json, events_tsv, planned_events
+from sessions.files import check_file_target, make_folder, taken, written_whole
+from sessions.listings import session_csv, session_json
+from sessions.playlists import WRITERS, Entry, Naming
+from sessions.records import ItemRecord, PieceRecord, Programme, SessionRecord
+from sessions.rendering import AUDIO_FORMATS, AudioFile, Renderer, Sound, present_midi
 from sessions.store import Store
 from sessions.tables import MUSIC
 
-AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
-FORMATS = ("midi", *AUDIO_FORMATS, "m3u8", "csv", "json")
-SAMPLE_RATE = 44100
+PLAYLISTS = tuple(WRITERS)
+FORMATS = ("midi", *AUDIO_FORMATS, *PLAYLISTS, "csv", "json", "events")
 
 # Suffixes that say a format, for the check that name and format agree.
-_FORMAT_OF = {".mid": "midi", ".midi": "midi", ".m3u": "m3u8"} | {f".{name}": name for name in FORMATS[1:]}
+_FORMAT_OF = {".mid": "midi", ".midi": "midi", ".m3u": "m3u8", ".tsv": "events"}
+_FORMAT_OF |= {f".{name}": name for name in FORMATS if name not in ("midi", "events")}
 
 # Room is left for what a file is called while it is written, in 255 bytes.
 _LONGEST_LABEL = 40
 
-Samples = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True)
-class Sound:
-    """How to render.
+class Written:
+    """A file of an export; `kept` says that it held what it is to hold."""
+
+    path: Path
+    kept: bool
+
+    def document(self) -> dict[str, Any]:
+        """Return what `export --json` says of it."""
+        return {"path": str(self.path), "kept": self.kept}
+
+
+@dataclass
+class Desk:
+    """Where files are put: kept, written, or, if only pretended, left alone.
 
     Attributes
     ----------
-    soundfont : Path or None
-        An SF2 file; None takes the one that is there.
-    advance : callable
-        Told the seconds of music that have been rendered since it was last called.
+    overwrite : bool
+        Whether files that hold something else are replaced.
+    pretend : bool
+        Whether nothing is written.
+    written : list of Written
+        In the order in which they were put.
     """
 
-    soundfont: Path | None = None
-    advance: Callable[[float], None] = lambda seconds: None
+    overwrite: bool = False
+    pretend: bool = False
+    written: list[Written] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        if self.soundfont is not None and not self.soundfont.is_file():
-            raise ExportError(f"soundfont {self.soundfont} is not a file; give an SF2 file with --soundfont")
+    def stands(self, path: Path, content: bytes) -> bool:
+        """Say whether a file holds `content` already; ExportError where it holds something else and may not go."""
+        check_file_target(path)
+        try:
+            held = path.read_bytes() if path.exists() else None
+        except OSError:
+            held = b""
+        if held is not None and held != content and not self.overwrite:
+            raise taken(path)
+        return held == content
+
+    def put(self, path: Path, content: bytes) -> None:
+        """Put a file of bytes."""
+        kept = self.stands(path, content)
+        if not kept and not self.pretend:
+            with written_whole(path, replace=self.overwrite) as part:
+                part.write_bytes(content)
+        self.written.append(Written(path, kept))
+
+    def put_audio(self, renderer: Renderer, files: Sequence[AudioFile], sound: Sound) -> None:
+        """Put audio files; all of them are looked at before the first is written."""
+        missing = []
+        for file in files:
+            check_file_target(file.path)
+            try:
+                kept = renderer.stands(file)
+            except ExportError:
+                if not self.overwrite:
+                    raise
+                kept = False
+            self.written.append(Written(file.path, kept))
+            if kept:
+                sound.advance(file.duration_s)
+            else:
+                missing.append(file)
+        if missing and not self.pretend:
+            renderer.write(missing, replace=self.overwrite)
 
 
 def check_format(name: str) -> str:
     """Return a format in its usual spelling; ExportError where it is not known."""
     wanted = name.strip().lower().removeprefix(".")
-    wanted = {"mid": "midi", "m3u": "m3u8"}.get(wanted, wanted)
+    wanted = {"mid": "midi", "m3u": "m3u8", "tsv": "events"}.get(wanted, wanted)
     if wanted not in FORMATS:
         raise ExportError(f"format {name!r} is not known; give one of: {', '.join(FORMATS)}")
     return wanted
@@ -77,10 +127,27 @@ def format_of(path: Path) -> str:
     return found
 
 
+def check_name(path: Path, form: str) -> None:
+    """Raise ExportError where the suffix of a name says another format than `form`."""
+    said = _FORMAT_OF.get(path.suffix.lower())
+    if said is not None and said != form:
+        raise ExportError(f"{path} is named as {said}, but the format is {form}; change one of them")
+
+
 def export_session(
-    store: Store, session: SessionRecord, form: str, path: Path, sound: Sound, *, audio: str = "flac"
-) -> None:
-    """Write a session to `path`, whole or not at all; doing it again gives the same.
+    store: Store,
+    session: SessionRecord,
+    form: str,
+    path: Path,
+    sound: Sound,
+    *,
+    audio: str = "flac",
+    naming: Naming | None = None,
+    desk: Desk | None = None,
+    cue: bool = False,
+    events: Sequence[Event] | None = None,
+) -> list[Written]:
+    """Write a session to `path`; every file is written whole or not at all.
 
     Parameters
     ----------
@@ -88,43 +155,99 @@ def export_session(
         One of `FORMATS`. MIDI and audio give one file with the whole session, silences included.
     audio : str
         Format of the files that a playlist points at.
+    naming : Naming, optional
+        How a playlist names them.
+    desk : Desk, optional
+        Whether files are replaced, and whether anything is written.
+    cue : bool
+        Whether a cue sheet is written beside the audio file of a whole session.
+    events : sequence of Event, optional
+        What was heard when; by default what the timeline says.
+
+    Returns
+    -------
+    list of Written
 
     Raises
     ------
     ExportError
-        Where the file cannot be written, or its suffix says another format than `form`.
+        Where a file cannot be written or holds something else, or the suffix says another format than `form`.
     """
-    said = _FORMAT_OF.get(path.suffix.lower())
-    if said is not None and said != form:
-        raise ExportError(f"{path} is named as {said}, but the format is {form}; change one of them")
+    desk = desk or Desk()
+    check_name(path, form)
+    if cue and form not in AUDIO_FORMATS:
+        raise ExportError(f"--cue describes one audio file, not {form}; give --format {', '.join(AUDIO_FORMATS)}")
     check_file_target(path)
-    title = _title(session)
     if form == "csv":
-        write_bytes(path, session_csv(session).encode())
+        desk.put(path, session_csv(session).encode())
     elif form == "json":
-        write_bytes(path, session_json(session).encode())
+        desk.put(path, session_json(session).encode())
+    elif form == "events":
+        from importlib.metadata import version
+
+        found = planned_events(session) if events is None else events
+        desk.put(path, events_tsv(session, found).encode())
+        desk.put(path.with_suffix(".json"), events_json(session, version=version("therapy-gen")).encode())
+    else:
+        export_programme(store, session.programme(), form, path, sound, audio=audio, naming=naming, desk=desk, cue=cue)
+    return desk.written
+
+
+def export_programme(
+    store: Store,
+    programme: Programme,
+    form: str,
+    path: Path,
+    sound: Sound,
+    *,
+    audio: str = "flac",
+    naming: Naming | None = None,
+    desk: Desk | None = None,
+    cue: bool = False,
+) -> list[Written]:
+    """Write what is heard as MIDI, as one audio file, or as a playlist with its audio; see `export_session`."""
+    desk = desk or Desk()
+    check_name(path, form)
+    check_file_target(path)
+    if form in PLAYLISTS:
+        export_playlist(store, programme, path, audio, sound, form=form, naming=naming, desk=desk)
     elif form == "midi":
         from sessions.medley import join_midi
 
-        midi = midi_of(store, [piece.id for piece in session.pieces()])
-        placed = [(item.onset_s, midi[item.piece.id]) for item in session.items if item.piece]
-        write_bytes(path, join_midi(placed, title=title, duration_s=session.duration_s))
-    elif form == "m3u8":
-        export_playlist(store, session, path, audio, sound)
+        midi = present_midi(store, programme.items)
+        placed = [(item.onset_s, midi[item.piece.id]) for item in programme.items if item.piece]
+        desk.put(path, join_midi(placed, title=programme.title, duration_s=programme.duration_s))
+    elif form in AUDIO_FORMATS:
+        sheet = cue_sheet(programme, path.name, form).encode()
+        if cue:
+            desk.stands(path.with_suffix(".cue"), sheet)
+        whole = AudioFile(path, programme.items, programme.title)
+        desk.put_audio(Renderer(store, programme.items, form, sound), [whole], sound)
+        if cue:
+            desk.put(path.with_suffix(".cue"), sheet)
     else:
-        blocks = _Blocks(store, session.items, sound)
-        try:
-            _write_audio(path, blocks.all_items(), form, title)
-        finally:
-            blocks.close()
+        raise ExportError(
+            f"this cannot be written as {form}; give one of: midi, {', '.join(AUDIO_FORMATS + PLAYLISTS)}"
+        )
+    return desk.written
 
 
 def export_playlist(
-    store: Store, session: SessionRecord, path: Path, audio: str, sound: Sound, *, beside: bool = False
+    store: Store,
+    programme: Programme,
+    path: Path,
+    audio: str,
+    sound: Sound,
+    *,
+    form: str = "m3u8",
+    beside: bool = False,
+    naming: Naming | None = None,
+    desk: Desk | None = None,
 ) -> Path:
     """Write a playlist and the audio files that it points at: each piece and each silence once.
 
-    The audio lies in a folder named as the playlist, or, `beside` it, in files whose names begin as its own.
+    The audio lies in a folder named as the playlist (without what players stumble over), or, `beside` it, in files
+    whose names begin as its own.
     The playlist comes last: where it is, all it points at is.
 
     Raises
@@ -132,112 +255,114 @@ def export_playlist(
     ExportError
         Where the name has no ending: the folder of the audio would take it.
     """
-    if not path.suffix:
-        raise ExportError(f"{path} has no ending, and its name is the folder's; call the playlist {path.name}.m3u8")
-    check_file_target(path)
-    folder = path.parent if beside else make_folder(path.with_suffix(""))
-    prefix = f"{path.stem} " if beside else ""
-    files: dict[tuple[str | None, float], Path] = {}
-    firsts: list[ItemRecord] = []
-    for item in session.items:
-        if _same_sound(item) not in files:
-            label = _file_label(item, sum(1 for piece, _ in files if piece))
-            files[_same_sound(item)] = folder / f"{prefix}{label}.{audio}"
-            firsts.append(item)
-    blocks = _Blocks(store, firsts, sound)
-    try:
-        for item in firsts:
-            _write_audio(files[_same_sound(item)], blocks.next_item(), audio, _item_title(item), _title(session))
-    finally:
-        blocks.close()
-    entries = [
-        Entry(
-            PurePosixPath(files[_same_sound(item)].relative_to(path.parent).as_posix()),
-            _item_title(item),
-            item.duration_s,
-        )
-        for item in session.items
-    ]
-    write_bytes(path, m3u8(entries, title=_title(session)).encode())
+    desk = desk or Desk()
+    files = _audio_files(programme, path, audio, beside=beside)
+    entries = _entries(programme, files, path, naming)
+    text = WRITERS[form](entries, title=programme.title, naming=naming).encode()
+    desk.stands(path, text)
+    _put_files(store, programme, files, audio, sound, desk)
+    desk.put(path, text)
     return path
 
 
-def export_piece(store: Store, piece: PieceRecord, path: Path, sound: Sound) -> None:
+def render_entries(
+    store: Store,
+    programme: Programme,
+    path: Path,
+    audio: str,
+    sound: Sound,
+    *,
+    naming: Naming | None = None,
+    desk: Desk | None = None,
+) -> list[Entry]:
+    """Write the audio files of a playlist or table that is to stand at `path`, and return its lines."""
+    files = _audio_files(programme, path, audio)
+    _put_files(store, programme, files, audio, sound, desk or Desk())
+    return _entries(programme, files, path, naming)
+
+
+def export_piece(
+    store: Store, piece: PieceRecord, path: Path, sound: Sound, *, desk: Desk | None = None
+) -> list[Written]:
     """Write a piece as MIDI or audio, by the suffix of `path`, whole or not at all."""
+    desk = desk or Desk()
     form = format_of(path)
     if form != "midi" and form not in AUDIO_FORMATS:
         raise ExportError(f"a piece cannot be written as {form}; end {path.name} in mid, {', '.join(AUDIO_FORMATS)}")
     check_file_target(path)
+    item = ItemRecord(0, MUSIC, piece, 0.0, piece.duration_s)
     if form == "midi":
-        write_bytes(path, midi_of(store, [piece.id])[piece.id])
+        desk.put(path, present_midi(store, [item])[piece.id])
     else:
-        blocks = _Blocks(store, [ItemRecord(0, MUSIC, piece, 0.0, piece.duration_s)], sound)
-        try:
-            _write_audio(path, blocks.next_item(), form, piece.title)
-        finally:
-            blocks.close()
+        desk.put_audio(Renderer(store, [item], form, sound), [AudioFile(path, (item,), piece.title)], sound)
+    return desk.written
 
 
-def _title(session: SessionRecord) -> str:
-    return f"Session {session.id}" + (f" for {session.listener}" if session.listener else "")
+_Key = tuple[str | None, float]
+
+
+def _audio_files(programme: Programme, path: Path, audio: str, *, beside: bool = False) -> dict[_Key, AudioFile]:
+    """Return the audio files of a playlist, each piece and each length of silence once, in order."""
+    if not path.suffix:
+        raise ExportError(f"{path} has no ending, and its name is the folder's; call the playlist {path.name}.m3u8")
+    check_file_target(path)
+    stem = _plain(path.stem)
+    folder = path.parent if beside else path.parent / stem
+    prefix = f"{stem}-" if beside else ""
+    files: dict[_Key, AudioFile] = {}
+    for item in programme.items:
+        if _same_sound(item) not in files:
+            number = 1 + sum(1 for piece, _ in files if piece)
+            name = f"{prefix}{_file_label(item, number)}.{audio}"
+            track = number if item.piece else None
+            files[_same_sound(item)] = AudioFile(folder / name, (item,), _item_title(item), programme.title, track)
+    return files
+
+
+def _put_files(
+    store: Store, programme: Programme, files: dict[_Key, AudioFile], audio: str, sound: Sound, desk: Desk
+) -> None:
+    renderer = Renderer(store, programme.items, audio, sound)
+    if not files:
+        return
+    folder = next(iter(files.values())).path.parent
+    if folder.exists() or not desk.pretend:
+        make_folder(folder)
+        desk.put_audio(renderer, list(files.values()), sound)
+    else:
+        desk.written += [Written(file.path, False) for file in files.values()]
+
+
+def _entries(programme: Programme, files: dict[_Key, AudioFile], path: Path, naming: Naming | None) -> list[Entry]:
+    naming = naming or Naming()
+    return [
+        Entry(
+            naming.path(files[_same_sound(item)].path, path),
+            _item_title(item),
+            item.duration_s,
+            f"{item.piece.key}, {item.piece.tempo:.1f} quarter notes a minute" if item.piece else "",
+        )
+        for item in programme.items
+    ]
 
 
 def _item_title(item: ItemRecord) -> str:
     return item.piece.title if item.piece else "Silence"
 
 
-def _file_label(item: ItemRecord, earlier: int) -> str:
+def _file_label(item: ItemRecord, number: int) -> str:
+    """Return the name of an item's file, without blanks: MPD 0.23 does not decode them in XSPF."""
     if item.piece is None:
-        return f"silence {item.duration_s:.3f} s"
+        return f"silence-{item.duration_s:.3f}s"
     # An imported piece may be called anything.
-    plain = "".join(c if c.isalnum() or c in " -_'()" else "_" for c in item.piece.title).strip()
-    return f"{earlier + 1:02d} {plain[:_LONGEST_LABEL] or 'piece'}"
+    plain = "".join(c if c.isalnum() or c in "-_'" else " " for c in item.piece.title)
+    return f"{number:02d}-{'-'.join(plain.split())[:_LONGEST_LABEL] or 'piece'}"
 
 
-def _same_sound(item: ItemRecord) -> tuple[str | None, float]:
+def _plain(name: str) -> str:
+    """Return a name without what VLC 3 takes for the end of a path in a playlist, or for an escape."""
+    return name.replace("#", "_").replace("?", "_").replace("%", "_")
+
+
+def _same_sound(item: ItemRecord) -> _Key:
     return (item.piece.id if item.piece else None, item.duration_s)
-
-
-class _Blocks:
-    """The sound of items, one item after the other, in blocks; pieces ahead are rendered meanwhile."""
-
-    def __init__(self, store: Store, items: Sequence[ItemRecord], sound: Sound) -> None:
-        from therapy_gen.music.audio import TimelineItem, render_timeline
-
-        midi = midi_of(store, list({item.piece.id for item in items if item.piece}))
-        placed = [
-            TimelineItem(item.duration_s, midi[item.piece.id], f"piece {item.piece.id}")
-            if item.piece
-            else TimelineItem(item.duration_s)
-            for item in items
-        ]
-        ends = [round(end * SAMPLE_RATE) for end in accumulate(item.duration_s for item in items)]
-        self._lengths = iter([end - start for start, end in pairwise([0, *ends])])
-        blocks = render_timeline(placed, soundfont=sound.soundfont, sample_rate=SAMPLE_RATE)
-        self._blocks = cast(Generator[Samples, None, None], blocks)
-        self._advance = sound.advance
-
-    def next_item(self) -> Iterator[Samples]:
-        """Give the blocks of the next item."""
-        left = next(self._lengths)
-        while left > 0:
-            block = next(self._blocks)
-            left -= len(block)
-            yield block
-            self._advance(len(block) / SAMPLE_RATE)
-
-    def all_items(self) -> Iterator[Samples]:
-        """Give the blocks of all items."""
-        for block in self._blocks:
-            yield block
-            self._advance(len(block) / SAMPLE_RATE)
-
-    def close(self) -> None:
-        """Stop rendering."""
-        self._blocks.close()
-
-
-def _write_audio(path: Path, blocks: Iterator[Samples], form: str, title: str, album: str = "") -> None:
-    from therapy_gen.music.encode import write_audio
-
-    write_audio(path, blocks, SAMPLE_RATE, form, title=title, album=album)

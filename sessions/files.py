@@ -34,13 +34,19 @@ def make_folder(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Give the name of a file beside `path` to write; it takes `path`'s name at the end, and goes away on any error.
+
+    Parameters
+    ----------
+    path : Path
+    replace : bool
+        Whether a file that has the name then is replaced, also one that another process has written meanwhile.
 
     Raises
     ------
     ExportError
-        Where the file cannot be written.
+        Where the file cannot be written, or may not be replaced.
     """
     check_file_target(path)
     # The suffix stays: writers choose their format by it.
@@ -49,7 +55,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield part
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
-        part.replace(path)
+        if replace:
+            part.replace(path)
+        else:
+            _take_name(part, path)
     except OSError as error:
         raise ExportError(f"cannot write {path}: {reason(error)}; choose another place") from error
     finally:
@@ -57,10 +66,29 @@ def written_whole(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def _take_name(part: Path, path: Path) -> None:
+    """Give a file its name unless another one has it."""
+    try:
+        # In one step: of two processes, one finds the name taken.
+        os.link(part, path)
+    except FileExistsError as error:
+        raise taken(path) from error
+    except (OSError, NotImplementedError):
+        # Disks without links.
+        if path.exists():
+            raise taken(path) from None
+        part.replace(path)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     with written_whole(path) as part:
         part.write_bytes(content)
+
+
+def taken(path: Path) -> ExportError:
+    """Return the error for a file that stands where another one is to be written."""
+    return ExportError(f"{path} exists and holds something else; choose another place, or give --overwrite")
 
 
 def reason(error: OSError) -> str:

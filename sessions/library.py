@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import time
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import delete, func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 from ulid import ULID
 
 from sessions.errors import NotFoundError
+from sessions.listeners import add_listener, listener_name
+from sessions.plan import HeldPiece, Plan
+from sessions.rankings import Ranker, rank_again
 from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
-from sessions.store import Store
+from sessions.store import Store, added
 from sessions.tables import (
     MUSIC,
     ULID_LENGTH,
-    Base,
-    ListenerRow,
     ModelRow,
     PieceRow,
     PlayRow,
@@ -34,49 +35,41 @@ from therapy_gen.errors import InputError
 
 if TYPE_CHECKING:
     from sessions.compose import ComposedPiece
-    from sessions.plan import Plan
-    from therapy_gen.musicvae.runtime import Model
+    from therapy_gen.musicvae.section_model import SectionModel
+
+FloatArray = npt.NDArray[np.float32]
 
 SHORTEST_PREFIX = 4
-_LONGEST_NAME = 200
 # What an SQLite row number or a PostgreSQL integer can be.
 _LARGEST_ID = 2**31 - 1
-
-Row = TypeVar("Row", bound=Base)
-
-
-def listener_name(text: str) -> str:
-    """Return a listener's name as it is stored: without blanks around it, accents in one form.
-
-    Raises
-    ------
-    InputError
-        Where nothing is left, or it is too long, or cannot be written as text.
-    """
-    name = unicodedata.normalize("NFC", text.strip())
-    if not name:
-        raise InputError("the listener's name is empty; give --listener a name")
-    if len(name) > _LONGEST_NAME:
-        raise InputError(f"the listener's name has {len(name)} characters; give at most {_LONGEST_NAME}")
-    if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
-        raise InputError(f"the listener's name {name!a} is not text; check the terminal's encoding")
-    return name
 
 
 def add_session(
     store: Store,
     plan: Plan,
     pieces: Sequence[ComposedPiece],
-    model: Model,
+    model: SectionModel,
     *,
     arc: str,
     seed: int,
     parameters: Mapping[str, Any],
     listener: str | None = None,
+    why: Sequence[str] | None = None,
 ) -> SessionRecord:
-    """Store a session with its pieces, in one transaction, and return it."""
+    """Store a session with its new pieces, in one transaction, and return it.
+
+    Parameters
+    ----------
+    pieces : sequence of ComposedPiece
+        Those of the plan that were to be composed, in its order.
+    why : sequence of str, optional
+        Why each piece of the plan is in it.
+    """
     name = listener_name(listener) if listener is not None else None
-    ids = _new_ids(len(pieces))
+    ids = new_ids(len(pieces))
+    new = iter(ids)
+    own = [piece.id if isinstance(piece, HeldPiece) else next(new) for piece in plan.pieces]
+    reasons = dict(zip(own, why, strict=True)) if why is not None else {}
     created = now()
     with store.write() as database:
         model_row = _model(database, model)
@@ -102,17 +95,17 @@ def add_session(
         )
         database.flush()
         row = SessionRow(
-            listener=_listener(database, name) if name is not None else None,
+            listener=add_listener(database, name) if name is not None else None,
             arc=arc,
             seed=seed,
             duration_s=plan.duration_s,
-            parameters=dict(parameters),
+            parameters={**parameters, **({"why": reasons} if reasons else {})},
             created=created,
             items=[
                 SessionItemRow(
                     position=position,
                     role=item.role,
-                    piece_id=None if item.piece is None else ids[item.piece],
+                    piece_id=None if item.piece is None else own[item.piece],
                     onset_s=item.onset_s,
                     duration_s=item.duration_s,
                 )
@@ -124,34 +117,19 @@ def add_session(
         return _session_record(database, row)
 
 
-def _new_ids(count: int) -> list[str]:
+def new_ids(count: int) -> list[str]:
     """Return ULIDs a millisecond apart: they sort in this order, and differ within their first ten characters."""
     moment = time.time_ns() // 1_000_000
     return [str(ULID.from_timestamp((moment + n) / 1000)) for n in range(count)]
 
 
-def _model(database: Session, model: Model) -> ModelRow:
+def _model(database: Session, model: SectionModel) -> ModelRow:
     query = select(ModelRow).where(ModelRow.sha256 == model.sha256)
     found = database.scalar(query)
     if found is not None:
         return found
     row = ModelRow(name=model.name, sha256=model.sha256, config=asdict(model.config))
-    return _added(database, row) or database.scalars(query).one()
-
-
-def _listener(database: Session, name: str) -> ListenerRow:
-    query = select(ListenerRow).where(ListenerRow.name == name)
-    return database.scalar(query) or _added(database, ListenerRow(name=name)) or database.scalars(query).one()
-
-
-def _added(database: Session, row: Row) -> Row | None:
-    """Add a row; None where another transaction was first (possible on a server, where writers run side by side)."""
-    try:
-        with database.begin_nested():
-            database.add(row)
-    except IntegrityError:
-        return None
-    return row
+    return added(database, row) or database.scalars(query).one()
 
 
 def get_session(store: Store, number: int) -> SessionRecord:
@@ -212,8 +190,12 @@ def _delete_unused(database: Session, ids: set[str]) -> int:
     return len(going)
 
 
-def rate(store: Store, number: int, piece: str, value: int) -> tuple[SessionRecord, PieceRecord]:
+def rate(
+    store: Store, number: int, piece: str, value: int, ranker: Ranker | None = None
+) -> tuple[SessionRecord, PieceRecord]:
     """Note how much a piece (by prefix) of a session was liked, 1 to 5; a later rating replaces an earlier one.
+
+    With a `ranker`, the listener's pieces are ranked again in the same transaction.
 
     Raises
     ------
@@ -232,6 +214,8 @@ def rate(store: Store, number: int, piece: str, value: int) -> tuple[SessionReco
         else:
             rating.value, rating.created = value, now()
         database.flush()
+        if ranker is not None:
+            rank_again(database, row.listener_id, ranker)
         record = _session_record(database, row)
     return record, next(held for held in record.pieces() if held.id == id_)
 
@@ -248,6 +232,33 @@ def get_piece(store: Store, prefix: str) -> PieceRecord:
     with store.read() as database:
         row = database.get_one(PieceRow, _resolve(database, prefix), options=[joinedload(PieceRow.model)])
         return _piece_record(row)
+
+
+def find_pieces(store: Store, ids: Collection[str]) -> dict[str, PieceRecord]:
+    """Return those pieces that there are, by ULID."""
+    with store.read() as database:
+        query = select(PieceRow).where(PieceRow.id.in_(ids)).options(joinedload(PieceRow.model))
+        return {row.id: _piece_record(row) for row in database.scalars(query)}
+
+
+def z_of(store: Store, ids: Collection[str], model_sha256: str) -> dict[str, FloatArray]:
+    """Return where pieces begin in the latent space of a model, shape (z_size,), by ULID; only pieces of that model."""
+    with store.read() as database:
+        query = select(PieceRow.id, PieceRow.z, PieceRow.form).join(ModelRow, ModelRow.id == PieceRow.model_id)
+        query = query.where(PieceRow.id.in_(ids), ModelRow.sha256 == model_sha256, PieceRow.z.is_not(None))
+        return {
+            id_: np.frombuffer(z, "<f4").reshape(len(set((form or "A").split())), -1)[0].astype(np.float32)
+            for id_, z, form in database.execute(query)
+            if z is not None
+        }
+
+
+def titles_of(store: Store, ids: Collection[str]) -> dict[str, str]:
+    """Return the titles of pieces, by ULID."""
+    with store.read() as database:
+        query = select(PieceRow.id, PieceRow.title).where(PieceRow.id.in_(ids))
+        rows = database.execute(query).all()
+    return {row.id: row.title for row in rows}
 
 
 def midi_of(store: Store, ids: Sequence[str]) -> dict[str, bytes]:
@@ -285,6 +296,7 @@ def _session_record(database: Session, row: SessionRow) -> SessionRecord:
         .options(selectinload(SessionItemRow.piece).joinedload(PieceRow.model))
         .order_by(SessionItemRow.position)
     )
+    reasons = row.parameters.get("why", {})
     pieces: dict[str, PieceRecord] = {}
     items = []
     for item in database.scalars(query):
@@ -293,14 +305,15 @@ def _session_record(database: Session, row: SessionRow) -> SessionRecord:
         if item.role == MUSIC and piece is not None:
             record = pieces.setdefault(piece.id, _piece_record(piece))
         rating = ratings.get(record.id) if record else None
-        items.append(ItemRecord(item.position, item.role, record, item.onset_s, item.duration_s, rating))
+        because = reasons.get(record.id) if record else None
+        items.append(ItemRecord(item.position, item.role, record, item.onset_s, item.duration_s, rating, because))
     return SessionRecord(
         id=row.id,
         listener=row.listener.name if row.listener else None,
         arc=row.arc,
         seed=row.seed,
         duration_s=row.duration_s,
-        parameters=row.parameters,
+        parameters={name: value for name, value in row.parameters.items() if name != "why"},
         created=row.created,
         items=tuple(items),
     )

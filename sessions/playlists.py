@@ -1,52 +1,167 @@
-"""Playlists and tables of a session, as text."""
+"""Playlists as text: M3U8, XSPF, JSPF and PLS."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePath
+from types import MappingProxyType
+from urllib.parse import quote
+from xml.sax.saxutils import escape
 
-from sessions.records import SessionRecord
+from sessions.errors import ExportError
 
-_COLUMNS = ("position", "role", "onset_s", "duration_s", "piece", "title", "key", "tempo", "calm", "rating")
+CREATOR = "therapy-gen"
+XSPF_NAMESPACE = "http://xspf.org/ns/0/"
+
+# What may stand in a URI; what is escaped already stays as it is.
+_URI_CHARACTERS = ":/?#[]@!$&'()*+,;=~%"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a playlist names its files; the words are those of beets' smart playlists.
+
+    Attributes
+    ----------
+    relative_to : Path or None
+        The folder that paths begin from; None is the playlist's own.
+    prefix : str
+        Stands before every path.
+    urlencode : bool
+        Whether paths are percent-encoded, as they always are in XSPF and JSPF.
+    """
+
+    relative_to: Path | None = None
+    prefix: str = ""
+    urlencode: bool = False
+
+    def path(self, file: Path, playlist: Path) -> str:
+        """Return how a file is named in a playlist, with forward slashes.
+
+        Raises
+        ------
+        ExportError
+            Where no relative path leads to it.
+        """
+        base = self.relative_to if self.relative_to is not None else playlist.parent
+        try:
+            found = os.path.relpath(file.absolute(), base.absolute())
+        except ValueError as error:
+            raise ExportError(f"no relative path leads from {base} to {file}; give another --relative-to") from error
+        return PurePath(found).as_posix()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of a playlist; `path` is relative to it."""
+    """A line of a playlist.
 
-    path: PurePosixPath
+    Attributes
+    ----------
+    path : str
+        As `Naming.path` gives it.
+    title : str
+    duration_s : float
+    note : str
+        About the piece, one line.
+    """
+
+    path: str
     title: str
     duration_s: float
+    note: str = ""
 
 
-def m3u8(entries: Iterable[Entry], *, title: str) -> str:
+def m3u8(entries: Sequence[Entry], *, title: str, naming: Naming | None = None) -> str:
     """Return an extended M3U playlist, to be stored as UTF-8."""
     lines = ["#EXTM3U", f"#PLAYLIST:{_one_line(title)}"]
     for entry in entries:
         lines.append(f"#EXTINF:{round(entry.duration_s)},{_one_line(entry.title)}")
+        name = _named(entry, naming)
         # A leading hash would make it a comment.
-        path = str(entry.path)
-        lines.append(f"./{path}" if path.startswith("#") else path)
+        lines.append(f"./{name}" if name.startswith("#") else name)
     return "\n".join(lines) + "\n"
+
+
+def pls(entries: Sequence[Entry], *, title: str, naming: Naming | None = None) -> str:
+    """Return a PLS playlist (version 2), to be stored as UTF-8. It has no place for a title."""
+    lines = ["[playlist]"]
+    for number, entry in enumerate(entries, 1):
+        lines += [
+            f"File{number}={_named(entry, naming)}",
+            f"Title{number}={_one_line(entry.title)}",
+            f"Length{number}={round(entry.duration_s)}",
+        ]
+    return "\n".join([*lines, f"NumberOfEntries={len(entries)}", "Version=2"]) + "\n"
+
+
+def xspf(entries: Sequence[Entry], *, title: str, naming: Naming | None = None) -> str:
+    """Return an XSPF playlist, version 1 (https://www.xspf.org/spec); durations in milliseconds."""
+    album = _xml(title)
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<playlist version="1" xmlns="{XSPF_NAMESPACE}">',
+        f"  <title>{album}</title>",
+        f"  <creator>{CREATOR}</creator>",
+        "  <trackList>",
+    ]
+    for number, entry in enumerate(entries, 1):
+        note = [f"      <annotation>{_xml(entry.note)}</annotation>"] if entry.note else []
+        lines += [
+            "    <track>",
+            f"      <location>{_xml(_uri(entry, naming))}</location>",
+            f"      <title>{_xml(entry.title)}</title>",
+            f"      <creator>{CREATOR}</creator>",
+            *note,
+            f"      <album>{album}</album>",
+            f"      <trackNum>{number}</trackNum>",
+            f"      <duration>{round(1000 * entry.duration_s)}</duration>",
+            "    </track>",
+        ]
+    return "\n".join([*lines, "  </trackList>", "</playlist>"]) + "\n"
+
+
+def jspf(entries: Sequence[Entry], *, title: str, naming: Naming | None = None) -> str:
+    """Return a JSPF playlist: XSPF as JSON (https://www.xspf.org/jspf)."""
+    album = _one_line(title)
+    tracks = [
+        {
+            "location": [_uri(entry, naming)],
+            "title": _one_line(entry.title),
+            "creator": CREATOR,
+            **({"annotation": entry.note} if entry.note else {}),
+            "album": album,
+            "trackNum": number,
+            "duration": round(1000 * entry.duration_s),
+        }
+        for number, entry in enumerate(entries, 1)
+    ]
+    document = {"playlist": {"title": album, "creator": CREATOR, "track": tracks}}
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+Writer = Callable[..., str]
+WRITERS: Mapping[str, Writer] = MappingProxyType({"m3u8": m3u8, "xspf": xspf, "jspf": jspf, "pls": pls})
+
+
+def _named(entry: Entry, naming: Naming | None) -> str:
+    naming = naming or Naming()
+    name = naming.prefix + (quote(entry.path) if naming.urlencode else entry.path)
+    if any(character in "\r\n\0" for character in name):
+        raise ExportError(f"the path {name!a} has a line break, which no playlist can name; give --urlencode")
+    return name
+
+
+def _uri(entry: Entry, naming: Naming | None) -> str:
+    return quote((naming or Naming()).prefix, safe=_URI_CHARACTERS) + quote(entry.path)
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def session_csv(session: SessionRecord) -> str:
-    """Return the timeline as comma-separated values with a head."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(item.document() for item in session.items)
-    return text.getvalue()
-
-
-def session_json(session: SessionRecord) -> str:
-    """Return what `session show --json` prints."""
-    return json.dumps(session.document(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+def _xml(text: str) -> str:
+    """Return text for an XML 1.0 element, without the characters that it cannot hold."""
+    return escape("".join(c for c in _one_line(text) if c.isprintable() and c not in "\ufffe\uffff"))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sessions.arcs import Curve, rms
+
 
 @dataclass(frozen=True)
 class PieceRecord:
@@ -70,7 +72,17 @@ class PieceRecord:
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """A stretch of a session's timeline; `piece` is None for silence, `rating` where none was given."""
+    """A stretch of a session's timeline.
+
+    Attributes
+    ----------
+    piece : PieceRecord or None
+        None for silence.
+    rating : int or None
+        1 to 5; None where none was given.
+    why : str or None
+        Why the piece is there.
+    """
 
     position: int
     role: str
@@ -78,6 +90,7 @@ class ItemRecord:
     onset_s: float
     duration_s: float
     rating: int | None = None
+    why: str | None = None
 
     def document(self) -> dict[str, Any]:
         """Return what `session show --json` says of it."""
@@ -93,7 +106,21 @@ class ItemRecord:
             "key": piece.key if piece else None,
             "calm": piece.calm if piece else None,
             "rating": self.rating,
+            "why": self.why,
         }
+
+
+@dataclass(frozen=True)
+class Programme:
+    """Pieces and silences in the order in which they are heard, one after the other, under a title."""
+
+    title: str
+    items: tuple[ItemRecord, ...]
+
+    @property
+    def duration_s(self) -> float:
+        """Length of all of it in seconds."""
+        return sum(item.duration_s for item in self.items)
 
 
 @dataclass(frozen=True)
@@ -113,8 +140,27 @@ class SessionRecord:
         """Return its pieces, each once, in order of first appearance."""
         return list({item.piece.id: item.piece for item in self.items if item.piece}.values())
 
+    def programme(self) -> Programme:
+        """Return what is heard."""
+        title = f"Session {self.id}" + (f" for {self.listener}" if self.listener else "")
+        return Programme(title, self.items)
+
+    def curve(self) -> Curve:
+        """Return what its arc asked for, as pairs of seconds and calmness score; empty where that is not known."""
+        return tuple((float(seconds), float(calm)) for seconds, calm in self.parameters.get("curve", ()))
+
+    def achieved(self) -> list[tuple[float, float, float]]:
+        """Return onset and end in seconds, and calmness score, of each piece."""
+        return [(item.onset_s, item.onset_s + item.duration_s, item.piece.calm) for item in self.items if item.piece]
+
     def document(self) -> dict[str, Any]:
         """Return what `session new --json` and `session show --json` print."""
+        target = self.curve()
+        curve = {
+            "target": [list(point) for point in target],
+            "achieved": [list(stretch) for stretch in self.achieved()],
+            "rms": round(rms(target, self.achieved()), 4),
+        }
         return {
             "session": {
                 "id": self.id,
@@ -122,7 +168,8 @@ class SessionRecord:
                 "arc": self.arc,
                 "seed": self.seed,
                 "duration_s": self.duration_s,
-                "parameters": dict(self.parameters),
+                "parameters": {name: value for name, value in self.parameters.items() if name != "curve"},
+                "curve": curve if target else None,
                 "items": [item.document() for item in self.items],
             }
         }

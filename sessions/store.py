@@ -6,14 +6,18 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sessions import schema
 from sessions.database import connect, explained, label, locate, sqlite_path, writing
 from sessions.errors import DatabaseError
 from sessions.tables import Base, ListenerRow, PieceRow, SessionRow
+
+Row = TypeVar("Row", bound=Base)
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,16 @@ class Store:
         path = sqlite_path(self.url)
         if path is not None and not path.exists():
             raise DatabaseError(f"database {path} does not exist; `therapy-gen session new` makes it")
+
+
+def added(database: Session, row: Row) -> Row | None:
+    """Add a row; None where another transaction was first (possible on a server, where writers run side by side)."""
+    try:
+        with database.begin_nested():
+            database.add(row)
+    except IntegrityError:
+        return None
+    return row
 
 
 # Onsets are sums of durations in floating point.

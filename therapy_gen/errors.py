@@ -23,5 +23,12 @@ class MissingExtraError(TherapyGenError):
     """
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional part; install it with: pip install 'therapy-gen[{extra}]'")
+        super().__init__(f"{what} needs an optional part; install it with: {_install_command(extra)}")
         self.extra = extra
+
+
+def _install_command(extra: str) -> str:
+    # Magenta's own pins fail on every supported Python; its lock is resolved around them.
+    if extra == "magenta":
+        return "pip install --no-deps -r requirements/magenta.lock"
+    return f"pip install 'therapy-gen[{extra}]'"

@@ -8,6 +8,7 @@ import pytest
 
 from sessions.builder import new_session
 from sessions.compose import compose, distinct, latent_walk
+from sessions.errors import PlanError
 from sessions.library import midi_of
 from sessions.plan import FORMS, PlannedPiece, SessionRequest
 from sessions.records import SessionRecord
@@ -132,3 +133,32 @@ def test_titles_differ_and_follow_the_seed() -> None:
     assert len(set(made)) == 100
     assert made == titles(100, np.random.default_rng(1))
     assert len(titles(5000, np.random.default_rng(1))) == 5000
+
+
+@pytest.mark.parametrize(
+    ("attribute", "low", "high"), [("density", (4.0, 5.0), (14.0, 15.0)), ("range", (9, 9), (17, 17))]
+)
+def test_attributes_lead_the_music(
+    model: Model, attribute: str, low: tuple[float, float], high: tuple[float, float]
+) -> None:
+    plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major")] * 2
+
+    def measured(asked: tuple[float, float]) -> float:
+        values = []
+        for piece in compose(plan, model, np.random.default_rng(3), attributes={attribute: asked}):
+            melody = [
+                note for part in read_performance(piece.midi).parts for note in part.notes if part.name == "Melody"
+            ]
+            pitches = [note.pitch for note in melody]
+            values.append(
+                piece.features["note rate"] if attribute == "density" else np.ptp(np.percentile(pitches, [5, 95]))
+            )
+        return float(np.mean(values))
+
+    assert measured(high) > 1.2 * measured(low)
+
+
+def test_a_model_without_the_vector_says_so(model: Model) -> None:
+    plan = [PlannedPiece(("A",), 60.0, 0, "major")]
+    with pytest.raises(PlanError, match="has no vector for brightness"):
+        compose(plan, model, np.random.default_rng(1), attributes={"brightness": (0.0, 1.0)})

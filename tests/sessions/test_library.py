@@ -17,10 +17,10 @@ from sessions.library import (
     get_session,
     list_pieces,
     list_sessions,
-    listener_name,
     midi_of,
     rate,
 )
+from sessions.listeners import listener_name
 from sessions.plan import SessionRequest
 from sessions.records import SessionRecord
 from sessions.store import Store

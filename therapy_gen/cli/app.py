@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from therapy_gen.cli import db, export, model, piece, session, sketches
+from therapy_gen.cli import db, export, model, piece, ranking, scoring, session, simulation, sketches
 from therapy_gen.cli.settings import Settings
 
 PROGRAM = "therapy-gen"
@@ -27,6 +27,9 @@ app.add_typer(model.app, name="model")
 app.add_typer(db.app, name="db")
 app.command("sample", epilog=sketches.SAMPLE_EPILOG)(sketches.sample)
 app.command("interpolate", epilog=sketches.INTERPOLATE_EPILOG)(sketches.interpolate)
+app.command("score-eeg", epilog=scoring.EPILOG)(scoring.score_eeg)
+app.command("simulate-eeg", epilog=simulation.EPILOG)(simulation.simulate_eeg)
+app.command("rank", epilog=ranking.EPILOG)(ranking.rank)
 app.command("export", epilog=export.EPILOG)(export.export)
 
 

@@ -1,4 +1,4 @@
-"""`therapy-gen export`: a session as a file to hear or to compute with."""
+"""`therapy-gen export`: a session or a ranking as a file to hear or to compute with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from therapy_gen.cli.output import printable, progress
+from therapy_gen.cli.output import AsJson, print_json, printable, progress
 from therapy_gen.cli.settings import settings
 
 EPILOG = "Example: therapy-gen export --session 1 --format flac -o evening.flac"
@@ -15,33 +15,79 @@ EPILOG = "Example: therapy-gen export --session 1 --format flac -o evening.flac"
 
 def export(
     context: typer.Context,
-    session: Annotated[int, typer.Option(metavar="ID", help="Number of the session")],
     format_: Annotated[
         str,
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="midi, wav, flac, ogg or mp3: one file with the whole session; m3u8: a playlist and its audio "
-            "files; csv, json: the timeline",
+            help="midi, wav, flac, ogg, mp3: one file with all of it; m3u8, xspf, jspf, pls: a playlist and its audio "
+            "files; csv, json: a table; events: a session's BIDS events.tsv and its sidecar",
         ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PATH", help="File to write")],
+    session: Annotated[int | None, typer.Option(metavar="ID", help="Number of the session")] = None,
+    ranked: Annotated[
+        bool, typer.Option("--ranked", help="In place of a session: a listener's pieces, best first")
+    ] = False,
+    listener: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose ranking  [default: the only one there is]")
+    ] = None,
+    top: Annotated[int | None, typer.Option(metavar="N", help="Only the best N of the ranking")] = None,
     audio: Annotated[
         str, typer.Option(metavar="wav|flac|ogg|mp3", help="Format of the files that a playlist points at")
     ] = "flac",
     soundfont: Annotated[
         Path | None, typer.Option(metavar="FILE", help="SF2 instruments for audio  [default: a small one]")
     ] = None,
+    cue: Annotated[
+        bool, typer.Option("--cue", help="Beside one audio file, a cue sheet that says where each piece begins")
+    ] = False,
+    relative_to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that a playlist's paths begin from  [default: the playlist's own]"),
+    ] = None,
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Before every path in a playlist")] = "",
+    urlencode: Annotated[bool, typer.Option("--urlencode", help="Percent-encode the paths in a playlist")] = False,
+    pretend: Annotated[bool, typer.Option("--pretend", help="Only say what would be written")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that hold something else")] = False,
+    json: AsJson = False,
 ) -> None:
-    """Write a session as MIDI, audio, a playlist, or a table."""
+    """Write a session, or a listener's best pieces, as MIDI, audio, a playlist, a table or events.
+
+    Exporting again leaves files that hold what they are to hold as they are, and refuses to replace others.
+    """
     options = settings(context)
-    from sessions.export import Sound, check_audio_format, check_format, export_session
+    if ranked == (session is not None):
+        raise typer.BadParameter("give either --session ID or --ranked")
+    if not ranked and (listener is not None or top is not None):
+        raise typer.BadParameter("--listener and --top belong to --ranked")
+    from sessions.export import Desk, check_audio_format, check_format, export_session
     from sessions.library import get_session
+    from sessions.playlists import Naming
+    from sessions.rendering import Sound
 
     form = check_format(format_)
     audio = check_audio_format(audio)
-    store = options.store()
-    record = get_session(store, session)
-    with progress("rendering", record.duration_s, quiet=options.quiet) as advance:
-        export_session(store, record, form, out, Sound(soundfont, advance), audio=audio)
-    print(printable(str(out)))
+    naming = Naming(relative_to, prefix, urlencode)
+    desk = Desk(overwrite=overwrite, pretend=pretend)
+    if session is None:
+        from therapy_gen.cli.ranking import export_ranking
+
+        done = export_ranking(
+            options, listener, top, form, out, soundfont, audio=audio, naming=naming, desk=desk, cue=cue
+        )
+    else:
+        store = options.store()
+        record = get_session(store, session)
+        with progress("rendering", record.duration_s, quiet=options.quiet) as advance:
+            done = export_session(
+                store, record, form, out, Sound(soundfont, advance), audio=audio, naming=naming, desk=desk, cue=cue
+            )
+    if json:
+        files = [file.document() for file in done]
+        print_json({"export": {"format": form, "path": str(out), "pretended": pretend, "files": files}})
+    elif pretend:
+        for file in done:
+            print(f"{'keep ' if file.kept else 'write'} {printable(str(file.path))}")
+    else:
+        print(printable(str(out)))

@@ -27,22 +27,53 @@ Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the session
 def new(
     context: typer.Context,
     minutes: Annotated[float, typer.Option(help="Length of the session, silences included")] = 24.0,
-    arc: Annotated[str, typer.Option(metavar="calm|iso|flat", help="How the tempo moves over the session")] = "calm",
+    arc: Annotated[
+        str,
+        typer.Option(
+            metavar="calm|iso|flat", help="How calm it is over time: calmer and calmer, led down, or the same"
+        ),
+    ] = "calm",
+    arousal: Annotated[
+        float | None,
+        typer.Option("--from", metavar="0..1", help="How aroused it begins: 0 calm; an arc leads down from there"),
+    ] = None,
     listener: Annotated[str | None, typer.Option(metavar="NAME", help="Who it is for")] = None,
+    explore: Annotated[
+        float | None,
+        typer.Option(metavar="0..1", help="Share of new pieces, once the listener has heard some  [default: 0.25]"),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="The same seed and model give the same music  [default: drawn]")
     ] = None,
     model: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Model that writes the music")] = DEFAULT_MODEL,
+    engine: Annotated[
+        str, typer.Option(metavar="numpy|magenta", help="What runs the model: NumPy, or Magenta's own TrainedModel")
+    ] = "numpy",
+    holding: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="PIECE", help="A piece of the library to hold, an imported one too; repeatable"),
+    ] = None,
     key: Annotated[str, typer.Option(metavar="auto|C|Am…", help="Key of all pieces; auto: near major keys")] = "auto",
     tempo: Annotated[
-        str, typer.Option(metavar="BPM[:BPM]", help="Slowest and fastest tempo, in quarter notes a minute")
-    ] = "54:72",
+        str | None,
+        typer.Option(
+            metavar="BPM[:BPM]",
+            help="Slowest and fastest tempo, in quarter notes a minute  [default: 54:72; more where the arc begins so]",
+        ),
+    ] = None,
+    density: Annotated[
+        str | None, typer.Option(metavar="LOW..HIGH", help="Notes a bar, from most in the first piece to fewest")
+    ] = None,
+    span: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW-HIGH", help="Range of the melody in semitones, from widest to narrowest"),
+    ] = None,
     baseline: Annotated[
         float, typer.Option(metavar="SECONDS", help="Silence before and after the music, within the minutes")
     ] = 0.0,
     repeats: Annotated[int, typer.Option(metavar="N", help="Play each piece N times, none always early or late")] = 1,
     temperature: Annotated[
-        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.8]")
+        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.3]")
     ] = None,
     palette: Annotated[str | None, typer.Option(metavar="NAME", help="Instruments  [default: piano]")] = None,
     audio: Annotated[
@@ -62,33 +93,47 @@ def new(
     use_one_thread()
     from sessions.builder import new_session
     from sessions.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE
-    from sessions.plan import SessionRequest
+    from sessions.plan import SessionRequest, usual_tempo
 
     request = SessionRequest(
         minutes=minutes,
         arc=arc,
-        tempo=_tempo_range(tempo),
+        arousal=arousal,
+        tempo=usual_tempo(arc, arousal) if tempo is None else _tempo_range(tempo),
         key=None if key == "auto" else key,
         baseline_s=baseline,
         repeats=repeats,
+        density=None if density is None else _interval("density", density, ".."),
+        span=None if span is None else _interval("range", span, "-"),
     )
     folder = None
     if audio is not None or out is not None:
-        from sessions.export import Sound, check_audio_format
+        from sessions.export import check_audio_format
         from sessions.files import make_folder
+        from sessions.rendering import Sound
 
         Sound(soundfont)
         audio = check_audio_format(audio or "flac")
         folder = make_folder(out if out is not None else options.home_folder() / "renders")
     store = options.store()
+    seed = seed if seed is not None else drawn_seed()
+    preference = None
+    if listener is not None:
+        from therapy_gen.cli.posterior import preference_of
+
+        preference = preference_of(store, listener, explore, seed)
+    elif explore is not None:
+        raise typer.BadParameter("--explore belongs to --listener")
     made = new_session(
         store,
-        options.model(model),
+        options.section_model(model, engine, seed),
         request,
-        seed=seed if seed is not None else drawn_seed(),
+        seed=seed,
+        preference=preference,
         listener=listener,
         temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
         palette=DEFAULT_PALETTE if palette is None else palette,
+        asked=holding or (),
     )
     playlist = None
     if folder is not None and audio is not None:
@@ -96,8 +141,8 @@ def new(
 
         say(f"session {made.id} is stored; rendering it to {folder}", quiet=options.quiet)
         with progress("rendering", made.duration_s, quiet=options.quiet) as advance:
-            playlist = folder / f"session-{made.id}.m3u8"
-            export_playlist(store, made, playlist, audio, Sound(soundfont, advance), beside=True)
+            playlist = _free(folder, f"session-{made.id}")
+            export_playlist(store, made.programme(), playlist, audio, Sound(soundfont, advance), beside=True)
     if json:
         print_json(made.document())
         return
@@ -109,6 +154,16 @@ def new(
         print(f"To hear it: therapy-gen export --session {made.id} --format flac -o session-{made.id}.flac")
 
 
+def _free(folder: Path, name: str) -> Path:
+    """Return a name for a playlist that no file has yet: sessions of other databases are numbered alike."""
+    found = folder / f"{name}.m3u8"
+    number = 1
+    while found.exists():
+        number += 1
+        found = folder / f"{name}-{number}.m3u8"
+    return found
+
+
 def _tempo_range(text: str) -> tuple[float, float]:
     from therapy_gen.errors import InputError
 
@@ -117,6 +172,16 @@ def _tempo_range(text: str) -> tuple[float, float]:
         return float(low), float(high if colon else low)
     except ValueError as error:
         raise InputError(f"tempo {text!r} is no tempo; give beats a minute, such as 60 or 54:72") from error
+
+
+def _interval(name: str, text: str, between: str) -> tuple[float, float]:
+    from therapy_gen.errors import InputError
+
+    low, found, high = text.partition(between)
+    try:
+        return float(low), float(high if found else low)
+    except ValueError as error:
+        raise InputError(f"{name} {text!r} is no range; give two numbers, such as 6{between}10") from error
 
 
 def _print_session(record: SessionRecord) -> None:
@@ -135,6 +200,12 @@ def _print_session(record: SessionRecord) -> None:
         rows.append((*row, "*" * (item.rating or 0)) if rated else row)
     columns = ("start", "length", "title", "key", "tempo", "calm", "piece", "rated")
     print_table(columns if rated else columns[:-1], rows, right=(0, 1, 4, 5))
+    reasons = {item.piece.title: item.why for item in record.items if item.piece and item.why}
+    if record.listener is not None and reasons:
+        print()
+        width = max(len(title) for title in reasons)
+        for title, why in reasons.items():
+            print(printable(f"{title:<{width}}  {why}"))
 
 
 @app.command("list", epilog="Example: therapy-gen session list --json")
@@ -166,14 +237,18 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
 
 @app.command(epilog="Example: therapy-gen session show 1")
 def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
-    """Show the timeline of a session."""
+    """Show the timeline of a session, why its pieces are there, and its arc: what was asked for, what they came to."""
     from sessions.library import get_session
 
     record = get_session(settings(context).store(), number)
     if json:
         print_json(record.document())
-    else:
-        _print_session(record)
+        return
+    _print_session(record)
+    from therapy_gen.cli.plot import arc_lines
+
+    if lines := arc_lines(record):
+        print("\n" + "\n".join(lines))
 
 
 @app.command(epilog="Example: therapy-gen session rate 1 01KAT4X2 5")
@@ -185,9 +260,11 @@ def rate(
     json: AsJson = False,
 ) -> None:
     """Note how much a piece of a session was liked; a later rating replaces an earlier one."""
+    use_one_thread()
     from sessions.library import rate as rate_piece
+    from therapy_gen.cli.posterior import Ranker
 
-    session, rated = rate_piece(settings(context).store(), number, piece, value)
+    session, rated = rate_piece(settings(context).store(), number, piece, value, Ranker())
     if json:
         print_json({"rating": {"session": session.id, "piece": rated.id, "listener": session.listener, "value": value}})
     else:

@@ -13,7 +13,10 @@ from therapy_gen.errors import InputError
 
 if TYPE_CHECKING:
     from sessions.store import Store
+    from therapy_gen.musicvae.magenta.engine import MagentaEngine
+    from therapy_gen.musicvae.magenta.runtime import MagentaModel
     from therapy_gen.musicvae.runtime import Model
+    from therapy_gen.musicvae.section_model import SectionModel
 
 DEFAULT_MODEL = "calm"
 
@@ -59,12 +62,18 @@ class Settings:
 
         return Store.open(self.store_place())
 
-    def model(self, name: str) -> Model:
-        """Return a model by name or path, loaded."""
+    def engine(self, name: str, engine: str, seed: int = 0) -> Model | MagentaModel | MagentaEngine:
+        """Return a model of any kind by name or path, in the engine that is to run it."""
         use_one_thread()
-        from therapy_gen.musicvae.runtime import load_model
+        from therapy_gen.musicvae.opening import open_engine
 
-        return load_model(name, self.models_folder())
+        return open_engine(name, self.models_folder(), engine, seed)
+
+    def section_model(self, name: str, engine: str, seed: int = 0) -> SectionModel:
+        """Return a model of any kind as a writer of a session's sections."""
+        from therapy_gen.musicvae.opening import open_sections
+
+        return open_sections(self.engine(name, engine, seed))
 
 
 def settings(context: typer.Context) -> Settings:

@@ -1,0 +1,25 @@
+"""Tables of a session: comma-separated values and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from sessions.records import SessionRecord
+
+_COLUMNS = ("position", "role", "onset_s", "duration_s", "piece", "title", "key", "tempo", "calm", "rating")
+
+
+def session_csv(session: SessionRecord) -> str:
+    """Return the timeline as comma-separated values with a head."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(item.document() for item in session.items)
+    return text.getvalue()
+
+
+def session_json(session: SessionRecord) -> str:
+    """Return what `session show --json` prints."""
+    return json.dumps(session.document(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
