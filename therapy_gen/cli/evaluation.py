@@ -94,7 +94,8 @@ def _show(figures: dict[str, Any]) -> None:
         if way:
             print(
                 f"interpolation: {way['change']:.0%} changes from step to step "
-                f"(largest step {way['largest_change']:.0%}, deviation over mean {way['unevenness']:.2f}), {way['ways']} ways of 8 steps"
+                f"(largest step {way['largest_change']:.0%}, "
+                f"deviation over mean {way['unevenness']:.2f}), {way['ways']} ways of 8 steps"
             )
     else:
         print("The model has no complete encoder: only its samples are measured.")
