@@ -5,7 +5,9 @@
 Real: resting recordings (eegmat, eyes closed, 10 subjects) are cut into slots; slots are called silence or one of three
 pieces at random, many times over. No piece is better than another, so every claim is false, and the truth of every
 piece is the level of silence, 0 dB. Simulated: whole recordings (1/f, alpha, blinks, muscle bursts, drift), and plays
-drawn from the model's kind of noise. The folder of recordings is `eeg` in `THERAPY_GEN_DATA` or ../shared/data.
+drawn from the model's kind of noise. Assignments of one recording share its drift and its silence, so that a share is
+estimated from recordings, not from rankings: beside the coverage stands its standard error over recordings. The folder
+of recordings is `eeg` in `THERAPY_GEN_DATA` or ../shared/data.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from eeg.simulate import Listener, simulate, timeline  # noqa: E402
 from eeg.simulated_file import write_fif  # noqa: E402
 from eeg.timeline import Plan  # noqa: E402
 
-HEAD = f"{'':66}{'rankings':>9}{'claimed':>9}{'covered':>9}{'width dB':>9}"
+HEAD = f"{'':66}{'rankings':>9}{'claimed':>9}{'covered':>9}{'se':>7}{'width dB':>9}"
 
 
 class Tally:
@@ -42,21 +44,25 @@ class Tally:
 
     def __init__(self) -> None:
         self.claims: list[bool] = []
-        self.covered: list[bool] = []
+        self.covered: dict[object, list[bool]] = {}
         self.widths: list[float] = []
 
-    def add(self, ranking: Ranking, truth: float = 0.0) -> None:
-        """Count one ranking of equal pieces."""
+    def add(self, ranking: Ranking, recording: object, truth: float = 0.0) -> None:
+        """Count one ranking of equal pieces, from a recording (or listener) that others may share."""
         self.claims.append(ranking.reliable_order)
         for piece in ranking.pieces:
             low, high = piece.ci90_db
-            self.covered.append(low <= truth <= high)
+            self.covered.setdefault(recording, []).append(low <= truth <= high)
             self.widths.append(high - low)
 
     def row(self, name: str) -> str:
         """Return a line of the table."""
-        claimed, covered = 100 * np.mean(self.claims), 100 * np.mean(self.covered)
-        return f"{name:66}{len(self.claims):9}{claimed:8.1f}%{covered:8.1f}%{np.mean(self.widths):9.2f}"
+        shares = 100 * np.array([np.mean(values) for values in self.covered.values()])
+        error = shares.std(ddof=1) / np.sqrt(len(shares)) if len(shares) > 1 else np.nan
+        return (
+            f"{name:66}{len(self.claims):9}{100 * np.mean(self.claims):8.1f}%"
+            f"{shares.mean():8.1f}%{error:6.1f}%{np.mean(self.widths):9.2f}"
+        )
 
 
 def score_slots(path: Path, slots: int, picks: str | tuple[str, ...]) -> RecordingScore:
@@ -101,8 +107,8 @@ def real_rest(files: Iterable[Path], slots: int, assignments: int) -> None:
                     rng = np.random.default_rng(number)
                     for _ in range(assignments):
                         ranking = rank(relabel(data, label(rng, len(data))), criterion=criterion)
-                        tally.add(ranking)
-                        total.add(ranking)
+                        tally.add(ranking, number)
+                        total.add(ranking, number)
                 print(tally.row(f"real rest, {name}, {picks} channels, {criterion}"), flush=True)
     print(total.row("real rest, all of these"), flush=True)
 
@@ -118,7 +124,7 @@ def simulated_recordings(listeners: int) -> None:
             write_fif(simulate(items, sfreq=128, channels=4, listener=listener, seed=seed), path)
             score = score_recording(path)
             for criterion, tally in tallies.items():
-                tally.add(rank(observations([score], criterion), criterion=criterion))
+                tally.add(rank(observations([score], criterion), criterion=criterion), seed)
     for criterion, tally in tallies.items():
         print(tally.row(f"simulated recordings, 4 pieces x 4 plays, {criterion}"), flush=True)
 
@@ -138,7 +144,7 @@ def simulated_plays(listeners: int) -> None:
     for name, options in kinds:
         tally = Tally()
         for seed in range(listeners):
-            tally.add(rank(draw_plays(np.random.default_rng(seed), np.zeros(5), **options)))
+            tally.add(rank(draw_plays(np.random.default_rng(seed), np.zeros(5), **options)), seed)
         print(tally.row(f"simulated plays, 5 pieces, {name}"), flush=True)
 
 

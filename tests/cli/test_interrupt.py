@@ -120,3 +120,23 @@ sys.exit(run(["--db", {str(tmp_path / "therapy.db")!r}, "session", "list"]))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 130
     assert done.stderr == "error: interrupted\n"
+
+
+def test_an_interrupt_where_nothing_can_be_raised_comes_again(tmp_path: Path) -> None:
+    script = f"""
+import sys, time
+class Closing:
+    def __del__(self):
+        raise KeyboardInterrupt
+import sessions.library as library
+def busy(store):
+    Closing()
+    time.sleep(60)
+library.list_sessions = busy
+sys.argv = ["therapy-gen", "--db", {str(tmp_path / "therapy.db")!r}, "session", "list"]
+from therapy_gen.cli.main import main
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == 130
+    assert done.stderr == "error: interrupted\n"

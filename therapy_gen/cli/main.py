@@ -5,10 +5,12 @@ Imports nothing of weight, so that an interrupt finds it ready.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 
 DONE = 0
@@ -17,9 +19,13 @@ USAGE = 2
 PART_MISSING = 3
 INTERRUPTED = 130
 
+# How long after it was lost an interrupt comes again: the callback it came in has ended by then.
+_AGAIN_S = 0.005
+
 
 def main() -> int:
     """Run `sys.argv` as the program does, and return the exit code."""
+    sys.unraisablehook = _unraisable
     try:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:
@@ -84,6 +90,24 @@ def _explain(error: Exception) -> tuple[int, str]:
         case MemoryError():
             return AT_FAULT, "there is not enough memory; close other programs, or ask for fewer minutes at once"
     return AT_FAULT, f"{type(error).__name__}: {error}; this is a mistake in therapy-gen, --debug shows where"
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Have an interrupt that came where nothing can be raised (a finaliser, a callback) come again a moment later."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    with contextlib.suppress(RuntimeError):
+        _thread.start_new_thread(_interrupt_soon, (_thread.get_ident(),))
+
+
+def _interrupt_soon(thread: int) -> None:
+    time.sleep(_AGAIN_S)
+    if hasattr(signal, "pthread_kill"):
+        # A real signal, which also ends a wait.
+        signal.pthread_kill(thread, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _text_streams() -> None:
