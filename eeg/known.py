@@ -57,10 +57,20 @@ class KnownPiece:
 
 @dataclass(frozen=True)
 class LoggedPlay:
-    """When a session was started: an aware time."""
+    """A play of a session.
+
+    Parameters
+    ----------
+    session : str
+    started : datetime
+        Aware.
+    items : tuple of Item
+        What was heard when, from `started`; where there are none, the session's own timeline counts.
+    """
 
     session: str
     started: datetime
+    items: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class Library:
     find_session : callable, optional
         From an id to the session; None where there is no such session.
     play_log : sequence of LoggedPlay
-        Every start of a session that was played.
+        Every time that a session was played.
     """
 
     find_piece: Callable[[str], KnownPiece | None] | None = None

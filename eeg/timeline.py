@@ -23,6 +23,8 @@ TOLERANCE_S = 0.05
 
 # `Stimulus/`, `Comment/` and the like are put in front by BrainVision.
 _LABEL = re.compile(r"(?:^|/)(piece|session)[/ ]([^/\s]+)\s*$", re.IGNORECASE)
+# Where a play or a silence ends that its mark gives no duration, as `session play --lsl` sends it.
+_END = re.compile(r"(?:^|/)end/([^/\s]+)\s*$", re.IGNORECASE)
 _SILENCE = re.compile(r"(?:^|/)(?:silence|baseline)(?:/[^/]*)?$", re.IGNORECASE)
 
 
@@ -206,6 +208,7 @@ def _shift(known: KnownSession, offset_s: float) -> list[Item]:
 
 def _from_marks(marks: Sequence[Mark], library: Library, where: str, source: str, notes: list[str]) -> _Found | None:
     """Return the items that marks name, or None where no mark names a piece or a session."""
+    marks = _with_ends(marks)
     pieces: list[tuple[str, Mark]] = []
     sessions: list[tuple[str, Mark]] = []
     silences: list[Mark] = []
@@ -232,6 +235,22 @@ def _from_marks(marks: Sequence[Mark], library: Library, where: str, source: str
     if quiet:
         notes.append("silence marks are not used: the session's own timeline says where it is silent")
     return items, f"{source} (session/…)", ids
+
+
+def _with_ends(marks: Sequence[Mark]) -> Sequence[Mark]:
+    """Return marks in which an ``end/<id>`` (or ``end/silence``) has given the mark before it its duration."""
+    ends = [(match.group(1), mark.onset_s) for mark in marks if (match := _END.search(mark.text))]
+    if not ends:
+        return marks
+    found = []
+    for mark in marks:
+        name = mark.text.rsplit("/", 1)[-1].strip()
+        if mark.duration_s <= 0 and not _END.search(mark.text):
+            after = min((at for of, at in ends if of == name and at > mark.onset_s), default=None)
+            if after is not None:
+                mark = replace(mark, duration_s=after - mark.onset_s)
+        found.append(mark)
+    return [mark for mark in found if not _END.search(mark.text)]
 
 
 def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, marks: Sequence[Mark]) -> list[Item]:
@@ -285,19 +304,21 @@ def _from_log(
         notes.append(f"the recorder's clock is taken as {begin:%Z (UTC%z)}")
     items: list[Item] = []
     for play, known in matches:
-        items += _shift(known, (play.started - begin).total_seconds())
+        heard = replace(known, items=play.items) if play.items else known
+        items += _shift(heard, (play.started - begin).total_seconds())
     ids = {known.id for _, known in matches}
     return items, f"the play log and the recording's date ({begin:%Y-%m-%d %H:%M:%S %z})", ids
 
 
 def _overlapping(
-    log: Sequence[LoggedPlay], library: Library, begin: datetime, duration_s: float
+    log: Sequence[LoggedPlay], library: Library, begin: datetime, length_s: float
 ) -> list[tuple[LoggedPlay, KnownSession]]:
-    end = begin + timedelta(seconds=duration_s)
+    end = begin + timedelta(seconds=length_s)
     found = []
     for play in log:
         known = _session(play.session, library, "the play log")
-        if play.started < end and play.started + timedelta(seconds=known.duration_s) > begin:
+        duration_s = max((item.end_s for item in play.items), default=known.duration_s)
+        if play.started < end and play.started + timedelta(seconds=duration_s) > begin:
             found.append((play, known))
     return found
 

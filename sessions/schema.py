@@ -18,7 +18,7 @@ from sessions.files import written_whole
 from sessions.tables import Base
 
 # The newest revision in migrations/versions; written here so that opening a database need not import Alembic.
-HEAD = "0001"
+HEAD = "0002"
 
 _VERSION = table("alembic_version", sql_column("version_num"))
 _RETRY_S = 0.02

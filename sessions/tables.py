@@ -177,6 +177,43 @@ class SessionItemRow(Base):
     piece: Mapped[PieceRow | None] = relationship()
 
 
+class SessionPlayRow(Base):
+    """One time that a session was played."""
+
+    __tablename__ = "session_plays"
+    __table_args__ = (CheckConstraint("ended_s >= 0", name="ended_not_negative"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    # When its first sample was heard, to the microsecond.
+    started: Mapped[datetime]
+    # Seconds from its start to the last sound; null where the program ended without saying so.
+    ended_s: Mapped[float | None]
+    finished: Mapped[bool]
+
+
+class PlayedStretchRow(Base):
+    """A stretch of a session as it was heard: an item, or as much of it as came before or after a pause."""
+
+    __tablename__ = "played_stretches"
+    __table_args__ = (
+        UniqueConstraint("session_play_id", "onset_s"),
+        CheckConstraint("onset_s >= 0", name="onset_not_negative"),
+        CheckConstraint("from_s >= 0", name="from_not_negative"),
+        CheckConstraint("duration_s >= 0", name="duration_not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_play_id: Mapped[int] = mapped_column(ForeignKey("session_plays.id", ondelete="CASCADE"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("session_items.id", ondelete="CASCADE"), index=True)
+    # Seconds from the start of the play, by a clock that never jumps.
+    onset_s: Mapped[float]
+    # Which second of the item it began with: 0 unless it was resumed.
+    from_s: Mapped[float]
+    # Null while it sounds, and where the program ended without saying so.
+    duration_s: Mapped[float | None]
+
+
 class RatingRow(Base):
     """How much a piece was liked in a session, 1 to 5; the last word counts."""
 

@@ -242,3 +242,38 @@ def test_wrong_commands_are_told_in_one_line(
     assert done.status == status, done.err
     if status:
         assert done.error_line
+
+
+def test_a_play_that_was_logged_tells_which_piece_played_when(cli: Cli, ana: Path, home: Path, tmp_path: Path) -> None:
+    """No marks in the recording: its date and the log of a play, in which a pause moved the later pieces."""
+    from datetime import UTC, datetime, timedelta
+
+    import mne
+
+    from sessions.playlog import log_play
+    from sessions.store import Store
+
+    raw = mne.io.read_raw_fif(ana, verbose="error")
+    raw.set_annotations(None)
+    began = datetime(2026, 7, 1, 20, 0, 0, tzinfo=UTC)
+    raw.set_meas_date(began)
+    bare = tmp_path / "bare_raw.fif"
+    raw.save(bare, verbose="error")
+    assert cli("score-eeg", bare).status == 1
+
+    items = cli("session", "show", 1, "--json").document["session"]["items"]
+    heard = [(item["position"], item["onset_s"], item["duration_s"]) for item in items]
+    late = [(position, onset + (0.0 if position < 4 else 7.0), duration - 7.0) for position, onset, duration in heard]
+    log_play(Store.open(home / "therapy.db"), 1, began + timedelta(seconds=2.5), late)
+    (plan,) = cli("score-eeg", bare, "--dry-run", "--json").document["recordings"]
+    assert "play log" in plan["source"]
+    told = [(play["piece"], play["onset_s"]) for play in plan["plays"]]
+    wanted = [
+        (item["piece"], pytest.approx(onset + 2.5 - raw.first_time, abs=0.01))
+        for item, (_, onset, _) in zip(items, late, strict=True)
+        if item["piece"]
+    ]
+    assert told == wanted
+    done = cli("score-eeg", bare, "--listener", "ana", "--json")
+    assert done.status == 0, done.err
+    assert len(done.document["recordings"][0]["plays"]) == 4

@@ -262,3 +262,24 @@ def test_the_plan_reads_as_text_and_as_json(tmp_path: Path) -> None:
     assert "0:30.0" in text
     assert "piece 01A" in text
     assert json.loads(json.dumps(plan.as_dict()))["session"] == "7"
+
+
+def test_a_logged_play_with_a_pause_counts_as_it_was_heard(tmp_path: Path) -> None:
+    path = record(tmp_path / "a_raw.fif", meas_date=BEGIN)
+    heard = (Item("music", "01A", 0.0, 20.0), Item("music", "01A", 32.5, 10.0), Item("music", "01B", 50.0, 30.0))
+    play = LoggedPlay("7", BEGIN + timedelta(seconds=15), heard)
+    assert plays(plan_of(path, library(play))) == [("01A", 10.0, 20.0), ("01A", 42.5, 10.0), ("01B", 60.0, 30.0)]
+
+
+def test_a_mark_of_the_end_gives_a_play_its_length(tmp_path: Path) -> None:
+    marks: Marks = [
+        (9, 0, "session/7"),
+        (9.5, 0, "silence"),
+        (10, 0, "end/silence"),
+        (10, 0, "piece/01A"),
+        (22, 0, "end/01A"),
+        (40, 0, "piece/01B"),
+        (70, 0, "end/01B"),
+    ]
+    plan = plan_of(record(tmp_path / "a_raw.fif", marks), library())
+    assert plays(plan) == [("01A", 10.0, 12.0), ("01B", 40.0, 30.0)]

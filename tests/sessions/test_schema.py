@@ -151,13 +151,14 @@ def test_an_upgrade_that_fails_leaves_the_old_schema_and_a_copy(
         "    op.add_column('pieces', sa.Column('extra', sa.String()))\n"
         "    op.execute('INSERT INTO nowhere VALUES (1)')\n"
     )
+    newest = schema.HEAD
     monkeypatch.setattr(schema, "scripts_folder", lambda: scripts)
     monkeypatch.setattr(schema, "HEAD", "next")
     before = statements(path)
     with pytest.raises(DatabaseError, match="nowhere"):
         Store.open(path)
     assert statements(path) == before
-    assert statements(tmp_path / "a.db.0001.bak") == before
+    assert statements(tmp_path / f"a.db.{newest}.bak") == before
 
 
 def test_an_older_database_is_migrated_when_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +183,18 @@ def test_an_older_database_is_migrated_when_it_is_opened(tmp_path: Path, monkeyp
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT name, notes FROM listeners").fetchall() == [("ana", None)]
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("next",)]
+
+
+def test_a_database_of_the_first_tables_keeps_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    by_migrations(f"sqlite:///{path}", "0001").dispose()
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO listeners (name, created) VALUES ('ana', '2026-01-01')")
+    assert Store.open(path).check() == []
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT name FROM listeners").fetchall() == [("ana",)]
+        assert connection.execute("SELECT count(*) FROM session_plays").fetchone() == (0,)
+    assert (tmp_path / "a.db.0001.bak").exists()
 
 
 def _open(path: Path, ready: object, results: multiprocessing.Queue[str]) -> None:

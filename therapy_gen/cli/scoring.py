@@ -65,8 +65,8 @@ def score_eeg(
     """Score EEG recordings: beta and gamma power for every piece that played.
 
     Which piece played when comes from --events, from marks in the recording (piece/ID, session/ID), from its stimulus
-    channel, or from --session with --offset. Values are dB against the listener's own silence. No direction is good in
-    itself: what to rank by is for you to declare.
+    channel, from --session with --offset, or from the log of `session play` and the recording's date. Values are dB
+    against the listener's own silence. No direction is good in itself: what to rank by is for you to declare.
     """
     options = settings(context)
     use_one_thread()
@@ -132,10 +132,11 @@ def score_eeg(
 
 
 def known(store: Store) -> Library:
-    """Return the database's pieces and sessions as the EEG package wants to know them."""
-    from eeg.known import Item, KnownPiece, KnownSession, Library
+    """Return the database's pieces, sessions and play log as the EEG package wants to know them."""
+    from eeg.known import Item, KnownPiece, KnownSession, Library, LoggedPlay
     from sessions.errors import NotFoundError
     from sessions.library import get_piece, get_session
+    from sessions.playlog import list_plays
 
     def find_piece(name: str) -> KnownPiece | None:
         try:
@@ -159,7 +160,16 @@ def known(store: Store) -> Library:
             ),
         )
 
-    return Library(find_piece, find_session)
+    log = [
+        LoggedPlay(
+            str(play.session),
+            play.started,
+            tuple(Item(heard.role, heard.piece, heard.onset_s, heard.duration_s) for heard in play.stretches),
+        )
+        for play in list_plays(store)
+        if play.stretches
+    ]
+    return Library(find_piece, find_session, log)
 
 
 def to_store(score: RecordingScore, session: int | None, criterion: str, lower_is_better: bool) -> ScoredRecording:
