@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from therapy_gen.errors import InputError
+from therapy_gen.errors import InputError, MissingExtraError, TherapyGenError
 
 
 class DatabaseError(InputError):
@@ -19,3 +19,19 @@ class NotFoundError(InputError):
 
 class ExportError(InputError):
     """A file cannot be written where or as asked."""
+
+
+class PlayError(InputError):
+    """A session cannot be played: no sound device, or it went away."""
+
+
+class MissingPortAudioError(MissingExtraError):
+    """The sound library that sounddevice speaks to is not on this machine."""
+
+    def __init__(self) -> None:
+        TherapyGenError.__init__(
+            self,
+            "playing through the sound card needs the PortAudio library; install it with: "
+            "apt install libportaudio2 (Debian, Ubuntu) or dnf install portaudio (Fedora)",
+        )
+        self.extra = "play"

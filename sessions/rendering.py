@@ -129,6 +129,22 @@ class Renderer:
         return f"{name}{content.hexdigest()[:_DIGEST_LETTERS]}"
 
 
+@contextlib.contextmanager
+def item_sounds(store: Store, items: Sequence[ItemRecord], sound: Sound) -> Iterator[Iterator[Iterator[Samples]]]:
+    """Give the sound of each item in blocks of shape (frames, 2) at `SAMPLE_RATE`; one is used up before the next.
+
+    Raises
+    ------
+    NotFoundError
+        Where a piece is no longer in the library.
+    """
+    blocks = _Blocks(items, present_midi(store, items), sound)
+    try:
+        yield (blocks.following(1) for _ in items)
+    finally:
+        blocks.close()
+
+
 def present_midi(store: Store, items: Sequence[ItemRecord]) -> Mapping[str, bytes]:
     """Return the MIDI of all pieces of items; NotFoundError where one is no longer in the library."""
     wanted = {item.piece.id: item.piece.title for item in items if item.piece}

@@ -1,4 +1,4 @@
-"""`therapy-gen session`: make, list, show, rate and delete sessions."""
+"""`therapy-gen session`: make, list, show, rate, play and delete sessions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from therapy_gen.cli import playing
 from therapy_gen.cli.output import AsJson, clock, day_and_time, print_json, print_table, printable, progress, say
 from therapy_gen.cli.settings import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from sessions.records import SessionRecord
 
 app = typer.Typer(
-    help="Make, list, show, rate and delete sessions.",
+    help="Make, list, show, play, rate and delete sessions.",
     epilog="Example: therapy-gen session new --minutes 24",
     rich_markup_mode=None,
 )
@@ -269,6 +270,9 @@ def rate(
         print_json({"rating": {"session": session.id, "piece": rated.id, "listener": session.listener, "value": value}})
     else:
         print(f"Rated {rated.title} ({rated.id}) in session {session.id}: {value} of 5")
+
+
+app.command(epilog=playing.EPILOG)(playing.play)
 
 
 @app.command(epilog="Example: therapy-gen session delete 1 --yes")

@@ -1,0 +1,80 @@
+"""Markers of what is heard, on a stream of Lab Streaming Layer (LSL), for the program that records EEG."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from sessions.errors import PlayError
+from therapy_gen.errors import MissingExtraError
+
+STREAM_NAME = "therapy-gen"
+STREAM_TYPE = "Markers"
+# What was pushed last is on its way for so long.
+_LINGER_S = 0.3
+_WAIT_STEP_S = 0.2
+
+
+class LslMarkers:
+    """A marker stream: one channel of strings at no fixed rate.
+
+    Parameters
+    ----------
+    session : int
+        Part of the stream's source id, by which a receiver finds it again.
+
+    Raises
+    ------
+    MissingExtraError
+        Where pylsl is not installed.
+    PlayError
+        Where LSL cannot open a stream on this machine.
+    """
+
+    def __init__(self, session: int) -> None:
+        try:
+            import pylsl
+        except ImportError:
+            raise MissingExtraError("sending markers (--lsl)", "play") from None
+        except (OSError, RuntimeError) as error:
+            raise PlayError(
+                f"the LSL library cannot be loaded ({str(error).splitlines()[0]}); play without --lsl"
+            ) from None
+        _be_quiet(pylsl)
+        self._clock = pylsl.local_clock
+        try:
+            info = pylsl.StreamInfo(
+                STREAM_NAME, STREAM_TYPE, 1, pylsl.IRREGULAR_RATE, pylsl.cf_string, f"therapy-gen-session-{session}"
+            )
+            self._outlet = pylsl.StreamOutlet(info)
+        except RuntimeError as error:
+            raise PlayError(f"LSL cannot open a stream ({error}); play without --lsl") from None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until somebody receives, at most so long; say whether somebody does."""
+        until = time.monotonic() + seconds
+        while not self._outlet.have_consumers():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_WAIT_STEP_S)
+        return True
+
+    def send(self, text: str, ahead_s: float = 0.0) -> None:
+        """Send a marker of what will be heard in `ahead_s` seconds."""
+        self._outlet.push_sample([text], self._clock() + ahead_s)
+
+    def close(self) -> None:
+        """End the stream once what was sent has gone out."""
+        if self._outlet.have_consumers():
+            time.sleep(_LINGER_S)
+        del self._outlet
+
+
+def _be_quiet(pylsl: Any) -> None:
+    """Let LSL say only what went wrong, unless the user has settings for it, which would be lost."""
+    places = [Path("lsl_api.cfg"), Path("~/lsl_api/lsl_api.cfg").expanduser(), Path("/etc/lsl_api/lsl_api.cfg")]
+    set_content = getattr(pylsl, "set_config_content", None)
+    if set_content is not None and "LSLAPICFG" not in os.environ and not any(place.is_file() for place in places):
+        set_content("[log]\nlevel = -2\n")
