@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,6 @@ PROGRAM = "therapy-gen"
 app = typer.Typer(
     help="Calm music from a MusicVAE, arranged into listening sessions.",
     epilog="Example: therapy-gen session new --minutes 24",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -69,5 +69,9 @@ def options(
 def invoke(arguments: Sequence[str]) -> None:
     """Run a command line; errors are raised, `typer.Exit` included."""
     command = get_command(app)
+    if instruction := os.environ.get(f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"):
+        from therapy_gen.cli.completion import complete
+
+        raise typer.Exit(complete(command, PROGRAM, instruction))
     with command.make_context(PROGRAM, list(arguments) or ["--help"]) as context:
         command.invoke(context)

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,9 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
 
 _NARROW = 80
+_GAP = "  "
+# A column of words keeps at least this many characters.
+_LEAST = 8
 Advance = Callable[[float], None]
 
 
@@ -25,7 +28,11 @@ def print_json(document: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """Print rows under a head; the columns whose places are in `right` are flush right."""
+    """Print rows under a head; the columns whose places are in `right` are flush right.
+
+    Where a row is wider than the terminal, the widest of the other columns are cut; numbers never are.
+    """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -33,12 +40,25 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
     console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_NARROW, no_color=True)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for place, name in enumerate(columns):
-        table.add_column(Text(name), justify="right" if place in right else "left", no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(cell_len(cell) for cell in column) for column in zip(columns, *cells, strict=True)]
+    _fit(widths, console.width - len(_GAP) * (len(widths) - 1), [n for n in range(len(widths)) if n not in right])
+    table = Table(box=None, pad_edge=False, padding=(0, len(_GAP), 0, 0), header_style="bold")
+    for place, (name, width) in enumerate(zip(columns, widths, strict=True)):
+        justify: Literal["left", "right"] = "right" if place in right else "left"
+        table.add_column(Text(name), justify=justify, no_wrap=True, overflow="ellipsis", width=width)
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _fit(widths: list[int], total: int, elastic: Sequence[int]) -> None:
+    """Make the widest of the elastic columns narrower until all have room, or none gives way."""
+    while sum(widths) > total and elastic:
+        widest = max(elastic, key=lambda place: widths[place])
+        if widths[widest] <= _LEAST:
+            return
+        widths[widest] -= 1
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,157 @@
+"""Completion, through the protocol that the shells speak."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
+
+
+def completed(line: str, shell: str = "bash", **environment: Any) -> list[str]:
+    """What a shell is told at the end of a line."""
+    words = shlex.split(line + ("''" if line.endswith(" ") else ""))
+    done = subprocess.run(
+        PROGRAM,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "_THERAPY_GEN_COMPLETE": f"complete_{shell}",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(words) - 1),
+            "_TYPER_COMPLETE_ARGS": line,
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            **environment,
+        },
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return [word for word in done.stdout.splitlines() if word]
+
+
+def test_commands_and_options_are_completed(home: Path) -> None:
+    assert completed("therapy-gen sess") == ["session"]
+    assert completed("therapy-gen session sh") == ["show"]
+    assert completed("therapy-gen export --overw") == ["--overwrite"]
+    assert not home.exists()
+
+
+def test_what_is_stored_is_completed(with_session: Path, cli: Any) -> None:
+    piece = cli("piece", "list", "--json").document["pieces"][0]["piece"]
+    assert completed("therapy-gen session show ") == ["1"]
+    assert completed("therapy-gen export --session ") == ["1"]
+    assert completed("therapy-gen rank --listener a") == ["ana"]
+    assert piece in completed(f"therapy-gen piece show {piece[:6]}")
+    # An id is accepted in lower case too.
+    assert piece[:6].lower() + piece[6:] in completed(f"therapy-gen session rate 1 {piece[:6].lower()}")
+    assert completed("therapy-gen piece show ZZZZ") == []
+
+
+def test_values_with_a_choice_are_completed(home: Path) -> None:
+    from sessions.export import FORMATS
+    from therapy_gen.music.palettes import PALETTES
+
+    assert sorted(completed("therapy-gen export --format ")) == sorted(FORMATS)
+    assert completed("therapy-gen export --format xs") == ["xspf"]
+    assert completed("therapy-gen session new --arc ") == ["calm", "iso", "flat"]
+    assert completed("therapy-gen session new --palette ") == list(PALETTES)
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "mine.safetensors").touch()
+    assert completed("therapy-gen session new --model ") == ["calm", "mine"]
+
+
+def test_zsh_and_fish_are_told_what_a_value_is(with_session: Path) -> None:
+    assert completed("therapy-gen session show ", "fish") == ["1\t3 minutes, calm, ana"]
+    assert completed("therapy-gen session show ", "zsh") == ['_arguments \'*: :(("1":"3 minutes, calm, ana"))\'']
+
+
+def test_nothing_is_made_and_nothing_is_said_where_there_is_no_database(home: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    other.write_bytes(b"no database at all" * 100)
+    for options in ("", f"--home {tmp_path / 'nowhere'} ", f"--db {other} ", "--db postgresql://no@127.0.0.1:1/no "):
+        assert completed(f"therapy-gen {options}session show ") == []
+        assert completed(f"therapy-gen {options}piece show 01") == []
+        assert completed(f"therapy-gen {options}rank --listener ") == []
+    assert sorted(tmp_path.iterdir()) == [other]
+
+
+def test_a_database_is_read_where_the_options_say(with_session: Path, tmp_path: Path) -> None:
+    nowhere = {"THERAPY_GEN_HOME": str(tmp_path / "nowhere")}
+    assert completed(f"therapy-gen --home {with_session} session show ", **nowhere) == ["1"]
+    assert completed(f"therapy-gen --db {with_session / 'therapy.db'} session show ", **nowhere) == ["1"]
+    assert completed("therapy-gen session show ", **nowhere) == []
+
+
+def test_nothing_of_weight_is_imported(with_session: Path) -> None:
+    code = (
+        "import sys, os; from therapy_gen.cli.main import run; status = run([]);"
+        "print(status, sorted({'sqlalchemy', 'numpy', 'alembic', 'scipy'} & set(sys.modules)), file=sys.stderr)"
+    )
+    environment = {
+        "_THERAPY_GEN_COMPLETE": "complete_bash",
+        "COMP_WORDS": "therapy-gen session show ",
+        "COMP_CWORD": "3",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "0 []\n")
+
+
+def test_a_name_with_blanks_comes_as_one_word_in_a_real_bash(home: Path, cli: Any, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("bash is not installed")
+    assert cli("session", "new", "--minutes", "1", "--listener", "Ana O'Neil (2)").status == 0
+    function = tmp_path / "therapy-gen"
+    function.write_text(f'#!/bin/sh\nexec {shlex.join(PROGRAM)} "$@"\n')
+    function.chmod(0o755)
+    source = subprocess.run(
+        PROGRAM, capture_output=True, text=True, check=True, env={**os.environ, "_THERAPY_GEN_COMPLETE": "source_bash"}
+    ).stdout
+    done = subprocess.run(
+        [bash, "--norc"],
+        input=(
+            f"{source}\nCOMP_WORDS=(therapy-gen rank --listener An); COMP_CWORD=3\n"
+            f"_therapy_gen_completion {function}\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
+        ),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (word,) = done.stdout.splitlines()
+    assert shlex.split(word) == ["Ana O'Neil (2)"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_each_shell_calls_the_program(shell: str) -> None:
+    environment = {**os.environ, "_THERAPY_GEN_COMPLETE": f"source_{shell}"}
+    done = subprocess.run(PROGRAM, capture_output=True, text=True, check=True, env=environment)
+    assert f"complete_{shell}" in done.stdout
+    assert "therapy-gen" in done.stdout
+    if shutil.which(shell) and shell != "fish":
+        subprocess.run([shell, "-n"], input=done.stdout, text=True, check=True)
+
+
+def test_it_is_installed_into_the_home_folder_of_the_user(home: Path, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("bash is not installed")
+    # Typer asks the processes above for their shell.
+    done = subprocess.run(
+        [bash, "-c", f"{shlex.join(PROGRAM)} --install-completion; exit $?"],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "_COMPLETE=complete_bash" in (tmp_path / ".bash_completions" / "therapy-gen.sh").read_text()

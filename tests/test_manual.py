@@ -1,0 +1,108 @@
+"""The manual: what it says of the program is what the program says, and it builds without a warning."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_reference_is_what_the_program_says() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "reference.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_manual_builds_without_a_warning_and_stays_on_the_disk(tmp_path: Path) -> None:
+    if find_spec("mkdocs") is None:
+        pytest.skip("mkdocs is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for page in (tmp_path / "site").rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        fetched = re.findall(r'<(?:script|link|img|iframe|audio)\b[^>]*\b(?:src|href)="([^"]+)"', text)
+        outside = [address for address in fetched if re.match(r"https?:|//", address)]
+        assert outside == [], page.name
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    """Every command line of the program in a code block of the README or the manual."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S):
+            for line in re.sub(r"\\\n\s*", "", block).splitlines():
+                words = re.match(r"^\s*(?:\$ )?(?:\.venv/bin/)?therapy-gen (.*)$", line)
+                # Three blanks: a row of a table that measured it.
+                if words and "   " not in words[1] and words[1] != "--install-completion":
+                    found.append((page.name, words[1]))
+    return found
+
+
+def parsed(line: str) -> None:
+    """Parse a command line as the program does, and stop before it does anything."""
+    from typer.main import get_command
+
+    from therapy_gen.cli.app import app
+
+    line = re.sub(r'"?\$\(.*\)"?', "VALUE", line)
+    words = shlex.split(re.split(r" [|>#&] ?| *\\$| 2> ", line)[0])
+    command: Any = get_command(app)
+    context = None
+    while True:
+        context = command.make_context(command.name or "therapy-gen", words, parent=context)
+        rest = [*context._protected_args, *context.args] if hasattr(context, "_protected_args") else context.args
+        if not hasattr(command, "commands"):
+            return
+        _, command, words = command.resolve_command(context, rest)
+
+
+def examples() -> list[str]:
+    from typer.main import get_command
+
+    from therapy_gen.cli.app import app
+
+    def walk(command: Any) -> list[str]:
+        inner = [line for each in getattr(command, "commands", {}).values() for line in walk(each)]
+        return [(command.epilog or "").removeprefix("Example: therapy-gen "), *inner]
+
+    return walk(get_command(app))
+
+
+@pytest.mark.parametrize("line", examples())
+def test_every_example_of_a_help_is_a_command_line_of_the_program(line: str) -> None:
+    parsed(line)
+
+
+def test_every_command_that_the_pages_show_is_one_of_the_program() -> None:
+    shown = shown_commands()
+    assert len(shown) > 20
+    wrong = []
+    for page, line in shown:
+        try:
+            parsed(line)
+        except Exception as error:
+            # `--help` and `--version` end there, which is right.
+            if type(error).__name__ != "Exit":
+                wrong.append(f"{page}: {line}: {error}")
+    assert wrong == []
+
+
+def test_an_example_that_is_none_is_found() -> None:
+    with pytest.raises(Exception, match="no-such-option"):
+        parsed("session new --no-such-option")

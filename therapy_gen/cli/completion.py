@@ -1,0 +1,159 @@
+"""Completion in bash, zsh and fish: the protocol is Typer's, the values are ours.
+
+What a parameter takes is told by its metavar, so that a new option is completed like its kind. Completing never fails
+and never says anything but words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from therapy_gen.cli.settings import Settings
+
+VARIABLE = "_THERAPY_GEN_COMPLETE"
+
+# What a shell would take for something else than a letter.
+_UNSAFE = re.compile(r"[^\w@%+=:,./-]")
+
+# Value and what it is.
+Words = list[tuple[str, str]]
+Values = Callable[[Settings, str], Words]
+
+
+def complete(command: Any, program: str, instruction: str) -> int:
+    """Answer a shell; return the exit code.
+
+    Parameters
+    ----------
+    command : click command
+        The whole program.
+    program : str
+        Its name.
+    instruction : str
+        What the shell asks for in `VARIABLE`, e.g. ``complete_bash``.
+    """
+    protocol: Any = import_module("typer.completion")
+    # Bash puts a word on the line as it comes; the other shells quote it themselves.
+    quoted = instruction.endswith("_bash")
+    for each in _walk(command):
+        for parameter in each.params:
+            values = _values_of(parameter)
+            if values is not None:
+                parameter.shell_complete = _completer(values, quoted)
+    protocol.completion_init()
+    status: int = protocol.shell_complete(command, {}, program, VARIABLE, instruction)
+    return status
+
+
+def _walk(command: Any) -> Iterator[Any]:
+    yield command
+    for inner in getattr(command, "commands", {}).values():
+        yield from _walk(inner)
+
+
+def _completer(values: Values, quoted: bool) -> Callable[[Any, str], list[Any]]:
+    def found(context: Any, incomplete: str) -> list[Any]:
+        item = _item_class()
+        given = context.find_root().params
+        home = given.get("home")
+        settings = Settings(db=given.get("db"), home=None if home is None else Path(home))
+        try:
+            return [
+                item(_UNSAFE.sub(r"\\\g<0>", value) if quoted else value, help=about or None)
+                for value, about in values(settings, incomplete)
+                if value.startswith(incomplete)
+            ]
+        except Exception:
+            return []
+
+    return found
+
+
+def _item_class() -> Any:
+    """Return what Click wants: Typer brings a Click of its own since 0.16, and used the installed one before."""
+    try:
+        module: Any = import_module("typer._click.shell_completion")
+    except ImportError:
+        module = import_module("click.shell_completion")
+    return module.CompletionItem
+
+
+def _values_of(parameter: Any) -> Values | None:
+    metavar = parameter.metavar or ""
+    by_name = _BY_OPTION.get(max(parameter.opts, key=len)) if parameter.opts else None
+    if by_name is not None:
+        return by_name
+    if metavar in _BY_METAVAR:
+        return _BY_METAVAR[metavar]
+    if re.fullmatch(r"\w+(\|\w+…?)+", metavar):
+        words = [(word, "") for word in metavar.rstrip("…").split("|")]
+        return lambda settings, begin: words
+    return None
+
+
+def _sessions(settings: Settings, begin: str) -> Words:
+    from sessions.glance import sessions
+
+    return sessions(_place(settings))
+
+
+def _pieces(settings: Settings, begin: str) -> Words:
+    from sessions.glance import pieces
+
+    # As they are typed: in lower case, too.
+    return [(begin + id_[len(begin) :], title) for id_, title in pieces(_place(settings), begin)]
+
+
+def _listeners(settings: Settings, begin: str) -> Words:
+    from sessions.glance import listeners
+
+    return [(name, "") for name in listeners(_place(settings)) if name.isprintable()]
+
+
+def _models(settings: Settings, begin: str) -> Words:
+    # As `therapy_gen.musicvae.weights` finds them, without what that imports.
+    own, embedded = _home(settings) / "models", Path(__file__).resolve().parent.parent / "assets"
+    names = {path.stem: about for folder, about in ((embedded, "embedded"), (own, "own")) for path in _weights(folder)}
+    return sorted(names.items())
+
+
+def _weights(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _formats(settings: Settings, begin: str) -> Words:
+    words = "midi wav flac ogg mp3 m3u8 xspf jspf pls csv json events"
+    return [(word, "") for word in words.split()]
+
+
+def _palettes(settings: Settings, begin: str) -> Words:
+    from therapy_gen.music.palettes import PALETTES
+
+    return [(name, "") for name in PALETTES]
+
+
+def _home(settings: Settings) -> Path:
+    if settings.home is not None:
+        return settings.home
+    from platformdirs import user_data_path
+
+    return user_data_path("therapy-gen", appauthor=False)
+
+
+def _place(settings: Settings) -> str | Path:
+    # Not `Settings.store_place`, which makes the folder.
+    return settings.db if settings.db is not None else _home(settings) / "therapy.db"
+
+
+_BY_METAVAR: dict[str, Values] = {
+    "ID": _sessions,
+    "PIECE": _pieces,
+    "M": _models,
+    "NAME_OR_FILE": _models,
+    "FORMAT": _formats,
+}
+_BY_OPTION: dict[str, Values] = {"--listener": _listeners, "--palette": _palettes}
