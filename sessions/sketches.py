@@ -17,6 +17,7 @@ from therapy_gen.errors import InputError
 from therapy_gen.music.calmness import calmness_of
 from therapy_gen.music.midi import to_midi
 from therapy_gen.music.plain import MAGENTA_TEMPO, plain_performance
+from therapy_gen.music.tokens import BARS_PER_SECTION
 from therapy_gen.musicvae.opening import voices_of
 from therapy_gen.musicvae.runtime import Model
 
@@ -71,9 +72,15 @@ def write_samples(
     rng = np.random.default_rng(seed)
     if temperature is not None:
         check_temperature(temperature)
-    if not isinstance(model, Model):
+    if not isinstance(model, Model) or model.config.bars != BARS_PER_SECTION:
         if palette is not None:
-            raise InputError("--palette arranges what therapy-gen's own models write; leave it out with Magenta's")
+            raise InputError(
+                "--palette arranges what therapy-gen's own models write, sixteen bars at a time; "
+                "leave it out with Magenta's and with those of fewer bars"
+            )
+        if isinstance(model, Model):
+            chosen = DEFAULT_TEMPERATURE if temperature is None else temperature
+            return _write_plain(model, folder, count=count, rng=rng, temperature=chosen)
         chosen = MAGENTA_TEMPERATURE if temperature is None else temperature
         return _write_plain(model, folder, count=count, rng=rng, temperature=chosen)
     plans = [PlannedPiece(("A",), _TEMPO, 0, "major")] * count
@@ -94,16 +101,23 @@ def write_samples(
 
 
 def _write_plain(
-    model: MagentaModel | MagentaEngine, folder: Path, *, count: int, rng: np.random.Generator, temperature: float
+    model: Model | MagentaModel | MagentaEngine,
+    folder: Path,
+    *,
+    count: int,
+    rng: np.random.Generator,
+    temperature: float,
 ) -> list[Sketch]:
-    """Write what one of Magenta's models wrote as Magenta does: note for note, in its tempo."""
+    """Write what a model wrote as Magenta does: note for note, in its tempo."""
     tokens = model.decode(model.sample_prior(count, rng), temperature=temperature, rng=rng)
     voices = voices_of(model)
     make_folder(folder)
     sketches = []
     for number, section in enumerate(tokens, 1):
-        performance = plain_performance([section.astype(np.int64)], voices, tempi=[MAGENTA_TEMPO], band=True)
-        title = f"{model.config.name}, sample {number}"
+        performance = plain_performance(
+            [section.astype(np.int64)], voices, tempi=[MAGENTA_TEMPO], band=not isinstance(model, Model)
+        )
+        title = f"{model.name if isinstance(model, Model) else model.config.name}, sample {number}"
         path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"
         write_bytes(path, to_midi(performance, title=title))
         sounded = any(part.notes for part in performance.parts)

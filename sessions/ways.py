@@ -20,6 +20,7 @@ from therapy_gen.music.midi import to_midi
 from therapy_gen.music.performance import Performance
 from therapy_gen.music.plain import MAGENTA_TEMPO, canonical, plain_performance
 from therapy_gen.music.stretches import Stretch, take_stretch
+from therapy_gen.music.tokens import BARS_PER_SECTION
 from therapy_gen.music.tonality import key_name
 from therapy_gen.musicvae.evenness import FINER, distances, even_choice, unevenness
 from therapy_gen.musicvae.opening import voices_of
@@ -96,8 +97,11 @@ def write_way(
         raise PlanError(f"steps {steps} is out of range; give {STEPS[0]} to {STEPS[1]}")
     if palette is not None:
         check_palette(palette)
-        if not isinstance(model, Model):
-            raise InputError("--palette arranges what therapy-gen's own models write; leave it out with Magenta's")
+        if not isinstance(model, Model) or model.config.bars != BARS_PER_SECTION:
+            raise InputError(
+                "--palette arranges what therapy-gen's own models write, sixteen bars at a time; "
+                "leave it out with Magenta's and with those of fewer bars"
+            )
     voices = voices_of(model)
     own = isinstance(model, Model)
     ends = tuple(take_stretch(path, model.config.bars, voices, common_tonic=own) for path in (start, end))

@@ -81,6 +81,9 @@ def test_ctrl_c_saves_the_run_and_writes_the_model(scores: Path, tmp_path: Path)
         (["{scores}", "--calmest", "0"], "--calmest"),
         (["{scores}", "--minutes", "-1"], "--minutes"),
         (["{scores}", "--precision", "int8"], "--precision"),
+        (["{scores}", "--bars", "4"], "--bars 4 is not offered; give one of: 2, 16"),
+        (["{scores}", "--patience", "-1"], "--patience"),
+        (["{scores}", "--from", "nonesuch"], "nonesuch"),
         (["{empty}"], "no scores"),
         (["{scores}", "--batch-size", "100000"], "at least 100000 are needed"),
     ],
@@ -95,3 +98,27 @@ def test_what_cannot_be_trained_is_told_in_one_line(
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert said in line
     assert "Traceback" not in done.stderr
+
+
+def test_a_model_of_two_bars_is_fine_tuned_and_used(scores: Path, tmp_path: Path) -> None:
+    arguments = ["model", "train", str(scores), "--from", "calm", "--bars", "2", "--batch-size", "8", "--json"]
+    done = therapy_gen(tmp_path, *arguments, "--steps", "20")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    facts = document["model"]["facts"]
+    assert facts["from"] == "calm"
+    assert facts["held_out_windows"] > 0
+    # The embedded model knows what a tune in quarters is; twenty steps from nothing would not.
+    assert facts["held_out"]["teacher_forced"]["melody"] > 0.8
+    assert "few-examples" in {warning["name"] for warning in document["warnings"]}
+    assert "of 11 pieces are few" in done.stderr
+    assert Path(document["curve"]).read_text().startswith("<svg")
+    samples = therapy_gen(tmp_path, "sample", "-n", "2", "--seed", "1", "--model", "mine", "-o", str(tmp_path / "s"))
+    assert samples.returncode == 0, samples.stderr
+    assert symusic.Score(str(tmp_path / "s" / "sample-01.mid")).to("quarter").end() <= 8.0
+    tunes = [str(scores / name) for name in ("00.mid", "01.mid")]
+    way = therapy_gen(tmp_path, "interpolate", *tunes, "--model", "mine", "--steps", "3", "-o", str(tmp_path / "way"))
+    assert way.returncode == 0, way.stderr
+    session = therapy_gen(tmp_path, "session", "new", "--minutes", "3", "--model", "mine", "--json")
+    assert session.returncode == 0, session.stderr
+    assert json.loads(session.stdout)["session"]["items"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
@@ -17,7 +18,9 @@ from therapy_gen.cli.settings import settings
 
 if TYPE_CHECKING:
     from therapy_gen.music.corpus import Corpus
+    from therapy_gen.musicvae.config import Config
     from therapy_gen.musicvae.finish import PriorMaterial
+    from therapy_gen.musicvae.symptoms import Symptom
     from therapy_gen.musicvae.train import Material, Progress
 
 EPILOG = "Example: therapy-gen model train my-midi/ --name mine --minutes 120"
@@ -28,6 +31,13 @@ _CACHE = "corpus.npz"
 _PRIOR_CALMEST = 0.7
 _CALM = 1 / 3
 _PHRASE_BARS = 4
+# Fewer held-out windows than this are not narrowed to the calm ones.
+_LEAST_HELD_OUT = 32
+_BARS = (2, 16)
+# Steps between two measurements on held-out windows: an epoch, within these.
+_JUDGE_EVERY = (20, 500)
+_FINE_TUNING_RATE = 3e-4
+_CURVE = "learning-curve.svg"
 
 
 def train(
@@ -42,6 +52,18 @@ def train(
         float | None, typer.Option(help="Stop after this long; without it, train until interrupted")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Stop at this step of the whole run")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="NAME_OR_FILE", help="Begin with this model's weights (fine-tuning), e.g. calm"),
+    ] = None,
+    bars: Annotated[int, typer.Option(metavar="2|16", help="Bars that the model writes at a time")] = 16,
+    patience: Annotated[
+        int,
+        typer.Option(metavar="N", help="Stop when held-out loss was not lower for N measurements; 0 trains on"),
+    ] = 10,
+    free_bits: Annotated[
+        float | None, typer.Option(metavar="BITS", help="What z may say of a section at no cost  [default: 32 a bar]")
+    ] = None,
     calmest: Annotated[float, typer.Option(help="Share of the windows to learn from, by calmness; 0 to 1")] = 1.0,
     leave_out: Annotated[
         Path | None, typer.Option(help="Text file that names scores (paths in their folder) not to use, one a line")
@@ -55,7 +77,9 @@ def train(
 ) -> None:
     """Train a model, going on where the run's folder stopped.
 
-    Ctrl-C saves everything and writes the model as it is; the same command goes on from there.
+    Ctrl-C saves everything and writes the model as it is; the same command goes on from there. The weights that were
+    best on held-out pieces are kept. The run's folder gets a picture of the learning curve. What went wrong is said,
+    with what to change.
     """
     from therapy_gen.errors import InputError, MissingExtraError
 
@@ -65,41 +89,120 @@ def train(
         raise InputError(f"--minutes {minutes} is out of range; give more than 0")
     if precision not in ("float32", "mixed_bfloat16"):
         raise InputError(f"--precision {precision!r} is not known; give float32 or mixed_bfloat16")
+    if bars not in _BARS:
+        raise InputError(f"--bars {bars} is not offered; give one of: {', '.join(map(str, _BARS))}")
+    if patience < 0:
+        raise InputError(f"--patience {patience} is out of range; give 0 or more")
+    if free_bits is not None and not 0 <= free_bits <= 1e5:
+        raise InputError(f"--free-bits {free_bits} is out of range; give 0 or more")
+    if batch_size < 1:
+        raise InputError(f"--batch-size {batch_size} is out of range; give 1 or more")
     if find_spec("keras") is None:
         raise MissingExtraError("training", "train")
-    from therapy_gen.musicvae.config import Config
+    # TensorFlow reads it when it is imported: no words on the libraries it was built with.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from therapy_gen.music.shorter import shortened
     from therapy_gen.musicvae.finish import finish
-    from therapy_gen.musicvae.train import WEIGHTS
     from therapy_gen.musicvae.train import train as run_training
+    from therapy_gen.musicvae.train import weights_file
 
     chosen = settings(context)
     run = folder or chosen.home_folder() / "runs" / name
+    config, weights = _beginning(start, chosen.models_folder(), name, bars, batch_size, free_bits)
     run.mkdir(parents=True, exist_ok=True)
     path = output or chosen.models_folder() / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    windows = _windows(corpus, run / _CACHE, leave_out, quiet=chosen.quiet)
+    windows = shortened(_windows(corpus, run / _CACHE, leave_out, quiet=chosen.quiet), bars)
     material = _material(windows, calmest)
-    config = replace(Config(), name=name, batch_size=batch_size)
+    if start is not None:
+        material = replace(material, facts={**material.facts, "from": start})
+    judge_every = min(max(len(material.train) // batch_size, _JUDGE_EVERY[0]), _JUDGE_EVERY[1])
     with _terminated_as_interrupted():
         try:
-            run_training(
+            trained = run_training(
                 config,
                 material,
                 run,
                 until_step=steps,
                 for_seconds=None if minutes is None else minutes * 60,
                 seed=seed,
+                judge_every=judge_every,
+                patience=patience or None,
+                start=weights,
                 precision=precision,
                 report=lambda at: say(_line(at, config.batch_size), quiet=chosen.quiet),
             )
         except KeyboardInterrupt:
+            trained = weights_file(run, patience or None)
             say(f"interrupted: saved in {run}; the same command goes on from there", quiet=chosen.quiet)
     say("fitting the prior", quiet=chosen.quiet)
-    facts = finish(run / WEIGHTS, material.held_out, _prior_material(windows), path, seed=seed)
+    facts = finish(trained, material.held_out, _prior_material(windows), path, seed=seed)
+    curve = _curve(run, name)
+    symptoms = _symptoms(path, material, int(facts["corpus_pieces"]), seed)
+    for symptom in symptoms:
+        say(f"warning: {symptom}", quiet=chosen.quiet)
     if json:
-        print_json({"model": {"name": name, "file": str(path), "facts": facts}})
+        rows = [{"name": each.name, "measured": each.measured, "change": each.change} for each in symptoms]
+        model = {"name": name, "file": str(path), "facts": facts}
+        print_json({"model": model, "curve": None if curve is None else str(curve), "warnings": rows})
         return
-    print(f"{path}: {facts['windows_seen']} windows seen; held out: {facts['held_out']}")
+    print(f"{path}: {facts['windows_seen']} windows seen")
+    held_out = facts["held_out"]
+    if held_out:
+        shares = ", ".join(f"{voice} {share:.1%}" for voice, share in held_out["teacher_forced"].items())
+        nats = f"{held_out['reconstruction_nats']:.0f} + {held_out['kl_nats']:.0f} nats a section"
+        print(f"held out, {held_out['sections']} sections: right steps {shares}; {nats}")
+    if curve is not None:
+        print(f"learning curve: {curve}")
+
+
+def _beginning(
+    start: str | None, models: Path, name: str, bars: int, batch_size: int, free_bits: float | None
+) -> tuple[Config, Mapping[str, Any] | None]:
+    """Return the config of a run and, for fine-tuning, the weights to begin with."""
+    from therapy_gen.errors import InputError
+    from therapy_gen.musicvae.config import Config
+    from therapy_gen.musicvae.opening import open_model
+    from therapy_gen.musicvae.runtime import Model
+
+    config = Config()
+    weights = None
+    if start is not None:
+        model = open_model(start, models)
+        if not isinstance(model, Model):
+            raise InputError(f"--from {start} is a network of Magenta's; give one of therapy-gen's own, e.g. calm")
+        # z is open already, and large steps would undo what was learned.
+        config = replace(
+            model.config, learning_rate=_FINE_TUNING_RATE, min_learning_rate=_FINE_TUNING_RATE / 10, beta_delay=0
+        )
+        weights = model.arrays
+    bits = config.free_bits * bars / config.bars if free_bits is None else free_bits
+    # All weights are shared by the bars: a model of sixteen is one of two, too.
+    return replace(config, name=name, bars=bars, batch_size=batch_size, free_bits=bits), weights
+
+
+def _curve(run: Path, name: str) -> Path | None:
+    """Draw the run's log; None where it has no line yet."""
+    from therapy_gen.musicvae.curve import draw_curve, read_curve
+    from therapy_gen.musicvae.train import LOG
+
+    if not (run / LOG).is_file():
+        return None
+    path = run / _CURVE
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(draw_curve(read_curve(run / LOG), f"{name}: learning curve"), encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def _symptoms(path: Path, material: Material, pieces: int, seed: int) -> list[Symptom]:
+    from therapy_gen.musicvae.runtime import Model
+    from therapy_gen.musicvae.symptoms import find_symptoms
+    from therapy_gen.musicvae.weights import load_weights
+
+    model = Model(load_weights(path), path.stem)
+    tuned = "from" in material.facts
+    return find_symptoms(model, material.train, material.held_out, pieces, fine_tuned=tuned, seed=seed)
 
 
 def _windows(folders: list[Path], cache: Path, leave_out: Path | None, *, quiet: bool) -> Corpus:
@@ -108,6 +211,7 @@ def _windows(folders: list[Path], cache: Path, leave_out: Path | None, *, quiet:
     from therapy_gen.music.windows import WindowSettings
 
     if cache.is_file():
+        say(f"windows as read before, from {cache}; remove it to read the scores again", quiet=quiet)
         return Corpus.load(cache)
     unwanted: list[str] = []
     if leave_out is not None:
@@ -134,6 +238,8 @@ def _material(windows: Corpus, calmest: float) -> Material:
 
     learn = windows.choose(held_out=False, calmest=calmest)
     held_out = windows.choose(held_out=True, calmest=_CALM)
+    if len(held_out) < _LEAST_HELD_OUT:
+        held_out = windows.choose(held_out=True)
     facts: dict[str, Any] = {
         "corpus_digest": windows.digest,
         "corpus_pieces": len(set(windows.piece.tolist())),

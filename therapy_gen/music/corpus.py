@@ -155,7 +155,8 @@ def build_corpus(
     leave_out : iterable of str
         Names (paths from the folder) not to read.
     held_out_share : float
-        Share of the pieces that training never sees. Pieces that have a window in common stay together.
+        Share of the pieces that training never sees. Pieces that have a window in common stay together. Where chance
+        would hold out none of a small corpus, one is.
     workers : int
         Processes that read.
     progress : callable, optional
@@ -190,7 +191,7 @@ def build_corpus(
     report.windows = len(kept)
     if not kept:
         raise InputError("no score gave a usable window; " + "; ".join(report.lines()[1:4]))
-    held = groups.held_out(sums, held_out_share)
+    held = groups.held_out(sums, held_out_share, {number for number, _ in kept})
     digest = hashlib.sha256(json.dumps([FORMAT, sorted(sums), settings.__dict__], sort_keys=True).encode()).hexdigest()
     piece = np.array([number for number, _ in kept], dtype=np.int32)
     return Corpus(
@@ -245,10 +246,14 @@ class _Groups:
     def join(self, a: int, b: int) -> None:
         self.parent[self.find(a)] = self.find(b)
 
-    def held_out(self, sums: list[str], share: float) -> npt.NDArray[np.bool_]:
+    def held_out(self, sums: list[str], share: float, used: set[int]) -> npt.NDArray[np.bool_]:
         """Choose by the group's smallest file hash: the same pieces whatever else the corpus holds."""
         least: dict[int, str] = {}
         for item, sha256 in enumerate(sums):
             root = self.find(item)
             least[root] = min(least.get(root, sha256), sha256)
+        groups = {self.find(item) for item in used}
+        lowest = min((least[root] for root in groups), default="")
+        if share > 0 and len(groups) > 1 and int(lowest[:8], 16) / 2**32 >= share:
+            return np.array([least[self.find(item)] == lowest for item in range(len(sums))])
         return np.array([int(least[self.find(item)][:8], 16) / 2**32 < share for item in range(len(sums))])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.tokens import BARS_PER_SECTION
 from therapy_gen.musicvae.magenta.runtime import MagentaModel, load_magenta_model
 from therapy_gen.musicvae.magenta.store import read_header
 from therapy_gen.musicvae.runtime import Model
@@ -77,7 +78,7 @@ def voices_of(model: Model | MagentaModel | MagentaEngine) -> tuple[str, ...]:
 
 def open_sections(model: Model | MagentaModel | MagentaEngine) -> SectionModel:
     """Return a model as a writer of sections of sixteen bars and three voices."""
-    if isinstance(model, Model):
+    if isinstance(model, Model) and model.config.bars == BARS_PER_SECTION:
         return model
     from therapy_gen.musicvae.magenta.sections import Sections
 

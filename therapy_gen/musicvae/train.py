@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -19,10 +20,12 @@ from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.weights import save_weights
 
 Tokens = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
 Figures = dict[str, float]
 
 STATE = "state.safetensors"
 WEIGHTS = "model.safetensors"
+BEST = "best.safetensors"
 LOG = "log.jsonl"
 
 
@@ -55,10 +58,15 @@ def train(
     seed: int = 0,
     save_every: float = 240.0,
     report_every: int = 50,
+    judge_every: int = 500,
+    patience: int | None = None,
+    start: Mapping[str, FloatArray] | None = None,
     precision: str = "float32",
     report: Callable[[Progress], None] | None = None,
 ) -> Path:
     """Train the network of `config`, going on where `folder` stopped, and return the weights file.
+
+    With `patience` that is the file of the weights that were best on held-out windows, where those were ever measured.
 
     Parameters
     ----------
@@ -74,6 +82,12 @@ def train(
         Seconds between saves.
     report_every : int
         Steps between two lines of the log.
+    judge_every : int
+        Steps between two measurements on held-out windows.
+    patience : int, optional
+        Stop when held-out loss was not lower than its lowest in so many measurements in a row.
+    start : mapping of str to array, optional
+        Weights to begin with (fine-tuning); a run that is resumed has its own.
     precision : {"float32", "mixed_bfloat16"}
         Keras dtype policy; bfloat16 is faster where the processor or GPU multiplies it in hardware.
     report : callable, optional
@@ -86,23 +100,27 @@ def train(
         Where there is too little material, or the folder holds another run.
     """
     if len(material.train) < config.batch_size:
-        raise InputError(f"only {len(material.train)} windows to train on; at least {config.batch_size} are needed")
+        raise InputError(
+            f"only {len(material.train)} windows to train on; at least {config.batch_size} are needed, one batch: "
+            "add scores, or give a smaller --batch-size"
+        )
     folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, material, folder, seed, precision)
+    run = _Run(config, material, folder, seed, precision, start)
     run.resume()
     started = saved = time.monotonic()
     done_before = run.seconds
     sums: Figures = {}
     since = 0
     try:
-        while until_step is None or run.step < until_step:
+        while (until_step is None or run.step < until_step) and not run.stale(patience):
             for name, value in run.next_step().items():
                 sums[name] = sums.get(name, 0.0) + value
             since += 1
             now = time.monotonic()
             run.seconds = done_before + now - started
-            if since == report_every:
-                progress = run.log({name: value / since for name, value in sums.items()})
+            judged = run.judge(keep=patience is not None) if run.step % judge_every == 0 else None
+            if judged or run.step % report_every == 0:
+                progress = run.log({name: value / since for name, value in sums.items()}, judged)
                 if report:
                     report(progress)
                 sums, since = {}, 0
@@ -113,22 +131,41 @@ def train(
                 break
     finally:
         run.save()
-    return folder / WEIGHTS
+    if run.judged_lower():
+        return folder / WEIGHTS
+    return weights_file(folder, patience)
+
+
+def weights_file(folder: Path, patience: int | None) -> Path:
+    """Return the file of a run's weights: the best on held-out windows where `patience` asks for them, or the last."""
+    best = folder / BEST
+    return best if patience is not None and best.is_file() else folder / WEIGHTS
 
 
 class _Run:
     """One network with its optimiser, its order of windows and its files."""
 
-    def __init__(self, config: Config, material: Material, folder: Path, seed: int, precision: str) -> None:
+    def __init__(
+        self,
+        config: Config,
+        material: Material,
+        folder: Path,
+        seed: int,
+        precision: str,
+        start: Mapping[str, FloatArray] | None,
+    ) -> None:
         import keras
 
         from therapy_gen.musicvae.network import MusicVAE, batch_inputs, weight_arrays
+        from therapy_gen.musicvae.network_weights import assign_weights
 
         self.config, self.material, self.folder, self.seed = config, material, folder, seed
         self.batch_inputs, self.weight_arrays = batch_inputs, weight_arrays
         self.step = 0
         self.seconds = 0.0
-        self.best: Figures = {}
+        self.last: Figures = {}
+        # Of held-out loss: its lowest, the step of that, and the measurements since.
+        self.lowest, self.lowest_at, self.since_lowest = math.inf, 0, 0
         keras.utils.set_random_seed(seed)
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(precision)
@@ -142,6 +179,8 @@ class _Run:
             optimizer.build(self.model.trainable_variables)
         finally:
             keras.config.set_dtype_policy(before)
+        if start is not None:
+            assign_weights(self.model, start)
         self.schedule = schedule
 
     def next_step(self) -> Figures:
@@ -181,16 +220,37 @@ class _Run:
             self.model.reset_metrics()
             for name, value in figures.items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(tokens) / len(held_out)
+        # The loss at full beta: while beta rises, the loss of training rises with it.
+        above = max(sums["kl"] - self.config.free_bits * math.log(2.0), 0.0)
+        sums["loss"] = sums["reconstruction"] + self.config.max_beta * above
         return sums
 
-    def log(self, figures: Figures) -> Progress:
-        held_out = None
-        if self.step % 500 < 50:
-            held_out = self.evaluate()
+    def judge(self, *, keep: bool) -> Figures | None:
+        """Measure held-out windows, and keep the weights where their loss is the lowest so far."""
+        figures = self.evaluate()
+        if not figures:
+            return None
+        self.last = figures
+        if figures["loss"] < self.lowest:
+            self.lowest, self.lowest_at, self.since_lowest = figures["loss"], self.step, 0
+            if keep:
+                self.write(BEST)
+        else:
+            self.since_lowest += 1
+        return figures
+
+    def judged_lower(self) -> bool:
+        """Return whether the weights as they are now are better on held-out windows than any that were measured."""
+        return math.isfinite(self.lowest) and self.evaluate()["loss"] < self.lowest
+
+    def stale(self, patience: int | None) -> bool:
+        """Return whether held-out loss has not fallen for so many measurements."""
+        return patience is not None and self.since_lowest >= patience
+
+    def log(self, figures: Figures, held_out: Figures | None) -> Progress:
         progress = Progress(self.step, self.seconds, figures, held_out)
         line: dict[str, Any] = {"step": self.step, "seconds": round(self.seconds, 1), **figures}
         if held_out:
-            self.best = held_out
             line["held_out"] = held_out
         with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
@@ -209,20 +269,25 @@ class _Run:
             "config": self.config.to_json(),
             "step": str(self.step),
             "seconds": str(self.seconds),
-            "held_out": json.dumps(self.best),
+            "held_out": json.dumps(self.last),
+            "lowest": json.dumps([self.lowest, self.lowest_at, self.since_lowest]),
             "corpus": str(self.material.facts.get("corpus_digest", "")),
         }
         temporary = self.folder / f".{STATE}.{os.getpid()}"
         temporary.write_bytes(save(state, metadata=metadata))
         temporary.replace(self.folder / STATE)
+        self.write(WEIGHTS)
+
+    def write(self, name: str) -> None:
+        """Write the weights as they are now."""
         facts = {
             **self.material.facts,
             "steps": self.step,
             "windows_seen": self.step * self.config.batch_size,
             "training_seconds": round(self.seconds),
-            "held_out": self.best,
+            "held_out": self.last,
         }
-        save_weights(self.folder / WEIGHTS, self.weight_arrays(self.model), self.config, facts, half=False)
+        save_weights(self.folder / name, self.weight_arrays(self.model), self.config, facts, half=False)
 
     def resume(self) -> None:
         from safetensors import SafetensorError, safe_open
@@ -242,7 +307,9 @@ class _Run:
             raise InputError(f"{path} is damaged or of another version ({error}); train into another folder") from error
         self.step = int(metadata["step"])
         self.seconds = float(metadata["seconds"])
-        self.best = json.loads(metadata["held_out"])
+        self.last = json.loads(metadata["held_out"])
+        if "lowest" in metadata:
+            self.lowest, self.lowest_at, self.since_lowest = json.loads(metadata["lowest"])
 
     def _variables(self) -> list[Any]:
         noise = [self.model.noise.state]

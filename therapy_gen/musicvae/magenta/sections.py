@@ -1,4 +1,4 @@
-"""Magenta's models as writers of a session's sections: sixteen bars, three voices, one key."""
+"""Magenta's models, and own ones of fewer bars, as writers of a session's sixteen bars, three voices and one key."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ import numpy.typing as npt
 from therapy_gen.errors import InputError
 from therapy_gen.music.plain import canonical
 from therapy_gen.music.tokens import BARS_PER_SECTION, FIRST_PITCH_CLASS, MIN_PITCH, NOTE_OFF, STEPS_PER_SECTION, VOICES
+from therapy_gen.musicvae.attributes import PREFIX as ATTRIBUTES
+from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.magenta.cells import FloatArray
 from therapy_gen.musicvae.magenta.configs import MagentaConfig
 from therapy_gen.musicvae.magenta.engine import MagentaEngine
 from therapy_gen.musicvae.magenta.runtime import BoolArray, MagentaModel
+from therapy_gen.musicvae.runtime import Model
 
 # Phrases of a section that is longer than what the model writes: a period, varied, as songs have it.
 _PERIOD = (0, 1, 0, 2, 0, 1, 0, 3)
 
 
 class Sections:
-    """A model of Magenta's behind the door of `SectionModel`.
+    """A model of Magenta's, or of fewer bars than a session's sections, behind the door of `SectionModel`.
 
     Of a trio the drums stay silent. A model of two bars writes four phrases that make sixteen: z is theirs, side by
     side. Magenta's own engine cannot be told a key: what it writes outside of it moves to the next note inside.
 
     Parameters
     ----------
-    model : MagentaModel or MagentaEngine
+    model : Model, MagentaModel or MagentaEngine
 
     Raises
     ------
@@ -35,7 +38,7 @@ class Sections:
         Where sixteen bars are no multiple of what the model writes.
     """
 
-    def __init__(self, model: MagentaModel | MagentaEngine) -> None:
+    def __init__(self, model: Model | MagentaModel | MagentaEngine) -> None:
         if BARS_PER_SECTION % model.config.bars:
             raise InputError(f"model {model.name} writes {model.config.bars} bars at a time; sessions are made of 16")
         self.model = model
@@ -50,17 +53,17 @@ class Sections:
         return self.model.sha256
 
     @property
-    def config(self) -> MagentaConfig:
+    def config(self) -> MagentaConfig | Config:
         """Of the model."""
         return self.model.config
 
     @property
     def arrays(self) -> Mapping[str, FloatArray]:
-        """Of the model: no attribute vectors are among them."""
-        return self.model.arrays
+        """Of the model, without attribute vectors: those of own models are as long as one phrase's z."""
+        return {name: array for name, array in self.model.arrays.items() if not name.startswith(ATTRIBUTES)}
 
     def sample_prior(self, n: int, rng: np.random.Generator, kind: str = "major") -> FloatArray:
-        """Draw z (n, phrases * z_size) from N(0, I)."""
+        """Draw z (n, phrases * z_size) from the model's prior."""
         return self.model.sample_prior(n * self._phrases, rng, kind).reshape(n, -1)
 
     def decode(
@@ -85,6 +88,9 @@ class Sections:
         whole = phrases[:, list(self._period)].reshape(count, STEPS_PER_SECTION, -1)
         tokens = np.zeros((count, STEPS_PER_SECTION, len(VOICES)), dtype=np.uint8)
         for n, section in enumerate(whole):
+            if isinstance(self.model, Model):
+                tokens[n] = section
+                continue
             tokens[n, :, 0] = canonical(section[:, 0])
             if self.model.config.voices > 1:
                 tokens[n, :, 2] = canonical(section[:, 1])
