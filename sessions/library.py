@@ -7,15 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
 from ulid import ULID
 
 from sessions.errors import NotFoundError
 from sessions.listeners import add_listener, listener_name
-from sessions.plan import HeldPiece, Plan
 from sessions.rankings import Ranker, rank_again
 from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
 from sessions.store import Store, added
@@ -34,10 +31,12 @@ from sessions.tables import (
 from therapy_gen.errors import InputError
 
 if TYPE_CHECKING:
-    from sessions.compose import ComposedPiece
-    from therapy_gen.musicvae.section_model import SectionModel
+    import numpy as np
+    import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+    from sessions.compose import ComposedPiece
+    from sessions.plan import Plan
+    from therapy_gen.musicvae.section_model import SectionModel
 
 SHORTEST_PREFIX = 4
 # What an SQLite row number or a PostgreSQL integer can be.
@@ -65,6 +64,8 @@ def add_session(
     why : sequence of str, optional
         Why each piece of the plan is in it.
     """
+    from sessions.plan import HeldPiece
+
     name = listener_name(listener) if listener is not None else None
     ids = new_ids(len(pieces))
     new = iter(ids)
@@ -241,8 +242,10 @@ def find_pieces(store: Store, ids: Collection[str]) -> dict[str, PieceRecord]:
         return {row.id: _piece_record(row) for row in database.scalars(query)}
 
 
-def z_of(store: Store, ids: Collection[str], model_sha256: str) -> dict[str, FloatArray]:
+def z_of(store: Store, ids: Collection[str], model_sha256: str) -> dict[str, npt.NDArray[np.float32]]:
     """Return where pieces begin in the latent space of a model, shape (z_size,), by ULID; only pieces of that model."""
+    import numpy as np
+
     with store.read() as database:
         query = select(PieceRow.id, PieceRow.z, PieceRow.form).join(ModelRow, ModelRow.id == PieceRow.model_id)
         query = query.where(PieceRow.id.in_(ids), ModelRow.sha256 == model_sha256, PieceRow.z.is_not(None))
