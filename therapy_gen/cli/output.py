@@ -66,6 +66,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def brief(text: str, most: int = 30) -> str:
+    """Return `text` cut to `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
 def clock(seconds: float) -> str:
     """Return a length or moment as ``m:ss``, e.g. ``24:00``."""
     whole = round(seconds)

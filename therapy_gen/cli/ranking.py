@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from therapy_gen.cli.output import AsJson, clock, print_json, print_table, printable, progress
+from therapy_gen.cli.output import AsJson, brief, clock, print_json, print_table, printable, progress
 from therapy_gen.cli.settings import Settings, settings, use_one_thread
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def print_ranking(ranking: Ranking, listener: str | None, names: dict[str, str])
         print(f"a point of a rating counts for {RATING_DB:g} dB, one rating for less than a play")
     for flag, meaning in _FLAGS.items():
         if flag in flagged:
-            pieces = [names.get(piece.piece, piece.piece) for piece in ranking.pieces if flag in piece.flags]
+            pieces = [brief(names.get(piece.piece, piece.piece)) for piece in ranking.pieces if flag in piece.flags]
             print(f"{meaning}: {printable(', '.join(pieces))}")
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from therapy_gen.cli import playing
-from therapy_gen.cli.output import AsJson, clock, day_and_time, print_json, print_table, printable, progress, say
+from therapy_gen.cli import playing, report
+from therapy_gen.cli.output import AsJson, brief, clock, day_and_time, print_json, print_table, printable, progress, say
 from therapy_gen.cli.settings import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _print_session(record: SessionRecord) -> None:
         rows.append((*row, "*" * (item.rating or 0)) if rated else row)
     columns = ("start", "length", "title", "key", "tempo", "calm", "piece", "rated")
     print_table(columns if rated else columns[:-1], rows, right=(0, 1, 4, 5))
-    reasons = {item.piece.title: item.why for item in record.items if item.piece and item.why}
+    reasons = {brief(item.piece.title): item.why for item in record.items if item.piece and item.why}
     if record.listener is not None and reasons:
         print()
         width = max(len(title) for title in reasons)
@@ -273,6 +273,7 @@ def rate(
 
 
 app.command(epilog=playing.EPILOG)(playing.play)
+app.command("report", epilog=report.SESSION_EPILOG)(report.session_report)
 
 
 @app.command(epilog="Example: therapy-gen session delete 1 --yes")

@@ -1,0 +1,108 @@
+"""Narrow terminals and quick answers: tables at 80 columns with long names, and what a listing imports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
+LONG = "Maria Magdalena von und zu Hohenstaufen-Langenburg, geborene Gräfin 名前"
+
+
+@pytest.fixture(scope="module")
+def wide_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a long name, a long title, a large seed and a rating."""
+    from sqlalchemy import update
+
+    from sessions.store import Store
+    from sessions.tables import PieceRow
+
+    home = tmp_path_factory.mktemp("wide") / "home"
+    new = [*PROGRAM, "--home", home, "session", "new", "--minutes", "2", "--seed", "123456789012", "--listener", LONG]
+    subprocess.run([str(word) for word in new], check=True, capture_output=True)
+    store = Store.open(home / "therapy.db")
+    with store.write() as database:
+        database.execute(update(PieceRow).values(title="The Long Way Home Through Very Tall Grass " * 3))
+        piece = database.query(PieceRow.id).limit(1).scalar()
+    rate = [*PROGRAM, "--home", home, "session", "rate", "1", piece, "5"]
+    subprocess.run([str(word) for word in rate], check=True, capture_output=True)
+    return home
+
+
+def cells(line: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(line.rstrip())
+
+
+TABLES = ["session list", "session show 1", "piece list", "model list", "session --help", "score-eeg --help", "rank"]
+
+
+@pytest.mark.parametrize("words", TABLES)
+def test_output_in_a_pipe_fits_80_columns(words: str, wide_home: Path) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "--home", wide_home, *words.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    lines = done.stdout.splitlines()
+    tabular = [line for line in lines if LONG not in line and not line.startswith("Ranking")]
+    assert [line for line in tabular if cells(line) > 80] == []
+
+
+def on_a_terminal(arguments: list[str], columns: int) -> str:
+    """Standard output of the program on a terminal of that width."""
+    pty = pytest.importorskip("pty")
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments],
+        stdout=follower,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            part = os.read(leader, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(leader)
+    assert process.wait() == 0
+    return shown.decode()
+
+
+def test_numbers_are_never_cut_on_a_narrow_terminal(wide_home: Path) -> None:
+    import re
+
+    said = on_a_terminal(["--home", str(wide_home), "session", "list"], 80)
+    rows = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in said.splitlines()]
+    assert all(cells(row) <= 80 for row in rows)
+    assert rows[1].split()[0] == "1"
+    assert rows[1].split()[-1] == "123456789012"
+    assert "…" in rows[1]
+    said = on_a_terminal(["--home", str(wide_home), "session", "show", "1"], 80)
+    head = next(re.sub(r"\x1b\[[0-9;]*m", "", line) for line in said.splitlines() if "start" in line)
+    assert head.split() == ["start", "length", "title", "key", "tempo", "calm", "piece", "rated"]
+
+
+def test_a_listing_imports_no_more_than_it_needs(wide_home: Path) -> None:
+    code = (
+        "import sys; from therapy_gen.cli.main import run; status = run(sys.argv[1:]);"
+        "print(status, sorted({'numpy', 'alembic', 'scipy', 'psycopg'} & set(sys.modules)), file=sys.stderr)"
+    )
+    for words in (["session", "list"], ["session", "show", "1"], ["piece", "list"], ["db", "info"]):
+        command: list[Any] = [sys.executable, "-c", code, "--home", wide_home, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stderr == "0 []\n", words
