@@ -19,7 +19,7 @@ STEPS = 256
 
 
 def main() -> None:
-    """Run ``prepare CHECKPOINT`` or ``sample CHECKPOINT COUNT BATCH``."""
+    """Run ``prepare CHECKPOINT`` or ``sample CHECKPOINT COUNT BATCH [WARM_CALLS]``."""
     action, checkpoint = sys.argv[1:3]
     started = time.perf_counter()
     import tensorflow.compat.v1 as tf
@@ -46,7 +46,12 @@ def main() -> None:
     assert len(samples) == count
     sampled = time.perf_counter()
     figures = {"import_s": imported - started, "load_s": loaded - imported, "sample_s": sampled - loaded}
-    print(json.dumps(figures))
+    warm = []
+    for _ in range(int(sys.argv[5]) if len(sys.argv) > 5 else 0):
+        again = time.perf_counter()
+        model.sample(n=count, length=STEPS, temperature=0.5)
+        warm.append(time.perf_counter() - again)
+    print(json.dumps({**figures, "warm_s": warm}))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_a_model_of_ones_own_is_trained_resumed_and_used(scores: Path, tmp_path:
 
 
 def test_ctrl_c_saves_the_run_and_writes_the_model(scores: Path, tmp_path: Path) -> None:
-    command = [*PROGRAM, "--home", str(tmp_path), "model", "train", str(scores), "--batch-size", "8", "--calmest", "1"]
+    command = [*PROGRAM, "--home", str(tmp_path), "model", "train", str(scores), "--batch-size", "8", "--bars", "2"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -71,8 +71,8 @@ def exported(folder: Path, name: str, config: MagentaConfig, z: np.ndarray, toke
     model = MagentaModel(replace(load_stored(path), config=config), name)
     engine = MagentaEngine(model, seed=1)
     mu, sigma = engine.encode(tokens)
-    drawn = engine.decode(z, temperature=1.0)
-    again = MagentaEngine(model, seed=1).decode(z, temperature=1.0) if name == EXPORTED[0] else drawn
+    drawn = draws(engine, z)
+    again = draws(MagentaEngine(model, seed=1), z) if name == EXPORTED[0] else drawn
     _, music_vae = import_magenta()
     export_magenta(model, folder / f"{name}.tar")
     trained = music_vae.TrainedModel(
@@ -88,6 +88,11 @@ def exported(folder: Path, name: str, config: MagentaConfig, z: np.ndarray, toke
         sigma=sigma,
         samples=[type(sequence).__name__ for sequence in sequences],
     )
+
+
+def draws(engine: MagentaEngine, z: np.ndarray) -> np.ndarray:
+    """Many draws one after the other: where their order is left to chance, it shows in some of them."""
+    return np.stack([engine.decode(z, temperature=1.0) for _ in range(16)])
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ def train(
     say("fitting the prior", quiet=chosen.quiet)
     facts = finish(trained, material.held_out, _prior_material(windows), path, seed=seed)
     curve = _curve(run, name)
-    symptoms = _symptoms(path, material, int(facts["corpus_pieces"]), seed)
+    symptoms = _symptoms(path, material, int(facts["train_pieces"]), seed)
     for symptom in symptoms:
         say(f"warning: {symptom}", quiet=chosen.quiet)
     if json:
@@ -243,6 +243,7 @@ def _material(windows: Corpus, calmest: float) -> Material:
     facts: dict[str, Any] = {
         "corpus_digest": windows.digest,
         "corpus_pieces": len(set(windows.piece.tolist())),
+        "train_pieces": len(set(windows.piece[learn].tolist())),
         "calmest": calmest,
         "train_windows": len(learn),
         "held_out_windows": len(held_out),

@@ -49,6 +49,7 @@ class MagentaEngine:
             theirs = magenta_config(model.config, music_vae)
             _seed(theirs.model, tf, seed)
             self._trained = music_vae.TrainedModel(theirs, batch_size=_BATCH, checkpoint_dir_or_path=str(prefix))
+            _single_threaded(self._trained, tf, str(prefix))
 
     @property
     def sha256(self) -> str:
@@ -96,6 +97,20 @@ class MagentaEngine:
         edges = np.cumsum(self.config.outputs)[:-1]
         columns = [part.argmax(axis=-1) for part in np.split(outputs, edges, axis=-1)]
         return np.stack(columns, axis=-1).astype(np.uint16)
+
+
+def _single_threaded(trained: Any, tf: Any, prefix: str) -> None:
+    """Have operations run one after the other.
+
+    What a step draws does not depend on the step before, so the decoder's `while_loop` draws for several steps at once,
+    and with several threads it is chance which of them gets which numbers of one seeded generator.
+    """
+    graph = trained._sess.graph
+    trained._sess.close()
+    with graph.as_default():
+        config = tf.ConfigProto(inter_op_parallelism_threads=1, intra_op_parallelism_threads=1)
+        trained._sess = tf.Session(graph=graph, config=config)
+        tf.train.Saver().restore(trained._sess, prefix)
 
 
 def _seed(model: Any, tf: Any, seed: int) -> None:
