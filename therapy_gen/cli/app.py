@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from therapy_gen.cli import db, export, model, piece, ranking, scoring, session, simulation, sketches
+from therapy_gen.cli import db, export, model, piece, ranking, report, scoring, session, simulation, sketches
 from therapy_gen.cli.settings import Settings
 
 PROGRAM = "therapy-gen"
@@ -30,6 +30,7 @@ app.command("interpolate", epilog=sketches.INTERPOLATE_EPILOG)(sketches.interpol
 app.command("score-eeg", epilog=scoring.EPILOG)(scoring.score_eeg)
 app.command("simulate-eeg", epilog=simulation.EPILOG)(simulation.simulate_eeg)
 app.command("rank", epilog=ranking.EPILOG)(ranking.rank)
+app.command("report", epilog=report.LISTENER_EPILOG)(report.listener_report)
 app.command("export", epilog=export.EPILOG)(export.export)
 
 
