@@ -376,3 +376,20 @@ def test_mpd_loads_every_piece(rendered: tuple[Store, SessionRecord, Path], tmp_
     finally:
         daemon.terminate()
         daemon.wait(timeout=20)
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "ogg", "mp3"])
+def test_ffprobe_reads_the_tags(form: str, rendered: tuple[Store, SessionRecord, Path], tmp_path: Path) -> None:
+    if shutil.which("ffprobe") is None:
+        pytest.skip("ffprobe is not installed")
+    store, record, _ = rendered
+    export_session(store, record, "m3u8", tmp_path / "a.m3u8", SOUND, audio=form)
+    path = tmp_path / paths_in(tmp_path / "a.m3u8")[1]
+    said = json.loads(opened_by(["ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", path]))
+    # Ogg keeps them with the stream.
+    tags = {**said["streams"][0].get("tags", {}), **said["format"].get("tags", {})}
+    tags = {name.lower(): value for name, value in tags.items()}
+    piece = record.pieces()[0]
+    assert (tags["title"], tags["artist"], tags["album"]) == (piece.title, "therapy-gen", f"Session {record.id}")
+    assert tags["track"].split("/")[0] == "1"
+    assert float(said["format"]["duration"]) == pytest.approx(record.items[1].duration_s, abs=0.1)
