@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,24 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parent.parent
 # As the pages in docs/ name it -> what it is called in the manual.
 OUTSIDE = {"therapy_gen/assets/calm.md": "model-card.md", "CHANGELOG.md": "changelog.md"}
+
+
+def on_config(config: Any) -> Any:
+    """Put pages that the navigation does not name under "More"."""
+    folder = Path(config.docs_dir)
+    named = set(_pages(config.nav)) | set(OUTSIDE.values())
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.md"))
+    if more := [name for name in found if name not in named]:
+        config.nav.append({"More": more})
+    return config
+
+
+def _pages(nav: Any) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for inner in nav.values() if isinstance(nav, dict) else nav:
+            yield from _pages(inner)
 
 
 def on_files(files: Files, config: Any) -> Files:
