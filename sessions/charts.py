@@ -11,9 +11,9 @@ from sessions.arcs import Curve
 from therapy_gen.music.performance import Performance
 
 # The arc's picture: its width, and where the time axis begins and how long it is.
-ARC_WIDTH, ARC_LEFT = 900.0, 44.0
+ARC_WIDTH, ARC_LEFT = 600.0, 44.0
 ARC_SPAN = ARC_WIDTH - ARC_LEFT - 10.0
-_ARC_HEIGHT, _FOOT = 220.0, 24.0
+_ARC_HEIGHT, _FOOT = 180.0, 24.0
 _ROW = 30.0
 _PART_COLOURS = 4
 _SOFT_BELOW = 44
@@ -111,7 +111,7 @@ def intervals(rows: Sequence[Interval], what: str, unit: str = "dB") -> str:
     out.append(f'<text x="{x(0):.1f}" y="{height - 6}" text-anchor="middle">0 {escape(unit)}</text>')
     for place, row in enumerate(rows):
         y = _ROW * (place + 0.5)
-        label = row.label if len(row.label) <= 26 else row.label[:25] + "…"
+        label = row.label if len(row.label) <= 18 else row.label[:17] + "…"
         out.append(f'<text x="{left - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>')
         if row.low is not None and row.high is not None:
             out.append(f'<line class="whisker" x1="{x(row.low):.1f}" x2="{x(row.high):.1f}" y1="{y}" y2="{y}"/>')

@@ -115,8 +115,7 @@ def _bar(duration_s: float) -> str:
     return (
         '<div id="bar" role="region" aria-label="Player"><div>'
         '<button class="main" id="toggle" type="button">Play session</button>'
-        '<button id="before" type="button" aria-label="Piece before">&#9198;&#xFE0E;</button>'
-        '<button id="after" type="button" aria-label="Next piece">&#9197;&#xFE0E;</button>'
+        '<button id="before" type="button">Back</button><button id="after" type="button">Next</button>'
         '<span class="what" id="what" aria-live="polite"></span>'
         f'<span class="n" id="time">0:00 / {clock(duration_s)}</span>'
         f'<span class="range"><input id="seek" type="range" min="0" max="{duration_s:.3f}" step="any" value="0" '
@@ -180,7 +179,8 @@ def _piece(
     return (
         f'<article id="piece-{place}" aria-labelledby="title-{place}"><div class="head">'
         f'<h3 id="title-{place}">{text(piece.title)}</h3>'
-        f'<span class="n soft"><span class="playing" id="time-{place}">0:00</span> {clock(length)}</span>'
+        f'<span class="n soft"><span class="playing"><span id="time-{place}">0:00</span> / </span>'
+        f"{clock(length)}</span>"
         f'<button id="toggle-{place}" type="button" aria-describedby="title-{place}">Play</button></div>{picture}'
         f'<input id="seek-{place}" type="range" min="0" max="{length:.3f}" step="any" value="0" '
         f'aria-label="{text(f"Place in {piece.title}")}"><dl>{rows}</dl></article>'
