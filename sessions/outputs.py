@@ -93,6 +93,8 @@ class SoundCard:
                 samplerate=sample_rate, channels=CHANNELS, dtype="float32", device=chosen, latency=_LATENCY_S
             )
             self._stream.start()
+            # Nothing was written yet: all of its buffer is free.
+            self._capacity = int(self._stream.write_available)
         except (sounddevice.PortAudioError, ValueError) as error:
             raise self._explained(error, device) from None
 
@@ -105,7 +107,9 @@ class SoundCard:
 
     def ahead_s(self) -> float:
         """Return in how many seconds a sample written now will be heard."""
-        return max(float(self._stream.latency) - float(self._stream.write_available) / self._rate, 0.0)
+        waiting = (self._capacity - int(self._stream.write_available)) / self._rate
+        beyond = float(self._stream.latency) - self._capacity / self._rate
+        return max(waiting, 0.0) + max(beyond, 0.0)
 
     def write(self, block: Samples) -> None:
         """Take samples; returns once they are in the device's buffer."""

@@ -202,6 +202,27 @@ def test_a_device_that_is_not_there_is_told_with_the_way_out(cli: Cli, playable:
     assert plays(playable) == []
 
 
+def test_a_sound_device_takes_the_session(
+    program: Cli, cli: Cli, playable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ALSA's own null device, through PortAudio: it takes samples as fast as they come."""
+    system = Path("/usr/share/alsa/alsa.conf")
+    if not system.is_file():
+        pytest.skip("ALSA is not installed")
+    try:
+        import sounddevice  # noqa: F401
+    except (ImportError, OSError):
+        pytest.skip("sounddevice or PortAudio is not installed")
+    settings = tmp_path / "asound.conf"
+    settings.write_text(f"<{system}>\npcm.!default {{\n type null\n hint {{ show on description Null }}\n}}\n")
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(settings))
+    done = program("session", "play", 1, "--device", "default", "--from", items_of(cli)[-1]["position"])
+    assert (done.status, done.out) == (0, "Played 0:02 of session 1 to its end\n"), done.err
+    (play,) = plays(playable)
+    assert play.finished
+    assert len(play.stretches) == 1
+
+
 def test_without_the_extra_the_line_says_what_installs_it(
     cli: Cli, playable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
