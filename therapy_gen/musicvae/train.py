@@ -131,7 +131,12 @@ def train(
                 break
     finally:
         run.save()
-    if run.judged_lower():
+    figures = run.evaluate()
+    if since:
+        progress = run.log({name: value / since for name, value in sums.items()}, figures or None)
+        if report:
+            report(progress)
+    if figures and math.isfinite(run.lowest) and figures["loss"] < run.lowest:
         return folder / WEIGHTS
     return weights_file(folder, patience)
 
@@ -238,10 +243,6 @@ class _Run:
         else:
             self.since_lowest += 1
         return figures
-
-    def judged_lower(self) -> bool:
-        """Return whether the weights as they are now are better on held-out windows than any that were measured."""
-        return math.isfinite(self.lowest) and self.evaluate()["loss"] < self.lowest
 
     def stale(self, patience: int | None) -> bool:
         """Return whether held-out loss has not fallen for so many measurements."""

@@ -108,7 +108,10 @@ def _single_threaded(trained: Any, tf: Any, prefix: str) -> None:
     graph = trained._sess.graph
     trained._sess.close()
     with graph.as_default():
-        config = tf.ConfigProto(inter_op_parallelism_threads=1, intra_op_parallelism_threads=1)
+        # Without threads of its own a session shares those of the first one in the process, however many these are.
+        config = tf.ConfigProto(
+            inter_op_parallelism_threads=1, intra_op_parallelism_threads=1, use_per_session_threads=True
+        )
         trained._sess = tf.Session(graph=graph, config=config)
         tf.train.Saver().restore(trained._sess, prefix)
 
