@@ -99,6 +99,56 @@ def test_one_file_holds_all_steps_without_a_gap_and_with_the_last_note(
     assert max(onset + length for onset, length, _ in joined) == 3 * 64
 
 
+def odd(path: Path, kind: str) -> Path:
+    """Music as people have it: in three, with a pick-up, in triplets, with pedal, in parts, without a tempo."""
+    score = symusic.Score(480)
+    numerator = 3 if kind == "3/4" else 4
+    lead = 480 if kind == "pick-up" else 0
+    if lead:
+        score.time_signatures.append(symusic.TimeSignature(0, 1, 4))
+    score.time_signatures.append(symusic.TimeSignature(lead, numerator, 4))
+    if kind != "no tempo":
+        score.tempos.append(symusic.Tempo(0, qpm=173.0 if kind == "fast" else 70.0))
+    tune, bass = symusic.Track("tune", 0, False), symusic.Track("bass", 32, False)
+    length = 160 if kind == "triplets" else 480
+    for n in range(lead // 480 + (64 * 480) // length):
+        tune.notes.append(symusic.Note(n * length, length, FIRST[n % len(FIRST)], 70))
+    for n in range(16):
+        (bass if kind == "parts" else tune).notes.append(symusic.Note(lead + n * 1920, 1920, 43 + n % 3, 60))
+        if kind == "pedal":
+            tune.pedals.append(symusic.Pedal(n * 1920, 1900))
+    score.tracks.append(tune)
+    if kind == "parts":
+        score.tracks.append(bass)
+    score.dump_midi(str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("3/4", "have 3 quarters: read on as bars of four"),
+        ("pick-up", "bar 1"),
+        ("triplets", "sixteenth"),
+        ("pedal", ""),
+        ("parts", ""),
+        ("no tempo", ""),
+        ("fast", ""),
+    ],
+)
+def test_music_as_people_have_it_goes_the_way_and_into_the_library(
+    kind: str, said: str, ends: tuple[Path, Path], cli: Cli, tmp_path: Path
+) -> None:
+    path = odd(tmp_path / "odd.mid", kind)
+    done = cli("interpolate", path, ends[1], "--steps", "2", "-o", tmp_path / "way", "--json")
+    assert done.status == 0, done.err
+    assert said in done.err
+    pitches = {pitch for _, _, pitch in notes_of(Path(done.document["steps"][0]["file"]))}
+    assert {pitch for pitch in pitches if pitch > 60} <= set(FIRST)
+    assert pitches & {43, 44, 45}
+    assert cli("piece", "import", path).status == 0
+
+
 def test_two_bar_models_go_the_way_too(ends: tuple[Path, Path], cli: Cli, tmp_path: Path) -> None:
     two = model(tmp_path / "two.safetensors", "cat-mel_2bar_small")
     done = cli("interpolate", *ends, "--steps", "4", "--model", two, "-o", tmp_path / "way", "--json")
