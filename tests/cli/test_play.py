@@ -99,7 +99,8 @@ def test_an_interrupt_ends_it_and_the_log_says_how_far_it_came(
     assert "(silence)" in process.stderr.readline()
     assert "(silence)" not in process.stderr.readline()
     until(lambda: len(plays(playable)[0].stretches) == 2)
-    time.sleep(0.3)
+    # What was written is heard up to 0.2 s later.
+    time.sleep(1.0)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=_PATIENCE_S)
     assert process.returncode == 130
@@ -108,9 +109,10 @@ def test_an_interrupt_ends_it_and_the_log_says_how_far_it_came(
     (play,) = plays(playable)
     assert not play.finished
     silence, music = play.stretches
-    assert music.onset_s == pytest.approx(silence.onset_s + silence.duration_s, abs=0.5)
-    assert 0.2 < music.duration_s < _PATIENCE_S
-    assert play.ended_s == pytest.approx(music.onset_s + music.duration_s, abs=0.5)
+    assert music.onset_s >= silence.onset_s + silence.duration_s - 1e-4
+    assert 0.5 < music.duration_s < _PATIENCE_S
+    assert play.ended_s is not None
+    assert play.ended_s >= music.onset_s + music.duration_s - 1e-4
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of POSIX")
@@ -150,7 +152,8 @@ def test_keys_pause_resume_skip_and_quit(
     first, again, following = play.stretches
     assert (first.position, again.position, following.position) == (1, 1, 2)
     assert (first.onset_s, first.from_s) == (0.0, 0.0)
-    assert again.from_s == pytest.approx(first.duration_s, abs=0.6)
+    # A machine that stalls takes longer over the same sound, never less long.
+    assert 0.3 < again.from_s <= first.duration_s + 0.1
     assert again.onset_s > first.onset_s + first.duration_s
     assert following.onset_s >= again.onset_s + again.duration_s - 1e-4
     assert not play.finished
