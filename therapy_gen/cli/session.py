@@ -285,7 +285,7 @@ def delete(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
 ) -> None:
-    """Delete a session and its ratings. Recordings and their scores stay."""
+    """Delete a session, its ratings and the log of its plays. Recordings and their scores stay."""
     from sessions.library import delete_session, get_session
 
     store = settings(context).store()
