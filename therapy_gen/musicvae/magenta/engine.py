@@ -103,10 +103,13 @@ def _single_threaded(trained: Any, tf: Any, prefix: str) -> None:
     """Have operations run one after the other.
 
     What a step draws does not depend on the step before, so the decoder's `while_loop` draws for several steps at once,
-    and with several threads it is chance which of them gets which numbers of one seeded generator.
+    and it is chance which of them gets which numbers of one seeded generator.
     """
     graph = trained._sess.graph
     trained._sess.close()
+    for operation in graph.get_operations():
+        if "parallel_iterations" in operation.node_def.attr:
+            operation._set_attr("parallel_iterations", tf.AttrValue(i=1))
     with graph.as_default():
         # Without threads of its own a session shares those of the first one in the process, however many these are.
         config = tf.ConfigProto(
