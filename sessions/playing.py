@@ -86,7 +86,7 @@ class Player:
         self._tell = tell
         self._log: PlayWriter | None = None
         self._zero = 0.0
-        self._ended = 0.0
+        self._heard_until = 0.0
         self._under_way: str | None = None
         self.heard_s = 0.0
 
@@ -100,10 +100,10 @@ class Player:
             finished = all(self._item(item, sound) for item, sound in zip(items, sounds, strict=True))
         finally:
             # After an interrupt what waits in the device is not heard any more.
-            ahead = self._output.ahead_s() if finished else 0.0
-            self._end(ahead)
+            ended = self._moment(self._output.ahead_s() if finished else 0.0)
+            self._end(ended)
             if self._log is not None:
-                self._log.close(self._now(ahead), finished=finished)
+                self._log.close(ended - self._zero, finished=finished)
             self._output.close(drain=finished)
         return finished
 
@@ -117,14 +117,14 @@ class Player:
                 if QUIT in keys:
                     return False
                 if NEXT in keys:
-                    self._end(self._output.ahead_s())
+                    self._end(self._moment(self._output.ahead_s()))
                     for _ in sound:
                         pass
                     return True
                 if keys.count(PAUSE) % 2:
                     paused = not paused
                     if paused:
-                        self._end(self._output.ahead_s())
+                        self._end(self._moment(self._output.ahead_s()))
                 self._tell(Progress(item, frames / SAMPLE_RATE, paused))
                 if not paused:
                     break
@@ -132,7 +132,7 @@ class Player:
                 self._output.write(np.zeros((_BLOCK, CHANNELS), np.float32))
             self._write(item, block, frames / SAMPLE_RATE)
             frames += len(block)
-        self._end(self._output.ahead_s())
+        self._end(self._moment(self._output.ahead_s()))
         return True
 
     def _write(self, item: ItemRecord, block: Samples, from_s: float) -> None:
@@ -149,27 +149,32 @@ class Player:
             self._mark(f"session/{self._session}", self._zero)
             onset = self._zero
         else:
-            # What is ahead is an estimate: by microseconds, a stretch could begin before the last one ended.
-            onset = max(time.monotonic() + ahead, self._ended)
+            onset = self._moment(ahead)
             self._output.write(block)
         # Written after the sound is on its way: a slow disk delays no note.
         name = item.piece.id if item.piece else "silence"
         self._log.begin(item.position, onset - self._zero, from_s)
+        # A sample of it is heard at least.
+        self._heard_until = onset + 1.0 / SAMPLE_RATE
         self._under_way = name
         self._mark(f"piece/{name}" if item.piece else name, onset)
         self.heard_s += len(block) / SAMPLE_RATE
 
-    def _end(self, ahead_s: float) -> None:
-        """Note that what is under way ends with what has been written."""
+    def _moment(self, ahead_s: float) -> float:
+        """Return when, by the monotonic clock, a sample written now is heard.
+
+        What is ahead is an estimate, and two of them for one moment differ: it is never before what was heard last.
+        """
+        return max(time.monotonic() + ahead_s, self._heard_until)
+
+    def _end(self, at: float) -> None:
+        """Note that what is under way ends at a moment."""
         if self._under_way is None or self._log is None:
             return
-        at = self._ended = time.monotonic() + ahead_s
+        self._heard_until = at
         name, self._under_way = self._under_way, None
         self._mark(f"end/{name}", at)
         self._log.end(at - self._zero)
-
-    def _now(self, ahead_s: float) -> float:
-        return time.monotonic() + ahead_s - self._zero
 
     def _mark(self, text: str, moment: float) -> None:
         if self._markers is not None:
