@@ -11,6 +11,7 @@ all        over all pieces; of weights that are fitted, every game is predicted 
 10 folds   median and standard deviation of the figure within ten folds of whole games
 A>B, B>A   weights fitted on pieces of one group of consoles, measured on the other
 uneven     the first 30 s of each piece, onsets and durations shaken as players do
+pedalled   the same, notes held on until a pedal that comes up every 2 s, as they are transcribed from recordings
 words      another style and another judge: AUC in telling scores that their composers call slow or restful from those
            they call fast or lively, over the first 90 s
 """
@@ -22,7 +23,7 @@ import csv
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +33,13 @@ from measure import machine, table
 from scipy.optimize import nnls
 from scipy.stats import rankdata, spearmanr
 
-from therapy_gen.music.calmness import FEATURES, contributions, measure
+from therapy_gen.music.calmness import FEATURES, calmness_of, contributions, measure
+from therapy_gen.music.midi import read_performance
 
 FloatArray = npt.NDArray[np.float64]
 Weights = Callable[[FloatArray, FloatArray], FloatArray]
 
-HEAD = ("predictor", "features", "weights", "all", "90 %", "10 folds", "A>B", "B>A", "uneven", "words")
+HEAD = ("predictor", "features", "weights", "all", "90 %", "10 folds", "A>B", "B>A", "uneven", "pedalled", "words")
 CONSOLES_A = ("NES", "SNES", "N64")
 SLOW = r"adagio|largo|lento|grave|larghetto|lullaby|berceuse|wiegenlied|nocturne|langsam|tranquillo|sarabande|reverie"
 FAST = r"presto|prestissimo|vivace|furioso|agitato|con fuoco|con brio|tarantell[ae]|gigue|schnell|lebhaft|allegro molto"
@@ -75,6 +77,18 @@ def rated(folder: Path) -> list[Piece]:
     ]
 
 
+def pedals(folder: Path) -> Iterator[tuple[float, float, float]]:
+    """Yield, for every rated piece with a sustain pedal, its score without and with it, and its arousal."""
+    with (folder / "labels.tsv").open(encoding="utf-8") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            played = read_performance((folder / row["file"]).read_bytes())
+            even = [replace(p, notes=tuple(replace(n, velocity=64) for n in p.notes)) for p in played.parts]
+            if any(part.pedal for part in even):
+                with_pedal = calmness_of(replace(played, parts=tuple(even)))
+                dry = calmness_of(replace(played, parts=tuple(replace(part, pedal=()) for part in even)))
+                yield dry.score, with_pedal.score, float(row["mean_arousal"])
+
+
 def worded(folder: Path) -> Iterator[Piece]:
     """Read the MIDI files whose title or tempo words say slow or fast, but not both, and that have a tempo."""
     with (folder / "INDEX.tsv").open(encoding="utf-8") as lines:
@@ -99,6 +113,18 @@ def uneven(pieces: Iterable[Piece]) -> list[FloatArray]:
         notes[:, 1] = np.maximum(notes[:, 1] * np.exp(rng.normal(0.0, 0.3, len(notes))), 0.03)
         shaken.append(notes)
     return shaken
+
+
+def pedalled(pieces: Iterable[FloatArray], period_s: float = 2.0) -> list[FloatArray]:
+    """Return notes held until the pedal comes up, every so many seconds, or their key is struck again."""
+    rung = []
+    for notes in pieces:
+        held = notes[np.lexsort((notes[:, 0], notes[:, 2]))]
+        ends = (np.floor(held[:, :2].sum(axis=1) / period_s) + 1) * period_s
+        again = np.append(np.where(np.diff(held[:, 2]) == 0, held[1:, 0], np.inf), np.inf)
+        held[:, 1] = np.maximum(np.minimum(ends, again) - held[:, 0], 0.03)
+        rung.append(held[np.lexsort((held[:, 2], held[:, 0]))])
+    return rung
 
 
 def _span(notes: FloatArray) -> float:
@@ -233,7 +259,9 @@ def auc(predicted: FloatArray, positive: npt.NDArray[np.bool_]) -> float:
     return float((rankdata(predicted)[positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))
 
 
-def row(predictor: Predictor, pieces: list[Piece], shaken: list[FloatArray], words: list[Piece]) -> tuple[str, ...]:
+def row(
+    predictor: Predictor, pieces: list[Piece], changed: Iterable[list[FloatArray]], words: list[Piece]
+) -> tuple[str, ...]:
     """Return one line of the table."""
     x = predictor.table(piece.notes for piece in pieces)
     y = np.array([piece.arousal for piece in pieces])
@@ -245,15 +273,17 @@ def row(predictor: Predictor, pieces: list[Piece], shaken: list[FloatArray], wor
     each = [rho(within[fold == n], y[fold == n]) for n in np.unique(fold)]
     first = np.isin([piece.console for piece in pieces], CONSOLES_A)
     across = [rho(predictor.predict(x[a], y[a], x[~a]), y[~a]) for a in (first, ~first)]
-    z = predictor.table(shaken)
-    jolted = np.zeros(len(y))
-    for game in np.unique(games):
-        test = games == game
-        jolted[test] = predictor.predict(x[~test], y[~test], z[test])
+    jolted = []
+    for other in changed:
+        z, guessed = predictor.table(other), np.zeros(len(y))
+        for game in np.unique(games):
+            test = games == game
+            guessed[test] = predictor.predict(x[~test], y[~test], z[test])
+        jolted.append(f"{rho(guessed, y):.3f}")
     told = ""
     if words:
-        other = predictor.predict(x, y, predictor.table(piece.notes for piece in words))
-        told = f"{auc(other, np.array([piece.arousal > 0 for piece in words])):.3f}"
+        judged = predictor.predict(x, y, predictor.table(piece.notes for piece in words))
+        told = f"{auc(judged, np.array([piece.arousal > 0 for piece in words])):.3f}"
     return (
         predictor.name,
         str(x.shape[1]),
@@ -262,7 +292,7 @@ def row(predictor: Predictor, pieces: list[Piece], shaken: list[FloatArray], wor
         f"{low:.2f} to {high:.2f}",
         f"{np.median(each):.2f} ± {np.std(each):.2f}",
         *(f"{value:.3f}" for value in across),
-        f"{rho(jolted, y):.3f}",
+        *jolted,
         told,
     )
 
@@ -276,9 +306,10 @@ def main() -> None:
     pieces = rated(arguments.vgmidi)
     words = list(worded(arguments.corpus)) if arguments.corpus else []
     shaken = uneven(pieces)
+    changed = (shaken, pedalled(shaken))
     weights = tuple(feature.weight for name, feature in FEATURES.items() if name != "loudness")
     rows = [
-        row(predictor, pieces, shaken, words)
+        row(predictor, pieces, changed, words)
         for predictor in (
             Predictor("note density alone", density),
             Predictor("ridge", fifteen, ridge),
@@ -299,6 +330,20 @@ def main() -> None:
         for features, by in ((score_features, weights), (score_with_velocities, (1.0,)))
     )
     print(f"\n{len(played)} pieces whose velocities vary: {plain:.3f} without velocities, {loud:.3f} with them")
+    y_all = np.array([piece.arousal for piece in pieces])
+    halves = y_all > np.median(y_all)
+    print("AUC in telling the halves of all pieces apart, first 30 s, uneven, and pedalled:")
+    for name, features, by in (
+        ("note density alone", density, (1.0,)),
+        ("the score, velocity-free", score_features, weights),
+        ("the score with velocities", score_with_velocities, (1.0,)),
+    ):
+        found = [auc(np.array([sum(np.multiply(features(notes), by)) for notes in each]), halves) for each in changed]
+        print(f"  {name:<25} {found[0]:.3f} {found[1]:.3f}")
+    with_pedal = list(pedals(arguments.vgmidi))
+    y = np.array([arousal for *_, arousal in with_pedal])
+    dry, rung = (rho(np.array([-scored[n] for scored in with_pedal]), y) for n in (0, 1))
+    print(f"{len(y)} pieces with sustain pedal: {dry:.3f} by keys alone, {rung:.3f} with what rings in the pedal")
     started = time.perf_counter()
     for piece in pieces:
         score_features(piece.notes)

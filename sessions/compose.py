@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sessions.errors import PlanError
 from sessions.plan import PlannedPiece
-from sessions.shaping import FILLED, LEVELS, Section, at_levels, fitted, guessed_density, measured
+from sessions.shaping import FILLED, LEVELS, Section, at_levels, fitted, guessed_density, louder, measured
 from sessions.titles import titles
 from therapy_gen.music.arrangement import PALETTES, arrange
 from therapy_gen.music.calmness import calmness, calmness_of
@@ -188,7 +188,7 @@ def _nearest(
     """Choose sections of a piece so that it is as calm as wanted; return them, and the piece."""
 
     def arranged(chosen: Sequence[Section]) -> tuple[float, tuple[Sequence[Section], Performance]]:
-        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed)
+        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed, louder(target))
         return calmness_of(performance).score, (chosen, performance)
 
     return fitted(ladder, [piece.form.count(label) for label in distinct(piece.form)], target, arranged)
@@ -274,7 +274,7 @@ def _scales(modes: Sequence[str]) -> npt.NDArray[np.bool_]:
     return allowed
 
 
-def _arranged(piece: PlannedPiece, sections: Sequence[Tokens], palette: str, seed: int) -> Performance:
+def _arranged(piece: PlannedPiece, sections: Sequence[Tokens], palette: str, seed: int, louder: int = 0) -> Performance:
     by_label = dict(zip(distinct(piece.form), sections, strict=True))
     return arrange(
         [by_label[label] for label in piece.form],
@@ -283,6 +283,7 @@ def _arranged(piece: PlannedPiece, sections: Sequence[Tokens], palette: str, see
         tempo=piece.tempo,
         palette=palette,
         seed=seed,
+        louder=louder,
     )
 
 

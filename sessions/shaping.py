@@ -23,8 +23,11 @@ Piece = TypeVar("Piece")
 LEVELS = (0.65, 1.0, 1.5)
 # The guess: the logit of the score falls with the logarithm of the notes a second, as its strongest feature does
 # (`therapy_gen.music.calmness`). It need not be right, since what was decoded is measured.
-_AT_NOTHING, _SLOPE, _OFFSET = 9.3, 3.5, 4.0
+_AT_NOTHING, _SLOPE, _OFFSET = 9.7, 3.5, 4.0
 _DENSITIES = (3.0, 24.0)
+# Music that is to be as calm as the first is played with the softest touch; as calm as the second, so many units of
+# velocity above.
+_SOFT, _LOUD, _LOUDEST = 0.92, 0.6, 16
 # Share of bars in which a note must begin; sections with fewer are taken only where there is no other.
 FILLED = 0.9
 _EMPTY_COSTS = 1.0
@@ -42,6 +45,11 @@ def guessed_density(calm: float, tempo: float) -> float:
     logit = math.log(calm / (1.0 - calm))
     rate = math.exp((_AT_NOTHING - logit) / _SLOPE) - _OFFSET
     return min(max(rate * 4.0 * 60.0 / tempo, _DENSITIES[0]), _DENSITIES[1])
+
+
+def louder(calm: float) -> int:
+    """Return how many units of velocity above the softest touch music as calm as that is played."""
+    return round(_LOUDEST * min(max((_SOFT - calm) / (_SOFT - _LOUD), 0.0), 1.0))
 
 
 def at_levels(walk: FloatArray, model: SectionModel, density: float) -> list[FloatArray]:

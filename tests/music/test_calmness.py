@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import symusic
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from therapy_gen.music.calmness import FEATURES, calmness, calmness_of, contributions
+from therapy_gen.music.calmness import FEATURES, Calmness, calmness, calmness_of, contributions
 from therapy_gen.music.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 
@@ -67,7 +69,7 @@ def test_what_arouses_lowers_the_score_through_its_own_feature(feature: str) -> 
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_every_feature_is_monotone_and_says_where_it_comes_from(name: str) -> None:
-    added = [FEATURES[name].contribution(value) for value in np.linspace(0.0, 128.0, 200)]
+    added = [FEATURES[name].contribution(value) for value in np.linspace(0.0, 127.0, 128)]
     assert np.all(np.diff(added) < 0)
     assert any(digit in FEATURES[name].source for digit in "12")
 
@@ -91,6 +93,111 @@ def test_velocity_counts_only_where_it_varies() -> None:
     assert "loudness" not in without.values
     soft, loud = (calmness(*notes, velocities=level + spread).score for level in (30, 100))
     assert loud < without.score < soft
+
+
+notes_played = st.lists(
+    st.tuples(st.floats(0.0, 30.0), st.floats(0.03, 6.0), st.integers(21, 108), st.integers(1, 127)),
+    min_size=8,
+    max_size=60,
+)
+
+
+def columns(rows: list[tuple[float, float, int, int]]) -> tuple[np.ndarray, ...]:
+    onsets, durations, pitches, velocities = zip(*rows, strict=True)
+    return np.array(onsets), np.array(durations), np.array(pitches), np.array(velocities)
+
+
+@settings(max_examples=60, deadline=None)
+@given(notes_played, st.floats(1.05, 4.0))
+def test_the_same_notes_slower_are_calmer(rows: list[tuple[float, float, int, int]], slower: float) -> None:
+    onsets, durations, pitches, _ = columns(rows)
+    # From where no two onsets become one, or come apart.
+    onsets = np.round(onsets / 0.06) * 0.06
+    assert (
+        calmness(onsets * slower, durations * slower, pitches).score > calmness(onsets, durations, pitches).score - 0.01
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(notes_played, st.integers(1, 60))
+def test_the_same_notes_struck_harder_are_less_calm(rows: list[tuple[float, float, int, int]], harder: int) -> None:
+    onsets, durations, pitches, velocities = columns(rows)
+    soft = velocities % 60 + 1
+    if soft.std() > 1.0:
+        parts = [calmness(onsets, durations, pitches, soft + more).contributions for more in (0, harder)]
+        assert parts[1]["loudness"] < parts[0]["loudness"]
+        assert {name: part for name, part in parts[0].items() if name != "loudness"} == {
+            name: part for name, part in parts[1].items() if name != "loudness"
+        }
+
+
+@settings(max_examples=40, deadline=None)
+@given(notes_played, st.floats(0.0, 600.0), st.integers(-2, 2))
+def test_when_it_begins_and_in_which_key_it_stands_does_not_matter(
+    rows: list[tuple[float, float, int, int]], later: float, moved: int
+) -> None:
+    onsets, durations, pitches, velocities = columns(rows)
+    onsets = np.round(onsets, 1)
+    plain = calmness(onsets, durations, pitches, velocities)
+    assert calmness(onsets + np.round(later), durations, pitches, velocities).score == pytest.approx(plain.score)
+    # Another key, as long as no note crosses C3.
+    high = np.maximum(pitches, 50)
+    assert calmness(onsets, durations, high + moved).score == pytest.approx(calmness(onsets, durations, high).score)
+
+
+def test_a_loud_level_alone_does_not_decide() -> None:
+    onsets, durations, pitches = tune(0.5)
+    spread = np.arange(64) % 9
+    slow_but_loud = calmness(onsets, durations, pitches, spread + 118)
+    onsets, durations, pitches = struck_twice(tune(9.0, legato=0.5, low=40))
+    fast_but_soft = calmness(onsets, durations, pitches, spread + 1)
+    assert fast_but_soft.score < slow_but_loud.score
+    weight = FEATURES["loudness"].weight
+    assert all(abs(found.contributions["loudness"]) <= 2 * weight for found in (slow_but_loud, fast_but_soft))
+
+
+def test_what_rings_in_the_pedal_sounds() -> None:
+    onsets, _, pitches = tune()
+    notes = tuple(Note(float(at), 0.1, int(pitch), 60) for at, pitch in zip(onsets, pitches, strict=True))
+
+    def scored(*pedal: tuple[float, float]) -> Calmness:
+        return calmness_of(Performance((Part("Piano", 0, notes, pedal=pedal),), 60.0, "", 40.0, ""))
+
+    dry, always = scored(), scored((0.0, 33.0))
+    assert always.values["short notes"] < dry.values["short notes"]
+    assert always.values["detachment"] < dry.values["detachment"]
+    assert always.score > dry.score
+    # A pedal that nobody takes up does not make a note last for ever, and one that is up does nothing.
+    assert scored((0.0, 3000.0)).score == pytest.approx(always.score, abs=0.01)
+    assert scored((0.2, 0.4), (0.7, 0.9)) == dry
+
+
+@pytest.mark.skipif(not VGMIDI.is_dir(), reason=f"no human ratings at {VGMIDI}")
+@pytest.mark.parametrize("pedal_s", [None, 2.0])
+def test_half_a_minute_unevenly_played_and_pedalled_is_told_from_lively_music(pedal_s: float | None) -> None:
+    """Short clips, onsets shaken, notes missed, durations as they are transcribed from a pedalled recording."""
+    rng = np.random.default_rng(0)
+    scores, arousal = [], []
+    with (VGMIDI / "labels.tsv").open(encoding="utf-8") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            midi = symusic.Score(str(VGMIDI / row["file"])).to("second")
+            rows = [
+                (n.time, n.duration, n.pitch)
+                for track in midi.tracks
+                if not track.is_drum
+                for n in track.notes
+                if n.time < 30.0
+            ]
+            notes = np.array(rows)[rng.random(len(rows)) < 0.95]
+            ends = np.minimum(notes[:, 0] + notes[:, 1], 30.0)
+            if pedal_s:
+                ends = np.minimum((np.floor(ends / pedal_s) + 1) * pedal_s, 30.0)
+            notes[:, 0] += rng.normal(0.0, 0.012, len(notes))
+            scores.append(calmness(notes[:, 0], np.maximum(ends - notes[:, 0], 0.03), notes[:, 2].astype(int)).score)
+            arousal.append(float(row["mean_arousal"]))
+    calm = np.array(arousal) < np.median(arousal)
+    higher = np.array(scores)[calm][:, None] > np.array(scores)[~calm]
+    assert higher.mean() > 0.92
 
 
 def test_order_of_notes_does_not_matter() -> None:

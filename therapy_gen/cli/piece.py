@@ -81,6 +81,10 @@ def _show_features(values: Mapping[str, float]) -> None:
     ]
     print("\ncalm is low arousal, not pleasantness; its logit is the sum of:")
     print_table(("feature", "value", "unit", "weight", "adds"), rows, right=(1, 3, 4))
+    print("\nwhy they are in it:")
+    for name in (name for name in values if name in added):
+        print(f"  {name}: {FEATURES[name].source}")
+    print("docs/calmness.md has the literature in full and how well the score agrees with listeners.")
 
 
 @app.command("import", epilog="Example: therapy-gen piece import lullaby.mid")

@@ -52,7 +52,14 @@ def duration_of(section_count: int, tempo: float) -> float:
 
 
 def arrange(
-    sections: Sequence[Tokens], *, tonic: int, mode: str, tempo: float, palette: str = "piano", seed: int
+    sections: Sequence[Tokens],
+    *,
+    tonic: int,
+    mode: str,
+    tempo: float,
+    palette: str = "piano",
+    seed: int,
+    louder: int = 0,
 ) -> Performance:
     """Perform sections one after the other.
 
@@ -70,6 +77,8 @@ def arrange(
         One of `PALETTES`.
     seed : int
         Of what varies from performance to performance: a few milliseconds and units of velocity.
+    louder : int
+        Units of velocity above the palette's own touch, 0 to 24.
 
     Returns
     -------
@@ -105,7 +114,7 @@ def arrange(
     lines.append(pad_notes(chords, notes))
     rng = np.random.default_rng(seed)
     parts = [
-        perform(line, instrument=instrument, seconds=clock.steps, chords=chords, rng=rng)
+        perform(line, instrument=instrument, seconds=clock.steps, chords=chords, rng=rng, louder=louder)
         for line, instrument in zip(lines, (*PALETTES[palette].voices, PALETTES[palette].pad), strict=True)
     ]
     return Performance(

@@ -7,13 +7,14 @@ figures.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.performance import Performance
+from therapy_gen.music.performance import Part, Performance
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
@@ -28,6 +29,8 @@ _FAST_S, _NOT_FAST_S = 0.15, 0.3
 _SHORT_S = 0.5
 # A note that sounds for less than a tenth of the way to the next onset is no more detached than that.
 _MOST_DETACHED = 0.1
+# What rings on in the pedal dies away: it counts as sounding no longer than this.
+_LONGEST_RING_S = 4.0
 _LOWEST_TENOR = 48
 # Chromaticism is counted over so many notes in succession: a count, so that it does not rise with density.
 _PHRASE_NOTES = 16
@@ -53,6 +56,8 @@ class Feature:
         The evidence that it goes with arousal.
     offset : float, optional
         Makes the feature count by its logarithm, so that it levels off on both sides.
+    most : float, optional
+        Units that it never quite counts more than, either way: the hyperbolic tangent bends it there.
     """
 
     unit: str
@@ -61,15 +66,18 @@ class Feature:
     weight: float
     source: str
     offset: float | None = None
+    most: float | None = None
 
     def contribution(self, value: float) -> float:
         """Return what a value adds to the logit of the score."""
         level = value if self.offset is None else math.log(self.offset + value)
-        return -self.weight * (level - self.centre) / self.scale
+        units = (level - self.centre) / self.scale
+        return -self.weight * (units if self.most is None else self.most * math.tanh(units / self.most))
 
 
-# Weights are not fitted: how often something is struck counts twice, all else once. Centre and scale are rounded means
-# and standard deviations over the pieces that docs/calmness.md names; no rating went into them.
+# Weights are not fitted: how often something is struck, and how hard, counts twice, all else once. Centre and scale are
+# rounded means and standard deviations over the pieces that docs/calmness.md names; no rating went into them. Those of
+# loudness are set, and it is bent: the level of a file is in part its maker's or its recording's.
 FEATURES: Mapping[str, Feature] = {
     "note rate": Feature(
         "notes a second", 2.34, 0.32, 0.5, "event rate, tempo: Gabrielsson & Lindström 2010; Eerola et al. 2013", 4.0
@@ -84,7 +92,7 @@ FEATURES: Mapping[str, Feature] = {
     "chromaticism": Feature(
         "share of notes outside a scale", 0.045, 0.045, 0.25, "harmony: Gabrielsson & Lindström 2010"
     ),
-    "loudness": Feature("mean velocity", 64.0, 12.0, 0.4, "loudness: Schubert 2004; Eerola et al. 2013"),
+    "loudness": Feature("mean velocity", 70.0, 10.0, 0.5, "loudness: Schubert 2004; Eerola et al. 2013", most=2.0),
 }
 
 
@@ -163,7 +171,7 @@ def _detachment(onsets: FloatArray, durations: FloatArray, times: FloatArray) ->
     if not inner.any():
         return 0.0
     way = times[following[inner]] - onsets[inner]
-    return float(-np.log(np.clip(durations[inner] / way, _MOST_DETACHED, 1.0)).mean())
+    return abs(float(np.log(np.clip(durations[inner] / way, _MOST_DETACHED, 1.0)).mean()))
 
 
 def _chromaticism(pitches: IntArray) -> float:
@@ -206,17 +214,36 @@ def calmness(
 def calmness_of(performance: Performance) -> Calmness:
     """Score a performance, with its velocities and the levels of its parts left as they are written.
 
+    A note sounds until its key and its pedal are up, or the key is struck again; it rings `_LONGEST_RING_S` at most.
+
     Raises
     ------
     ValueError
         Where there is no note.
     """
     rows = [
-        (note.onset, note.duration, note.pitch, note.velocity, part.bank == _DRUM_BANK)
+        (note.onset, end - note.onset, note.pitch, note.velocity, part.bank == _DRUM_BANK)
         for part in performance.parts
-        for note in part.notes
+        for note, end in zip(part.notes, _ends(part), strict=True)
     ]
     table = np.array(rows, dtype=float).reshape(-1, 5)
     return calmness(
         table[:, 0], table[:, 1], table[:, 2].astype(int), table[:, 3].astype(int), table[:, 4].astype(bool)
     )
+
+
+def _ends(part: Part) -> list[float]:
+    """Return when each note of a part stops sounding, the pedal regarded."""
+    ends = [note.onset + note.duration for note in part.notes]
+    if not part.pedal:
+        return ends
+    downs = [down for down, _ in part.pedal]
+    struck_again: dict[int, float] = {}
+    for index in sorted(range(len(ends)), key=lambda at: -part.notes[at].onset):
+        note, end = part.notes[index], ends[index]
+        span = bisect_right(downs, end) - 1
+        if span >= 0 and end < part.pedal[span][1]:
+            rung = min(part.pedal[span][1], end + _LONGEST_RING_S, struck_again.get(note.pitch, math.inf))
+            ends[index] = max(end, rung)
+        struck_again[note.pitch] = note.onset
+    return ends
