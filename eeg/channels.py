@@ -15,10 +15,10 @@ CENTRAL = frozenset({"FC1", "FCZ", "FC2", "C3", "C1", "CZ", "C2", "C4", "CP1", "
 # Older names of the same places (American Clinical Neurophysiology Society, guideline 2).
 _OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 
-_PREFIX = re.compile(r"^(?:EEG|EEG[-_:])\s*(?=[A-Z])", re.IGNORECASE)
-_REFERENCE = re.compile(r"[-_ :/](?:REF|LE|RE|AVG|AR|A1|A2|M1|M2|A1A2|CAR|CZ|NASION)$", re.IGNORECASE)
+_PREFIX = re.compile(r"^(?:POL\s+|EEG[-_:.]?\s*)(?=[A-Z])", re.IGNORECASE)
+_REFERENCE = re.compile(r"\s*[-_ :/]\s*(?:REF|LE|RE|AVE?|AVG|AR|A1|A2|M1|M2|A1A2|CAR|CZ|NASION)$", re.IGNORECASE)
 _ASIDE = (
-    ("EOG", re.compile(r"EOG|^(?:LO1|LO2|IO1|IO2|SO1|SO2|HEO[GLR]?|VEO[GUL]?)$", re.IGNORECASE)),
+    ("EOG", re.compile(r"EOG|^(?:LO1|LO2|IO1|IO2|SO1|SO2|HEO[GLR]?|VEO[GUL]?|LOC|ROC)$", re.IGNORECASE)),
     ("ECG", re.compile(r"ECG|EKG|CARDIO|PULSE|PLETH|^PPG|^HR$", re.IGNORECASE)),
     ("EMG", re.compile(r"EMG|CHIN", re.IGNORECASE)),
     (
@@ -30,8 +30,11 @@ _ASIDE = (
     (
         "not EEG",
         re.compile(
-            r"^(?:RESP\w*|GSR\w*|EDA\w*|SCR\w*|TEMP\w*|SPO2|ACC\w*|GYRO?\w*|MAG\w*|EXG\d*|AUX\w*|ERGO.*|STATUS|STI\b.*|STIM?\w*"
-            r"|TRIG\w*|EVENTS?|MARKERS?|COUNTER|PACKET\w*|TIMESTAMP\w*|BATTERY\w*|ANNOTATIONS?|QUALITY\w*|CQ_\w*|SYNC\w*|DC\d+)$",
+            r"^(?:RESP.*|THOR(?:AX|ACIC).*|ABDO.*|CHEST|AIRFLOW|FLOW|SNORE|GSR\w*|EDA\w*|SCR\w*|(?:BODY[ _]?)?TEMP\w*"
+            r"|S[AP]O2|POSITION|LIGHT|SOUND|AUDIO|MIC\w*|(?:\w+\.)?(?:ACC|GYR|MAG)\w*(?:[ _].*)?|ANALOG.*|DIGITAL.*"
+            r"|EXG\d*|(?:LEFT |RIGHT )?AUX.*|BIP\d+|ERGO.*|STATUS|STI\b.*|STIM?\w*|TRIG\w*|EVENTS?|DIN\d*|MARKERS?"
+            r"|COUNTER|INTERPOLATED|PACK(?:ET|AGE).*|TIME[ _]?STAMP.*|BATTERY.*|.* ANNOTATIONS?|ANNOTATIONS?|QUALITY\w*"
+            r"|CQ[ _].*|SYNC\w*|DC\d+)$",
             re.IGNORECASE,
         ),
     ),

@@ -12,7 +12,8 @@ from eeg.simulate import PLACES
     ("name", "place"),
     [
         ("EEG Fp1", "FP1"), ("Fc5.", "FC5"), ("Oz..", "OZ"), ("F4-A1", "F4"), ("CZ-A2", "CZ"),
-        ("EEG C3-REF", "C3"),
+        ("EEG C3-REF", "C3"), ("EEG_TP9", "TP9"), ("EEG.AF3", "AF3"), ("Fp1 - A2", "FP1"), ("FP2-AVE", "FP2"),
+        ("EEG", None),
         ("EEG Cz-LE", "CZ"), ("T3", "T7"), ("T6", "P8"), ("POz", "POZ"), ("EEG 001", None), ("P3-O1", None),
         ("A1", None),
         ("sine 1 Hz", None), ("E65", None), ("", None),
@@ -29,7 +30,11 @@ def test_place_of(name: str, place: str | None) -> None:
         ("EOG1", "eeg", "EOG"), ("Eog", "misc", "EOG"), ("EEG A2-A1", "eeg", "reference"), ("M1", "eeg", "reference"),
         ("EXG8", "eeg", "not EEG"), ("Status", "eeg", "not EEG"), ("tRigGer", "stim", "stim"),
         ("AccX", "eeg", "not EEG"), ("Ergo-Left", "eeg", "not EEG"), ("Fp1", "mag", "not EEG"),
-        ("EMG chin", "eeg", "EMG"),
+        ("EMG chin", "eeg", "EMG"), ("Right AUX", "eeg", "not EEG"), ("Accel Channel 0", "eeg", "not EEG"),
+        ("EXG Channel 0", "eeg", "eeg"), ("Gyro X", "eeg", "not EEG"), ("MOT.AccX", "eeg", "not EEG"),
+        ("INTERPOLATED", "eeg", "not EEG"), ("Resp nasal", "eeg", "not EEG"), ("SaO2", "eeg", "not EEG"),
+        ("LOC", "eeg", "EOG"), ("TP9", "eeg", "eeg"), ("EEG 1", "eeg", "eeg"), ("Channel 1", "eeg", "eeg"),
+        ("BDF Annotations", "eeg", "not EEG"), ("Time Stamp", "eeg", "not EEG"), ("DIN1", "eeg", "not EEG"),
     ],
 )  # fmt: skip
 def test_kind_of(name: str, file_kind: str, kind: str) -> None:
