@@ -26,13 +26,13 @@ GREY = "#777777"
 INK = "#222222"
 
 
-def ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Return round values between `low` and `high`."""
+def ticks(low: float, high: float, about: int = 6, steps: Sequence[float] = (1, 2, 2.5, 5, 10)) -> list[float]:
+    """Return round values between `low` and `high`, `steps` times a power of ten apart."""
     if not high > low:
         return [low]
     raw = (high - low) / max(about, 1)
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw)
+    step = next(power * factor for factor in steps if power * factor >= raw)
     first = math.ceil(low / step - 1e-9)
     return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
@@ -245,23 +245,26 @@ def topography(
     points, shown = positions[known], values[known]
     names = [label for label, ok in zip(labels, known, strict=True) if ok]
     reach = max(1.0, float(np.hypot(*points.T).max()) + 0.04)
-    axis = np.linspace(-reach, reach, 90)
+    # A little beyond the head's outline, so that it hides the picture's own edge.
+    rim = 1.008 * reach
+    axis = np.linspace(-rim, rim, 120)
     across, up = np.meshgrid(axis, -axis)
     smooth = RBFInterpolator(points, shown, kernel="thin_plate_spline", smoothing=0.01)
     field_ = smooth(np.column_stack([across.ravel(), up.ravel()])).reshape(across.shape)
     rgba = np.zeros((*across.shape, 4), np.uint8)
     rgba[..., :3] = diverging(field_ / limit)
-    rgba[..., 3] = np.where(np.hypot(across, up) <= reach, 255, 0)
+    rgba[..., 3] = np.where(np.hypot(across, up) <= rim, 255, 0)
     image = base64.b64encode(png(rgba)).decode()
     middle, radius = size / 2, size / 2 - 26
     centre = middle + 8
     scale = radius / reach
+    wide = rim * scale
     body = [
         f'<path d="M{middle - 13:.0f},{centre - radius + 3:.0f} L{middle:.0f},{centre - radius - 12:.0f} '
         f'L{middle + 13:.0f},{centre - radius + 3:.0f}" fill="none" stroke="{INK}" stroke-width="1.5"/>',
-        f'<image x="{middle - radius:.1f}" y="{centre - radius:.1f}" width="{2 * radius:.1f}" '
-        f'height="{2 * radius:.1f}" href="data:image/png;base64,{image}"/>',
-        f'<circle cx="{middle}" cy="{centre}" r="{radius:.1f}" fill="none" stroke="{INK}" stroke-width="1.5"/>',
+        f'<image x="{middle - wide:.1f}" y="{centre - wide:.1f}" width="{2 * wide:.1f}" '
+        f'height="{2 * wide:.1f}" href="data:image/png;base64,{image}"/>',
+        f'<circle cx="{middle}" cy="{centre}" r="{radius:.1f}" fill="none" stroke="{INK}" stroke-width="2.6"/>',
     ]
     for name, value, (x, y) in zip(names, shown, points, strict=True):
         right, down = middle + x * scale, centre - y * scale

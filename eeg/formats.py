@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import gzip
 import re
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,10 @@ def find_format(path: Path) -> str:
     if path.is_dir():
         raise RecordingError(f"{path} is a folder: name a recording in it")
     try:
-        size = path.stat().st_size
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise RecordingError(f"{path} is a pipe or a device: save the recording as a file first")
+        size = facts.st_size
         with path.open("rb") as file:
             start = file.read(256)
     except FileNotFoundError:
@@ -100,10 +104,11 @@ def find_format(path: Path) -> str:
     found = _format_of(start, path)
     if found is None:
         raise RecordingError(_why_unknown(path, name))
-    if not name.endswith(SUFFIXES[found]):
-        wanted = SUFFIXES[found][1] if start[:2] == b"\x1f\x8b" else SUFFIXES[found][0]
+    packed = start[:2] == b"\x1f\x8b"
+    if not name.endswith(SUFFIXES[found]) or packed != name.endswith(".gz"):
+        wanted = SUFFIXES[found][1] if packed else SUFFIXES[found][0]
         raise RecordingError(f"{path} is {_a(found)} file by its content: rename it to end in {wanted}")
-    if found == "XDF" and size > MAX_BYTES_IN_MEMORY:
+    if found in {"XDF", "EEGLAB"} and size > MAX_BYTES_IN_MEMORY:
         raise RecordingError(
             f"{path} is larger than {MAX_BYTES_IN_MEMORY // 2**30} GiB: convert it to EDF or FIF first"
         )

@@ -14,6 +14,8 @@ from eeg.results import PlayScore, RecordingScore
 from eeg.timeline import clock
 
 WIDTH = 960
+# Silence, and spans marked bad, in the timeline.
+SILENCE, MARKED, LEFT_OUT = "#cccccc", "#444444", "#b2182b"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Look:
 
 def _minutes(score: RecordingScore) -> tuple[tuple[float, float], list[float]]:
     end = score.duration_s / 60
-    return (0.0, end), ticks(0.0, end, 12)
+    return (0.0, end), ticks(0.0, end, 12, steps=(1, 2, 5, 10))
 
 
 def timeline_picture(score: RecordingScore, look: Look) -> str:
@@ -48,7 +50,7 @@ def timeline_picture(score: RecordingScore, look: Look) -> str:
     (low, high), marks = _minutes(score)
     plot = Plot(WIDTH, 170, (low, high), (0.0, 3.0), left=90, top=18)
     for block in score.baseline:
-        plot.rect(block.onset_s / 60, (block.onset_s + block.duration_s) / 60, 1.75, 2.75, "#cccccc", title="silence")
+        plot.rect(block.onset_s / 60, (block.onset_s + block.duration_s) / 60, 1.75, 2.75, SILENCE, title="silence")
     previous = -100.0
     for play in score.plays:
         assert play.piece is not None
@@ -59,15 +61,17 @@ def timeline_picture(score: RecordingScore, look: Look) -> str:
             plot.text((start + end) / 2, 2.25, name, anchor="middle", size=12, colour="#ffffff", dy=4)
             previous = plot.px(start)
     figures = score.figures
+    for start, end in figures.marked_bad_s / 60:
+        plot.rect(start, end, 0.25, 1.25, MARKED, title=f"marked bad in the file, from {clock(60 * start)}")
     half = 1.0 / 60
     for middle, clean in zip(figures.window_s / 60, figures.window_clean, strict=True):
         if clean < 0.999:
-            plot.rect(middle - half, middle + half, 0.25, 1.25, "#b2182b", opacity=float(np.clip(1 - clean, 0.12, 1)))
+            plot.rect(middle - half, middle + half, 0.25, 1.25, LEFT_OUT, opacity=float(np.clip(1 - clean, 0.12, 1)))
     plot.text(low, 2.25, "plays", anchor="end", size=13, dx=-8, dy=4)
     plot.text(low, 0.75, "left out", anchor="end", size=13, dx=-8, dy=4)
     plot.line([low, high], [0.25, 0.25], "#dddddd", width=1)
     plot.axes(
-        "minutes from the first sample (the darker the red, the more channels are left out)",
+        "minutes from the first sample",
         "",
         x_ticks=marks,
         y_ticks=[],
@@ -85,9 +89,11 @@ def course_picture(score: RecordingScore, look: Look, band: str) -> str:
     figures = score.figures
     values = figures.window_beta_db if band == "beta" else figures.window_gamma_db
     finite = values[np.isfinite(values)]
-    spread = np.quantile(finite, [0.01, 0.99]) if len(finite) else np.array([-1.0, 1.0])
+    spread = list(np.quantile(finite, [0.01, 0.99])) if len(finite) else []
+    spread += [-1.0, 1.0]
+    spread += [value for item in (*score.baseline, *score.plays) if (value := _band_value(item, band)) is not None]
     (low, high), marks = _minutes(score)
-    plot = Plot(WIDTH, 250, (low, high), (float(min(spread[0], -1.0)) - 0.2, float(max(spread[1], 1.0)) + 0.2), left=62)
+    plot = Plot(WIDTH, 250, (low, high), (float(min(spread)) - 0.2, float(max(spread)) + 0.2), left=62)
     inside = (values >= plot.y[0]) & (values <= plot.y[1])
     plot.line([low, high], [0, 0], GREY, width=1.2, dash="4 3")
     plot.dots(figures.window_s[inside] / 60, values[inside], "#8899aa", radius=1.7, opacity=0.5)
@@ -168,7 +174,7 @@ def difference_picture(score: RecordingScore, look: Look) -> str:
     every = every[np.isfinite(every)]
     if not len(every):
         return ""
-    top = max(1.0, float(np.abs(every).max()) * 1.15)
+    top = max(1.0, float(np.abs(every).max()) * 1.3)
     plot = Plot(464, 320, (2.0, float(freqs[-1])), (-top, top), log_x=True)
     _shade(plot, score)
     plot.line([2.0, float(freqs[-1])], [0, 0], INK, width=1.4, dash="4 3")

@@ -249,6 +249,8 @@ def open_recording(path: str | Path) -> Recording:
 def _cause(error: Exception) -> str:
     """Say in words why a reader failed; what only its author can read is called damage."""
     text = first_line(error)
+    if ".fdt" in text and isinstance(error, FileNotFoundError):
+        return "its samples are in a file .fdt, which is not beside it"
     inner = isinstance(error, AttributeError | KeyError | IndexError | UnicodeDecodeError | AssertionError)
     if inner or "object has no attribute" in text or "truth value" in text or "NoneType" in text:
         return "its structure is damaged or incomplete"

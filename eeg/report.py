@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -13,9 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import ParameterError
-from eeg.figures import GREY, INK, Plot, colours_of, number
+from eeg.figures import GREY, Plot, colours_of, number
 from eeg.observations import RATING_DB
 from eeg.pictures import (
+    LEFT_OUT,
+    MARKED,
+    SILENCE,
     WIDTH,
     Look,
     course_picture,
@@ -25,7 +28,7 @@ from eeg.pictures import (
     timeline_picture,
 )
 from eeg.ranking import Ranking
-from eeg.results import PlayScore, RecordingScore
+from eeg.results import FLAGS, PlayScore, RecordingScore
 from eeg.timeline import clock
 
 Float64 = npt.NDArray[np.float64]
@@ -116,8 +119,8 @@ def render(
     body = [
         f"<h1>Band power per piece{who}</h1>",
         f'<p class="note">{_count(len(scores), "recording")}, written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. '
-        "Values are dB against the listener's own silence in the same recording; less than zero is less power than "
-        "in silence. "
+        "Values are dB against the listener's own silence in the same recording: −1 dB is a fifth less power than in "
+        "silence, −3 dB half of it, +3 dB twice as much. "
         "Which direction is wanted is a setting, not a finding.</p>",
     ]
     if ranking is not None:
@@ -167,7 +170,9 @@ def _ranking(ranking: Ranking, look: Look) -> list[str]:
         plot.line(piece.ci90_db, [row, row], colour, width=4, title=f"{piece.piece}: 90 % interval")
         plot.dots(np.array([piece.mean_db]), np.array([float(row)]), colour, radius=6)
         plot.text(plot.x[0], row, f"{row}  {look.names[piece.piece]}", anchor="end", size=13, dx=-10, dy=4)
-    plot.axes(f"{ranking.criterion} power against {against}, dB (mean and 90 % interval)", "", y_ticks=[])
+    better = "left, less" if ranking.lower_is_better else "right, more"
+    band = "beta and gamma" if ranking.criterion == "both" else ranking.criterion
+    plot.axes(f"{band} power against {against}, dB: mean and 90 % interval ({better}, is better)", "", y_ticks=[])
     rows = [
         [
             str(piece.rank),
@@ -183,13 +188,12 @@ def _ranking(ranking: Ranking, look: Look) -> list[str]:
         for piece in ranking.pieces
     ]
     wanted = "less" if ranking.lower_is_better else "more"
-    bands = {"beta": "beta", "gamma": "gamma", "both": "beta and gamma"}[ranking.criterion]
     css = "lead" if ranking.reliable_order else "lead no"
     claim = "There is a reliable order" if ranking.reliable_order else "There is no reliable order"
     return [
         "<h2>Ranking</h2>",
-        f'<p class="{css}"><b>{claim}.</b> {escape(_sentence(ranking.reason))}</p>',
-        f"<p>Declared criterion: {wanted} {bands} power is better. {_count(ranking.plays, 'play')} in "
+        f'<p class="{css}"><b>{claim}.</b> {escape(_sentence(ranking))}</p>',
+        f"<p>Declared criterion: {wanted} {band} power is better. {_count(ranking.plays, 'play')} in "
         f"{_count(ranking.recordings, 'recording')}. Means are drawn towards the listener's mean as far as the data "
         "are few; "
         f"what goes with muscle ({number(round(ranking.muscle_slope, 2))} dB for one dB) and with time is taken out. "
@@ -207,17 +211,30 @@ def _ranking(ranking: Ranking, look: Look) -> list[str]:
             rows,
             numeric=(0, 2, 3, 4, 5, 6, 7),
         ),
+        '<p class="note">P(best): how probable it is that the piece is the best of all; expected rank: its rank on '
+        "average over everything that the data allow.</p>",
+        *_flags(flag for piece in ranking.pieces for flag in piece.flags),
     ]
 
 
-def _sentence(text: str) -> str:
-    text = text.removeprefix("no reliable order: ")
+def _flags(flags: Iterable[str]) -> list[str]:
+    """Return what some flags mean, each once."""
+    said = [f"{escape(flag)}: {escape(FLAGS[flag])}" for flag in dict.fromkeys(flags)]
+    return [f'<p class="note">{"; ".join(said)}.</p>'] if said else []
+
+
+def _sentence(ranking: Ranking) -> str:
+    text = ranking.reason.removeprefix("no reliable order: ")
+    if not ranking.reliable_order and text.startswith("equal pieces"):
+        often = f"{100 * ranking.p_value:.0f} of 100"
+        text = f"if all pieces were equal, they would look as different as here in {often} such recordings"
     return text[:1].upper() + text[1:] + "."
 
 
 def _recording(score: RecordingScore, look: Look) -> list[str]:
     facts = [
         f"{score.format}, {score.sfreq:g} Hz, {_count(len(score.channels), 'EEG channel')}",
+        *([f"recorded {score.meas_date[:16].replace('T', ' ')}"] if score.meas_date else []),
         f"{clock(score.duration_s)} long",
         f"reference: {score.reference}",
         f"line frequency: {f'{score.line_freq:g} Hz' if score.line_freq else 'not found'}",
@@ -229,14 +246,16 @@ def _recording(score: RecordingScore, look: Look) -> list[str]:
     out += ["<h3>Timeline</h3>", _legend(score, look), timeline_picture(score, look)]
     out += ["<h3>Band power over the session</h3>"]
     out += [
-        "<p>Each dot is a clean window; each bar the mean of a play (coloured) or of a stretch of silence (black). "
-        "A slope over the whole picture is time on task.</p>"
+        "<p>Each dot is a clean window of 2 s; each bar the mean of a play (coloured) or of a stretch of silence "
+        "(black). A slope over the whole picture is time on task.</p>"
     ]
     for band in ("beta", "gamma"):
         if score.bands[band] is not None:
             out.append(course_picture(score, look, band))
     out += [
         "<h3>Spectra</h3>",
+        "<p>Left: power at every frequency, silence in black. Right: every piece against silence; under the dashed "
+        "line is less. What is scored is shaded; around the line frequency nothing is taken.</p>",
         '<div class="row">',
         spectra_picture(score, look),
         difference_picture(score, look),
@@ -252,8 +271,15 @@ def _recording(score: RecordingScore, look: Look) -> list[str]:
 def _legend(score: RecordingScore, look: Look) -> str:
     here = {play.piece for play in score.plays}
     keys = [look.key(piece) for piece in look.names if piece in here]
-    keys.append(f'<span class="key" style="background:{INK}"></span>silence')
+    keys.append(_key(SILENCE, "silence"))
+    keys.append(_key(LEFT_OUT, "left out: the darker, the more channels"))
+    if len(score.figures.marked_bad_s):
+        keys.append(_key(MARKED, "marked bad in the file"))
     return f"<p>{' &nbsp; '.join(keys)}</p>"
+
+
+def _key(colour: str, text: str) -> str:
+    return f'<span class="piece"><span class="key" style="background:{colour}"></span>{text}</span>'
 
 
 def _pieces(score: RecordingScore, look: Look) -> str:
@@ -324,7 +350,8 @@ def _plays(score: RecordingScore, look: Look) -> str:
     ]
     table = _table(head, rows, numeric=(0, 2, 3, 4, 5, 6, 7, 8, 9))
     shown = " open" if len(rows) <= 30 else ""
-    return f"<details{shown}><summary>{len(rows)} plays and silences</summary>{table}</details>"
+    words = "".join(_flags(flag for play in score.plays for flag in play.flags if flag != "aperiodic-short"))
+    return f"<details{shown}><summary>{len(rows)} plays and silences</summary>{table}{words}</details>"
 
 
 def _left_out(score: RecordingScore) -> list[str]:
@@ -334,8 +361,18 @@ def _left_out(score: RecordingScore) -> list[str]:
     out.append(
         f"<p>{cut - used} of {_count(cut, 'window')} are left out in all channels. Of all windows of all channels:</p>"
     )
+    if score.marked_bad_s:
+        out.insert(
+            1,
+            f"<p>{clock(score.marked_bad_s)} of plays and silences are marked bad in the file: no windows are cut "
+            "there.</p>",
+        )
     rows = [[escape(reason), f"{100 * share:.2f} %"] for reason, share in score.rejected_windows.items()]
     out.append(_table(["reason", "left out"], rows, numeric=(1,)))
+    most = sorted(score.figures.left_out.items(), key=lambda pair: -pair[1])[:5]
+    if most and most[0][1] > 0:
+        named = ", ".join(f"{escape(name)} ({100 * share:.1f} %)" for name, share in most if share > 0)
+        out.append(f"<p>Most of it in {named}.</p>")
     if score.bad_channels:
         rows = [[escape(name), escape(why)] for name, why in score.bad_channels.items()]
         out.append(_table(["bad channel", "why"], rows, numeric=()))

@@ -11,6 +11,18 @@ import numpy.typing as npt
 
 Float64 = npt.NDArray[np.float64]
 
+# What the flags of plays, and of pieces in a ranking, mean.
+FLAGS = {
+    "too-little-clean": "the piece has under 30 s of clean data: not scored",
+    "short": "the piece has under a minute of clean data",
+    "muscle": "muscle differs from that in silence by over 1 dB",
+    "gamma-may-be-muscle": "muscle reaches the gamma band, and this may be it",
+    "no-silence-baseline": "too little silence: values are against the mean of all plays",
+    "aperiodic-short": "under 3 min of clean data: the value above 1/f is unsteady",
+    "one-play": "played only once",
+    "only-rated": "rated, but never recorded",
+}
+
 
 @dataclass(frozen=True)
 class BandScores:
@@ -94,6 +106,10 @@ class Figures:
         Mean over plays of each scored channel against the baseline.
     positions : array, shape (n_channels, 2)
         On the head seen from above (nose up, radius 1 at the equator); nan where not known.
+    marked_bad_s : array, shape (n_spans, 2)
+        From and to, seconds, of what the file marks as bad.
+    left_out : mapping of str to float
+        Share of windows left out (0 to 1) of every EEG channel that is not bad as a whole.
     """
 
     freqs: Float64
@@ -105,6 +121,8 @@ class Figures:
     channel_beta_db: Float64
     channel_gamma_db: Float64
     positions: Float64
+    marked_bad_s: Float64
+    left_out: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -144,6 +162,8 @@ class RecordingScore:
         By onset.
     rejected_windows : mapping of str to float
         Seconds of channel-windows left out, for each reason, as a share of all (0 to 1).
+    marked_bad_s : float
+        Seconds of plays and baseline that lie in spans which the file marks as bad; no windows are cut there.
     warnings : tuple of str
     settings : mapping
     versions : mapping of str to str
@@ -169,6 +189,7 @@ class RecordingScore:
     plays: tuple[PlayScore, ...]
     baseline: tuple[PlayScore, ...]
     rejected_windows: Mapping[str, float]
+    marked_bad_s: float
     warnings: tuple[str, ...]
     settings: Mapping[str, Any]
     versions: Mapping[str, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from eeg.channels import CENTRAL, plain
-from eeg.errors import ParameterError, RecordingError, TooLittleDataError
+from eeg.errors import RecordingError, TooLittleDataError
 from eeg.known import Item, Library
 from eeg.levels import Levels, flags_of, measure_levels
+from eeg.picks import scored_channels, some_of
 from eeg.power import Grid, ceiling_of, make_grid, usable_band
 from eeg.recording import Recording, open_recording
 from eeg.reject import REASONS
@@ -26,7 +26,7 @@ from eeg.settings import FLAG_BELOW_S, MUSCLE_HZ, REFUSE_BELOW_S, Settings
 from eeg.spectra import Spectra, collect, make_work
 from eeg.survey import Survey, survey
 from eeg.timeline import Plan, make_plan
-from eeg.windows import Span, bad_spans, cut, window_length
+from eeg.windows import Span, bad_spans, cut, overlap, window_length
 
 FEW_CHANNELS_OVERLAP = 32
 MIN_CHANNELS_AVERAGE = 16
@@ -49,7 +49,7 @@ def plan_recording(
     settings = settings or Settings()
     recording = open_recording(path)
     try:
-        _scored_channels(recording, settings)
+        scored_channels(recording, settings.picks)
         return make_plan(
             recording,
             library,
@@ -134,37 +134,6 @@ def sha256_of(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _scored_channels(recording: Recording, settings: Settings) -> tuple[int, ...]:
-    """Return which EEG channels (counted among the EEG channels) the values are the mean of."""
-    eeg = [recording.channels[i] for i in recording.eeg]
-    if settings.picks == "all":
-        return tuple(range(len(eeg)))
-    if settings.picks == "central":
-        found = tuple(i for i, channel in enumerate(eeg) if channel.place in CENTRAL)
-        if not found:
-            raise ParameterError(
-                f"{recording.path} has no channel near the vertex that its names tell "
-                f"(its EEG channels: {_some(c.label for c in eeg)}): give --picks all or channel names"
-            )
-        return found
-    names = [settings.picks] if isinstance(settings.picks, str) else list(settings.picks)
-    chosen = []
-    for name in names:
-        match = [i for i, channel in enumerate(eeg) if name == channel.name]
-        match = match or [i for i, channel in enumerate(eeg) if plain(name) in {plain(channel.name), channel.place}]
-        if not match:
-            raise ParameterError(
-                f"--picks {name}: {recording.path} has no such EEG channel (it has {_some(c.label for c in eeg)})"
-            )
-        chosen.append(match[0])
-    return tuple(dict.fromkeys(chosen))
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:12]) + (", …" if len(listed) > 12 else "")
-
-
 @dataclass(frozen=True)
 class Layout:
     """The owners of windows: plays first, then blocks of the baseline."""
@@ -194,17 +163,18 @@ def score_plan(
 ) -> RecordingScore:
     """Score an open recording by a plan; the digest is left empty."""
     eeg = recording.eeg
-    scored = _scored_channels(recording, settings)
+    scored = scored_channels(recording, settings.picks)
     layout = lay_out(plan)
     length = window_length(recording.sfreq)
-    overlap = settings.overlap
-    if overlap is None:
-        overlap = 0.5 if len(eeg) <= FEW_CHANNELS_OVERLAP else 0.0
-    parts = max(1, round(1 / (1 - overlap)))
+    share = settings.overlap
+    if share is None:
+        share = 0.5 if len(eeg) <= FEW_CHANNELS_OVERLAP else 0.0
+    parts = max(1, round(1 / (1 - share)))
     hop = length // parts
     length = hop * parts
     grid = make_grid(recording.sfreq, length, max(MUSCLE_HZ[1] + 1.0, settings.beta[1] + 1.0, settings.gamma[1] + 1.0))
-    starts, owners = cut(layout.spans(recording.sfreq), bad_spans(recording), recording.n_samples, length, hop)
+    spans, marked = layout.spans(recording.sfreq), bad_spans(recording)
+    starts, owners = cut(spans, marked, recording.n_samples, length, hop)
     if not len(starts) or not (owners < layout.n_plays).any():
         raise TooLittleDataError(
             f"{recording.path}: no play holds a whole window of {length / recording.sfreq:g} s outside spans marked bad"
@@ -216,7 +186,7 @@ def score_plan(
     lost = [i for i in scored if i in found.bad]
     scored = tuple(i for i in scored if i not in found.bad)
     if not scored:
-        reasons = _some(f"{recording.channels[eeg[i]].label} ({found.bad[i]})" for i in lost)
+        reasons = some_of(f"{recording.channels[eeg[i]].label} ({found.bad[i]})" for i in lost)
         raise TooLittleDataError(f"{recording.path}: no good channel to score; bad channels: {reasons}")
     bands, warnings = _bands(recording, settings, found, grid)
     warnings = [*recording.notes, *plan.notes, *found.notes, *warnings]
@@ -276,11 +246,12 @@ def score_plan(
             reason: round(float(spectra.rejected[i].sum()) / total, 6)
             for i, reason in enumerate((*REASONS, "most channels bad"))
         },
+        marked_bad_s=round(overlap(spans, marked) / recording.sfreq, 3),
         warnings=tuple(dict.fromkeys(warnings)),
         settings=settings.as_dict()
-        | {"overlap_used": overlap, "refuse_below_s": REFUSE_BELOW_S, "flag_below_s": FLAG_BELOW_S},
+        | {"overlap_used": share, "refuse_below_s": REFUSE_BELOW_S, "flag_below_s": FLAG_BELOW_S},
         versions=versions(),
-        figures=_figures(recording, eeg, scored, spectra, levels, grid, length),
+        figures=_figures(recording, eeg, scored, spectra, levels, grid, length, marked, set(found.bad)),
     )
 
 
@@ -355,8 +326,11 @@ def _figures(
     levels: Levels,
     grid: Grid,
     length: int,
+    marked: Sequence[tuple[int, int]],
+    bad: Collection[int],
 ) -> Figures:
     base = levels.window_baseline_db
+    lost = spectra.rejected.sum(axis=0) / max(int(spectra.windows.sum()), 1)
     return Figures(
         freqs=grid.freqs,
         spectra=levels.spectra,
@@ -367,6 +341,8 @@ def _figures(
         channel_beta_db=levels.channel_db["beta"],
         channel_gamma_db=levels.channel_db["gamma"],
         positions=_positions(recording, [eeg[i] for i in scored]),
+        marked_bad_s=np.array(marked, dtype=np.float64).reshape(-1, 2) / recording.sfreq,
+        left_out={recording.channels[at].label: float(lost[i]) for i, at in enumerate(eeg) if i not in bad},
     )
 
 

@@ -57,6 +57,11 @@ def bad_samples(marks: Iterable[Mark], sfreq: float) -> list[tuple[int, int]]:
     return merged
 
 
+def overlap(spans: Iterable[Span], bad: Sequence[tuple[int, int]]) -> int:
+    """Return how many samples of some spans, which do not overlap, lie in bad ones (merged)."""
+    return sum(max(0, min(span.stop, stop) - max(span.start, start)) for span in spans for start, stop in bad)
+
+
 def cut(
     spans: Sequence[Span], bad: Sequence[tuple[int, int]], n_samples: int, length: int, hop: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,6 +168,11 @@ def test_brainvision_parts(copies: dict[str, Path], tmp_path: Path) -> None:
     assert "copy.eeg" in refused(tmp_path / "copy.vhdr")
 
 
+def test_eeglab_without_its_samples(eeg_data: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(eeg_data / "formats" / "eeglab_data.set", tmp_path))
+    assert ".fdt, which is not beside it" in refused(path)
+
+
 def test_missing_part_of_a_split_file(copies: dict[str, Path], tmp_path: Path) -> None:
     shutil.copy(copies["split_raw.fif"], tmp_path)
     refused(tmp_path / "split_raw.fif")
@@ -188,6 +194,12 @@ def test_wrong_names_and_other_files(copies: dict[str, Path], tmp_path: Path) ->
         path = tmp_path / name
         path.write_bytes(content)
         assert word in refused(path)
+    wrong = tmp_path / "plain.fif.gz"
+    shutil.copy(copies["single_raw.fif"], wrong)
+    assert "rename it to end in .fif" in refused(wrong)
+    pipe = tmp_path / "pipe.edf"
+    os.mkfifo(pipe)
+    assert "a pipe or a device" in refused(pipe)
     assert "folder" in refused(tmp_path)
     assert "does not exist" in refused(tmp_path / "none.fif")
 

@@ -107,6 +107,21 @@ def test_values_that_are_no_numbers_are_refused_unless_marked_bad(clean: Simulat
     assert score_recording(path).plays[0].beta_db is not None
 
 
+def test_what_the_file_marks_bad_is_counted(clean: Simulated, tmp_path: Path) -> None:
+    path = tmp_path / "bad_raw.fif"
+    raw = to_raw(clean)
+    raw.annotations.append([60.0, 70.0, 1e4], [15.0, 10.0, 5.0], ["BAD_move", "bad", "BAD_outside"])
+    with quiet_mne():
+        raw.save(path)
+    score = score_recording(path)
+    assert score.marked_bad_s == pytest.approx(20.0, abs=0.01)
+    assert score.as_dict()["marked_bad_s"] == score.marked_bad_s
+    assert score.figures.marked_bad_s == pytest.approx(np.array([[60.0, 80.0]]), abs=0.01)
+    assert scored(clean, tmp_path).marked_bad_s == 0.0
+    lost = scored(clean, tmp_path).plays[0].clean_s - score.plays[0].clean_s
+    assert lost == pytest.approx(20.0, abs=2.0)
+
+
 def test_a_channel_with_much_line_noise_is_bad(clean: Simulated, tmp_path: Path) -> None:
     samples = clean.samples.copy()
     time = np.arange(samples.shape[1]) / SFREQ

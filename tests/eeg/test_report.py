@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eeg.errors import ParameterError
 from eeg.observations import observations
 from eeg.ranking import rank
 from eeg.report import render, write_report
+from eeg.results import FLAGS
 from eeg.score import score_recording
 
 
@@ -64,9 +67,30 @@ def test_report_is_whole_and_self_contained(listener_fif: Path, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_report_without_ranking_and_without_places(listener_fif: Path) -> None:
-    from dataclasses import replace
+def test_report_says_what_is_marked_bad_where_it_was_left_out_and_what_flags_mean(listener_fif: Path) -> None:
+    score = score_recording(listener_fif)
+    assert "marked bad" not in render([score])
+    figures = replace(score.figures, marked_bad_s=np.array([[70.0, 82.5]]), left_out={"Fp1": 0.125, "Cz": 0.0})
+    play = replace(score.plays[0], flags=("muscle",))
+    score = replace(score, figures=figures, marked_bad_s=12.5, plays=(play, *score.plays[1:]))
+    text = render([score])
+    assert "0:12.5 of plays and silences are marked bad in the file" in text
+    assert "marked bad in the file, from 1:10.0" in text
+    assert "Most of it in Fp1 (12.5 %)." in text
+    assert f"muscle: {FLAGS['muscle']}" in text
+    assert FLAGS["only-rated"] not in text
 
+
+def test_no_reliable_order_is_said_in_words(listener_fif: Path) -> None:
+    score = score_recording(listener_fif)
+    data = [replace(row, value_db=0.01 * i) for i, row in enumerate(observations([score]))]
+    ranking = rank(data)
+    assert not ranking.reliable_order
+    often = f"{100 * ranking.p_value:.0f} of 100"
+    assert f"they would look as different as here in {often} such recordings" in render([score], ranking)
+
+
+def test_report_without_ranking_and_without_places(listener_fif: Path) -> None:
     score = score_recording(listener_fif)
     score = replace(score, scored_channels=tuple(f"E{i}" for i in range(8)))
     text = render([score, score])

@@ -289,6 +289,8 @@ def _steps(advance: Callable[[float], None]) -> Callable[[float], None]:
 
 
 def _print_score(score: RecordingScore, names: Mapping[str, str], *, again: bool) -> None:
+    from eeg.results import FLAGS
+
     channels = f"{len(score.scored_channels)} of {len(score.channels)} channels"
     line = f", line {score.line_freq:g} Hz" if score.line_freq else ""
     stored = "scored again" if again else "scored"
@@ -299,6 +301,8 @@ def _print_score(score: RecordingScore, names: Mapping[str, str], *, again: bool
     if lost:
         reasons = sorted(score.rejected_windows.items(), key=lambda pair: -pair[1])
         print(f"left out {lost:.1%}: " + ", ".join(f"{reason} {share:.1%}" for reason, share in reasons if share > 0))
+    if score.marked_bad_s:
+        print(f"left out as well, marked bad in the file: {clock(score.marked_bad_s)} of plays and silence")
     print()
     print_table(
         ("at", "title", "clean", "beta", "gamma", "beta over 1/f", "muscle", "flags"),
@@ -317,6 +321,9 @@ def _print_score(score: RecordingScore, names: Mapping[str, str], *, again: bool
         ],
         right=(0, 2, 3, 4, 5, 6),
     )
+    flags = dict.fromkeys(flag for play in score.plays for flag in play.flags)
+    for flag in flags:
+        print(f"{flag}: {FLAGS[flag]}")
     print()
 
 
