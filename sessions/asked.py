@@ -9,6 +9,7 @@ import numpy as np
 from sessions.choosing import Choice
 from sessions.errors import PlanError
 from sessions.library import get_piece
+from sessions.orders import Design
 from sessions.plan import DurationOf, HeldPiece, SessionRequest, plan_session
 from sessions.store import Store
 
@@ -21,6 +22,7 @@ def choose_asked(
     asked: Sequence[str],
     seed: np.random.SeedSequence,
     duration_of: DurationOf,
+    designs: Sequence[Design] = (),
 ) -> Choice:
     """Lay out a session that holds certain pieces.
 
@@ -28,6 +30,8 @@ def choose_asked(
     ----------
     asked : sequence of str
         Ids of pieces, or the first characters of them.
+    designs : sequence of Design
+        See `plan_session`.
 
     Raises
     ------
@@ -35,11 +39,17 @@ def choose_asked(
         Where a piece is not in the library, or no session of this length holds them all.
     """
     pieces = {piece.id: piece for piece in (get_piece(store, prefix) for prefix in asked)}
-    held = [HeldPiece(piece.id, piece.duration_s, piece.tempo) for piece in pieces.values()]
+    held = [HeldPiece.of(piece) for piece in pieces.values()]
+    for piece in pieces.values():
+        if piece.duration_s < request.least_play_s:
+            raise PlanError(
+                f"piece {piece.id} lasts {piece.duration_s:.0f} s; plays to be compared last "
+                f"{request.least_play_s:g} s or more: leave it out, or --repeats"
+            )
     fresh = len(plan_session(request, np.random.default_rng(seed), duration_of).pieces)
     for new in range(fresh, -1, -1):
         try:
-            plan = plan_session(request, np.random.default_rng(seed), duration_of, held=held, new=new)
+            plan = plan_session(request, np.random.default_rng(seed), duration_of, held=held, new=new, designs=designs)
         except PlanError:
             continue
         why = tuple(_WHY if isinstance(piece, HeldPiece) else "new" for piece in plan.pieces)

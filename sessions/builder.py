@@ -10,6 +10,7 @@ from sessions.arcs import Curve, mean_over, target_curve
 from sessions.asked import choose_asked
 from sessions.choosing import Preference, choose
 from sessions.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, compose
+from sessions.designs import designs_of
 from sessions.errors import PlanError
 from sessions.library import add_session
 from sessions.listeners import listener_name
@@ -51,10 +52,11 @@ def new_session(
         listener_name(listener)
     # Two streams: what is planned stays the same for one seed, whatever the model draws.
     planning, composing = np.random.SeedSequence(seed).spawn(2)
+    designs = designs_of(store, listener) if request.repeats > 1 else []
     if asked:
-        choice = choose_asked(store, request, asked, planning, duration_of)
+        choice = choose_asked(store, request, asked, planning, duration_of, designs)
     else:
-        choice = choose(store, request, preference, planning, duration_of, model.sha256)
+        choice = choose(store, request, preference, planning, duration_of, model.sha256, designs)
     rng = np.random.default_rng(composing)
     curve = _curve(request, choice.plan)
     pieces = compose(
@@ -82,7 +84,11 @@ def new_session(
             "key": request.key or "auto",
             "baseline_s": request.baseline_s,
             "repeats": request.repeats,
-            **({"from": request.arousal} if request.arousal is not None else {}),
+            **{
+                name: value
+                for name, value in (("from", request.arousal), ("gap_s", request.gap_s), ("play_s", request.play_s))
+                if value is not None
+            },
             "curve": [list(point) for point in curve],
             **{name: list(pair) for name, pair in request.attributes.items()},
             "temperature": temperature,

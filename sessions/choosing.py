@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sessions.errors import PlanError
 from sessions.library import find_pieces, z_of
+from sessions.orders import Design
 from sessions.plan import DurationOf, HeldPiece, Plan, SessionRequest, plan_session
 from sessions.records import PieceRecord
 from sessions.store import Store
@@ -67,6 +68,7 @@ def choose(
     seed: np.random.SeedSequence,
     duration_of: DurationOf,
     model_sha256: str,
+    designs: Sequence[Design] = (),
 ) -> Choice:
     """Lay out a session of pieces heard before and new ones.
 
@@ -80,6 +82,8 @@ def choose(
         See `plan_session`.
     model_sha256 : str
         Of the model that writes the new pieces: only in its own latent space do they have neighbours.
+    designs : sequence of Design
+        See `plan_session`.
 
     Raises
     ------
@@ -96,9 +100,11 @@ def choose(
     chance = float(np.random.default_rng(seed.spawn(1)[0]).random())
     new = min(math.floor(preference.explore * len(fresh.pieces) + chance), len(fresh.pieces))
     for keep, count in _numbers(len(fresh.pieces) - new, new, len(heard)):
-        held = [HeldPiece(piece.id, piece.duration_s, piece.tempo) for piece, _ in heard[:keep]]
+        held = [HeldPiece.of(piece) for piece, _ in heard[:keep]]
         try:
-            plan = plan_session(request, np.random.default_rng(seed), duration_of, held=held, new=count)
+            plan = plan_session(
+                request, np.random.default_rng(seed), duration_of, held=held, new=count, designs=designs
+            )
         except PlanError:
             continue
         return _explained(store, plan, heard, model_sha256)

@@ -100,7 +100,7 @@ def add_session(
             arc=arc,
             seed=seed,
             duration_s=plan.duration_s,
-            parameters={**parameters, **({"why": reasons} if reasons else {})},
+            parameters={**parameters, **_design(plan, own), **({"why": reasons} if reasons else {})},
             created=created,
             items=[
                 SessionItemRow(
@@ -116,6 +116,13 @@ def add_session(
         database.add(row)
         database.flush()
         return _session_record(database, row)
+
+
+def _design(plan: Plan, ids: Sequence[str]) -> dict[str, Any]:
+    """Return the design that the rounds of a plan are rows of, as it is stored; empty without one."""
+    if not plan.rows:
+        return {}
+    return {"design": {"pieces": [ids[piece] for piece in plan.numbers], "rows": list(plan.rows)}}
 
 
 def new_ids(count: int) -> list[str]:

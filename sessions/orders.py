@@ -1,35 +1,104 @@
-"""Orders in which pieces are played: each several times, none always early or late."""
+"""Orders in which pieces are played several times: rounds that are rows of a Williams design.
+
+A Williams design (Williams 1949, Australian Journal of Scientific Research A 2, 149) is a set of orders in which every
+piece stands equally often at every place, and equally often right after every other piece: over the whole design a
+drift (fatigue, drying electrodes) favours none, nor does what the piece before leaves behind.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, pairwise
+
 import numpy as np
 
+# So many orders of the rounds of a session are tried.
+_ORDERS_TRIED = 50
 
-def counterbalanced(pieces: int, repeats: int, rng: np.random.Generator) -> list[int]:
-    """Return the order of `pieces * repeats` plays, in rounds that hold every piece once.
 
-    The mean position of a piece is the same for all pieces, so that a drift over the session (fatigue, electrodes)
-    favours none: two rounds mirror each other, three are shifted against each other (exact for an odd number of
-    pieces, within half a position for an even one). Which piece stands where is drawn from `rng`.
-    A single round keeps the order given.
+@dataclass(frozen=True)
+class Design:
+    """What a listener has heard of a design.
+
+    Attributes
+    ----------
+    pieces : tuple of str
+        Ids of the pieces; the design's rows count them from 0.
+    used : tuple of int
+        Rows heard so far.
     """
-    if repeats == 1:
-        return list(range(pieces))
-    names = rng.permutation(pieces).tolist()
-    rounds: list[list[int]] = []
-    if repeats % 2:
-        rounds = _three_rounds(pieces)
-    while len(rounds) < repeats:
-        forward = rng.permutation(pieces).tolist()
-        rounds += [forward, forward[::-1]]
-    return [names[index] for order in rounds for index in order]
+
+    pieces: tuple[str, ...]
+    used: tuple[int, ...]
 
 
-def _three_rounds(pieces: int) -> list[list[int]]:
-    shift = (pieces - 1) // 2 if pieces % 2 else pieces // 2
-    first = list(range(pieces))
-    place_in_second = [(index + shift) % pieces for index in first]
-    second = sorted(first, key=lambda index: place_in_second[index])
-    # The later a piece has stood so far, the earlier it comes now.
-    third = sorted(first, key=lambda index: -(index + place_in_second[index]))
-    return [first, second, third]
+@cache
+def williams(pieces: int) -> tuple[tuple[int, ...], ...]:
+    """Return the rows of a Williams design: one square of `pieces` rows, or, for an odd number, that and its mirror.
+
+    In a square the first row goes 0, 1, n-1, 2, n-2 and so on, and each further one counts one more (modulo n).
+    """
+    first = [0]
+    low, high = 1, pieces - 1
+    while low <= high:
+        first.append(low)
+        if high > low:
+            first.append(high)
+        low, high = low + 1, high - 1
+    square = tuple(tuple((piece + row) % pieces for piece in first) for row in range(pieces))
+    return square if pieces % 2 == 0 or pieces == 1 else (*square, *(row[::-1] for row in square))
+
+
+def rounds_of(pieces: int, repeats: int, used: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
+    """Return the rows of the design that the rounds of a session are.
+
+    Rows that were used least come first; of these, those whose mean places agree best within the session: two rows
+    mirror each other, so with an even number of rounds the mean places are the same for all pieces. The order of the
+    rounds is drawn, and such that no piece ends one and begins the next where that can be.
+
+    Parameters
+    ----------
+    pieces, repeats : int
+    used : sequence of int
+        Rows in the listener's earlier sessions with these pieces.
+    rng : Generator
+    """
+    rows = williams(pieces)
+    places = np.array([np.argsort(row) for row in rows], dtype=np.int64)
+    uses = Counter(used)
+    sums = np.zeros(pieces, dtype=np.int64)
+    chosen: list[int] = []
+    while len(chosen) < repeats:
+        missing = repeats - len(chosen)
+        least = min(uses[row] for row in range(len(rows)))
+        free = [row for row in range(len(rows)) if uses[row] == least]
+        block = _evening(places, free, min(missing, len(free)), sums, rng)
+        for row in block:
+            uses[row] += 1
+            sums += places[row]
+        chosen += block
+    return _without_repeats(rows, chosen, rng)
+
+
+def _evening(
+    places: np.ndarray, free: Sequence[int], missing: int, sums: np.ndarray, rng: np.random.Generator
+) -> list[int]:
+    """Choose two of the free rows, or three where an odd number is missing, which even out the sums of places."""
+    order: list[int] = rng.permutation(free).tolist()
+    size = min(missing, 3 if missing % 2 else 2)
+    if len(order) <= size:
+        return order
+    ways: list[tuple[int, ...]] = [(row,) for row in order] if size == 1 else []
+    if size > 1:
+        # With nothing chosen yet all first rows are alike.
+        starts = order[:1] if not sums.any() else order
+        ways = [(first, *rest) for first in starts for rest in combinations([r for r in order if r != first], size - 1)]
+    return list(min(ways, key=lambda way: float(np.var(sums + places[list(way)].sum(axis=0)))))
+
+
+def _without_repeats(rows: Sequence[Sequence[int]], chosen: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
+    orders = [rng.permutation(chosen).tolist() for _ in range(_ORDERS_TRIED if len(chosen) > 2 else 1)]
+    return tuple(min(orders, key=lambda order: sum(rows[a][-1] == rows[b][0] for a, b in pairwise(order))))

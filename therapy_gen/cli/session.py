@@ -72,7 +72,17 @@ def new(
     baseline: Annotated[
         float, typer.Option(metavar="SECONDS", help="Silence before and after the music, within the minutes")
     ] = 0.0,
-    repeats: Annotated[int, typer.Option(metavar="N", help="Play each piece N times, none always early or late")] = 1,
+    repeats: Annotated[
+        int, typer.Option(metavar="N", help="Play each piece N times, in orders balanced over the listener's sessions")
+    ] = 1,
+    gap: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Silence between two plays  [default: 8 with repeats; else about 8]"),
+    ] = None,
+    play: Annotated[
+        float | None,
+        typer.Option("--play-length", metavar="SECONDS", help="About how long each play is, 60 to 900"),
+    ] = None,
     temperature: Annotated[
         float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.3]")
     ] = None,
@@ -100,10 +110,12 @@ def new(
         minutes=minutes,
         arc=arc,
         arousal=arousal,
-        tempo=usual_tempo(arc, arousal) if tempo is None else _tempo_range(tempo),
+        tempo=usual_tempo(arc, arousal, play) if tempo is None else _tempo_range(tempo),
         key=None if key == "auto" else key,
         baseline_s=baseline,
         repeats=repeats,
+        gap_s=gap,
+        play_s=play,
         density=None if density is None else _interval("density", density, ".."),
         span=None if span is None else _interval("range", span, "-"),
     )

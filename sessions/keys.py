@@ -1,0 +1,67 @@
+"""Related keys in succession: a walk on the circle of fifths, through the keys of pieces that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.tonality import parse_key
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_FIFTHS = 12
+
+
+def fifths_of(tonic: int, mode: str) -> int:
+    """Return where a key stands on the circle of fifths, 0 to 11; a minor key as its relative major."""
+    return 7 * (tonic + (3 if mode == "minor" else 0)) % _FIFTHS
+
+
+def fifths_between(first: tuple[int, str], second: tuple[int, str]) -> int:
+    """Return how many fifths lie between two keys, 0 to 6."""
+    apart = (fifths_of(*second) - fifths_of(*first)) % _FIFTHS
+    return min(apart, _FIFTHS - apart)
+
+
+def key_walk(slots: Sequence[str | None], rng: np.random.Generator) -> list[tuple[int, str]]:
+    """Return tonic and mode for every slot of a session.
+
+    Parameters
+    ----------
+    slots : sequence of (str or None)
+        The key of a piece that is there already, by its name; None where one is to be chosen: major, a fifth or a
+        fourth from its neighbour, and between two that are there already on the shorter way from one to the other.
+    rng : Generator
+    """
+    keys = [_read(slot) for slot in slots]
+    known = [place for place, key in enumerate(keys) if key is not None]
+    fifths = [0 if key is None else fifths_of(*key) for key in keys]
+    if not known:
+        fifths[0] = int(rng.integers(_FIFTHS))
+        known = [0]
+    for place in range(known[0] - 1, -1, -1):
+        fifths[place] = fifths[place + 1] + _step(rng)
+    for first, last in pairwise(known):
+        ways = last - first
+        apart = (fifths[last] - fifths[first] + _FIFTHS // 2) % _FIFTHS - _FIFTHS // 2
+        for place in range(first + 1, last):
+            fifths[place] = fifths[first] + round(apart * (place - first) / ways)
+    for place in range(known[-1] + 1, len(slots)):
+        fifths[place] = fifths[place - 1] + _step(rng)
+    return [(7 * place % 12, "major") if key is None else key for key, place in zip(keys, fifths, strict=True)]
+
+
+def _step(rng: np.random.Generator) -> int:
+    return (1, -1)[int(rng.integers(2))]
+
+
+def _read(name: str | None) -> tuple[int, str] | None:
+    if name is None:
+        return None
+    try:
+        return parse_key(name)
+    except InputError:
+        return None

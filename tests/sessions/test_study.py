@@ -1,0 +1,56 @@
+"""Study sessions, stored: the same pieces in one session after another, in orders that go on from each to the next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from sessions.builder import new_session
+from sessions.designs import designs_of
+from sessions.errors import PlanError
+from sessions.plan import SessionRequest, usual_tempo
+from sessions.records import SessionRecord
+from sessions.store import Store
+from therapy_gen.musicvae.runtime import Model
+
+
+def rounds(record: SessionRecord) -> list[tuple[str, ...]]:
+    heard = [item.piece.id for item in record.items if item.piece]
+    size = len(record.pieces())
+    return [tuple(heard[start : start + size]) for start in range(0, len(heard), size)]
+
+
+def test_order_and_carry_over_cancel_over_the_sessions_of_a_listener(store: Store, model: Model) -> None:
+    request = SessionRequest(minutes=11.0, repeats=2, play_s=75.0, tempo=usual_tempo("calm", None, 75.0))
+    first = new_session(store, model, request, seed=1, listener="ana")
+    pieces = [piece.id for piece in first.pieces()]
+    assert len(pieces) == 4
+    # What others hear, and other pieces, do not count.
+    new_session(store, model, request, seed=2, listener="ben", asked=pieces)
+    new_session(store, model, request, seed=3, listener="ana")
+    second = new_session(store, model, request, seed=4, listener="ana", asked=pieces[::-1])
+    assert {piece.id for piece in second.pieces()} == set(pieces)
+    heard = rounds(first) + rounds(second)
+    assert set(Counter(place for order in heard for place in enumerate(order)).values()) == {1}
+    followers = Counter(pair for order in heard for pair in pairwise(order))
+    assert len(followers) == 12
+    assert set(followers.values()) == {1}
+    (design,) = [one for one in designs_of(store, "ana") if set(one.pieces) == set(pieces)]
+    assert sorted(design.used) == [0, 1, 2, 3]
+    assert [set(one.pieces) for one in designs_of(store, "ben")] == [set(pieces)]
+    assert designs_of(store, None) == []
+    for record in (first, second):
+        music = [item for item in record.items if item.piece]
+        assert min(item.duration_s for item in music) >= 60.0
+        between = [round(b.onset_s - a.onset_s - a.duration_s, 3) for a, b in pairwise(music)]
+        assert set(between) == {8.0}
+
+
+def test_a_piece_too_short_to_be_compared_is_named(store: Store, model: Model) -> None:
+    made = new_session(store, model, SessionRequest(minutes=1.0, tempo=(80.0, 80.0)), seed=1)
+    (piece,) = made.pieces()
+    assert piece.duration_s < 60.0
+    with pytest.raises(PlanError, match=f"piece {piece.id} lasts .* 60 s or more: leave it out, or --repeats"):
+        new_session(store, model, SessionRequest(minutes=6.0, repeats=2), seed=2, asked=[piece.id])
