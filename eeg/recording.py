@@ -237,6 +237,8 @@ def open_recording(path: str | Path) -> Recording:
             scratch.cleanup()
         raise RecordingError(f"{path} cannot be read as {kind} ({_cause(error)}): export or copy it again") from error
     named = [Path(str(name)) for name in getattr(raw, "filenames", ()) if name is not None]
+    if kind == "EEGLAB":
+        _check_eeglab(raw, named)
     if kind != "XDF" and scratch is None:
         files = tuple(dict.fromkeys([*files, *named]))
     recording = _describe(path, kind, files, raw, clock, notes, scratch)
@@ -276,6 +278,15 @@ def _reader(kind: str, path: Path, exclude: list[str], notes: list[str]) -> tupl
     raw, found = read_xdf(path)
     notes += found
     return raw, "none"
+
+
+def _check_eeglab(raw: Any, files: Sequence[Path]) -> None:
+    """Refuse an EEGLAB recording whose file of samples (float32) is shorter than its header says."""
+    for file in files:
+        if file.suffix.lower() == ".fdt":
+            present = file.stat().st_size // (4 * len(raw.ch_names))
+            if present < raw.n_times:
+                raise RecordingError(f"{file} is cut short: it holds {present} of {raw.n_times} samples; copy it again")
 
 
 def _unpack(path: Path) -> tuple[Any, Path]:

@@ -59,7 +59,7 @@ def test_sine_in_white_noise_has_the_sum_of_both_powers() -> None:
     freqs, values = density(samples[None], sfreq)
     band = (freqs >= 13) & (freqs < 30)
     measured = values[0, band].sum() * 0.5
-    assert 10 * np.log10(measured / (4.5 + 17 * noise_density)) == pytest.approx(0.0, abs=0.1)
+    assert 10 * np.log10(measured / (4.5 + 17 * noise_density)) == pytest.approx(0.0, abs=0.05)
 
 
 def test_an_offset_and_a_slow_drift_do_not_reach_the_bands() -> None:

@@ -41,6 +41,33 @@ def copies(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> di
         for name in ("copy.edf", "copy.vhdr", "copy.set"):
             files[name] = folder / name
             mne.export.export_raw(files[name], raw)
+    files |= other_copies(simulated, folder)
+    return files
+
+
+def other_copies(simulated: Simulated, folder: Path) -> dict[str, Path]:
+    """Write what MNE does not: BDF, EEGLAB with its samples in a file of their own, EEGLAB in HDF5 (MATLAB 7.3)."""
+    import edfio
+    from eeglabio.raw import export_set
+    from scipy.io import loadmat, savemat
+
+    files = {name: folder / name for name in ("copy.bdf", "parted.set", "matlab73.set")}
+    marks = [(i.onset_s, i.duration_s, f"piece/{i.piece}" if i.piece else "silence") for i in simulated.items]
+    samples, sfreq = simulated.samples.astype(float), simulated.sfreq
+    assert samples.shape[1] % sfreq == 0, "BDF holds whole seconds"
+    signals = [
+        edfio.BdfSignal(row * 1e6, sfreq, label=name, physical_dimension="uV", physical_range=(-400, 400))
+        for row, name in zip(samples, simulated.names, strict=True)
+    ]
+    edfio.Bdf(signals, annotations=[edfio.EdfAnnotation(*mark) for mark in marks]).write(files["copy.bdf"])
+    onsets, durations, texts = (np.array(column) for column in zip(*marks, strict=True))
+    for name, form in (("parted.set", "v5"), ("matlab73.set", "v7.3")):
+        export_set(
+            str(files[name]), samples, sfreq, list(simulated.names), annotations=[texts, onsets, durations], fmt=form
+        )
+    header = {key: value for key, value in loadmat(files["parted.set"]).items() if not key.startswith("__")}
+    header["data"].astype("<f4").T.tofile(folder / "parted.fdt")
+    savemat(files["parted.set"], header | {"data": "parted.fdt"})
     return files
 
 
@@ -54,7 +81,17 @@ def test_same_samples_in_fif_give_the_same_decibels(copies: dict[str, Path], nam
     assert np.abs(values(copies[name]) - values(copies["single_raw.fif"])).max() < 1e-6
 
 
-@pytest.mark.parametrize(("name", "most"), [("copy.edf", 0.01), ("copy.vhdr", 0.01), ("copy.set", 1e-4)])
+QUANTISED = [
+    ("copy.edf", 0.01),
+    ("copy.bdf", 1e-4),
+    ("copy.vhdr", 0.01),
+    ("copy.set", 1e-4),
+    ("parted.set", 1e-4),
+    ("matlab73.set", 1e-4),
+]
+
+
+@pytest.mark.parametrize(("name", "most"), QUANTISED)
 def test_same_samples_in_other_formats_within_quantisation(copies: dict[str, Path], name: str, most: float) -> None:
     assert np.abs(values(copies[name]) - values(copies["single_raw.fif"])).max() < most
 
@@ -147,7 +184,9 @@ def refused(path: Path) -> str:
 
 
 @pytest.mark.parametrize("share", [0.0005, 0.01, 0.3, 0.7, 0.98])
-@pytest.mark.parametrize("name", ["single_raw.fif", "packed_raw.fif.gz", "copy.edf", "copy.set"])
+@pytest.mark.parametrize(
+    "name", ["single_raw.fif", "packed_raw.fif.gz", "copy.edf", "copy.bdf", "copy.set", "matlab73.set"]
+)
 def test_cut_short(copies: dict[str, Path], tmp_path: Path, name: str, share: float) -> None:
     whole = copies[name].read_bytes()
     part = tmp_path / name
@@ -171,6 +210,15 @@ def test_brainvision_parts(copies: dict[str, Path], tmp_path: Path) -> None:
 def test_eeglab_without_its_samples(eeg_data: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(eeg_data / "formats" / "eeglab_data.set", tmp_path))
     assert ".fdt, which is not beside it" in refused(path)
+
+
+def test_eeglab_whose_samples_are_cut_short(copies: dict[str, Path], tmp_path: Path) -> None:
+    path = Path(shutil.copy(copies["parted.set"], tmp_path))
+    data = copies["parted.set"].with_suffix(".fdt").read_bytes()
+    for share in (0.0, 0.3, 0.98):
+        path.with_suffix(".fdt").write_bytes(data[: int(len(data) * share)])
+        with pytest.raises(RecordingError, match=r"parted\.fdt is cut short: it holds \d+ of 99600 samples"):
+            open_recording(path)
 
 
 def test_missing_part_of_a_split_file(copies: dict[str, Path], tmp_path: Path) -> None:

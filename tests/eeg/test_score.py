@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import scipy.signal
 
+from eeg.known import Item
 from eeg.observations import observations
 from eeg.ranking import rank
 from eeg.recording import open_recording
 from eeg.score import plan_recording, score_recording, sha256_of
 from eeg.settings import Settings
-from eeg.simulate import Listener, simulate, timeline
+from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline
 from eeg.simulated_file import write_fif
 
 EFFECTS = {"A": (-2.0, -1.0), "B": (-0.7, 0.0), "C": (0.6, 0.5)}
@@ -65,6 +66,26 @@ def test_absolute_power_equals_welch_on_every_play(listener_fif: Path) -> None:
             theirs = density[(freqs >= 13) & (freqs < 30)].sum() * 0.5 * 1e12
             assert play.beta_uv2 is not None
             assert 10 * np.log10(play.beta_uv2 / theirs) == pytest.approx(0.0, abs=0.05)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.5])
+def test_a_sine_in_white_noise_has_the_power_of_the_closed_form(tmp_path: Path, overlap: float) -> None:
+    """Both as powers and in dB against silence within 0.05 dB: a sine of 3 uV at 20 Hz in noise of 0.5 uV^2/Hz."""
+    sfreq, amplitude, level = 256.0, 3.0, 0.5
+    items = (Item("silence", None, 0, 600), Item("music", "A", 600, 600), Item("silence", None, 1200, 2))
+    rng = np.random.default_rng(0)
+    time = np.arange(int(1202 * sfreq)) / sfreq
+    samples = np.sqrt(level * sfreq / 2) * rng.standard_normal((8, len(time)))
+    samples += np.where((time >= 600) & (time < 1200), amplitude * np.sin(2 * np.pi * 20 * time), 0)
+    path = tmp_path / "sine_raw.fif"
+    write_fif(Simulated((1e-6 * samples).astype(np.float32), channel_names(8), sfreq, items), path)
+    score = score_recording(path, settings=Settings(overlap=overlap))
+    (play,) = score.plays
+    wanted = {"beta": (amplitude**2 / 2 + 17 * level, 17 * level), "gamma": (15 * level, 15 * level)}
+    for band, (in_play, in_silence) in wanted.items():
+        power, db = getattr(play, f"{band}_uv2"), getattr(play, f"{band}_db")
+        assert 10 * np.log10(power / in_play) == pytest.approx(0.0, abs=0.05)
+        assert db == pytest.approx(10 * np.log10(in_play / in_silence), abs=0.05)
 
 
 @pytest.mark.parametrize("sfreq", [128.0, 160.0, 200.0, 250.0, 256.0, 500.0, 2048.0])
