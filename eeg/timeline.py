@@ -173,8 +173,14 @@ def _find(
 
 
 def _labels(marks: Iterable[Mark]) -> str:
-    texts = list(dict.fromkeys(mark.text for mark in marks))
-    return f"labels found: {', '.join(texts[:12])}{', …' if len(texts) > 12 else ''}" if texts else "it holds no labels"
+    text = _few((mark.text for mark in marks), 12)
+    return f"labels found: {text}" if text else "it holds no labels"
+
+
+def _few(texts: Iterable[str], most: int = 3) -> str:
+    """Return some of the texts, each once, with commas between."""
+    each = list(dict.fromkeys(texts))
+    return ", ".join(each[:most]) + (", …" if len(each) > most else "")
 
 
 def _why_none(recording: Recording, session: str | None, codes: Mapping[int, str] | None) -> str:
@@ -270,8 +276,7 @@ def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, m
         items.append(Item(MUSIC, known.id, mark.onset_s, duration))
     if unknown:
         raise TimelineError(
-            f"{where} names unknown pieces ({', '.join(dict.fromkeys(unknown))}); {_labels(marks)}: "
-            "use the database that generated them"
+            f"{where} names unknown pieces ({_few(unknown)}); {_labels(marks)}: use the database that generated them"
         )
     return items
 
