@@ -70,7 +70,7 @@ def _seconds(text: str, path: Path, number: int, column: str) -> float:
     return value
 
 
-def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> list[Mark]:
+def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> tuple[list[Mark], list[int]]:
     """Turn the codes of the stimulus channel into marks.
 
     Parameters
@@ -81,8 +81,10 @@ def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> list[Mark]
 
     Returns
     -------
-    list of Mark
+    marks : list of Mark
         Only codes that have a label; a level held over a second gives the duration.
+    others : list of int
+        Codes found that have none.
 
     Raises
     ------
@@ -121,4 +123,4 @@ def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> list[Mark]
         raise TimelineError(
             f"{recording.path}: the stimulus channel holds none of the codes given (codes found: {found})"
         )
-    return sorted(marks, key=lambda mark: mark.onset_s)
+    return sorted(marks, key=lambda mark: mark.onset_s), sorted(seen - codes.keys())

@@ -125,7 +125,7 @@ def make_plan(
     notes: list[str] = []
     found = _find(recording, library, events, codes, session, offset_s, zone, notes)
     if found is None:
-        raise TimelineError(_why_none(recording, session, codes))
+        raise TimelineError(_why_none(recording, session))
     items, source, ids = found
     if session is not None and ids - {session} and events is None:
         raise TimelineError(
@@ -159,9 +159,13 @@ def _find(
     if found is not None:
         if offset_s is not None:
             notes.append("--offset is not used: the annotations say when the pieces played")
+        if codes:
+            notes.append("--code is not used: the annotations say when the pieces played")
         return found
     if codes:
-        marks = stimulus_marks(recording, codes)
+        marks, others = stimulus_marks(recording, codes)
+        if others:
+            notes.append(f"codes of the stimulus channel that --code does not name: {_few(map(str, others), 12)}")
         found = _from_marks(marks, library, str(recording.path), "the stimulus channel", notes)
         if found is not None:
             return found
@@ -183,9 +187,9 @@ def _few(texts: Iterable[str], most: int = 3) -> str:
     return ", ".join(each[:most]) + (", …" if len(each) > most else "")
 
 
-def _why_none(recording: Recording, session: str | None, codes: Mapping[int, str] | None) -> str:
+def _why_none(recording: Recording, session: str | None) -> str:
     stim = [channel.name for channel in recording.channels if channel.kind == "stim"]
-    hint = f"; it has a stimulus channel ({stim[0]}), whose codes need a meaning" if stim and not codes else ""
+    hint = f"; it has a stimulus channel ({stim[0]}): --code 1=piece/ID says what its codes mean" if stim else ""
     if session is not None:
         return (
             f"{recording.path} does not say when session {session} began ({_labels(recording.marks)}{hint}): "

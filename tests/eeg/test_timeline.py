@@ -139,7 +139,8 @@ def test_stimulus_channel_with_codes(tmp_path: Path) -> None:
     assert plays(plan) == [("01A", 20.0, 30.0), ("01B", 55.0, 30.0)]
     with pytest.raises(TimelineError, match="codes found: 3, 4, 9"):
         plan_of(path, library(), codes={8: "piece/01A"})
-    with pytest.raises(TimelineError, match="stimulus channel .STI., whose codes need a meaning"):
+    assert any("--code does not name: 9" in note for note in plan.notes)
+    with pytest.raises(TimelineError, match="stimulus channel .STI.: --code 1=piece/ID says what its codes mean"):
         plan_of(path, library())
 
 
