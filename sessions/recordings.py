@@ -147,6 +147,45 @@ def store_recordings(
     return replaced
 
 
+def forget_recordings(store: Store, recordings: Sequence[tuple[str, str | None]], ranker: Ranker) -> list[str | None]:
+    """Take recordings and their plays out again, and rank their listeners' pieces again, in one transaction.
+
+    Parameters
+    ----------
+    store : Store
+    recordings : sequence of (str, str or None)
+        Absolute name and digest of each; where there is no such digest, what was stored by that name is meant.
+    ranker : Ranker
+
+    Returns
+    -------
+    list of (str or None)
+        The listeners whose they were, each once.
+
+    Raises
+    ------
+    NotFoundError
+        One of them is not stored; then all stay.
+    """
+    affected: dict[int | None, str | None] = {}
+    with store.write() as database:
+        for file, digest in recordings:
+            query = select(RecordingRow)
+            rows = list(database.scalars(query.where(RecordingRow.sha256 == digest))) if digest else []
+            rows = rows or list(database.scalars(query.where(RecordingRow.file == file)))
+            if not rows:
+                raise NotFoundError(f"{file} has no scores in the database, so that there is nothing to forget")
+            for row in rows:
+                owner = database.get(ListenerRow, row.listener_id) if row.listener_id is not None else None
+                affected[row.listener_id] = owner.name if owner else None
+                database.execute(delete(RecordingRow).where(RecordingRow.id == row.id))
+                database.expunge(row)
+        database.flush()
+        for id_ in affected:
+            rank_again(database, id_, ranker)
+    return list(affected.values())
+
+
 def _add(database: Session, recording: ScoredRecording, owner: ListenerRow | None) -> None:
     if recording.session is not None and database.get(SessionRow, recording.session) is None:
         raise NotFoundError(

@@ -113,6 +113,28 @@ def test_scoring_again_replaces(cli: Cli, ana: Path, home: Path) -> None:
     assert cli("rank", "--listener", "ana").status == 1
 
 
+def test_a_recording_is_forgotten(cli: Cli, ana: Path, home: Path) -> None:
+    done = cli("score-eeg", ana, "--forget")
+    assert done.status == 1
+    assert "has no scores in the database" in done.error_line
+    assert cli("score-eeg", ana).status == 0
+    other = Path(shutil.copy(ana, ana.with_name("other_raw.fif")))
+    done = cli("score-eeg", other, "--forget", "--json")  # the same recording by another name
+    assert done.document == {"forgotten": [str(other)], "rankings": []}
+    with sqlite3.connect(home / "therapy.db") as database:
+        counts = [
+            database.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            for name in ("recordings", "plays", "play_scores", "rankings")
+        ]
+    assert counts == [0, 0, 0, 0]
+    assert cli("rank").status == 1
+    assert cli("score-eeg", ana).status == 0
+    ana.unlink()  # gone: its name is enough
+    assert "taken out" in cli("score-eeg", ana, "--forget").out
+    assert cli("rank").status == 1
+    assert cli("score-eeg", ana, "--forget", "--dry-run").status == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from therapy_gen.cli.output import AsJson, brief, clock, print_json, print_table, printable, progress
+from therapy_gen.cli.output import AsJson, brief, clock, print_json, print_table, printable, progress, say
 from therapy_gen.cli.settings import Settings, settings, use_one_thread
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def export_ranking(
     from sessions.rendering import Sound
 
     store = options.store()
-    document = ranking_document(*_ranking(store, listener))
+    made, who = _ranking(store, listener)
+    if not made.reliable_order:
+        say(made.reason, quiet=options.quiet)
+    document = ranking_document(made, who)
     programme = ranked_programme(store, document, top)
     with progress("rendering", programme.duration_s, quiet=options.quiet) as advance:
         return export_ranked(store, document, programme, form, out, Sound(soundfont, advance), **how)

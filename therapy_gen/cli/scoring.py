@@ -60,6 +60,9 @@ def score_eeg(
     ica: Annotated[bool, typer.Option("--ica", help="Take out components of eyes and muscles first")] = False,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a report to read")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which piece is taken to play when")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Take what these recordings were scored out of the database again")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Score EEG recordings: beta and gamma power for every piece that played.
@@ -77,6 +80,8 @@ def score_eeg(
         raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
     parameters = _settings(picks, beta, gamma, ica)
     codes = _codes(code or ())
+    if forget and dry_run:
+        raise typer.BadParameter("--forget and --dry-run exclude each other")
     if report is not None:
         from sessions.files import check_file_target
 
@@ -90,6 +95,9 @@ def score_eeg(
         "offset_s": offset,
         "settings": parameters,
     }
+    if forget:
+        _forget(store, recordings, json=json)
+        return
     if dry_run:
         _show_plans(recordings, library, ways, json=json)
         return
@@ -274,6 +282,38 @@ def _show_plans(recordings: Sequence[Path], library: Library, ways: Mapping[str,
         print(printable(str(path)))
         for line in plan.lines():
             print(printable(line))
+
+
+def _forget(store: Store, recordings: Sequence[Path], *, json: bool) -> None:
+    """Take recordings out of the database, and show what is left of their listeners' rankings."""
+    from eeg.errors import RecordingError
+    from eeg.recording import open_recording
+    from eeg.score import sha256_of
+    from sessions.recordings import forget_recordings
+    from therapy_gen.cli.posterior import Ranker
+    from therapy_gen.cli.ranking import print_ranking, ranking_document, titles
+
+    named: list[tuple[str, str | None]] = []
+    for path in recordings:
+        try:
+            with open_recording(path) as recording:
+                digest: str | None = sha256_of(recording.files)
+        except RecordingError:  # gone, or no longer what it was: what was stored by that name is meant
+            digest = None
+        named.append((str(path.absolute()), digest))
+    ranker = Ranker()
+    listeners = forget_recordings(store, named, ranker)
+    left = [(who, ranker.made[who]) for who in listeners]
+    if json:
+        rankings = [ranking_document(made, who) for who, made in left if made is not None]
+        print_json({"forgotten": [str(path) for path in recordings], "rankings": rankings})
+        return
+    for path in recordings:
+        print(f"{printable(str(path))}: its scores are taken out")
+    for who, made in left:
+        if made is not None:
+            print()
+            print_ranking(made, who, titles(store, (), made))
 
 
 def _steps(advance: Callable[[float], None]) -> Callable[[float], None]:
