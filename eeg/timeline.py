@@ -125,7 +125,7 @@ def make_plan(
     notes: list[str] = []
     found = _find(recording, library, events, codes, session, offset_s, zone, notes)
     if found is None:
-        raise TimelineError(_why_none(recording, session))
+        raise TimelineError(_why_none(recording, library, session, zone))
     items, source, ids = found
     if session is not None and ids - {session} and events is None:
         raise TimelineError(
@@ -187,9 +187,16 @@ def _few(texts: Iterable[str], most: int = 3) -> str:
     return ", ".join(each[:most]) + (", …" if len(each) > most else "")
 
 
-def _why_none(recording: Recording, session: str | None) -> str:
+def _why_none(recording: Recording, library: Library, session: str | None, zone: tzinfo | None) -> str:
     stim = [channel.name for channel in recording.channels if channel.kind == "stim"]
     hint = f"; it has a stimulus channel ({stim[0]}): --code 1=piece/ID says what its codes mean" if stim else ""
+    begin = _begin(recording, zone)
+    if begin is not None and library.play_log:
+        nearest = min((play.started for play in library.play_log), key=lambda started: abs(started - begin))
+        hint += (
+            f"; its date ({begin:%Y-%m-%d %H:%M:%S %z}) meets no session in the play log, of which the nearest began "
+            f"{nearest.astimezone(begin.tzinfo):%Y-%m-%d %H:%M:%S %z}"
+        )
     if session is not None:
         return (
             f"{recording.path} does not say when session {session} began ({_labels(recording.marks)}{hint}): "
@@ -285,17 +292,22 @@ def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, m
     return items
 
 
+def _begin(recording: Recording, zone: tzinfo | None) -> datetime | None:
+    """Return when the first sample was taken; a clock of an unnamed zone is taken as in `make_plan`."""
+    if recording.meas_date is None or recording.clock != "local":
+        return recording.meas_date
+    naive = recording.meas_date.replace(tzinfo=None)
+    return naive.replace(tzinfo=zone) if zone is not None else naive.astimezone()
+
+
 def _from_log(
     recording: Recording, library: Library, session: str | None, zone: tzinfo | None, notes: list[str]
 ) -> _Found | None:
     """Match the play log with the recording's own date."""
     log = [play for play in library.play_log if session is None or play.session == session]
-    if recording.meas_date is None or not log:
+    begin = _begin(recording, zone)
+    if recording.meas_date is None or begin is None or not log:
         return None
-    begin = recording.meas_date
-    if recording.clock == "local":
-        naive = begin.replace(tzinfo=None)
-        begin = naive.replace(tzinfo=zone) if zone is not None else naive.astimezone()
     matches = _overlapping(log, library, begin, recording.duration_s)
     if not matches:
         if recording.clock == "local" and (
