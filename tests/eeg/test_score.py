@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
+import mne
 import numpy as np
 import pytest
 import scipy.signal
@@ -12,11 +14,11 @@ import scipy.signal
 from eeg.known import Item
 from eeg.observations import observations
 from eeg.ranking import rank
-from eeg.recording import open_recording
+from eeg.recording import open_recording, quiet_mne
 from eeg.score import plan_recording, score_recording, sha256_of
 from eeg.settings import Settings
 from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline
-from eeg.simulated_file import write_fif
+from eeg.simulated_file import to_raw, write_fif
 
 EFFECTS = {"A": (-2.0, -1.0), "B": (-0.7, 0.0), "C": (0.6, 0.5)}
 
@@ -111,6 +113,30 @@ def check_effects(folder: Path, sfreq: float, channels: int) -> None:
         assert by_piece[piece].gamma_db == pytest.approx(gamma, abs=0.6), piece
     assert score.sfreq == sfreq
     assert len(score.channels) == channels
+
+
+@pytest.mark.parametrize("ending", ["_raw.fif", ".edf", ".vhdr"])
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path, ending: str) -> None:
+    """Four times as long: no tenth of the samples more in memory."""
+    for package in ("edfio", "pybv"):
+        pytest.importorskip(package, reason=f"{package}, which writes copies for the tests, is not installed")
+    peaks, sizes = [], []
+    for minutes in (4, 16):
+        rng = np.random.default_rng(0)
+        samples = 1e-5 * rng.standard_normal((64, minutes * 60 * 160), dtype=np.float32)
+        end = minutes * 60.0
+        items = (Item("silence", None, 0.0, 60.0), Item("music", "A", 60.0, end - 60.0))
+        raw = to_raw(Simulated(samples, channel_names(64), 160.0, items))
+        path = tmp_path / f"{minutes}{ending}"
+        with quiet_mne():
+            raw.save(path) if ending == "_raw.fif" else mne.export.export_raw(path, raw)
+        sizes.append(samples.nbytes)
+        del samples, raw
+        tracemalloc.start()
+        score_recording(path, settings=Settings(threads=0))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 0.1 * (sizes[1] - sizes[0])
 
 
 def movement_events(recording_path: Path, folder: Path) -> Path:
