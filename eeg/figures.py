@@ -193,7 +193,9 @@ class Plot:
 
     def svg(self, label: str) -> str:
         """Return the picture; `label` says in words what it shows."""
-        return picture(self.width, self.height, label, "".join(self.parts))
+        drawn = picture(self.width, self.height, label, "".join(self.parts))
+        # On a narrow screen it is scrolled rather than made too small to read.
+        return f'<div class="wide" style="--least:{0.7 * self.width:.0f}px">{drawn}</div>'
 
 
 def diverging(share: Float64) -> npt.NDArray[np.uint8]:

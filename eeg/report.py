@@ -46,6 +46,7 @@ th{border-bottom:1.5px solid #999;font-weight:600}td{border-bottom:1px solid #ee
 margin:8px 0}.warn ul{margin:4px 0;padding-left:20px}.row{display:flex;flex-wrap:wrap;gap:26px}
 .key{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px}.piece{white-space:nowrap}
 code{font-size:13px}details summary{cursor:pointer;margin:6px 0}
+.wide{overflow-x:auto;max-width:100%}.wide>svg{min-width:var(--least)}td.n{white-space:nowrap}
 @media print{h2{break-after:avoid}svg,table{break-inside:avoid}}
 """
 
@@ -154,7 +155,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence
         return "".join(f"<{tag}{' class=n' if i in numeric else ''}>{cell}</{tag}>" for i, cell in enumerate(row))
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
-    return f"<table><tr>{cells(head, 'th')}</tr>{body}</table>"
+    return f'<div class="wide"><table><tr>{cells(head, "th")}</tr>{body}</table></div>'
 
 
 def _ranking(ranking: Ranking, look: Look) -> list[str]:
