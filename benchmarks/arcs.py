@@ -2,9 +2,9 @@
 
     python benchmarks/arcs.py [--seeds 10] [--minutes 24]
 
-For each arc, and from several stated arousals: the root mean square distance of the calmness score from the target, over
-all music, by seed. Then, over all seeds, the largest steps between neighbouring pieces: of the tempo, up and down, of the
-key on the circle of fifths, and of the register (mean pitch of all notes, in semitones).
+For each arc, and from several stated arousals: the root mean square distance of the calmness score from the target,
+over all music, by seed. Then, over all seeds, the largest steps between neighbouring pieces: of the tempo, up and
+down, of the key on the circle of fifths, and of the register (mean pitch of all notes, in semitones).
 """
 
 from __future__ import annotations

@@ -3,10 +3,11 @@
     python benchmarks/choosing.py [--listeners 12] [--sessions 10] [--minutes 24] [--svg docs/choosing.svg]
 
 Each listener has a true effect for every piece, in dB of beta against silence (lower is better): half of its variance
-goes by where the piece begins in the model's latent space, along a direction that is the listener's own, half by chance.
-After every session, each play is stored as a scored recording, with noise as the ranking finds it in recordings, and each
-piece is rated 1 to 5 by its true effect and a mood. Then the program makes the next session. Beside it, the same listener
-has sessions whose pieces heard before are drawn at random, with as many new ones: the same in all but the choice.
+goes by where the piece begins in the model's latent space, along a direction that is the listener's own, half by
+chance. After every session, each play is stored as a scored recording, with noise as the ranking finds it in
+recordings, and each piece is rated 1 to 5 by its true effect and a mood. Then the program makes the next session.
+Beside it, the same listener has sessions whose pieces heard before are drawn at random, with as many new ones: the
+same in all but the choice.
 
 Regret is counted in each session against the best piece that the listener has heard by either way: the mean over the
 session's pieces of how much worse they are. Databases, models and rankings are the program's own.
