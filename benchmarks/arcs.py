@@ -10,6 +10,7 @@ down, of the key on the circle of fifths, and of the register (mean pitch of all
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from itertools import pairwise
 from pathlib import Path
@@ -82,6 +83,7 @@ def main() -> None:
             met = "yes" if max(found) < LIMIT else "NO"
             distances.append([name, *(f"{value:.3f}" for value in found), f"{max(found):.3f}", met])
             up, down, fifths, register, palettes = np.max(np.array(largest), axis=0)
+            print(f"{name}: {max(found):.3f}", file=sys.stderr, flush=True)
             smooth.append([name, f"{up:.1f}", f"{down:.1f}", f"{fifths:.0f}", f"{register:.1f}", f"{palettes:.0f}"])
     head = ["arc", *(str(seed) for seed in range(1, options.seeds + 1)), "largest", f"< {LIMIT:g}"]
     print(table(head, distances) + "\n")

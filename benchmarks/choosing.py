@@ -1,6 +1,6 @@
 """Print what choosing by the posterior gains simulated listeners over ten sessions, beside choosing at random.
 
-    python benchmarks/choosing.py [--listeners 12] [--sessions 10] [--minutes 24] [--svg docs/choosing.svg]
+    python benchmarks/choosing.py [--listeners 8] [--sessions 10] [--minutes 20] [--svg docs/choosing.svg]
 
 Each listener has a true effect for every piece, in dB of beta against silence (lower is better): half of its variance
 goes by where the piece begins in the model's latent space, along a direction that is the listener's own, half by
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import sys
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -124,9 +125,9 @@ def _record(
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--listeners", type=int, default=12)
+    parser.add_argument("--listeners", type=int, default=8)
     parser.add_argument("--sessions", type=int, default=10)
-    parser.add_argument("--minutes", type=float, default=24)
+    parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--svg", type=Path)
     options = parser.parse_args()
     print(f"{machine()}; {options.listeners} listeners, {options.sessions} sessions of {options.minutes:g} minutes\n")
@@ -141,6 +142,7 @@ def main() -> None:
             store = Store.open(Path(folder, "choosing.db"))
             for way in WAYS:
                 lived[way] = live_through(store, model, listener, number, way, options.sessions, request)
+        print(f"listener {number + 1} of {options.listeners}", file=sys.stderr, flush=True)
         best = min(value for heard in lived.values() for session in heard for _, value in session)
         for way, heard in lived.items():
             effect[way][number] = [np.mean([value for _, value in session]) for session in heard]

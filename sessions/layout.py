@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+
+from sessions.arcs import target_at
 from sessions.errors import PlanError
 from sessions.request import DEFAULT_TEMPO, SHORT_TEMPO, USUAL_GAP_S, DurationOf, SessionRequest
 
@@ -26,6 +29,10 @@ _FEW = 6
 _ALONE = 6.0
 # What plays cost, as a share, of another length than asked for.
 _OTHER_LENGTH = 30.0
+# What an arc costs that changes within pieces, each of which is as calm all through: for all of calmness, RMS.
+_COARSE = 100.0
+# So many points of each piece are compared.
+_POINTS = 6
 _BARS_S_AT_1_BPM = 16 * 4 * 60.0
 _MOST_SECTIONS = 5
 _USUAL_SECTIONS = (3, 5)
@@ -111,6 +118,7 @@ def best_layout(
         if count == 0:
             best = _fit(request, 0, 0, available, offset, duration_of, held, ())
             break
+        coarse = _COARSE * _change_within(request, count + len(held)) if request.repeats == 1 else 0.0
         slot = (free + usual_gap) / (request.repeats * count) - usual_gap - tail
         guess = count * slot * middle / _BARS_S_AT_1_BPM
         usual = _USUAL_SECTIONS[0] - 1 <= guess / count <= _USUAL_SECTIONS[1]
@@ -126,6 +134,8 @@ def best_layout(
             if not count <= total <= count * _MOST_SECTIONS:
                 continue
             layout = _fit(request, count, total, available, offset, duration_of, held, places_of(count))
+            if layout is not None:
+                layout = replace(layout, cost=layout.cost + coarse)
             if layout is not None and (best is None or layout.cost < best.cost):
                 best = layout
     if best is None:
@@ -134,6 +144,13 @@ def best_layout(
             f"{_with(request)}within {TOLERANCE:.0%}{_least(request)}; give a wider --tempo or other minutes"
         )
     return best
+
+
+def _change_within(request: SessionRequest, pieces: int) -> float:
+    """Return how much the target changes within pieces of one length, as the RMS distance from the mean of each."""
+    moments = ((np.arange(pieces * _POINTS) + 0.5) / (pieces * _POINTS)).tolist()
+    targets = np.array([target_at(request.arc, request.arousal, moment) for moment in moments])
+    return float(np.sqrt(targets.reshape(pieces, _POINTS).var(axis=1).mean()))
 
 
 def _with(request: SessionRequest) -> str:

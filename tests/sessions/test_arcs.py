@@ -1,0 +1,91 @@
+"""Arcs: sessions come near the curve asked for, and move along it in small steps."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from sessions.arcs import ARCS, rms, start_calm, target_at, value_at
+from sessions.builder import new_session
+from sessions.errors import PlanError
+from sessions.keys import fifths_between
+from sessions.plan import SessionRequest, usual_tempo
+from sessions.store import Store
+from therapy_gen.music.tonality import parse_key
+from therapy_gen.musicvae.runtime import Model
+
+
+@pytest.mark.parametrize("arc", sorted(ARCS))
+def test_sessions_come_near_their_arc_and_move_in_small_steps(arc: str, store: Store, model: Model) -> None:
+    """Ten seeds; `benchmarks/arcs.py` has longer sessions and more arcs."""
+    request = SessionRequest(minutes=12.0 if arc == "iso" else 8.0, arc=arc, tempo=usual_tempo(arc))
+    for seed in range(10):
+        made = new_session(store, model, request, seed=seed)
+        assert rms(made.curve(), made.achieved()) < 0.05
+        pieces = made.pieces()
+        assert len({piece.palette for piece in pieces}) == 1
+        for one, two in pairwise(pieces):
+            assert two.tempo <= one.tempo
+            assert fifths_between(parse_key(one.key), parse_key(two.key)) <= 1
+
+
+@pytest.mark.parametrize("arousal", [0.1, 0.5])
+def test_an_iso_arc_begins_where_the_listener_is(arousal: float, store: Store, model: Model) -> None:
+    request = SessionRequest(minutes=16.0, arc="iso", arousal=arousal, tempo=usual_tempo("iso", arousal))
+    made = new_session(store, model, request, seed=3)
+    assert made.curve()[0][1] == pytest.approx(1.0 - arousal)
+    assert made.parameters["from"] == arousal
+    calm = [piece.calm for piece in made.pieces()]
+    assert calm[0] == pytest.approx(1.0 - arousal, abs=0.12)
+    assert calm[-1] > 0.9
+
+
+@pytest.mark.parametrize("arc", sorted(ARCS))
+@pytest.mark.parametrize("arousal", [None, 0.0, 0.2, 0.5, 1.0])
+def test_an_arc_never_grows_less_calm(arc: str, arousal: float | None) -> None:
+    curve = [target_at(arc, arousal, place) for place in np.linspace(0.0, 1.0, 50).tolist()]
+    assert curve[0] == start_calm(arc, arousal)
+    assert all(b >= a - 1e-12 for a, b in pairwise(curve))
+    assert (curve[0] == curve[-1]) == (arc == "flat" or start_calm(arc, arousal) >= ARCS[arc].end)
+
+
+@pytest.mark.parametrize("arousal", [-0.1, 1.1, float("nan")])
+def test_an_arousal_out_of_range_is_refused(arousal: float) -> None:
+    with pytest.raises(PlanError, match=r"from .* is out of range; give 0 \(calm\) to 1"):
+        start_calm("iso", arousal)
+
+
+def test_the_distance_is_that_over_the_time_of_the_music() -> None:
+    curve = ((0.0, 0.5), (100.0, 1.0))
+    assert value_at(curve, 50.0) == pytest.approx(0.75)
+    assert value_at(curve, 200.0) == 1.0
+    assert rms(curve, [(0.0, 100.0, 0.75)]) == pytest.approx(0.5 / np.sqrt(12.0), rel=1e-3)
+    assert rms(curve, [(200.0, 300.0, 0.9), (400.0, 500.0, 1.0)]) == pytest.approx(0.1 / np.sqrt(2.0), rel=1e-6)
+    assert rms(curve, []) == 0.0
+
+
+def test_the_last_section_of_a_piece_leans_towards_the_next_piece(store: Store, model: Model) -> None:
+    """In latent space it ends nearer to the first section of the next than the piece's first section is."""
+    from sqlalchemy import select
+
+    from sessions.tables import PieceRow
+
+    nearer = []
+    for seed in range(4):
+        made = new_session(store, model, SessionRequest(minutes=12.0, arc="flat"), seed=seed)
+        with store.read() as database:
+            rows = {row.id: row for row in database.scalars(select(PieceRow))}
+            walks = [
+                np.frombuffer(rows[piece.id].z or b"", "<f4").reshape(-1, model.config.z_size)
+                for piece in made.pieces()
+            ]
+        for walk, following in pairwise(walks):
+            last, first, target = walk[-1], walk[0], following[0]
+            nearer.append(_cosine(last, target) > _cosine(first, target))
+    assert np.mean(nearer) >= 0.8
+
+
+def _cosine(one: np.ndarray, two: np.ndarray) -> float:
+    return float(one @ two / np.linalg.norm(one) / np.linalg.norm(two))

@@ -1,0 +1,97 @@
+"""Choosing: pieces drawn from what a listener is known to like, new ones near the best of them, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sessions.builder import new_session
+from sessions.choosing import Drawn, Preference, choose
+from sessions.errors import PlanError
+from sessions.library import rate, z_of
+from sessions.plan import SessionRequest
+from sessions.records import SessionRecord
+from sessions.store import Store
+from therapy_gen.cli.posterior import Ranker, preference_of
+from therapy_gen.music.arrangement import duration_of
+from therapy_gen.musicvae.runtime import Model
+
+REQUEST = SessionRequest(minutes=16.0, arc="flat")
+
+
+@pytest.fixture
+def first(store: Store, model: Model) -> SessionRecord:
+    """A session of ana's, nothing known of her."""
+    return new_session(store, model, REQUEST, seed=1, listener="ana")
+
+
+def drawn(record: SessionRecord, explore: float) -> Preference:
+    return Preference(tuple(Drawn(piece.id, f"drawn: {piece.title}") for piece in record.pieces()[::-1]), explore)
+
+
+def test_the_share_of_new_pieces_is_kept(store: Store, model: Model, first: SessionRecord) -> None:
+    shares = {}
+    for explore in (0.0, 0.25, 0.5, 1.0):
+        new = total = 0
+        for seed in range(20):
+            asked = drawn(first, explore)
+            made = choose(store, REQUEST, asked, np.random.SeedSequence(seed), duration_of, model.sha256)
+            new += len(made.plan.composed())
+            total += len(made.plan.pieces)
+        shares[explore] = new / total
+    assert shares[0.0] == 0.0
+    assert shares[0.25] == pytest.approx(0.25, abs=0.12)
+    assert shares[0.5] == pytest.approx(0.5, abs=0.12)
+    assert shares[1.0] == 1.0
+
+
+def test_every_piece_says_why_and_new_ones_stand_near_those_drawn_first(
+    store: Store, model: Model, first: SessionRecord
+) -> None:
+    best = first.pieces()[-1]
+    near, far = [], []
+    for seed in range(6):
+        made = new_session(store, model, REQUEST, seed=seed, listener="ana", preference=drawn(first, 0.3))
+        because = {item.piece.id: item.why for item in made.items if item.piece}
+        new = [piece for piece, why in because.items() if why and why.startswith("new: near ")]
+        assert all((why or "").startswith(("drawn: ", "new: near ")) for why in because.values())
+        if new:
+            assert because[new[0]] == f"new: near {best.title} ({best.id[:10]})"
+            z = z_of(store, [new[0], *(piece.id for piece in first.pieces())], model.sha256)
+            near.append(_cosine(z[new[0]], z[best.id]))
+            far += [_cosine(z[new[0]], z[piece.id]) for piece in first.pieces() if piece != best]
+    assert near
+    assert min(near) > 0.5
+    assert min(near) > max(far)
+
+
+def _cosine(one: np.ndarray, two: np.ndarray) -> float:
+    return float(one @ two / np.linalg.norm(one) / np.linalg.norm(two))
+
+
+def test_ratings_alone_lead_the_next_sessions(store: Store, model: Model, first: SessionRecord) -> None:
+    """They enter the same posterior as recordings do; what is drawn follows them, more often than not."""
+    liked, *others = first.pieces()
+    for number, piece in enumerate((liked, *others)):
+        rate(store, first.id, piece.id, 1 if number else 5, Ranker())
+    drawn_first = []
+    for seed in range(12):
+        preference = preference_of(store, "ana", None, seed)
+        assert {one.piece for one in preference.drawn} == {piece.id for piece in first.pieces()}
+        drawn_first.append(preference.drawn[0].piece)
+        (why,) = [one.why for one in preference.drawn if one.piece == liked.id]
+        assert why.startswith(f"drawn: rank 1 of {len(first.pieces())}, rated 5, P(best) 0.")
+    assert drawn_first.count(liked.id) >= 6
+    assert preference_of(store, "ana", None, 3) == preference_of(store, "ana", None, 3)
+    assert preference_of(store, "ben", None, 3).drawn == ()
+
+
+def test_a_listener_of_whom_nothing_is_known_hears_new_pieces(store: Store, model: Model) -> None:
+    made = new_session(store, model, REQUEST, seed=2, listener="ben", preference=preference_of(store, "ben", None, 2))
+    assert {item.why for item in made.items if item.piece} == {"new: nothing heard"}
+
+
+@pytest.mark.parametrize("explore", [-0.1, 1.1, float("nan")])
+def test_a_share_that_is_none_is_refused(explore: float) -> None:
+    with pytest.raises(PlanError, match=r"explore .* is out of range; give 0 \(no new pieces\) to 1"):
+        Preference((), explore)
