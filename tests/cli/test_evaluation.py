@@ -99,3 +99,25 @@ def test_what_cannot_be_measured_is_said(words: str, said: str, scores: Path, cl
     done = cli(*words.format(scores=scores, empty=tmp_path / "empty").split())
     assert done.status == 1
     assert said in done.error_line
+
+
+def test_pieces_of_two_bars_measure_a_model_of_two_bars(cli: Cli, tmp_path: Path) -> None:
+    config = smaller(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 9))
+    rng = np.random.default_rng(4)
+    shapes = variable_shapes(config)
+    arrays = (rng.normal(0, 0.9, shape).astype(np.float32) for shape in shapes.values())
+    write_stored(tmp_path / "two.safetensors", config, {}, shapes, (pieces(array) for array in arrays))
+    (tmp_path / "loops").mkdir()
+    for number in range(3):
+        score = symusic.Score(4)
+        score.time_signatures.append(symusic.TimeSignature(0, 4, 4))
+        track = symusic.Track("tune", 0, False)
+        track.notes.extend(symusic.Note(beat * 4, 4, 60 + (beat * (number + 2)) % 7, 60) for beat in range(8))
+        score.tracks.append(track)
+        score.dump_midi(str(tmp_path / "loops" / f"{number}.mid"))
+    done = cli("model", "eval", tmp_path / "two.safetensors", tmp_path / "loops", "--json")
+    assert done.status == 0, done.err
+    assert done.document["sections"] == 3
+    # Where all values of a measure are equal, its figures are numbers too.
+    assert all(np.isfinite(value) for row in done.document["distribution"].values() for value in row.values())
+    assert cli("model", "eval", "calm", tmp_path / "loops").status == 1

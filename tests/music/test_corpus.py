@@ -12,6 +12,7 @@ import symusic
 from therapy_gen.errors import InputError
 from therapy_gen.music.corpus import Corpus, build_corpus
 from therapy_gen.music.score import read_score
+from therapy_gen.music.shorter import shortened
 from therapy_gen.music.tokens import VoiceNote, tokens_to_notes
 from therapy_gen.music.voices import BASS, INNER, MELODY, extract_voices
 from therapy_gen.music.windows import WindowSettings, find_stretches
@@ -184,3 +185,24 @@ def test_real_scores_keep_their_pick_up_bars(name: str, first_bar: float, voices
     assert score.bars[1] == pytest.approx(first_bar)
     assert len(set(score.notes["part"].tolist())) == voices
     assert find_stretches(score.bars)[0][0] == pytest.approx(first_bar)
+
+
+def test_pieces_of_a_few_bars_serve_models_of_two(tmp_path: Path) -> None:
+    write_midi(tmp_path / "two.mid", chorale(2, seed=1))
+    write_midi(tmp_path / "five.mid", chorale(5, seed=2))
+    write_midi(tmp_path / "long.mid", chorale(18, seed=3))
+    # Without it they are left out, as they always were.
+    usual = build_corpus([tmp_path], WindowSettings(stride_bars=1))
+    assert usual.report.left_out["stretches of fewer than sixteen bars"] == 2
+    assert usual.digest == build_corpus([tmp_path], WindowSettings(stride_bars=1, shortest_bars=16)).digest
+    corpus = build_corpus([tmp_path], WindowSettings(stride_bars=1, shortest_bars=2))
+    assert corpus.digest != usual.digest
+    by_piece = {corpus.pieces[piece]: set(corpus.length[corpus.piece == piece].tolist()) for piece in range(3)}
+    assert by_piece == {"two.mid": {2}, "five.mid": {5}, "long.mid": {16}}
+    short = shortened(corpus, 2)
+    counts = {name: int((short.piece == number).sum()) for number, name in enumerate(short.pieces)}
+    # A stretch of two bars begins at every bar but the last.
+    assert counts == {"two.mid": 1, "five.mid": 4, "long.mid": 17}
+    assert short.tokens.shape[1:] == (32, 3)
+    corpus.save(tmp_path / "corpus.npz")
+    np.testing.assert_array_equal(Corpus.load(tmp_path / "corpus.npz").length, corpus.length)

@@ -200,13 +200,14 @@ class Server(http.server.ThreadingHTTPServer):
     cut_after: int | None = None
     names_hash = True
     ranges: list[str | None]
+    files: dict[str, bytes]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        content = self.server.content
+        content = self.server.files.get(self.path, self.server.content)
         wanted = self.headers.get("Range")
         self.server.ranges.append(wanted)
         start = int(re.fullmatch(r"bytes=(\d+)-", wanted).group(1)) if wanted else 0  # type: ignore[union-attr]
@@ -234,6 +235,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as running:
         running.ranges = []
+        running.files = {}
         running.content = np.random.default_rng(0).bytes(3_000_000)
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
@@ -294,3 +296,30 @@ def test_a_checkpoint_is_imported_from_a_web_address(server: Server, prefix: Pat
     done = cli("model", "import", where + "x", "--config", "cat-mel_2bar_small", "--sha256", "abc")
     assert done.status == 1
     assert "is no SHA-256" in done.error_line
+
+
+def test_a_checkpoint_is_imported_from_the_web_address_of_its_prefix(
+    server: Server, prefix: Path, cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for suffix in ("index", "data-00000-of-00001"):
+        server.files[f"/small.ckpt.{suffix}"] = Path(f"{prefix}.{suffix}").read_bytes()
+    server.content = b""
+    where = address(server, "small.ckpt")
+    assert cli("model", "import", where, "--config", "cat-mel_2bar_small", "--name", "web").status == 0
+    model = open_model("web", home / "models")
+    for name, array in arrays().items():
+        np.testing.assert_array_equal(model.arrays[name], array)
+    wrong = cli("model", "import", where, "--config", "cat-mel_2bar_small", "--sha256", "0" * 64)
+    assert wrong.status == 1
+    assert "it was removed" in wrong.error_line
+
+
+def test_public_checkpoints_are_listed_with_addresses_and_downloaded_by_name(cli: Cli) -> None:
+    listed = cli("model", "known", "--json").document
+    assert {each["config"] for each in listed["checkpoints"]} == set(listed["configs"])
+    assert all(each["address"].startswith("https://storage.googleapis.com/") for each in listed["checkpoints"])
+    text = cli("model", "known").out
+    assert all(each["address"] in text for each in listed["checkpoints"])
+    done = cli("model", "import", "mel_2bar_small", "--download", "--config", "cat-mel_2bar_small")
+    assert done.status == 1
+    assert "flat-mel_16bar" in done.error_line

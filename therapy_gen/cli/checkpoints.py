@@ -33,7 +33,9 @@ def import_(
     download: Annotated[
         bool, typer.Option("--download", help="CHECKPOINT is a name that `model known` shows: fetch it first")
     ] = False,
-    sha256: Annotated[str | None, typer.Option(metavar="HASH", help="What a downloaded file must hash to")] = None,
+    sha256: Annotated[
+        str | None, typer.Option(metavar="HASH", help="What a downloaded file, or the data of a prefix, must hash to")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Import a checkpoint of Magenta's MusicVAE, to sample, interpolate and make sessions with."""
@@ -62,6 +64,17 @@ def import_(
 
 
 def _downloaded(address: str, folder: Path, sha256: str | None, *, quiet: bool) -> Path:
+    """Fetch a file, or the files of a checkpoint's prefix; `sha256` is that of the file, or of the prefix's data."""
+    from therapy_gen.musicvae.magenta.known import PARTS, PREFIX
+
+    if not address.endswith(PREFIX):
+        return _fetched(address, folder, sha256, quiet=quiet)
+    for part, wanted in zip(PARTS, (sha256, None), strict=True):
+        file = _fetched(f"{address}{part}", folder, wanted, quiet=quiet)
+    return file.with_suffix("")
+
+
+def _fetched(address: str, folder: Path, sha256: str | None, *, quiet: bool) -> Path:
     from therapy_gen.musicvae.magenta.download import download
 
     target = folder / (address.rstrip("/").rpartition("/")[2] or "checkpoint")

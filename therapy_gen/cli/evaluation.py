@@ -47,7 +47,7 @@ def evaluate(
         raise InputError(f"--calmest {calmest} is out of range; give a share above 0, up to 1")
     options = settings(context)
     found = open_model(model, options.models_folder())
-    windows = _windows(corpus, quiet=options.quiet)
+    windows = _windows(corpus, found.config.bars, quiet=options.quiet)
     own = windows.digest == dict(found.facts).get("corpus_digest")
     chosen = windows.choose(held_out=True, calmest=calmest)
     if not own:
@@ -66,13 +66,16 @@ def evaluate(
         _show(figures)
 
 
-def _windows(folders: list[Path], *, quiet: bool) -> Corpus:
+def _windows(folders: list[Path], bars: int, *, quiet: bool) -> Corpus:
     from therapy_gen.music.corpus import build_corpus
     from therapy_gen.music.windows import WindowSettings
 
     with progress("reading scores", 1.0, quiet=quiet) as advance:
         return build_corpus(
-            folders, WindowSettings(stride_bars=1), workers=2, progress=lambda done, of: advance(1.0 / of)
+            folders,
+            WindowSettings(stride_bars=1, shortest_bars=bars),
+            workers=2,
+            progress=lambda done, of: advance(1.0 / of),
         )
 
 

@@ -99,8 +99,10 @@ def train(
         raise InputError(f"--batch-size {batch_size} is out of range; give 1 or more")
     if find_spec("keras") is None:
         raise MissingExtraError("training", "train")
-    # TensorFlow reads it when it is imported: no words on the libraries it was built with.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from therapy_gen.musicvae.quiet import quiet_libraries
+
+    with quiet_libraries():
+        import keras  # noqa: F401
     from therapy_gen.music.shorter import shortened
     from therapy_gen.musicvae.finish import finish
     from therapy_gen.musicvae.train import train as run_training
@@ -112,7 +114,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     path = output or chosen.models_folder() / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    windows = shortened(_windows(corpus, run / _CACHE, leave_out, quiet=chosen.quiet), bars)
+    windows = shortened(_windows(corpus, run / _CACHE, leave_out, bars, quiet=chosen.quiet), bars)
     material = _material(windows, calmest)
     if start is not None:
         material = replace(material, facts={**material.facts, "from": start})
@@ -205,7 +207,7 @@ def _symptoms(path: Path, material: Material, pieces: int, seed: int) -> list[Sy
     return find_symptoms(model, material.train, material.held_out, pieces, fine_tuned=tuned, seed=seed)
 
 
-def _windows(folders: list[Path], cache: Path, leave_out: Path | None, *, quiet: bool) -> Corpus:
+def _windows(folders: list[Path], cache: Path, leave_out: Path | None, bars: int, *, quiet: bool) -> Corpus:
     from therapy_gen.errors import InputError
     from therapy_gen.music.corpus import Corpus, build_corpus
     from therapy_gen.music.windows import WindowSettings
@@ -222,7 +224,7 @@ def _windows(folders: list[Path], cache: Path, leave_out: Path | None, *, quiet:
     with progress("reading scores", 1.0, quiet=quiet) as advance:
         windows = build_corpus(
             folders,
-            WindowSettings(stride_bars=1),
+            WindowSettings(stride_bars=1, shortest_bars=bars),
             leave_out=unwanted,
             workers=2,
             progress=lambda done, of: advance(1.0 / of),

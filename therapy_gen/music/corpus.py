@@ -17,13 +17,14 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.score import SUFFIXES, read_score
-from therapy_gen.music.tokens import STEPS_PER_SECTION, VOICES, Tokens
+from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_SECTION, VOICES, Tokens
 from therapy_gen.music.tonality import MODES
 from therapy_gen.music.windows import FoundWindow, WindowSettings, find_windows
 
 # Part of every digest: raise it when the same files would give other windows.
 FORMAT = 1
 HELD_OUT_SHARE = 0.06
+_ARRAYS = ("tokens", "piece", "bar", "tonic", "mode", "calm", "length", "held_out")
 
 
 @dataclass
@@ -59,6 +60,8 @@ class Corpus:
         Index into `pieces`, first bar in the piece, its own tonic (0 to 11), its mode (0 major, 1 minor).
     calm : float32 array, shape (n,)
         Calmness score of each window at the reference tempo.
+    length : int8 array, shape (n,)
+        Bars of each window that hold music: sixteen, or fewer with rests behind them.
     held_out : bool array, shape (n,)
         True for windows of pieces that training never sees.
     pieces : tuple of str
@@ -74,6 +77,7 @@ class Corpus:
     tonic: npt.NDArray[np.int8]
     mode: npt.NDArray[np.int8]
     calm: npt.NDArray[np.float32]
+    length: npt.NDArray[np.int8]
     held_out: npt.NDArray[np.bool_]
     pieces: tuple[str, ...]
     digest: str
@@ -92,7 +96,7 @@ class Corpus:
             "digest": self.digest,
             "report": {**self.report.__dict__, "left_out": dict(self.report.left_out)},
         }
-        arrays = {name: getattr(self, name) for name in ("tokens", "piece", "bar", "tonic", "mode", "calm", "held_out")}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         temporary = path.with_name(f".{path.name}.{os.getpid()}.npz")
         try:
             np.savez_compressed(temporary, meta=np.array(json.dumps(meta)), **arrays)
@@ -117,6 +121,7 @@ class Corpus:
             raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
         except Exception as error:
             raise InputError(f"{path} is not a corpus cache; build it again from the scores") from error
+        arrays.setdefault("length", np.full(len(arrays["tokens"]), BARS_PER_SECTION, dtype=np.int8))
         report = CorpusReport(**{**meta["report"], "left_out": Counter(meta["report"]["left_out"])})
         return cls(**arrays, pieces=tuple(meta["pieces"]), digest=meta["digest"], report=report)
 
@@ -192,7 +197,11 @@ def build_corpus(
     if not kept:
         raise InputError("no score gave a usable window; " + "; ".join(report.lines()[1:4]))
     held = groups.held_out(sums, held_out_share, {number for number, _ in kept})
-    digest = hashlib.sha256(json.dumps([FORMAT, sorted(sums), settings.__dict__], sort_keys=True).encode()).hexdigest()
+    chosen = dict(settings.__dict__)
+    # Digests of before this could be chosen stay what they were.
+    if chosen["shortest_bars"] == BARS_PER_SECTION:
+        del chosen["shortest_bars"]
+    digest = hashlib.sha256(json.dumps([FORMAT, sorted(sums), chosen], sort_keys=True).encode()).hexdigest()
     piece = np.array([number for number, _ in kept], dtype=np.int32)
     return Corpus(
         tokens=np.stack([window.tokens for _, window in kept]).reshape(-1, STEPS_PER_SECTION, len(VOICES)),
@@ -201,6 +210,7 @@ def build_corpus(
         tonic=np.array([window.tonic for _, window in kept], dtype=np.int8),
         mode=np.array([MODES.index(window.mode) for _, window in kept], dtype=np.int8),
         calm=np.array([window.calm for _, window in kept], dtype=np.float32),
+        length=np.array([window.length for _, window in kept], dtype=np.int8),
         held_out=held[piece],
         pieces=tuple(name for _, name in files),
         digest=digest,

@@ -26,7 +26,7 @@ def shortened(corpus: Corpus, bars: int) -> Corpus:
     Returns
     -------
     Corpus
-        Tokens (n, 16 bars, 3); `bar` is where a stretch begins. Stretches whose melody has less than a note a bar are
+        Tokens (n, 16 * bars, 3); `bar` is where a stretch begins. Stretches whose melody has less than a note a bar are
         left out; mode and calmness are those of the window they are from.
     """
     if bars == BARS_PER_SECTION:
@@ -35,6 +35,8 @@ def shortened(corpus: Corpus, bars: int) -> Corpus:
     offsets = np.arange(BARS_PER_SECTION - bars + 1)
     window = np.tile(np.arange(count), len(offsets))
     offset = np.repeat(offsets, count)
+    inside = offset + bars <= corpus.length[window]
+    window, offset = window[inside], offset[inside]
     keys = corpus.piece[window].astype(np.int64) * _BARS + corpus.bar[window] + offset
     # Windows that begin where the stretch does come first, and the first of each is taken.
     _, first = np.unique(keys, return_index=True)
@@ -47,5 +49,6 @@ def shortened(corpus: Corpus, bars: int) -> Corpus:
         corpus,
         tokens=tokens,
         bar=(corpus.bar[window] + offset).astype(np.int32),
+        length=np.full(len(tokens), bars, dtype=np.int8),
         **{name: getattr(corpus, name)[window] for name in ("piece", "tonic", "mode", "calm", "held_out")},
     )

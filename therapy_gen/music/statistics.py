@@ -109,7 +109,10 @@ def compare(real: Sequence[IntArray], made: Sequence[IntArray]) -> dict[str, dic
 def _densities(real: FloatArray, made: FloatArray) -> tuple[float, float]:
     """Return overlap and divergence of two Gaussian kernel densities (Silverman's bandwidth)."""
     both = np.concatenate([real, made])
-    spread = float(both.std()) or 1.0
+    spread = float(both.std())
+    if spread <= 1e-9 * max(1.0, float(np.abs(both).max())):
+        # All are equal but for rounding.
+        spread = 1.0
     low, high = float(both.min()) - spread, float(both.max()) + spread
     grid = np.linspace(low, high, _GRID_POINTS)
     step = grid[1] - grid[0]

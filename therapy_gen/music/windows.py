@@ -28,6 +28,7 @@ QUARTERS_PER_BAR = STEPS_PER_BAR / STEPS_PER_QUARTER
 # Calmness is compared at one tempo, since many scores name none: that at which a session plays.
 REFERENCE_QPM = 66.0
 _TOLERANCE = 0.02
+_IN_WORDS = {2: "two", 16: "sixteen"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class WindowSettings:
         Semitones added to every window after it was brought to the common tonic.
     keep_key : bool
         Leave windows in their own key.
+    shortest_bars : int
+        A stretch of this many bars or more, but too short for a window, is one with rests behind it: enough for models
+        of fewer than sixteen bars.
     """
 
     stride_bars: int = 4
@@ -60,17 +64,19 @@ class WindowSettings:
     least_melody_sound: float = 0.5
     transpose: int = 0
     keep_key: bool = False
+    shortest_bars: int = BARS_PER_SECTION
 
 
 @dataclass(frozen=True)
 class FoundWindow:
-    """A window: tokens (256, 3) in the common tonic, its first bar, its own key, and its calmness."""
+    """A window: tokens (256, 3) in the common tonic, its first bar, own key, calmness, and bars of music."""
 
     tokens: Tokens
     bar: int
     tonic: int
     mode: str
     calm: float
+    length: int = BARS_PER_SECTION
 
 
 def find_stretches(bars: npt.NDArray[np.float64], left_out: Counter[str] | None = None) -> list[list[float]]:
@@ -110,6 +116,7 @@ def find_stretches(bars: npt.NDArray[np.float64], left_out: Counter[str] | None 
 def find_windows(score: Score, settings: WindowSettings, left_out: Counter[str]) -> list[FoundWindow]:
     """Return the usable windows of a score; `left_out` counts the others by reason."""
     windows: list[FoundWindow] = []
+    least = min(settings.shortest_bars, BARS_PER_SECTION)
     stretches = find_stretches(score.bars, left_out)
     if not stretches:
         left_out["scores without a stretch of 4/4 or 2/4"] += 1
@@ -121,12 +128,16 @@ def find_windows(score: Score, settings: WindowSettings, left_out: Counter[str])
         voices = extract_voices(zip(grid.start, grid.end, grid.pitch, strict=True), bars * STEPS_PER_BAR)
         if bars < BARS_PER_SECTION:
             whole_piece = len(stretches) == 1 and len(score.bars) - 1 <= bars + 2
-            if not (settings.repeat_from_bars and whole_piece and bars >= settings.repeat_from_bars):
-                left_out["stretches of fewer than sixteen bars"] += 1
-                continue
-            voices, off = _repeat(voices, bars), np.tile(grid.off, 2)
-            starts = np.concatenate([grid.start, np.asarray(grid.start) + bars * STEPS_PER_BAR])
             offsets = [0]
+            if settings.repeat_from_bars and whole_piece and bars >= settings.repeat_from_bars:
+                voices, off = _repeat(voices, bars), np.tile(grid.off, 2)
+                starts = np.concatenate([grid.start, np.asarray(grid.start) + bars * STEPS_PER_BAR])
+                bars = BARS_PER_SECTION
+            elif bars >= settings.shortest_bars:
+                off, starts = grid.off, np.asarray(grid.start)
+            else:
+                left_out[f"stretches of fewer than {_IN_WORDS.get(least, least)} bars"] += 1
+                continue
         else:
             off, starts = grid.off, np.asarray(grid.start)
             offsets = list(range(0, bars - BARS_PER_SECTION + 1, settings.stride_bars))
@@ -136,7 +147,8 @@ def find_windows(score: Score, settings: WindowSettings, left_out: Counter[str])
             if inside.any() and off[inside].mean() > settings.largest_off_grid:
                 left_out["windows off the sixteenth grid (triplets)"] += 1
                 continue
-            window = _window(voices, begin, first_bar + offset, sharps, settings, left_out)
+            length = min(bars, BARS_PER_SECTION)
+            window = _window(voices, begin, first_bar + offset, length, sharps, settings, left_out)
             if window is not None:
                 windows.append(window)
     return windows
@@ -178,19 +190,26 @@ def _repeat(voices: list[VoiceNote], bars: int) -> list[VoiceNote]:
 
 
 def _window(
-    voices: list[VoiceNote], begin: int, bar: int, sharps: int | None, settings: WindowSettings, left_out: Counter[str]
+    voices: list[VoiceNote],
+    begin: int,
+    bar: int,
+    length: int,
+    sharps: int | None,
+    settings: WindowSettings,
+    left_out: Counter[str],
 ) -> FoundWindow | None:
-    stop = begin + STEPS_PER_SECTION
+    stop = begin + length * STEPS_PER_BAR
     notes = [
         note._replace(start=note.start - begin, end=min(note.end, stop) - begin)
         for note in voices
         if begin <= note.start < stop
     ]
     melody = [note for note in notes if note.voice == MELODY]
-    if len(melody) < settings.least_melody_notes:
+    share = length / BARS_PER_SECTION
+    if len(melody) < settings.least_melody_notes * share:
         left_out["windows with too few melody notes"] += 1
         return None
-    if sum(note.end - note.start for note in melody) < settings.least_melody_sound * STEPS_PER_SECTION:
+    if sum(note.end - note.start for note in melody) < settings.least_melody_sound * share * STEPS_PER_SECTION:
         left_out["windows whose melody mostly rests"] += 1
         return None
     pitches = np.array([note.pitch for note in notes])
@@ -205,4 +224,4 @@ def _window(
     seconds = 60.0 / (REFERENCE_QPM * STEPS_PER_QUARTER)
     onsets = np.array([note.start for note in notes]) * seconds
     calm = calmness(onsets, lengths * seconds, pitches + shift).score
-    return FoundWindow(tokens, bar, tonic, mode, calm)
+    return FoundWindow(tokens, bar, tonic, mode, calm, length)

@@ -54,7 +54,10 @@ def compare_with_keras(model: Model, seed: int = 0) -> list[Difference]:
     """
     if find_spec("keras") is None:
         raise MissingExtraError("comparing with Keras", "train")
-    from therapy_gen.musicvae.network_weights import keras_figures
+    from therapy_gen.musicvae.quiet import quiet_libraries
+
+    with quiet_libraries():
+        from therapy_gen.musicvae.network_weights import keras_figures
 
     config = model.config
     rng = np.random.default_rng(seed)

@@ -1,7 +1,7 @@
 """Public checkpoints of the configurations that are read here, with the addresses where Magenta publishes them.
 
 From the tables in `magenta/models/music_vae/README.md` (magenta/magenta) and `music/checkpoints/README.md`
-(magenta/magenta-js).
+(magenta/magenta-js); the flat models of sixteen bars from Magenta's notebook "MusicVAE" (its folder `colab2`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from therapy_gen.errors import InputError
 
 _PUBLIC = "https://storage.googleapis.com/magentadata"
+_NOTEBOOK = "https://storage.googleapis.com/download.magenta.tensorflow.org/models/music_vae/colab2/checkpoints"
+PREFIX = ".ckpt"
+# The files of a checkpoint that is published as a prefix.
+PARTS = (".data-00000-of-00001", ".index")
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,9 @@ class PublicCheckpoint:
     address: str
 
     @property
-    def is_file(self) -> bool:
-        """Whether the address is that of one file that `model import` can download; else of a folder."""
-        return self.address.endswith(".tar")
+    def is_downloadable(self) -> bool:
+        """Whether `model import` can download it: the address is that of a tar or of a prefix, not of a folder."""
+        return self.address.endswith((".tar", PREFIX))
 
 
 PUBLIC: tuple[PublicCheckpoint, ...] = (
@@ -36,10 +40,22 @@ PUBLIC: tuple[PublicCheckpoint, ...] = (
         f"{_PUBLIC}/models/music_vae/checkpoints/cat-mel_2bar_big.tar",
     ),
     PublicCheckpoint(
+        "flat-mel_16bar",
+        "flat-mel_16bar",
+        "melodies of sixteen bars, without a conductor",
+        f"{_NOTEBOOK}/mel_16bar_flat{PREFIX}",
+    ),
+    PublicCheckpoint(
         "hierdec-mel_16bar",
         "hierdec-mel_16bar",
         "melodies of sixteen bars",
         f"{_PUBLIC}/models/music_vae/checkpoints/hierdec-mel_16bar.tar",
+    ),
+    PublicCheckpoint(
+        "flat-trio_16bar",
+        "flat-trio_16bar",
+        "melody, bass and drums of sixteen bars, without a conductor",
+        f"{_NOTEBOOK}/trio_16bar_flat{PREFIX}",
     ),
     PublicCheckpoint(
         "hierdec-trio_16bar",
@@ -59,7 +75,7 @@ PUBLIC: tuple[PublicCheckpoint, ...] = (
 def find_public(name: str) -> PublicCheckpoint:
     """Return a public checkpoint by name; InputError names those that can be downloaded."""
     for checkpoint in PUBLIC:
-        if checkpoint.name == name and checkpoint.is_file:
+        if checkpoint.name == name and checkpoint.is_downloadable:
             return checkpoint
-    known = ", ".join(checkpoint.name for checkpoint in PUBLIC if checkpoint.is_file)
+    known = ", ".join(checkpoint.name for checkpoint in PUBLIC if checkpoint.is_downloadable)
     raise InputError(f"no public checkpoint {name!r} is known; give a file, or one of: {known}")

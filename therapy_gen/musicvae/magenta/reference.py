@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError, MissingExtraError
 from therapy_gen.musicvae.magenta.configs import MagentaConfig
+from therapy_gen.musicvae.quiet import quiet_libraries
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -39,12 +40,11 @@ def import_magenta() -> tuple[Any, Any]:
         raise MissingExtraError("Magenta", "magenta")
     # Magenta is written for Keras 2; TensorFlow reads these when it is first imported.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), quiet_libraries():
         warnings.simplefilter("ignore")
         tf = importlib.import_module("tensorflow.compat.v1")
-        tf.disable_v2_behavior()
         tf.logging.set_verbosity(tf.logging.ERROR)
+        tf.disable_v2_behavior()
         music_vae = importlib.import_module("magenta.models.music_vae")
         importlib.import_module("magenta.models.music_vae.configs")
         importlib.import_module("magenta.models.music_vae.lstm_models")
