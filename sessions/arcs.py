@@ -12,7 +12,7 @@ from sessions.errors import PlanError
 START = (0.0, 1.0)
 # The calmness score of music that an arc can ask for. Below it would be another kind of music; above it, notes become
 # so few that nothing is left to tell pieces apart by.
-LEAST_CALM, MOST_CALM = 0.5, 0.97
+LEAST_CALM, MOST_CALM = 0.5, 0.978
 # An iso arc has come down by then, as a share of the music; the rest is as calm as it gets.
 _DOWN_BY = 0.85
 # How finely a curve is kept and compared.
@@ -30,7 +30,7 @@ class Arc:
 
 # That an iso arc does better than another has not been found (10.1177/10298649261421187, N = 193): all are offered,
 # none is praised.
-ARCS: Mapping[str, Arc] = MappingProxyType({"calm": Arc(0.92, 0.965), "iso": Arc(0.6, 0.96), "flat": Arc(0.95, 0.95)})
+ARCS: Mapping[str, Arc] = MappingProxyType({"calm": Arc(0.96, 0.974), "iso": Arc(0.6, 0.972), "flat": Arc(0.97, 0.97)})
 
 Curve = tuple[tuple[float, float], ...]
 

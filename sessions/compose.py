@@ -28,9 +28,10 @@ DEFAULT_TEMPERATURE = 0.3
 DEFAULT_PALETTE = "piano"
 TEMPERATURES = (0.05, 2.0)
 
-# How far a variation stands from its section on the way to another sample, and how far a contrasting section does.
-_VARIATION = 0.15
-_CONTRAST = 0.5
+# How far a variation stands from its section on the way to another sample, and how far a contrasting section does:
+# sections of real pieces are as similar (docs/listening).
+_VARIATION = 0.1
+_CONTRAST = 0.8
 # A new piece near one that a listener has heard: kin, not a variation.
 _KINSHIP = 0.3
 # Each section is decoded this often; the calmest piece of notes stays.
@@ -284,6 +285,7 @@ def _arranged(piece: PlannedPiece, sections: Sequence[Tokens], palette: str, see
         palette=palette,
         seed=seed,
         louder=louder,
+        form=piece.form,
     )
 
 

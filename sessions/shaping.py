@@ -27,7 +27,7 @@ _AT_NOTHING, _SLOPE, _OFFSET = 9.7, 3.5, 4.0
 _DENSITIES = (3.0, 24.0)
 # Music that is to be as calm as the first is played with the softest touch; as calm as the second, so many units of
 # velocity above.
-_SOFT, _LOUD, _LOUDEST = 0.92, 0.6, 16
+_SOFT, _LOUD, _LOUDEST = 0.94, 0.6, 16
 # Share of bars in which a note must begin; sections with fewer are taken only where there is no other.
 FILLED = 0.9
 _EMPTY_COSTS = 1.0
@@ -37,7 +37,7 @@ _JUMP_COSTS = 0.004
 _MOST_WAYS = 1000
 # A piece is arranged at most so often, and no more once it is so near.
 _TRIES = 3
-_NEAR = 0.012
+_NEAR = 0.004
 
 
 def guessed_density(calm: float, tempo: float) -> float:

@@ -15,7 +15,7 @@ from sessions.records import SessionRecord
 from sessions.store import Store
 from sessions.titles import titles
 from therapy_gen.errors import InputError
-from therapy_gen.music.arrangement import PALETTES, duration_of
+from therapy_gen.music.arrangement import PALETTES, duration_of, steps_of
 from therapy_gen.music.midi import read_performance
 from therapy_gen.musicvae.runtime import Model
 
@@ -76,7 +76,10 @@ def test_a_section_that_returns_is_the_same_music(model: Model) -> None:
     (piece,) = compose(plan, model, np.random.default_rng(1))
     melody = next(part for part in read_performance(piece.midi).parts if part.name == "Melody")
     # From the third bar to the twelfth: what rings on from before, and the ending, are apart.
-    heard = [[note for note in melody.notes if at + 7.9 < note.onset < at + 47.9] for at in (0.0, 128.0)]
+    steps = steps_of(3, 60.0)
+    heard = [
+        [note for note in melody.notes if steps[at + 32] - 0.1 < note.onset < steps[at + 192] - 0.1] for at in (0, 512)
+    ]
     assert [note.pitch for note in heard[0]] == [note.pitch for note in heard[1]]
     assert len(heard[0]) > 3
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.cadences import settle
 from therapy_gen.music.expression import perform
 from therapy_gen.music.harmony import infer_chords, pad_notes, tonic_chord
 from therapy_gen.music.lines import gentle_lines, let_ring
@@ -24,13 +25,16 @@ from therapy_gen.music.tokens import (
 )
 from therapy_gen.music.tonality import key_name
 
-__all__ = ["PALETTES", "Note", "Part", "Performance", "arrange", "duration_of"]
+__all__ = ["PALETTES", "Note", "Part", "Performance", "arrange", "duration_of", "steps_of"]
 
 MIN_TEMPO, MAX_TEMPO = 20.0, 200.0
 
 _QUARTERS_PER_BAR = STEPS_PER_BAR // STEPS_PER_QUARTER
 
-# The last two bars slow down to this share of the tempo, and a last bar holds the final chord.
+# Over the piece the tempo falls by this share, a little with every four bars, too little to be heard as a change. The
+# last two bars slow down to the second share of it, and a last bar holds the final chord.
+_FALL = 0.04
+_PHRASE_QUARTERS = 4 * _QUARTERS_PER_BAR
 _RITARDANDO_QUARTERS = 2 * _QUARTERS_PER_BAR
 _FINAL_TEMPO = 0.72
 _FINAL_QUARTERS = _QUARTERS_PER_BAR
@@ -51,6 +55,11 @@ def duration_of(section_count: int, tempo: float) -> float:
     return duration
 
 
+def steps_of(section_count: int, tempo: float) -> tuple[float, ...]:
+    """Return the seconds at which `arrange` puts each sixteenth of so many sections, and the end of the last chord."""
+    return tuple(_Clock(section_count, tempo).steps)
+
+
 def arrange(
     sections: Sequence[Tokens],
     *,
@@ -60,6 +69,7 @@ def arrange(
     palette: str = "piano",
     seed: int,
     louder: int = 0,
+    form: Sequence[str] = (),
 ) -> Performance:
     """Perform sections one after the other.
 
@@ -72,13 +82,17 @@ def arrange(
     mode : str
         ``"major"`` or ``"minor"``.
     tempo : float
-        Quarter notes a minute, 20 to 200. It falls over the last two bars.
+        Quarter notes a minute, 20 to 200, at the start. It falls by a few per cent over the piece, and more over the
+        last two bars.
     palette : str
         One of `PALETTES`.
     seed : int
         Of what varies from performance to performance: a few milliseconds and units of velocity.
     louder : int
         Units of velocity above the palette's own touch, 0 to 24.
+    form : sequence of str, optional
+        Labels of the sections, such as ``("A", "A'", "B")``: a section ends open before a variation of itself. Without
+        them every section is taken for a thought of its own.
 
     Returns
     -------
@@ -97,10 +111,13 @@ def arrange(
         raise InputError(f"mode {mode!r} is not known; give major or minor")
     if not sections or any(section.shape != (STEPS_PER_SECTION, len(VOICES)) for section in sections):
         raise ValueError(f"sections must be arrays of shape ({STEPS_PER_SECTION}, {len(VOICES)}), one or more")
+    if form and len(form) != len(sections):
+        raise ValueError(f"{len(form)} labels for {len(sections)} sections")
+    labels = form or [chr(ord("A") + n) for n in range(len(sections))]
     clock = _Clock(len(sections), tempo)
     steps = len(sections) * STEPS_PER_SECTION
     shift = (tonic + 6) % 12 - 6
-    voices = gentle_lines(sections, shift)
+    voices = settle(gentle_lines(sections, shift), labels, tonic % 12, mode)
     chords = infer_chords([note for line in voices for note in line], steps, tonic % 12, mode)
     voices = let_ring(voices, chords)
     notes = [note for line in voices for note in line]
@@ -128,15 +145,18 @@ def arrange(
 
 
 class _Clock:
-    """Sixteenths of a piece to seconds: an even tempo, a ritardando, a bar for the final chord, and its ring."""
+    """Sixteenths of a piece to seconds: a tempo that hardly falls, a ritardando, a bar for the final chord, a ring."""
 
     def __init__(self, section_count: int, tempo: float) -> None:
         if not (math.isfinite(tempo) and MIN_TEMPO <= tempo <= MAX_TEMPO):
             raise InputError(f"tempo {tempo:g} is not playable; give {MIN_TEMPO:g} to {MAX_TEMPO:g} quarters a minute")
         quarters = section_count * BARS_PER_SECTION * _QUARTERS_PER_BAR
         factors = np.ones(quarters + _FINAL_QUARTERS)
+        phrases = np.arange(quarters) // _PHRASE_QUARTERS
+        factors[:quarters] = 1 - _FALL * phrases / max(phrases[-1], 1)
         slowing = np.arange(1, _RITARDANDO_QUARTERS + 1) / _RITARDANDO_QUARTERS
-        factors[quarters - _RITARDANDO_QUARTERS : quarters] = 1 - (1 - _FINAL_TEMPO) * slowing**1.5
+        before = factors[quarters - 1]
+        factors[quarters - _RITARDANDO_QUARTERS : quarters] = before - (before - _FINAL_TEMPO) * slowing**1.5
         factors[quarters:] = _FINAL_TEMPO
         # Whole microseconds, as a MIDI file counts them.
         lengths = np.rint(60e6 / (tempo * factors)).astype(np.int64)

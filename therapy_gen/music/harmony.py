@@ -93,6 +93,11 @@ def tonic_chord(start: int, end: int, tonic: int, mode: str) -> Chord:
     return Chord(start, end, (tonic, (tonic + third) % 12, (tonic + fifth) % 12))
 
 
+def dominant_chord(start: int, end: int, tonic: int, mode: str) -> Chord:
+    """Return the major triad on the fifth degree, with its leading note in minor, too."""
+    return Chord(start, end, ((tonic + 7) % 12, (tonic + 11) % 12, (tonic + 2) % 12))
+
+
 def pad_notes(chords: Sequence[Chord], notes: Sequence[VoiceNote]) -> list[VoiceNote]:
     """Hold each chord's tones in a close, gently moving voicing, without those that would rub against the voices.
 
