@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -97,6 +98,18 @@ def test_one_file_holds_all_steps_without_a_gap_and_with_the_last_note(
         expected += [(round(onset + 64 * number, 3), length, pitch) for onset, length, pitch in notes_of(step["file"])]
     assert joined == sorted(expected)
     assert max(onset + length for onset, length, _ in joined) == 3 * 64
+
+
+def midi(division: int, events: bytes) -> bytes:
+    """Return a file of one track."""
+    track = events + b"\x00\xff\x2f\x00"
+    head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, division)
+    return head + b"MTrk" + struct.pack(">I", len(track)) + track
+
+
+EMPTY = midi(96, b"")
+SMPTE = midi(0xE728, b"\x00\x90\x3c\x40\x40\x80\x3c\x00")
+DRUMS = midi(96, b"\x00\x99\x24\x40\x40\x89\x24\x00")
 
 
 def odd(path: Path, kind: str) -> Path:
@@ -217,6 +230,23 @@ def test_what_an_engine_cannot_do_is_said(
     done = cli(*words.split())
     assert done.status == 1
     assert said in done.error_line
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"hello", "is not a MIDI file that can be read (no MIDI header); give a Standard MIDI File"),
+        (SMPTE, "counts time in frames (SMPTE) and so has no bars"),
+        (DRUMS, "holds no notes but those of drums"),
+        (EMPTY, "holds no notes; give another file"),
+    ],
+)
+def test_files_that_no_way_leads_from_are_named_with_a_reason(data: bytes, said: str, cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "odd.mid").write_bytes(data)
+    done = cli("interpolate", tmp_path / "odd.mid", tmp_path / "odd.mid", "-o", tmp_path / "way")
+    assert done.status == 1
+    assert f"odd.mid {said}" in done.error_line
+    assert not (tmp_path / "way").exists()
 
 
 def test_even_choices_are_in_order_and_keep_both_ends() -> None:

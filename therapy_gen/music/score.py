@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError, MissingExtraError
+from therapy_gen.music.midi import read_performance
 
 MAX_FILE_BYTES = 20_000_000
 MIDI_SUFFIXES = (".mid", ".midi")
@@ -81,7 +82,7 @@ def read_score(path: Path) -> Score:
     else:
         score = _read_abc(path)
     if not len(score.notes):
-        raise InputError(f"{path} holds no notes")
+        raise InputError(f"{path} holds no notes; give another file")
     return score
 
 
@@ -148,7 +149,18 @@ def _read_midi(path: Path) -> Score:
     try:
         midi = symusic.Score(str(path))
     except Exception as error:
-        raise InputError(f"{path} is not a readable MIDI file: {_one_line(error)}") from error
+        data = path.read_bytes()
+        # Our own reader says in plain words what is wrong.
+        read_performance(data, name=str(path))
+        if data[12] & 0x80:
+            raise InputError(
+                f"{path} counts time in frames (SMPTE) and so has no bars; save it with ticks a quarter note"
+            ) from error
+        raise InputError(
+            f"{path} is not a MIDI file that can be read ({_one_line(error)}); give a Standard MIDI File"
+        ) from error
+    if midi.note_num() and all(track.is_drum for track in midi.tracks if len(track.notes)):
+        raise InputError(f"{path} holds no notes but those of drums; give another file")
     return _from_symusic(midi)
 
 
