@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.calmness import calmness
+from therapy_gen.music.tension import DISTANCES, KEYS, PITCHES, UNIT
 from therapy_gen.music.tokens import (
     BARS_PER_SECTION,
     FIRST_PITCH_CLASS,
@@ -37,38 +38,6 @@ COPIED_BARS = 2
 # for so many.
 LEAST_FILLED_BARS = 12
 STUCK_BARS = 4
-
-# The spiral array of Herremans & Chew 2016 (TENOR), after Chew 2000: radius 1, height sqrt(2/15) for a fifth; weights
-# of tonic, fifth and third in a chord, and of chords in a key. Pitch classes are spelt from D flat to F sharp, for the
-# tonic C.
-_FIFTHS = np.array([(7 * pitch_class + 5) % 12 - 5 for pitch_class in range(12)])
-_CHORD = np.array([0.516, 0.315, 0.168])
-
-
-def _spiral(fifths: npt.NDArray[np.integer]) -> FloatArray:
-    turn = fifths * np.pi / 2
-    return np.stack([np.sin(turn), np.cos(turn), fifths * np.sqrt(2 / 15)], axis=-1)
-
-
-_PITCHES = _spiral(_FIFTHS)
-_DISTANCES = np.linalg.norm(_PITCHES[:, None] - _PITCHES[None], axis=-1)
-
-
-def _chord(tonic: int, minor: bool) -> FloatArray:
-    return _CHORD @ _spiral(np.array([tonic, tonic + 1, tonic - 3 if minor else tonic + 4]))
-
-
-def _key(minor: bool) -> FloatArray:
-    if not minor:
-        return _CHORD @ np.array([_chord(0, False), _chord(1, False), _chord(-1, False)])
-    fifth = 0.75 * _chord(1, False) + 0.25 * _chord(1, True)
-    fourth = 0.75 * _chord(-1, True) + 0.25 * _chord(-1, False)
-    return _CHORD @ np.array([_chord(0, True), fifth, fourth])
-
-
-_KEYS = np.array([_key(False), _key(True)])
-# A step of the spiral's own scale: from C to B sharp, as partitura has it.
-_UNIT = float(np.linalg.norm(_spiral(np.array([0]))[0] - _spiral(np.array([12]))[0]))
 
 
 @dataclass(frozen=True)
@@ -148,9 +117,9 @@ def tension(tokens: Tokens, minor: BoolArray) -> tuple[FloatArray, FloatArray]:
     present = heard > 0
     some = present.any(axis=-1)
     pairs = present[..., :, None] & present[..., None, :]
-    diameter = np.where(pairs, _DISTANCES, 0.0).max(axis=(-1, -2)) / _UNIT
-    centre = heard @ _PITCHES / np.maximum(heard.sum(axis=-1, keepdims=True), 1.0)
-    strain = np.linalg.norm(centre - _KEYS[minor.astype(int)][:, None], axis=-1) / _UNIT
+    diameter = np.where(pairs, DISTANCES, 0.0).max(axis=(-1, -2)) / UNIT
+    centre = heard @ PITCHES / np.maximum(heard.sum(axis=-1, keepdims=True), 1.0)
+    strain = np.linalg.norm(centre - KEYS[minor.astype(int)][:, None], axis=-1) / UNIT
     filled = np.maximum(some.sum(axis=1), 1)
     return (diameter * some).sum(axis=1) / filled, (strain * some).sum(axis=1) / filled
 

@@ -147,7 +147,7 @@ def _read_midi(path: Path) -> Score:
     import symusic
 
     try:
-        midi = symusic.Score(str(path))
+        midi: Any = symusic.Score(str(path))
     except Exception as error:
         data = path.read_bytes()
         # Our own reader says in plain words what is wrong.

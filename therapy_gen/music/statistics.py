@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.tension import tonal_tension
 from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VoiceNote, tokens_to_notes
 
 IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float64]
 
 # The measures of MusPy (Dong et al. 2020, arXiv 2008.01951), at sixteenths, and MGEval's counts and intervals (Yang and
-# Lerch 2020, doi 10.1007/s00521-018-3849-7).
+# Lerch 2020, doi 10.1007/s00521-018-3849-7), and tonal tension (Herremans and Chew 2016, TENOR).
 MEASURES = (
     "pitch_class_entropy",
     "scale_consistency",
@@ -23,6 +24,9 @@ MEASURES = (
     "empty_beat_rate",
     "notes_a_bar",
     "mean_interval",
+    "cloud_diameter",
+    "cloud_momentum",
+    "tensile_strain",
 )
 # Natural minor scales are those of their relative major.
 _SCALES = np.array([np.roll([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], tonic) for tonic in range(12)], dtype=np.float64)
@@ -44,7 +48,8 @@ def measure(tokens: IntArray) -> dict[str, float]:
         minor) scale; ``groove_consistency``: 1 less the mean share of sixteenths at which neighbouring bars differ in
         whether a note begins; ``polyphony``: notes that sound, where any do; ``pitch_range`` in semitones;
         ``empty_beat_rate``: share of quarters in which nothing sounds; ``notes_a_bar``; ``mean_interval``: semitones
-        from note to note of the first voice. NaN where there is no note to measure.
+        from note to note of the first voice; ``cloud_diameter``, ``cloud_momentum``, ``tensile_strain``: see
+        `therapy_gen.music.tension.tonal_tension`. NaN where there is no note to measure.
     """
     notes = tokens_to_notes(tokens)
     steps = len(tokens)
@@ -69,6 +74,7 @@ def measure(tokens: IntArray) -> dict[str, float]:
         "empty_beat_rate": float((beats.max(axis=1) == 0).mean()),
         "notes_a_bar": len(notes) * STEPS_PER_BAR / steps,
         "mean_interval": float(np.abs(np.diff(line)).mean()) if len(line) > 1 else float("nan"),
+        **tonal_tension(notes, steps),
     }
 
 
