@@ -10,10 +10,14 @@ down, of the key on the circle of fifths, and of the register (mean pitch of all
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from itertools import pairwise
 from pathlib import Path
+
+# As the program does: small matrices gain nothing from more.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from measure import machine, table

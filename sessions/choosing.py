@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sessions.arcs import target_at
 from sessions.errors import PlanError
 from sessions.library import find_pieces, z_of
 from sessions.orders import Design
@@ -19,6 +20,8 @@ from sessions.store import Store
 DEFAULT_EXPLORE = 0.25
 # How far the numbers of pieces may be from those wanted where these do not fill the time.
 _NUMBERS_TRIED = 3
+# A piece heard before has a place on an arc where it is as calm as that asks for, by so much.
+_AS_CALM = 0.06
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -96,6 +99,8 @@ def choose(
         return Choice(fresh, (why,) * len(fresh.pieces), (None,) * len(fresh.pieces))
     known = find_pieces(store, [drawn.piece for drawn in preference.drawn])
     heard = [(known[drawn.piece], drawn.why) for drawn in preference.drawn if drawn.piece in known]
+    if request.repeats == 1:
+        heard = _on_arc(request, heard, len(fresh.pieces))
     # A fraction of a piece is a chance of one more.
     chance = float(np.random.default_rng(seed.spawn(1)[0]).random())
     new = min(math.floor(preference.explore * len(fresh.pieces) + chance), len(fresh.pieces))
@@ -109,6 +114,27 @@ def choose(
             continue
         return _explained(store, plan, heard, model_sha256)
     return Choice(fresh, ("new: no piece heard before fits",) * len(fresh.pieces), (None,) * len(fresh.pieces))
+
+
+def _on_arc(
+    request: SessionRequest, heard: Sequence[tuple[PieceRecord, str]], places: int
+) -> list[tuple[PieceRecord, str]]:
+    """Return the pieces, in the order in which they were drawn, that find a place of their own on the arc."""
+    targets = [target_at(request.arc, request.arousal, (place + 0.5) / places) for place in range(places)]
+    holder: dict[int, int] = {}
+
+    def seat(index: int, tried: set[int]) -> bool:
+        """Give a piece a place, moving others to further ones where that helps (Kuhn 1955)."""
+        for place, target in enumerate(targets):
+            if place in tried or abs(heard[index][0].calm - target) > _AS_CALM:
+                continue
+            tried.add(place)
+            if place not in holder or seat(holder[place], tried):
+                holder[place] = index
+                return True
+        return False
+
+    return [piece for index, piece in enumerate(heard) if seat(index, set())]
 
 
 def _numbers(keep: int, new: int, most: int) -> Iterator[tuple[int, int]]:

@@ -120,6 +120,8 @@ def _ranking(ranking: Mapping[str, Any] | None, titles: Mapping[str, str]) -> li
         for one in pieces
     ]
     verdict = "The order is reliable." if ranking["reliable_order"] else "There is no reliable order yet."
+    if not any(one["plays"] for one in pieces):
+        verdict = "Nothing was recorded: it is made from ratings alone, and its figures were not measured."
     return [
         "<h2>Ranking</h2>",
         f"<p>By {text(ranking['criterion'])} power, as declared. {verdict}</p>",

@@ -172,7 +172,7 @@ def _piece(
         ("Rating", f"{item.rating} of 5" if item.rating else "none yet"),
     ]
     if ranked is not None:
-        facts.append(("EEG", _figures(ranked)))
+        facts.append(("EEG" if ranked["plays"] else "Ranking", _figures(ranked)))
     facts.append(("Id", f"<code>{text(piece.id)}</code>"))
     length = lengths[piece.id]
     rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
@@ -189,6 +189,9 @@ def _piece(
 
 def _figures(ranked: Mapping[str, Any]) -> str:
     low, high = ranked["ci90_db"]
+    if not ranked["plays"]:
+        # A figure in dB would look measured.
+        return f"from ratings alone, never recorded: rank {ranked['rank']}, P(best) {ranked['p_best']:.2f}"
     return (
         f"{ranked['mean_db']:+.2f} dB (90 % interval {low:+.2f} to {high:+.2f}), rank {ranked['rank']}, "
         f"P(best) {ranked['p_best']:.2f}, {ranked['plays']} plays, {clock(ranked['clean_s'])} clean"
@@ -203,7 +206,7 @@ def _measured(
 ) -> list[str]:
     out: list[str] = []
     titles = {piece.id: piece.title for piece in record.pieces()}
-    own = [ranked[id_] for id_ in titles if id_ in ranked]
+    own = [ranked[id_] for id_ in titles if id_ in ranked and ranked[id_]["plays"]]
     if own and ranking is not None:
         rows = [
             Interval(titles[one["piece"]], one["mean_db"], *one["ci90_db"])

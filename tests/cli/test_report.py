@@ -116,6 +116,17 @@ def test_a_listeners_page_tells_the_history(reported: Path) -> None:
     assert not [tag for tag, _ in reader.tags if tag in ("script", "b")]
 
 
+def test_ratings_alone_do_not_look_measured(cli: Cli, with_session: Path, tmp_path: Path) -> None:
+    piece = cli("session", "show", 1, "--json").document["session"]["items"][0]["piece"]
+    cli("session", "rate", 1, piece, 5)
+    cli("session", "report", 1, "-o", tmp_path / "a.html")
+    content = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "from ratings alone, never recorded: rank 1" in content
+    assert ">EEG<" not in content
+    cli("report", "--listener", "ana", "-o", tmp_path / "b.html")
+    assert "made from ratings alone" in Reader((tmp_path / "b.html").read_text(encoding="utf-8")).said
+
+
 def test_json_says_what_was_written(cli: Cli, with_session: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.html"
     done = cli("session", "report", 1, "-o", out, "--json")

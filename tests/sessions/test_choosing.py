@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sessions.arcs import rms
 from sessions.builder import new_session
 from sessions.choosing import Drawn, Preference, choose
 from sessions.errors import PlanError
 from sessions.library import rate, z_of
-from sessions.plan import SessionRequest
+from sessions.plan import SessionRequest, usual_tempo
 from sessions.records import SessionRecord
 from sessions.store import Store
 from therapy_gen.cli.posterior import Ranker, preference_of
@@ -63,6 +64,22 @@ def test_every_piece_says_why_and_new_ones_stand_near_those_drawn_first(
     assert near
     assert min(near) > 0.5
     assert min(near) > max(far)
+
+
+def test_a_piece_that_is_too_lively_for_the_arc_waits_for_another(
+    store: Store, model: Model, first: SessionRecord
+) -> None:
+    request = SessionRequest(minutes=8.0, arc="iso", arousal=0.5, tempo=usual_tempo("iso", 0.5))
+    lively = new_session(store, model, request, seed=5, listener="ana").pieces()[0]
+    assert lively.calm < 0.7
+    known = Preference((Drawn(lively.id, "drawn: lively"), *drawn(first, 0.0).drawn), 0.0)
+    for asked, there in ((REQUEST, False), (request, True)):
+        made = new_session(store, model, asked, seed=6, listener="ana", preference=known)
+        assert (lively in made.pieces()) is there
+        assert rms(made.curve(), made.achieved()) < (0.1 if there else 0.05)
+    only = Preference((Drawn(lively.id, "drawn: lively"),), 0.0)
+    made = new_session(store, model, REQUEST, seed=7, listener="ana", preference=only)
+    assert {item.why for item in made.items if item.piece} == {"new: no piece heard before fits"}
 
 
 def _cosine(one: np.ndarray, two: np.ndarray) -> float:
