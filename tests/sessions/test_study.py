@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -54,3 +55,17 @@ def test_a_piece_too_short_to_be_compared_is_named(store: Store, model: Model) -
     assert piece.duration_s < 60.0
     with pytest.raises(PlanError, match=f"piece {piece.id} lasts .* 60 s or more: leave it out, or --repeats"):
         new_session(store, model, SessionRequest(minutes=6.0, repeats=2), seed=2, asked=[piece.id])
+
+
+def test_the_pieces_of_a_session_come_again_in_the_next_orders(cli: Any) -> None:
+    asked = ("session", "new", "--minutes", 8, "--repeats", 2, "--listener", "ana", "--json")
+    first = cli(*asked, "--play-length", 90, "--seed", 1)
+    assert first.status == 0, first.err
+    second = cli(*asked, "--again", 1, "--seed", 2).document["session"]
+    first = first.document["session"]
+    heard = [[item["piece"] for item in session["items"] if item["piece"]] for session in (first, second)]
+    assert set(heard[0]) == set(heard[1])
+    assert first["parameters"]["design"]["pieces"] == second["parameters"]["design"]["pieces"]
+    assert first["parameters"]["play_s"] == 90.0
+    assert {item["why"] for item in second["items"] if item["piece"]} == {"asked for"}
+    assert "session 9 does not exist" in cli(*asked[:-1], "--again", 9).error_line

@@ -54,6 +54,10 @@ def new(
         list[str] | None,
         typer.Option("--with", metavar="PIECE", help="A piece of the library to hold, an imported one too; repeatable"),
     ] = None,
+    again: Annotated[
+        int | None,
+        typer.Option(metavar="ID", help="Hold the pieces of a session; with --repeats, in the next orders for them"),
+    ] = None,
     key: Annotated[str, typer.Option(metavar="auto|C|Am…", help="Key of all pieces; auto: near major keys")] = "auto",
     tempo: Annotated[
         str | None,
@@ -129,6 +133,11 @@ def new(
         audio = check_audio_format(audio or "flac")
         folder = make_folder(out if out is not None else options.home_folder() / "renders")
     store = options.store()
+    asked = list(holding or ())
+    if again is not None:
+        from sessions.library import get_session
+
+        asked += [piece.id for piece in get_session(store, again).pieces()]
     seed = seed if seed is not None else drawn_seed()
     preference = None
     if listener is not None:
@@ -146,7 +155,7 @@ def new(
         listener=listener,
         temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
         palette=DEFAULT_PALETTE if palette is None else palette,
-        asked=holding or (),
+        asked=asked,
     )
     playlist = None
     if folder is not None and audio is not None:
