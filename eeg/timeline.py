@@ -20,6 +20,7 @@ from eeg.recording import Mark, Recording
 
 # Marks are rounded by recorders; items may touch, and overlap by this much.
 TOLERANCE_S = 0.05
+QUIET = "baseline (silence)"
 
 # `Stimulus/`, `Comment/` and the like are put in front by BrainVision.
 _LABEL = re.compile(r"(?:^|/)(piece|session)[/ ]([^/\s]+)\s*$", re.IGNORECASE)
@@ -67,13 +68,14 @@ class Plan:
             "notes": list(self.notes),
         }
 
-    def lines(self) -> list[str]:
-        """Return the plan as lines of text, one for each stretch."""
+    def lines(self, names: Mapping[str, str] | None = None) -> list[str]:
+        """Return the plan as lines of text, one for each stretch; `names` are those of pieces."""
+        names = names or {}
         rows = sorted((*self.plays, *self.baseline), key=lambda item: item.onset_s)
         text = [f"timeline from {self.source}", f"{'from':>9}  {'to':>9}  {'seconds':>8}  what"]
         text += [
             f"{clock(item.onset_s):>9}  {clock(item.end_s):>9}  {item.duration_s:8.1f}  "
-            + (f"piece {item.piece}" if item.role == MUSIC else "baseline (silence)")
+            + (f"piece {item.piece}  {names.get(item.piece or '', '')}".rstrip() if item.role == MUSIC else QUIET)
             for item in rows
         ]
         return text + [f"note: {note}" for note in self.notes]

@@ -99,7 +99,7 @@ def score_eeg(
         _forget(store, recordings, json=json)
         return
     if dry_run:
-        _show_plans(recordings, library, ways, json=json)
+        _show_plans(store, recordings, library, ways, json=json)
         return
     from eeg.score import score_recording
 
@@ -271,8 +271,11 @@ def _listener(store: Store, scores: Sequence[RecordingScore], session: int | Non
     return found.pop()
 
 
-def _show_plans(recordings: Sequence[Path], library: Library, ways: Mapping[str, Any], *, json: bool) -> None:
+def _show_plans(
+    store: Store, recordings: Sequence[Path], library: Library, ways: Mapping[str, Any], *, json: bool
+) -> None:
     from eeg.score import plan_recording
+    from therapy_gen.cli.ranking import titles
 
     plans = [(path, plan_recording(path, library, **ways)) for path in recordings]
     if json:
@@ -280,7 +283,7 @@ def _show_plans(recordings: Sequence[Path], library: Library, ways: Mapping[str,
         return
     for path, plan in plans:
         print(printable(str(path)))
-        for line in plan.lines():
+        for line in plan.lines(titles(store, {play.piece for play in plan.plays if play.piece}, None)):
             print(printable(line))
 
 
