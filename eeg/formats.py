@@ -7,6 +7,7 @@ import gzip
 import re
 import stat
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def _format_of(start: bytes, path: Path) -> str | None:
         try:
             with gzip.open(path) as file:
                 start = file.read(12)
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             return None
         return "FIF" if start == _FIF_START else None
     if start[:12] == _FIF_START:

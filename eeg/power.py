@@ -102,6 +102,13 @@ def power(spectra: Complex64, grid: Grid) -> Float32:
     return result
 
 
+def plausible(samples: Float32) -> bool:
+    """Return whether all samples are numbers, and none so large (1e9 V) that float32 might not hold its power."""
+    flat = samples.ravel()
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.dot(flat, flat) < 1e18)
+
+
 def usable_band(low: float, high: float, ceiling: float) -> tuple[float, float] | None:
     """Clip a band to what a recording carries; None where too little is left: a third of it, 8 Hz are always enough.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -301,7 +302,7 @@ def _unpack(path: Path) -> tuple[Any, Path]:
     except EOFError:
         scratch.cleanup()
         raise RecordingError(f"{path} is cut short: copy it again") from None
-    except OSError as error:
+    except (OSError, zlib.error) as error:
         scratch.cleanup()
         raise RecordingError(f"{path} cannot be unpacked ({first_line(error)}): copy it again") from None
     return scratch, target

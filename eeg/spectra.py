@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import RecordingError
-from eeg.power import Bool, Complex64, Float32, Float64, Grid, hann_spectra, off_line, power
+from eeg.power import Bool, Complex64, Float32, Float64, Grid, hann_spectra, off_line, plausible, power
 from eeg.recording import Recording
 from eeg.reject import MAX_BAD_SHARE, REASONS, Limits, judge, measure
 from eeg.survey import Survey
@@ -291,11 +291,11 @@ def collect(
     try:
         for begin, end in _stretches(starts, work.hop, work.grid.length, channels, READ_SAMPLES):
             data = recording.read32(int(starts[begin]), int(starts[end - 1]) + work.grid.length, picks)
-            if not np.isfinite(data.sum()):
+            if not plausible(data):
                 since, until = starts[begin] / recording.sfreq, starts[end - 1] / recording.sfreq + 2
                 raise RecordingError(
-                    f"{recording.path} holds values that are no numbers between {since:.0f} and {until:.0f} s: "
-                    "mark that stretch as BAD"
+                    f"{recording.path} holds values that are no numbers, or no voltages, between {since:.0f} and "
+                    f"{until:.0f} s: mark that stretch as BAD"
                 )
             for at, stop in _stretches(starts[begin:end], work.hop, work.grid.length, channels, WORK_SAMPLES):
                 low = at * work.hop

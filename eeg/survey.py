@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import RecordingError
-from eeg.power import Bool, Float32, Float64, Grid, hann_spectra, off_line, power, usable_band
+from eeg.power import Bool, Float32, Float64, Grid, hann_spectra, off_line, plausible, power, usable_band
 from eeg.recording import Recording
 from eeg.reject import (
     FLAT_V,
@@ -97,9 +97,10 @@ def survey(
     factor, notes = 1.0, []
     for i, start in enumerate(chosen):
         data = recording.read32(int(start), int(start) + grid.length, picks)
-        if not np.isfinite(data).all():
+        if not plausible(data):
             raise RecordingError(
-                f"{recording.path} holds values that are no numbers (at {start / recording.sfreq:.0f} s)"
+                f"{recording.path} holds values that are no numbers, or no voltages, at "
+                f"{start / recording.sfreq:.0f} s: mark that stretch as BAD"
             )
         if i == 0:
             factor = _unit_factor(recording, data)

@@ -252,6 +252,15 @@ def test_wrong_names_and_other_files(copies: dict[str, Path], tmp_path: Path) ->
     assert "does not exist" in refused(tmp_path / "none.fif")
 
 
+@pytest.mark.parametrize("at", [20, 3000, 500_000])
+def test_a_damaged_gzip_file_is_told_in_one_line(copies: dict[str, Path], tmp_path: Path, at: int) -> None:
+    data = bytearray(copies["packed_raw.fif.gz"].read_bytes())
+    data[at : at + 200] = bytes(200)
+    path = tmp_path / "packed_raw.fif.gz"
+    path.write_bytes(data)
+    refused(path)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_damaged_bytes_never_end_in_a_traceback(copies: dict[str, Path], tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)

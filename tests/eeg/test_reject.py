@@ -93,9 +93,12 @@ def test_channels_that_the_file_marks_bad_stay_out(clean: Simulated, tmp_path: P
     assert "Fz" not in score.scored_channels
 
 
-def test_values_that_are_no_numbers_are_refused_unless_marked_bad(clean: Simulated, tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e12, 1e30])
+def test_values_that_are_no_numbers_are_refused_unless_marked_bad(
+    clean: Simulated, tmp_path: Path, value: float
+) -> None:
     samples = clean.samples.copy()
-    samples[4, int(110 * SFREQ)] = np.nan
+    samples[4, int(110 * SFREQ)] = value
     path = tmp_path / "nan_raw.fif"
     raw = to_raw(replace(clean, samples=samples))
     with quiet_mne():
