@@ -140,6 +140,13 @@ def _format_of(start: bytes, path: Path) -> str | None:
     return None
 
 
+def is_hdf5(path: Path) -> bool:
+    """Return whether a file (EEGLAB's of MATLAB 7.3) is HDF5, with or without MATLAB's block before it."""
+    with path.open("rb") as file:
+        start = file.read(16)
+    return start.startswith((b"\x89HDF", b"MATLAB 7.3"))
+
+
 def _a(found: str) -> str:
     return f"{'an' if found[0] in 'EX' else 'a'} {found}"
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from eeg.channels import Channel, kind_of, place_of
 from eeg.errors import MissingEEGExtraError, RecordingError
 from eeg.fifdata import FifSamples, walk
-from eeg.formats import check_brainvision, find_format, read_edf_header
+from eeg.formats import check_brainvision, find_format, is_hdf5, read_edf_header
+from eeg.matfile import check_matlab
 
 Samples = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -221,6 +222,8 @@ def open_recording(path: str | Path) -> Recording:
         exclude = _slower_channels(path, notes)
     elif kind == "BrainVision":
         files = check_brainvision(path)
+    elif kind == "EEGLAB" and not is_hdf5(path):
+        check_matlab(path)
     source = path
     try:
         if path.name.lower().endswith(".gz"):
