@@ -11,6 +11,9 @@ Three processes, one after the other, each with all cores, round after round:
 - the network of therapy-gen at the same units, by `musicvae.train.train`, which `model train` calls: three voices to
   the same sixteen bars, windows made into rows, a log line at each step.
 
+The last lines say what the matrix products of Magenta's network alone would take at the speed of large products on a
+core: a bound for any program that trains that network in float32.
+
 All are float32. Windows are random notes: no figure depends on what is in them. The first step, which builds, is not
 counted. Processor time is the more telling of the two where other work runs beside.
 """
@@ -24,6 +27,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +104,38 @@ def here(config: MagentaConfig, batch: int, steps: int, weights: Path) -> dict[s
         network.reset_metrics()
         return float(network.train_on_batch(tokens, tokens, return_dict=True)["loss"])
 
-    return timed(steps, step) | {"weights": network.count_params()}
+    return timed(steps, step) | {"weights": network.count_params(), "gflop_s": product_speed()}
+
+
+def product_speed(size: int = 1024, times: int = 30) -> float:
+    """Return the GFLOP of square matrix products that TensorFlow does in a second of processor time."""
+    import tensorflow as tf
+
+    a = tf.random.normal((size, size))
+    tf.matmul(a, a)
+    used = time.process_time()
+    for _ in range(times):
+        tf.matmul(a, a)
+    return 2e-9 * size**3 * times / (time.process_time() - used)
+
+
+def product_work(config: MagentaConfig) -> float:
+    """Return the GFLOP of the matrix products that a training step must do for a window, without lookups.
+
+    Every product comes three times: forward, and for the gradients of its two factors.
+    """
+    units, decoder = config.encoder_units, config.decoder_units
+    products = [(config.steps * 2, units[0], 4 * units[0])]
+    for below, size in pairwise(units):
+        products.append((config.steps * 2, 2 * below + size, 4 * size))
+    for count in (config.segments, config.steps):
+        below = 0
+        for size in decoder:
+            products.append((count, below + size, 4 * size))
+            below = size
+    products.append((config.segments, decoder[-1], 4 * decoder[0]))
+    products.append((config.steps, decoder[-1], config.depth))
+    return 3 * 2e-9 * sum(count * width * out for count, width, out in products)
 
 
 def ours(units: int, batch: int, steps: int) -> dict[str, Any]:
@@ -194,6 +229,13 @@ def compare(options: argparse.Namespace) -> None:
         )
     head = ("process", "million weights", "windows/s", "times", "cpu ms/window", "times less", "peak MB")
     print(table(head, rows))
+    speed = statistics.median(each["gflop_s"] for each in figures["same"])
+    work = product_work(magenta_sizes(options.units, options.layers))
+    least = 1000.0 * work / speed
+    print(
+        f"\nmatrix products of that network: {work:.1f} GFLOP a window, {least:.0f} ms at {speed:.0f} GFLOP/s a core;"
+    )
+    print(f"in float32 no order of work takes more than {theirs[1] / least:.1f} times less than Magenta's")
     pairs = zip(figures["magenta"], figures["same"], strict=True)
     apart = max(float(np.abs(np.subtract(a["losses"], b["losses"])).max()) for a, b in pairs)
     first, last = figures["magenta"][0]["losses"][0], figures["magenta"][0]["losses"][-1]

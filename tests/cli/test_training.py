@@ -86,7 +86,7 @@ def test_ctrl_c_saves_the_run_and_writes_the_model(scores: Path, tmp_path: Path)
         (["{scores}", "--patience", "-1"], "--patience"),
         (["{scores}", "--from", "nonesuch"], "nonesuch"),
         (["{empty}"], "no scores"),
-        (["{scores}", "--batch-size", "100000"], "at least 100000 are needed"),
+        (["{scores}", "--batch-size", "100000"], "of the 100000 windows that one batch needs"),
     ],
 )
 def test_what_cannot_be_trained_is_told_in_one_line(

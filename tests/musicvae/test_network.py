@@ -165,7 +165,7 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_too_little_material_and_a_damaged_state_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="only 3 windows"):
+    with pytest.raises(InputError, match="3 of the"):
         train(SMALL, Material(music(3), music(1), {}), tmp_path, until_step=1)
     (tmp_path / STATE).write_bytes(b"not a state")
     with pytest.raises(InputError, match="damaged"):

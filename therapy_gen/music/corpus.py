@@ -195,7 +195,11 @@ def build_corpus(
             progress(number + 1, len(files))
     report.windows = len(kept)
     if not kept:
-        raise InputError("no score gave a usable window; " + "; ".join(report.lines()[1:4]))
+        why = "; ".join(" ".join(line.split()) for line in report.lines()[1:4])
+        least = min(settings.shortest_bars, settings.repeat_from_bars or BARS_PER_SECTION)
+        raise InputError(
+            f"no score gave a usable window ({why}); give scores with {least} bars or more of 4/4, 2/2 or 2/4"
+        )
     held = groups.held_out(sums, held_out_share, {number for number, _ in kept})
     chosen = dict(settings.__dict__)
     # Digests of before this could be chosen stay what they were.

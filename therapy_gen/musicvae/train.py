@@ -101,7 +101,7 @@ def train(
     """
     if len(material.train) < config.batch_size:
         raise InputError(
-            f"only {len(material.train)} windows to train on; at least {config.batch_size} are needed, one batch: "
+            f"too little music: {len(material.train)} of the {config.batch_size} windows that one batch needs; "
             "add scores, or give a smaller --batch-size"
         )
     folder.mkdir(parents=True, exist_ok=True)
