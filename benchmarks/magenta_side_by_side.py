@@ -6,8 +6,8 @@ Magenta makes a checkpoint of full size with random weights (176 million); `ther
 a whole process: `therapy-gen sample` writes 16 MIDI files; Magenta's process imports, builds its graph, loads, and
 samples 16 NoteSequences (`TrainedModel.sample`). Warm is one call once all is loaded, in a process of its own: decoding
 16 points of the prior here, with tokens made into MIDI files in memory, and `TrainedModel.sample` there, each the best
-of three calls after one that is not counted. Magenta has all cores; here a call is timed with one thread, as commands of
-therapy-gen run, and with all. Memory is the largest resident set of each process.
+of three calls after one that is not counted. Magenta has all cores; here a call is timed with one thread, as the
+commands of therapy-gen run, and with all. Memory is the largest resident set of each process.
 """
 
 from __future__ import annotations
