@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from therapy_gen.cli.output import AsJson, clock, print_json, print_table, printable, progress, say
+from therapy_gen.cli.output import AsJson, brief, clock, print_json, print_table, printable, progress, say
 from therapy_gen.cli.settings import settings, use_one_thread
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EPILOG = "Example: therapy-gen score-eeg ana_raw.fif --listener ana --report ana.html"
 CRITERIA = ("beta", "gamma", "both")
 _LONGEST_OFFSET_S = 30 * 86400.0
+# So common, and of one column only, that it is said below the table.
+_BELOW = "aperiodic-short"
 
 
 def score_eeg(
@@ -358,15 +360,16 @@ def _print_score(score: RecordingScore, names: Mapping[str, str], *, again: bool
                 _db(play.gamma_db),
                 _db(play.beta_adjusted_db),
                 _db(play.muscle_db),
-                " ".join(play.flags),
+                " ".join(flag for flag in play.flags if flag != _BELOW),
             )
             for play in score.plays
         ],
         right=(0, 2, 3, 4, 5, 6),
     )
-    flags = dict.fromkeys(flag for play in score.plays for flag in play.flags)
-    for flag in flags:
-        print(f"{flag}: {FLAGS[flag]}")
+    for flag in dict.fromkeys(flag for play in score.plays for flag in play.flags):
+        which = dict.fromkeys(play.piece or "" for play in score.plays if flag in play.flags)
+        titles = ", ".join(brief(names.get(piece, piece)) for piece in which)
+        print(printable(f"{flag}: {FLAGS[flag]}" + (f" ({titles})" if flag == _BELOW else "")))
     print()
 
 
