@@ -141,6 +141,65 @@ def test_the_script_of_each_shell_calls_the_program(shell: str) -> None:
         subprocess.run([shell, "-n"], input=done.stdout, text=True, check=True)
 
 
+@pytest.fixture
+def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the path with the program in it, under its own name."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "therapy-gen"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(PROGRAM)} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return folder
+
+
+def script_of(shell: str, folder: Path) -> Path:
+    environment = {**os.environ, "_THERAPY_GEN_COMPLETE": f"source_{shell}"}
+    done = subprocess.run(PROGRAM, capture_output=True, text=True, check=True, env=environment)
+    script = folder / f"completion.{shell}"
+    script.write_text(done.stdout)
+    return script
+
+
+def test_a_real_fish_completes_commands_and_values(home: Path, cli: Any, on_path: Path) -> None:
+    fish = shutil.which("fish")
+    if fish is None:
+        pytest.skip("fish is not installed")
+    assert cli("session", "new", "--minutes", "1", "--listener", "ana").status == 0
+
+    def completed(line: str) -> list[str]:
+        commands = f"source {shlex.quote(str(script_of('fish', on_path)))}; complete -C {shlex.quote(line)}"
+        done = subprocess.run([fish, "--no-config", "-c", commands], capture_output=True, text=True, check=True)
+        return [said.split("\t")[0] for said in done.stdout.splitlines()]
+
+    assert completed("therapy-gen session sh") == ["show"]
+    assert completed("therapy-gen rank --listener ") == ["ana"]
+    assert completed("therapy-gen session show ") == ["1"]
+
+
+def test_a_real_zsh_completes_commands(home: Path, on_path: Path) -> None:
+    zsh = shutil.which("zsh")
+    if zsh is None:
+        pytest.skip("zsh is not installed")
+    script = shlex.quote(str(script_of("zsh", on_path)))
+    dump = shlex.quote(str(on_path / "dump"))
+    # A terminal of its own; what comes is read until the word is whole.
+    commands = f"""
+zmodload zsh/zpty
+zpty inner {zsh} -f -i
+zpty -w inner 'autoload -Uz compinit && compinit -u -d {dump} && source {script} && bindkey "^I" complete-word'
+zpty -w inner 'echo rea''dy'
+until [[ $said == *ready* ]]; do zpty -r inner line || exit 1; said+=$line; done
+said=
+zpty -w -n inner $'therapy-gen session sh\t'
+until [[ $said == *'session show'* ]]; do zpty -r inner line '*show*' || exit 1; said+=$line; done
+zpty -d inner
+"""
+    done = subprocess.run([zsh, "-f", "-c", commands], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 def test_it_is_installed_into_the_home_folder_of_the_user(home: Path, tmp_path: Path) -> None:
     bash = shutil.which("bash")
     if bash is None:
