@@ -127,6 +127,11 @@ def hostile(kind: str, tar: Path) -> None:
         if member.isreg():
             member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
+    if kind == "bomb":
+        with tarfile.open(tar, "w:gz") as archive:
+            member = tarfile.TarInfo("small.ckpt.data-00000-of-00001")
+            member.size = 20_000_000
+            archive.addfile(member, io.BytesIO(bytes(member.size)))
     if kind == "huge":
         block = bytearray(tar.read_bytes())
         block[124:136] = b"7" * 11 + b"\0"
@@ -144,6 +149,7 @@ def hostile(kind: str, tar: Path) -> None:
         ("absolute", "leads outside"),
         ("parent", "leads outside"),
         ("huge", "larger than any checkpoint"),
+        ("bomb", "unpacks to over 100 times its size"),
     ],
 )
 def test_a_hostile_tar_is_refused(kind: str, said: str, tmp_path: Path, cli: Cli) -> None:

@@ -15,6 +15,8 @@ from therapy_gen.musicvae.magenta.bundle import Bundle, Extent, open_bundle
 MAX_MEMBER_BYTES = 8_000_000_000
 MAX_TAR_BYTES = 16_000_000_000
 MAX_MEMBERS = 1000
+# Weights hardly get smaller by compression; what does by more than this is made to fill a disk.
+MAX_COMPRESSION = 100
 
 _DATA = re.compile(r"\.data-(\d{5})-of-(\d{5})$")
 _CHUNK_BYTES = 1 << 20
@@ -100,6 +102,11 @@ def _tar_extents(path: Path) -> Iterator[dict[str, Extent]]:
                 if plain:
                     extents[name] = Extent(path, member.offset_data, member.size, f"{path}: {name}")
                 else:
+                    if member.size > MAX_COMPRESSION * path.stat().st_size:
+                        raise InputError(
+                            f"{path} unpacks to over {MAX_COMPRESSION} times its size ({name!r}); no weights do: "
+                            "get it from another place"
+                        )
                     copy = Path(folder) / str(number)
                     _copy(tar, member, copy)
                     extents[name] = Extent(copy, 0, member.size, f"{path}: {name}")
