@@ -20,7 +20,8 @@ fourth degree, stepwise.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -29,11 +30,12 @@ import numpy as np
 import numpy.typing as npt
 from measure import machine, table
 
-from sessions.arcs import mean_over, target_curve
-from sessions.compose import compose
-from sessions.plan import SessionRequest, plan_session
-from sessions.tables import MUSIC
-from therapy_gen.music.arrangement import duration_of, steps_of
+from sessions.builder import new_session
+from sessions.library import midi_of
+from sessions.plan import SessionRequest
+from sessions.records import PieceRecord
+from sessions.store import Store
+from therapy_gen.music.arrangement import steps_of
 from therapy_gen.music.corpus import Corpus
 from therapy_gen.music.midi import read_performance
 from therapy_gen.music.tokens import (
@@ -45,6 +47,7 @@ from therapy_gen.music.tokens import (
     VoiceNote,
     tokens_to_notes,
 )
+from therapy_gen.music.tonality import parse_key
 from therapy_gen.musicvae.runtime import Model, load_model
 
 Classes = npt.NDArray[np.int8]
@@ -142,24 +145,23 @@ def kin(corpus: Corpus, count: int = 300) -> list[tuple[Stretch, Stretch]]:
     return found
 
 
-def made_pieces(model: Model, sessions: int, seed: int) -> list[MadePiece]:
-    """Return the pieces of default sessions, as `session new` makes them, read from their MIDI."""
-    made = []
-    for number in range(seed, seed + sessions):
-        planning, composing = np.random.SeedSequence(number).spawn(2)
-        request = SessionRequest()
-        plan = plan_session(request, np.random.default_rng(planning), duration_of)
-        music = [item for item in plan.items if item.role == MUSIC]
-        curve = target_curve(request.arc, None, music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
-        targets = [mean_over(curve, item.onset_s, item.onset_s + item.duration_s) for item in music]
-        composed = compose(plan.composed(), model, np.random.default_rng(composing), targets=targets)
-        for planned, piece in zip(plan.composed(), composed, strict=True):
-            made.append(_read(piece.midi, piece.form, planned.tempo, planned.tonic, planned.mode == "minor"))
-    return made
+def made_sessions(model: Model, seeds: Iterable[int]) -> Iterator[tuple[PieceRecord, bytes]]:
+    """Yield the pieces of sessions as `session new --seed N` makes them, and their MIDI."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.open(Path(folder) / "therapy.db")
+        for seed in seeds:
+            pieces = new_session(store, model, SessionRequest(), seed=seed).pieces()
+            midi = midi_of(store, [piece.id for piece in pieces])
+            yield from ((piece, midi[piece.id]) for piece in pieces)
+
+
+def read_piece(piece: PieceRecord, midi: bytes) -> MadePiece:
+    """Bring an arranged piece back to the grid, on the tonic C."""
+    tonic, mode = parse_key(piece.key)
+    return _read(midi, tuple(piece.form.split()), piece.tempo, tonic, mode == "minor")
 
 
 def _read(midi: bytes, form: tuple[str, ...], tempo: float, tonic: int, minor: bool) -> MadePiece:
-    """Bring an arranged piece back to the grid, on the tonic C."""
     steps = np.array(steps_of(len(form), tempo))
     middles = (steps[1:] + steps[:-1]) / 2
     parts = {part.name: part.notes for part in read_performance(midi).parts}
@@ -247,7 +249,8 @@ def main() -> None:
     arguments = parser.parse_args()
     corpus, model = Corpus.load(arguments.corpus), load_model(arguments.model)
     real = real_pieces(corpus)
-    made = made_pieces(model, arguments.sessions, arguments.seed)
+    seeds = range(arguments.seed, arguments.seed + arguments.sessions)
+    made = [read_piece(piece, midi) for piece, midi in made_sessions(model, seeds)]
     print(machine())
     print(f"model {model.name}, sha256 {model.sha256[:12]}; corpus {corpus.digest[:12]}")
     print(f"{len(real)} real pieces with calm stretches; {len(made)} made ones\n")

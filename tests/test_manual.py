@@ -23,6 +23,12 @@ def test_the_reference_is_what_the_program_says() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_listening_page_shows_ten_pieces() -> None:
+    script = ROOT / "docs" / "listening.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_manual_builds_without_a_warning_and_stays_on_the_disk(tmp_path: Path) -> None:
     if find_spec("mkdocs") is None:
         pytest.skip("mkdocs is not installed")

@@ -158,6 +158,16 @@ def test_lines_stay_within_two_octaves_and_leap_an_octave_at_most(tokens: list[T
         assert all(abs(b - a) <= 12 for a, b in pairwise(line))
 
 
+def test_a_voice_that_crosses_the_one_above_goes_under_it() -> None:
+    section = silence()
+    for bar in range(16):
+        section[bar * 16] = (2 + 67 - 21, 2 + 64 - 21, 2 + 48 - 21)
+        section[bar * 16 + 8] = (2 + 65 - 21, 2 + (72 if bar % 2 else 62) - 21, 2 + 48 - 21)
+    melody, inner, _ = gentle_lines([section], 0)
+    assert {note.pitch for note in melody} == {67, 65}
+    assert {note.pitch for note in inner} == {64, 62, 60}
+
+
 def test_an_accompaniment_that_beats_time_becomes_held_chords() -> None:
     section = silence()
     section[::4] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
@@ -238,6 +248,15 @@ def test_it_ends_slower_and_on_the_tonic_chord(mode: str) -> None:
     assert before[-1] > 0.96 * 64
     assert all(later > 0.97 * earlier for earlier, later in pairwise(before))
     assert made.duration - last_onset > 6
+
+
+@pytest.mark.parametrize("last", range(62, 78))
+def test_the_melody_does_not_leap_up_to_its_last_note(last: int) -> None:
+    section = silence()
+    section[::16] = (2 + last - 21, 2 + 55 - 21, 2 + 43 - 21)
+    melody = arrange([section], tonic=0, mode="major", tempo=64, seed=0).parts[0].notes
+    assert -5 <= melody[-1].pitch - melody[-2].pitch <= 2
+    assert melody[-1].pitch % 12 in (0, 4)
 
 
 @settings(max_examples=40, deadline=None)

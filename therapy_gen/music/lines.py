@@ -46,7 +46,7 @@ def gentle_lines(sections: Sequence[Tokens], shift: int) -> list[Line]:
     A note that a section leaves held goes on into the next one, for a bar at most; accompaniment that begins a
     section with the pitch it ended on is tied. Strokes that only repeat what sounds are left out (`_ONE_STROKE`).
     Voices far from the middle of the keyboard come there by octaves, single notes as well, and leaps of more than an
-    octave become smaller by an octave.
+    octave become smaller by an octave. What then crosses the voice above it goes down an octave, where there is room.
     """
     lines: list[Line] = [[] for _ in VOICES]
     for note in tokens_to_notes(np.concatenate(list(sections))):
@@ -57,7 +57,9 @@ def gentle_lines(sections: Sequence[Tokens], shift: int) -> list[Line]:
             line[-1] = line[-1]._replace(end=end)
         else:
             line.append(note._replace(end=end))
-    return [_into_register(line, shift, name) for name, line in zip(VOICES, lines, strict=True)]
+    melody, inner, bass = (_into_register(line, shift, name) for name, line in zip(VOICES, lines, strict=True))
+    inner = _under(inner, melody, "inner")
+    return [melody, inner, _under(bass, inner, "bass")]
 
 
 def let_ring(lines: Sequence[Line], chords: Sequence[Chord]) -> list[Line]:
@@ -92,6 +94,27 @@ def _into_register(line: Line, shift: int, voice: str) -> Line:
         if moved and abs(pitch - moved[-1].pitch) > _WIDEST_LEAP:
             pitch += 12 if pitch < moved[-1].pitch else -12
         moved.append(note._replace(pitch=pitch))
+    return moved
+
+
+def _under(line: Line, above: Line, voice: str) -> Line:
+    """Bring notes that lie above the voice over them an octave down, where that is in their register and no leap."""
+    low = _POSSIBLE[voice][0]
+    moved: Line = []
+    reached = 0
+    for n, note in enumerate(line):
+        while reached < len(above) and above[reached].end <= note.start:
+            reached += 1
+        at, crosses = reached, False
+        while at < len(above) and above[at].start < note.end:
+            crosses = crosses or above[at].pitch < note.pitch
+            at += 1
+        lower = note.pitch - 12
+        beside = [moved[-1].pitch] if moved else []
+        beside += [line[n + 1].pitch] if n + 1 < len(line) else []
+        if crosses and lower >= low and all(abs(lower - pitch) <= _WIDEST_LEAP for pitch in beside):
+            note = note._replace(pitch=lower)
+        moved.append(note)
     return moved
 
 
