@@ -41,8 +41,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Lead links to where the pages are in the manual."""
+    up = "../" * page.file.src_uri.count("/")
     for source, name in OUTSIDE.items():
-        markdown = re.sub(rf"\]\((?:\.\./)+{re.escape(source)}", f"]({name}", markdown)
+        markdown = re.sub(rf"\]\((?:\.\./)+{re.escape(source)}", f"]({up}{name}", markdown)
     if page.file.src_uri in OUTSIDE.values():
         markdown = re.sub(r"\]\((?:\.\./)*docs/", "](", markdown)
     return markdown

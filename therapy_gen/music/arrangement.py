@@ -182,7 +182,7 @@ def _final_chord(voices: Sequence[Sequence[VoiceNote]], tonic: int, mode: str) -
 
 
 def _nearest(pitch: int, pitch_classes: Sequence[int], low: int, high: int) -> int:
-    """Return the pitch of one of the classes that is nearest, the first one a little before others, without a leap up."""
+    """Return the pitch of one of the classes that is nearest, the first a little before others, without a leap up."""
     choices = [
         (abs(choice - pitch) + pitch_classes.index(choice % 12) + (3 if choice > pitch + 2 else 0), choice)
         for choice in range(low, high + 1)
