@@ -99,11 +99,10 @@ def train(
         raise InputError(f"--batch-size {batch_size} is out of range; give 1 or more")
     if find_spec("keras") is None:
         raise MissingExtraError("training", "train")
-    from therapy_gen.musicvae.quiet import quiet_libraries
-
-    with quiet_libraries():
-        import keras  # noqa: F401
     from therapy_gen.music.shorter import shortened
+    from therapy_gen.musicvae.quiet import load_keras
+
+    load_keras()
     from therapy_gen.musicvae.finish import finish
     from therapy_gen.musicvae.train import train as run_training
     from therapy_gen.musicvae.train import weights_file

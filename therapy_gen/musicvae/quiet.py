@@ -37,3 +37,9 @@ def quiet_libraries() -> Iterator[None]:
         finally:
             os.dup2(before, _STDERR)
             os.close(before)
+
+
+def load_keras() -> None:
+    """Import Keras and its backend, and keep what they say of graphics cards."""
+    with quiet_libraries():
+        import keras  # noqa: F401
