@@ -106,3 +106,23 @@ def test_a_listing_imports_no_more_than_it_needs(wide_home: Path) -> None:
         command: list[Any] = [sys.executable, "-c", code, "--home", wide_home, *words]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stderr == "0 []\n", words
+
+
+def test_every_session_says_why_its_pieces_are_there(cli: Any) -> None:
+    assert cli("session", "new", "--minutes", "1", "--seed", "2").status == 0
+    title = cli("session", "show", 1, "--json").document["session"]["items"][0]["title"]
+    assert f"\n{title}  new\n" in cli("session", "show", 1).out
+
+
+def test_what_is_said_of_a_piece_is_wrapped_beside_its_title(capsys: pytest.CaptureFixture[str]) -> None:
+    from therapy_gen.cli.output import print_notes
+
+    why = "drawn: rank 12 of 14, beta -0.1 dB (-0.3 to +0.0), rated 5 5 5, P(best) 0.95"
+    print_notes([("A title that is not short 名前", why), ("Brief", "new")])
+    long, rest, short = capsys.readouterr().out.splitlines()
+    assert all(cells(line) <= 80 for line in (long, rest, short))
+    assert " ".join(f"{long} {rest}".split()) == f"A title that is not short 名前 {why}"
+    # What is said stands in one column.
+    start = cells(long[: long.index("drawn")] + "|") - 1
+    assert rest.startswith(" " * start)
+    assert short.index("new") == start

@@ -61,6 +61,19 @@ def _fit(widths: list[int], total: int, elastic: Sequence[int]) -> None:
         widths[widest] -= 1
 
 
+def print_notes(notes: Sequence[tuple[str, str]]) -> None:
+    """Print names, and beside each what is said of it, within the width of a narrow terminal."""
+    import textwrap
+
+    from rich.cells import cell_len, set_cell_size
+
+    width = max(cell_len(name) for name, _ in notes)
+    for name, said in notes:
+        lines = textwrap.wrap(said, _NARROW - width - len(_GAP), break_long_words=True)
+        for number, line in enumerate(lines or [""]):
+            print(f"{set_cell_size('' if number else name, width)}{_GAP}{line}".rstrip())
+
+
 def printable(text: str) -> str:
     """Return `text` on one line, with what would move the cursor written out."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

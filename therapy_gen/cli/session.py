@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from therapy_gen.cli import playing, report
-from therapy_gen.cli.output import AsJson, brief, clock, day_and_time, print_json, print_table, printable, progress, say
+from therapy_gen.cli.output import (
+    AsJson,
+    brief,
+    clock,
+    day_and_time,
+    print_json,
+    print_notes,
+    print_table,
+    printable,
+    progress,
+    say,
+)
 from therapy_gen.cli.settings import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
 
 if TYPE_CHECKING:
@@ -222,12 +233,12 @@ def _print_session(record: SessionRecord) -> None:
         rows.append((*row, "*" * (item.rating or 0)) if rated else row)
     columns = ("start", "length", "title", "key", "tempo", "calm", "piece", "rated")
     print_table(columns if rated else columns[:-1], rows, right=(0, 1, 4, 5))
-    reasons = {brief(item.piece.title): item.why for item in record.items if item.piece and item.why}
-    if record.listener is not None and reasons:
+    # By id: titles need not differ.
+    reasons = {item.piece.id: (printable(brief(item.piece.title)), item.why) for item in record.items if item.piece}
+    told = [(title, printable(why)) for title, why in reasons.values() if why]
+    if told:
         print()
-        width = max(len(title) for title in reasons)
-        for title, why in reasons.items():
-            print(printable(f"{title:<{width}}  {why}"))
+        print_notes(told)
 
 
 @app.command("list", epilog="Example: therapy-gen session list --json")
