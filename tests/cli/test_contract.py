@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -127,6 +128,18 @@ def test_the_library_says_what_the_contract_says(cli: Cli, with_session: Path) -
     assert {piece["source"] for piece in pieces} == {None}
     shown = cli("piece", "show", pieces[0]["piece"][:12], "--json").document["piece"]
     assert {key: shown[key] for key in keys} == pieces[0]
+
+
+def test_a_piece_says_how_its_calmness_comes_about(cli: Cli, with_session: Path) -> None:
+    piece = cli("piece", "list", "--json").document["pieces"][0]["piece"]
+    shown = cli("piece", "show", piece, "--json").document["piece"]
+    logit = sum(part["adds"] for part in shown["calm_from"])
+    assert 1 / (1 + math.exp(-logit)) == pytest.approx(shown["calm"], abs=0.002)
+    assert all(part["weight"] > 0 and part["source"] for part in shown["calm_from"])
+    text = cli("piece", "show", piece).stdout
+    assert "low arousal, not pleasantness" in text
+    for part in shown["calm_from"]:
+        assert f"{part['feature']}: {part['source']}" in text
 
 
 def test_sessions_are_listed(cli: Cli, with_session: Path) -> None:

@@ -44,7 +44,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
 
     found = get_piece(settings(context).store(), piece)
     if json:
-        print_json({"piece": found.full_document()})
+        print_json({"piece": {**found.full_document(), "calm_from": _explained(found.features)}})
         return
     facts = [
         ("piece", found.id),
@@ -66,6 +66,23 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
         print(f"{name:<{width}}  {value}")
     if found.features:
         _show_features(found.features)
+
+
+def _explained(values: Mapping[str, float]) -> list[dict[str, object]]:
+    """Return how the calmness score comes about: its logit is the sum of what the features add."""
+    from therapy_gen.music.calmness import FEATURES, contributions
+
+    return [
+        {
+            "feature": name,
+            "value": values[name],
+            "unit": FEATURES[name].unit,
+            "weight": FEATURES[name].weight,
+            "adds": round(added, 4),
+            "source": FEATURES[name].source,
+        }
+        for name, added in contributions(values).items()
+    ]
 
 
 def _show_features(values: Mapping[str, float]) -> None:

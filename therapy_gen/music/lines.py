@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import groupby, islice, pairwise, takewhile
 
 import numpy as np
 
@@ -98,24 +100,28 @@ def _into_register(line: Line, shift: int, voice: str) -> Line:
 
 
 def _under(line: Line, above: Line, voice: str) -> Line:
-    """Bring notes that lie above the voice over them an octave down, where that is in their register and no leap."""
+    """Bring what lies above the voice over it an octave down, where that is in its register and no leap."""
     low = _POSSIBLE[voice][0]
+    crossing = [any(other.pitch < note.pitch for other in _together(note, above)) for note in line]
     moved: Line = []
-    reached = 0
-    for n, note in enumerate(line):
-        while reached < len(above) and above[reached].end <= note.start:
-            reached += 1
-        at, crosses = reached, False
-        while at < len(above) and above[at].start < note.end:
-            crosses = crosses or above[at].pitch < note.pitch
-            at += 1
-        lower = note.pitch - 12
-        beside = [moved[-1].pitch] if moved else []
-        beside += [line[n + 1].pitch] if n + 1 < len(line) else []
-        if crosses and lower >= low and all(abs(lower - pitch) <= _WIDEST_LEAP for pitch in beside):
-            note = note._replace(pitch=lower)
-        moved.append(note)
+    for crosses, run in groupby(zip(crossing, line, strict=True), key=lambda pair: pair[0]):
+        notes = [note for _, note in run]
+        if crosses:
+            lower = [note._replace(pitch=note.pitch - 12) for note in notes]
+            after = line[len(moved) + len(notes) :][:1]
+            edges = list(pairwise([*moved[-1:], *lower, *after]))
+            if min(note.pitch for note in lower) >= low and all(
+                abs(a.pitch - b.pitch) <= _WIDEST_LEAP for a, b in edges
+            ):
+                notes = lower
+        moved += notes
     return moved
+
+
+def _together(note: VoiceNote, line: Line) -> Line:
+    """Return the notes of a line, by start, that sound with a note."""
+    first = bisect_right(line, note.start, key=lambda other: other.end)
+    return list(takewhile(lambda other: other.start < note.end, islice(line, first, None)))
 
 
 def _octaves_into(pitch: float, low: int, high: int) -> int:
