@@ -136,7 +136,7 @@ def test_a_piece_says_how_its_calmness_comes_about(cli: Cli, with_session: Path)
     logit = sum(part["adds"] for part in shown["calm_from"])
     assert 1 / (1 + math.exp(-logit)) == pytest.approx(shown["calm"], abs=0.002)
     assert all(part["weight"] > 0 and part["source"] for part in shown["calm_from"])
-    text = cli("piece", "show", piece).stdout
+    text = cli("piece", "show", piece).out
     assert "low arousal, not pleasantness" in text
     for part in shown["calm_from"]:
         assert f"{part['feature']}: {part['source']}" in text
