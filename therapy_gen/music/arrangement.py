@@ -43,6 +43,8 @@ _FINAL_QUARTERS = _QUARTERS_PER_BAR
 _WHERE_NOTHING_SOUNDED = (72, 60, 45)
 _FINAL_BASS = (36, 52)
 _FINAL_MELODY = (60, 79)
+# What it costs a melody, in semitones, to leap up to its last note.
+_DEAR_RISE = 3
 
 # The keys of the final chord stay down while it dies away; instruments that do not die away are faded out in `audio`.
 _RING_S = 4.0
@@ -176,15 +178,15 @@ def _final_chord(voices: Sequence[Sequence[VoiceNote]], tonic: int, mode: str) -
     third, fifth = (tonic + (4 if mode == "major" else 3)) % 12, (tonic + 7) % 12
     last = [line[-1].pitch if line else default for line, default in zip(voices, _WHERE_NOTHING_SOUNDED, strict=True)]
     bass = _nearest(last[2], (tonic,), *_FINAL_BASS)
-    melody = _nearest(last[0], (tonic, third), max(_FINAL_MELODY[0], bass + 12), _FINAL_MELODY[1])
+    melody = _nearest(last[0], (tonic, third), max(_FINAL_MELODY[0], bass + 12), _FINAL_MELODY[1], rise=_DEAR_RISE)
     middle = [tone for tone in (third, fifth, tonic) if tone != melody % 12][:2]
     return (melody,), tuple(_nearest(last[1], (tone,), melody - 12, melody - 1) for tone in middle), (bass,)
 
 
-def _nearest(pitch: int, pitch_classes: Sequence[int], low: int, high: int) -> int:
-    """Return the pitch of one of the classes that is nearest, the first a little before others, without a leap up."""
+def _nearest(pitch: int, pitch_classes: Sequence[int], low: int, high: int, rise: int = 0) -> int:
+    """Return the pitch of one of the classes that is nearest, the first a little before others; a leap up costs."""
     choices = [
-        (abs(choice - pitch) + pitch_classes.index(choice % 12) + (3 if choice > pitch + 2 else 0), choice)
+        (abs(choice - pitch) + pitch_classes.index(choice % 12) + (rise if choice > pitch + 2 else 0), choice)
         for choice in range(low, high + 1)
         if choice % 12 in pitch_classes
     ]
