@@ -110,7 +110,9 @@ def best_layout(
         )
     usual_gap = USUAL_GAP_S if request.fixed_gap_s is None else request.fixed_gap_s
     most = max(1, math.ceil((available + usual_gap) / (request.repeats * (shortest + usual_gap))))
-    middle = sum(request.tempo) / 2.0
+    # About the tempo that the arc asks for in the middle of its time.
+    shares = [request.tempo_share((point + 0.5) / _POINTS) for point in range(_POINTS)]
+    middle = request.tempo[0] + (request.tempo[1] - request.tempo[0]) * sum(shares) / len(shares)
     tail = max(duration_of(1, middle) - _BARS_S_AT_1_BPM / middle, 0.0)
     free = available - request.repeats * (sum(held) + usual_gap * len(held))
     best: Layout | None = None
