@@ -46,12 +46,13 @@ def main() -> None:
     assert len(samples) == count
     sampled = time.perf_counter()
     figures = {"import_s": imported - started, "load_s": loaded - imported, "sample_s": sampled - loaded}
-    warm = []
+    warm, warm_cpu = [], []
     for _ in range(int(sys.argv[5]) if len(sys.argv) > 5 else 0):
-        again = time.perf_counter()
+        again, used = time.perf_counter(), time.process_time()
         model.sample(n=count, length=STEPS, temperature=0.5)
         warm.append(time.perf_counter() - again)
-    print(json.dumps({**figures, "warm_s": warm}))
+        warm_cpu.append(time.process_time() - used)
+    print(json.dumps({**figures, "warm_s": warm, "warm_cpu_s": warm_cpu}))
 
 
 if __name__ == "__main__":
