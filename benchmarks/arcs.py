@@ -58,7 +58,7 @@ def steps(store: Store, session: SessionRecord) -> tuple[float, float, int, floa
     moved = [abs(b - a) for a, b in pairwise(registers)] or [0.0]
     return (
         max(*changes, 0.0),
-        max(*(-change for change in changes), 0.0),
+        max(0.0, *(-change for change in changes)),
         max(keys),
         max(moved),
         len({piece.palette for piece in pieces}),
