@@ -29,7 +29,10 @@ import numpy.typing as npt
 from measure import machine, table
 from section_figures import Sections, copies, dissonance, histogram_overlap, measure_sections, overlap_area, phrases
 
-from sessions.compose import DEFAULT_TEMPERATURE, _calm, _decode
+from sessions.builder import _curve, _targets
+from sessions.compose import DEFAULT_TEMPERATURE, _calm, _decode, compose
+from sessions.plan import SessionRequest, plan_session
+from therapy_gen.music.arrangement import duration_of
 from therapy_gen.music.corpus import Corpus
 from therapy_gen.music.tokens import Tokens, tokens_to_notes
 from therapy_gen.music.tonality import scale_pitch_classes
@@ -46,6 +49,7 @@ _CALM = 1 / 3
 _BATCH = 256
 _BEST_OF = 8
 _LEAST_OF = 4
+_WAY = 8
 _ALSO_INDEPENDENT = ("N(0, I)", "prior at 0.6, in key, least dissonant of 4", "as session new")
 
 
@@ -141,7 +145,29 @@ def ways(model: Model, corpus: Corpus, minor: BoolArray) -> Iterator[Made]:
         yield Made(f"prior at {heat:.1f}, in key, least dissonant of {_LEAST_OF}", tokens, minor)
     modes = ["minor" if is_minor else "major" for is_minor in minor]
     yield Made("as session new", _as_session(model, prior, modes), minor)
+    yield _sessions(model, count)
     yield Made("midpoints of held-out calm music", *_midpoints(model, corpus, count))
+    yield Made("ways between held-out calm music", *_ways_between(model, corpus, count))
+
+
+def _sessions(model: Model, count: int) -> Made:
+    """Return the sections of default sessions, seed after seed, one piece after the other."""
+    sections: list[Tokens] = []
+    minor: list[bool] = []
+    request = SessionRequest()
+    seed = 0
+    while len(sections) < count:
+        planning, composing = np.random.SeedSequence(seed).spawn(2)
+        plan = plan_session(request, np.random.default_rng(planning), duration_of)
+        targets = _targets(_curve(request, plan), plan)
+        pieces = plan.composed()
+        for piece, made in zip(
+            pieces, compose(pieces, model, np.random.default_rng(composing), targets=targets), strict=True
+        ):
+            sections.extend(made.sections)
+            minor.extend([piece.mode == "minor"] * len(made.sections))
+        seed += 1
+    return Made("session new", np.stack(sections[:count]), np.array(minor[:count]))
 
 
 def _as_session(model: Model, z: FloatArray, modes: list[str]) -> Tokens:
@@ -163,6 +189,18 @@ def _midpoints(model: Model, corpus: Corpus, count: int) -> tuple[Tokens, BoolAr
     second = np.array([rng.choice(np.flatnonzero(ends.minor == ends.minor[n])) for n in first])
     z = np.stack([slerp(mu[a], mu[b], 0.5) for a, b in zip(first, second, strict=True)])
     return decoded(model, z, ends.minor[first], key=True), ends.minor[first]
+
+
+def _ways_between(model: Model, corpus: Corpus, count: int) -> tuple[Tokens, BoolArray]:
+    """Return what `interpolate` writes between held-out calm sections, eight steps from one to the other."""
+    ends = real(corpus, "", 4096, held_out=True, calmest=_CALM)
+    mu, _ = posterior(model, ends.tokens)
+    rng = np.random.default_rng(4)
+    first = rng.integers(len(mu), size=count // _WAY + 1)
+    second = [rng.choice(np.flatnonzero(ends.minor == ends.minor[n])) for n in first]
+    z = np.concatenate([model.interpolate(mu[a], mu[b], _WAY) for a, b in zip(first, second, strict=True)])[:count]
+    minor = np.repeat(ends.minor[first], _WAY)[:count]
+    return decoded(model, z, minor, 0.0), minor
 
 
 def line(made: Made, figures: Sections, known: set[bytes]) -> tuple[str, ...]:

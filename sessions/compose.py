@@ -36,6 +36,11 @@ _CONTRAST = 0.8
 _KINSHIP = 0.3
 # Each section is decoded this often; the calmest piece of notes stays.
 _CANDIDATES = 2
+# By how many nats notes outside the key, and notes that clash with another voice, are made less likely: sessions are
+# then in key unless the model is sure of a chromatic note, and a little less dissonant than calm music
+# (docs/sampling.md).
+_CHROMATIC = 1.5
+_CONSONANCE = 0.7
 # How far the last section of a piece leans towards the first one of the next.
 _LEANING = 0.3
 
@@ -50,6 +55,8 @@ class ComposedPiece:
     ----------
     z : float32 array, shape (distinct sections, z_size)
         In order of first appearance in `form`.
+    sections : tuple of tokens
+        What was decoded for each of them, on tonic C.
     seed : int
         That the arrangement was made with.
     features : mapping of str to float
@@ -61,6 +68,7 @@ class ComposedPiece:
     title: str
     form: tuple[str, ...]
     z: FloatArray
+    sections: tuple[Tokens, ...]
     seed: int
     temperature: float
     palette: str
@@ -132,13 +140,13 @@ def compose(
             own = sections[start : start + len(walk)]
             start += len(walk)
             performance = _arranged(piece, own, palette, seed)
-            composed.append(_finish(piece, walk, performance, name, seed, temperature))
+            composed.append(_finish(piece, walk, own, performance, name, seed, temperature))
         return composed
     ladders = _ladders(pieces, walks, modes, targets, model, temperature, rng, free="density" not in (attributes or {}))
     for piece, ladder, target, name, seed in zip(pieces, ladders, targets, names, seeds, strict=True):
         chosen, performance = _nearest(piece, ladder, target, palette, seed)
         z = np.stack([section.z for section in chosen])
-        composed.append(_finish(piece, z, performance, name, seed, temperature))
+        composed.append(_finish(piece, z, [s.tokens for s in chosen], performance, name, seed, temperature))
     return composed
 
 
@@ -171,7 +179,14 @@ def _ladders(
         for held, z in zip(levels, moved, strict=True):
             held.append(z)
     z = np.concatenate([np.concatenate(held) for held in levels]).astype(np.float32)
-    tokens = model.decode(z, temperature=temperature, rng=rng, pitch_classes=np.tile(_scales(modes), (len(LEVELS), 1)))
+    tokens = model.decode(
+        z,
+        temperature=temperature,
+        rng=rng,
+        pitch_classes=np.tile(_scales(modes), (len(LEVELS), 1)),
+        chromatic=_CHROMATIC,
+        consonance=_CONSONANCE,
+    )
     ladders: list[list[list[Section]]] = []
     start = 0
     for piece, walk in zip(pieces, walks, strict=True):
@@ -263,6 +278,8 @@ def _decode(
         temperature=temperature,
         rng=rng,
         pitch_classes=np.repeat(_scales(modes), _CANDIDATES, axis=0),
+        chromatic=_CHROMATIC,
+        consonance=_CONSONANCE,
     )
     return [max(tokens[n : n + _CANDIDATES], key=_calm) for n in range(0, len(tokens), _CANDIDATES)]
 
@@ -290,13 +307,20 @@ def _arranged(piece: PlannedPiece, sections: Sequence[Tokens], palette: str, see
 
 
 def _finish(
-    piece: PlannedPiece, walk: FloatArray, performance: Performance, title: str, seed: int, temperature: float
+    piece: PlannedPiece,
+    walk: FloatArray,
+    sections: Sequence[Tokens],
+    performance: Performance,
+    title: str,
+    seed: int,
+    temperature: float,
 ) -> ComposedPiece:
     scored = calmness_of(performance)
     return ComposedPiece(
         title=title,
         form=piece.form,
         z=walk,
+        sections=tuple(sections),
         seed=seed,
         temperature=temperature,
         palette=performance.palette,

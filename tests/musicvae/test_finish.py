@@ -81,23 +81,30 @@ def test_the_prior_knows_mode_density_and_what_returns() -> None:
         z.reshape(count, -1),
         np.full((count, bars * bar_z), 0.1, dtype=np.float32),
         minor,
-        density,
+        np.stack([density, rng.normal(0, 1, count).astype(np.float32)], axis=1),
         bar_z,
         held_out=np.arange(count) >= 1000,
-        usual=8.5,
+        calm=density < 11,
         steps=250,
     )
     assert loss < 2.0
     prior = BarPrior(arrays, bars, bar_z)
     for kind, tonic in (("minor", 1.0), ("major", -1.0)):
-        for notes in (7.0, 13.0):
-            drawn = prior.sample(500, rng, kind, prior.standardised(notes), 1.0).reshape(-1, bars, bar_z)
+        for notes in (7.0, 10.0):
+            drawn = prior.sample(500, rng, kind, 1.0, notes).reshape(-1, bars, bar_z)
             np.testing.assert_allclose(drawn[..., 0].mean(), tonic + (notes - 10) / 3, atol=0.9)
-    assert prior.usual_density == pytest.approx(-0.5, abs=0.1)
+    # Unless told otherwise, sections are like calm ones, as far apart, and neither the sparsest nor the densest.
+    mean, deviation = arrays["prior/traits/scale"][:, 0]
+    densities = mean + deviation * prior.draw_traits(2000, rng, "major")[:, 0]
+    assert densities.max() < 11.5
+    assert densities.min() > np.percentile(density[:1000][density[:1000] < 11], 10)
+    middling = density[(density < 11) & (density > densities.min())]
+    np.testing.assert_allclose([densities.mean(), densities.std()], [middling.mean(), middling.std()], atol=0.3)
     first, _, third, _ = drawn[..., 1].T
     assert np.corrcoef(first, third)[0, 1] > 0.6
-    calm = prior.sample(500, rng, "major", 0.0, 0.2).reshape(-1, bars, bar_z)
-    assert calm[:, 0].std(axis=0).max() < 0.5 * drawn[:, 0].std(axis=0).max()
+    told = np.zeros((500, 2), dtype=np.float32)
+    still, lively = (prior.given(told, rng, "major", heat).reshape(-1, bars, bar_z) for heat in (0.2, 1.0))
+    assert still[:, 0].std(axis=0).max() < 0.5 * lively[:, 0].std(axis=0).max()
 
 
 def test_with_little_music_there_is_no_prior(trained: Path, tmp_path: Path) -> None:

@@ -12,16 +12,20 @@ import numpy.typing as npt
 
 from therapy_gen.musicvae.attributes import attribute_values, attribute_vectors, measured_effects
 from therapy_gen.musicvae.evaluate import evaluate, posterior
-from therapy_gen.musicvae.features import NOTE_OFF
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.musicvae.prior import KINDS
+from therapy_gen.musicvae.runtime import PRIOR_TEMPERATURE, Model
+from therapy_gen.musicvae.traits import section_traits
 from therapy_gen.musicvae.weights import Weights, load_weights, save_weights
 
 Tokens = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float32]
 
 # Fewer sections than this are no material for a prior: the model then draws from N(0, I).
 MIN_SECTIONS = 16
 _CALIBRATED_ON = 64
+_CALIBRATIONS = 3
+_MOST_BEYOND = 1.5
 
 
 @dataclass(frozen=True)
@@ -73,18 +77,15 @@ def finish(
     if (~prior.held_out).sum() >= MIN_SECTIONS:
         from therapy_gen.musicvae.prior_network import fit_prior
 
-        densities = notes_a_bar(prior.tokens, model.config.bars)
-        chosen = prior.calm & ~prior.held_out
-        usual = densities[chosen if chosen.any() else ~prior.held_out].mean()
         mu, sigma = posterior(model, prior.tokens)
         fitted, loss = fit_prior(
             mu,
             sigma,
             prior.minor,
-            densities,
+            section_traits(prior.tokens),
             model.config.bar_z,
             held_out=prior.held_out,
-            usual=float(usual),
+            calm=prior.calm,
             seed=seed,
             report=report,
         )
@@ -92,7 +93,8 @@ def finish(
         learned = ~prior.held_out
         arrays |= attribute_vectors(mu[learned], attribute_values(prior.tokens[learned]))
         finished = Model(Weights(arrays, weights.config, facts, weights.sha256, trained), path.stem)
-        arrays["prior/density"][2] = _asked_for(finished, float(usual), seed)
+        arrays["prior/traits/asked"] = _asked_for(finished, seed)
+        finished = Model(Weights(arrays, weights.config, facts, weights.sha256, trained), path.stem)
         drawn = finished.sample_prior(_CALIBRATED_ON, np.random.default_rng(seed))
         arrays |= measured_effects(drawn, lambda z: finished.decode(z, temperature=0.0), arrays)
         facts["prior"] = {"sections": int((~prior.held_out).sum()), "held_out_nats_a_bar": round(loss, 2)}
@@ -101,21 +103,22 @@ def finish(
     return facts
 
 
-def _asked_for(model: Model, density: float, seed: int) -> float:
-    """Return what to ask of the prior, in its own units, so that samples have `density`.
+def _asked_for(model: Model, seed: int) -> FloatArray:
+    """Return what to ask of the prior beyond the traits that are wanted, so that sections have these on average.
 
-    Below temperature 1 samples keep to what is likeliest, and that has fewer notes than the mean.
+    Below temperature 1 samples keep to what is likeliest, and that has fewer notes, for one, than the mean.
     """
-    mean, deviation, _ = model.arrays["prior/density"]
-    asked = np.linspace(-2.0, 2.0, 9)
-    had = []
-    for units in asked:
-        z = model.sample_prior(_CALIBRATED_ON, np.random.default_rng(seed), density=float(mean + units * deviation))
-        had.append(float(notes_a_bar(model.decode(z, temperature=0.0), model.config.bars).mean()))
-    return float(np.interp(density, np.maximum.accumulate(had), asked))
-
-
-def notes_a_bar(tokens: Tokens, bars: int) -> npt.NDArray[np.float32]:
-    """Return how many notes begin in a bar, in all voices together, for sections (n, steps, voices)."""
-    density: npt.NDArray[np.float32] = ((tokens > NOTE_OFF).sum(axis=(1, 2)) / bars).astype(np.float32)
-    return density
+    assert model.prior is not None
+    mean, deviation = model.arrays["prior/traits/scale"]
+    asked = model.prior.arrays["traits/asked"] = np.zeros_like(mean)
+    for _ in range(_CALIBRATIONS):
+        rng = np.random.default_rng(seed)
+        wanted = np.concatenate([model.prior.draw_traits(_CALIBRATED_ON // 2, rng, kind) for kind in KINDS])
+        z = [
+            model.prior.given(part, rng, kind, PRIOR_TEMPERATURE)
+            for part, kind in zip(np.split(wanted, len(KINDS)), KINDS, strict=True)
+        ]
+        had = (section_traits(model.decode(np.concatenate(z), temperature=0.0)) - mean) / deviation
+        asked = (asked + (wanted - had).mean(axis=0)).clip(-_MOST_BEYOND, _MOST_BEYOND).astype(np.float32)
+        model.prior.arrays["traits/asked"] = asked
+    return asked

@@ -12,6 +12,7 @@ from keras import ops
 
 from therapy_gen.musicvae.network import LSTM, weight_arrays
 from therapy_gen.musicvae.prior import LAGS, PREFIX, SPREAD
+from therapy_gen.musicvae.traits import DENSITY
 
 FloatArray = npt.NDArray[np.float32]
 Tensor = Any
@@ -19,6 +20,11 @@ Tensor = Any
 _RATE = 1e-3
 _HALVED_EVERY = 800
 _JUDGED_EVERY = 50
+# Traits count at most so many standard deviations; those of so many calm sections are kept, to be drawn from, but for
+# the sparsest and the densest (percentiles of density).
+_FURTHEST = 4.0
+_KEPT = 1024
+_USUAL = (17.0, 93.0)
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
@@ -66,11 +72,11 @@ def fit_prior(
     mu: FloatArray,
     sigma: FloatArray,
     minor: npt.NDArray[np.bool_],
-    densities: FloatArray,
+    traits: FloatArray,
     bar_z: int,
     *,
     held_out: npt.NDArray[np.bool_],
-    usual: float,
+    calm: npt.NDArray[np.bool_],
     steps: int = 3000,
     patience: int = 6,
     batch_size: int = 128,
@@ -84,13 +90,13 @@ def fit_prior(
     mu, sigma : arrays of shape (n, bars * bar_z)
         Posterior means and deviations; z is drawn anew from them each time.
     minor : bool array of shape (n,)
-    densities : array of shape (n,)
-        Notes a bar.
+    traits : array of shape (n, traits)
+        What each section is like; see `traits.section_traits`.
     bar_z : int
     held_out : bool array of shape (n,)
         Sections to judge by.
-    usual : float
-        Notes a bar that samples have unless another density is asked for.
+    calm : bool array of shape (n,)
+        Sections that samples shall be like.
     steps, patience, batch_size, seed : int
         Steps at most; how often in a row the held-out loss may fail to fall.
     report : callable, optional
@@ -106,12 +112,13 @@ def fit_prior(
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     learn = np.flatnonzero(~held_out)
-    mean, deviation = float(densities[learn].mean()), float(densities[learn].std()) or 1.0
+    scale = np.stack([traits[learn].mean(axis=0), np.maximum(traits[learn].std(axis=0), 1e-3)])
+    units = ((traits - scale[0]) / scale[1]).clip(-_FURTHEST, _FURTHEST).astype(np.float32)
     bars = mu.shape[1] // bar_z
-    told = np.zeros((len(mu), bars, bars + 2), dtype=np.float32)
+    told = np.zeros((len(mu), bars, bars + 1 + units.shape[1]), dtype=np.float32)
     told[:, np.arange(bars), np.arange(bars)] = 1.0
     told[:, :, bars] = minor[:, None]
-    told[:, :, bars + 1] = ((densities - mean) / deviation)[:, None]
+    told[:, :, bars + 1 :] = units[:, None]
 
     def drawn(which: npt.NDArray[np.intp], noise: np.random.Generator) -> dict[str, FloatArray]:
         z = mu[which] + sigma[which] * noise.standard_normal(mu[which].shape, dtype=np.float32)
@@ -141,5 +148,14 @@ def fit_prior(
             waited += 1
             if waited == patience:
                 break
-    arrays[PREFIX + "density"] = np.array([mean, deviation, (usual - mean) / deviation], dtype=np.float32)
+    like = np.flatnonzero(calm & ~held_out) if (calm & ~held_out).any() else learn
+    low, high = np.percentile(units[like, DENSITY], _USUAL)
+    like = like[(units[like, DENSITY] >= low) & (units[like, DENSITY] <= high)]
+    like = rng.permutation(like)[:_KEPT]
+    arrays |= {
+        PREFIX + "traits/scale": scale.astype(np.float32),
+        PREFIX + "traits/known": units[like],
+        PREFIX + "traits/minor": minor[like].astype(np.float32),
+        PREFIX + "traits/asked": np.zeros(units.shape[1], dtype=np.float32),
+    }
     return arrays, best

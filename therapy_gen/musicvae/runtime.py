@@ -25,12 +25,16 @@ FloatArray = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 
-# Of those tried, nearest to held-out calm music in intervals, dissonance and repetition (docs/model.md).
-PRIOR_TEMPERATURE = 0.4
+# Of those tried, nearest to held-out calm music in intervals and pitch classes together (docs/sampling.md).
+PRIOR_TEMPERATURE = 0.46
+# Half the distance between two exponential variates in float32, where they are smallest.
+_LEAST_VARIATE = np.float32(2.0**-25)
 PRIOR_MARK = "prior/lstm/recurrent"
 
 _FIRST_PITCH_CLASS = 2
 _MIN_PITCH = 21
+# Semitones, octaves apart or not.
+_DISSONANT = (1, 2, 6, 10, 11)
 
 
 def load_model(name: str = DEFAULT_MODEL, folder: Path | None = None) -> Model:
@@ -109,8 +113,7 @@ class Model:
         """
         if self.prior is None:
             return rng.standard_normal((n, self.config.z_size), dtype=np.float32)
-        units = self.prior.usual_density if density is None else self.prior.standardised(density)
-        return self.prior.sample(n, rng, kind, units, temperature)
+        return self.prior.sample(n, rng, kind, temperature, density)
 
     def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
         """Return z (steps, z_size) on the great circle from `a` to `b`, both ends included."""
@@ -123,6 +126,8 @@ class Model:
         temperature: float = 1.0,
         rng: np.random.Generator | None = None,
         pitch_classes: BoolArray | None = None,
+        chromatic: float = np.inf,
+        consonance: float = 0.0,
     ) -> Tokens:
         """Write sections for z, one sixteenth at a time, all of them side by side.
 
@@ -135,6 +140,11 @@ class Model:
             Needed above temperature 0.
         pitch_classes : bool array of shape (12,) or (n, 12), optional
             Pitch classes that notes may have.
+        chromatic : float
+            By how many nats other pitch classes are made less likely; by default they are closed.
+        consonance : float
+            By how many nats a note is made less likely for each voice, of those decided before it in a step, with which
+            it makes a second, a seventh or a tritone.
 
         Returns
         -------
@@ -147,11 +157,15 @@ class Model:
         count = len(z)
         context = self._conduct(z)
         states = np.tanh(self._dense("decoder_state", context))
-        told = self._gates_of_steps(context) + a["decoder/bias"]
-        recurrent = a["decoder/recurrent"]
+        # What the conductor says of all sixteenths at once would take 64 kB a bar: it is worked out as they come.
+        of_steps = self._step_contexts(context)
+        of_bars = context @ a["decoder_context/kernel"] + a["decoder/bias"]
+        recurrent = np.concatenate([a["decoder/recurrent"], a["step_gates/kernel"]])
         closed = _closed_classes(pitch_classes, count, c.num_classes)
+        shut = None if closed is None else np.where(closed, np.float32(chromatic), np.float32(0.0))
         classes = c.num_classes
-        coupling = a["coupling/embeddings"]
+        coupling = a["coupling/embeddings"].reshape(-1, classes, classes).copy()
+        coupling[1::2] -= np.float32(consonance) * _clashing(classes)
         offsets = np.arange(2 * c.voices) * classes
         previous = np.tile(offsets, (count, 1))
         sounding = np.zeros((count, c.voices), dtype=np.int64)
@@ -162,7 +176,10 @@ class Model:
             bar, position = divmod(step, c.steps_per_bar)
             if position == 0:
                 hidden, cell = np.split(states[:, bar], 2, axis=-1)
-            pre = self._decoder_table[previous].sum(axis=1) + told[:, bar, position] + hidden @ recurrent
+            pre = np.concatenate([hidden, of_steps[:, bar, position]], axis=-1) @ recurrent
+            pre += of_bars[:, bar]
+            for column in range(2 * c.voices):
+                pre += self._decoder_table[previous[:, column]]
             hidden, cell = _cell(pre, cell)
             logits = (hidden @ a["logits/kernel"] + a["logits/bias"]).reshape(count, c.voices, classes)
             for voice in order:
@@ -171,14 +188,16 @@ class Model:
                     if listener == voice:
                         scores = (
                             scores
-                            + coupling[2 * pair * classes + previous[:, speaker] - offsets[speaker]]
-                            + coupling[(2 * pair + 1) * classes + sounding[:, speaker]]
+                            + coupling[2 * pair, previous[:, speaker] - offsets[speaker]]
+                            + coupling[2 * pair + 1, sounding[:, speaker]]
                         )
-                if closed is not None:
-                    scores = np.where(closed, -np.inf, scores)
+                if shut is not None:
+                    scores = scores - shut
                 if temperature > 0 and rng is not None:
-                    # The Gumbel-max trick: the argmax of perturbed logits is a sample of their softmax.
-                    scores = scores / temperature + rng.gumbel(size=scores.shape).astype(np.float32)
+                    # The Gumbel-max trick: the argmax of perturbed logits is a sample of their softmax. The negative
+                    # logarithm of an exponential variate is a Gumbel variate.
+                    variates = rng.standard_exponential(scores.shape, dtype=np.float32)
+                    scores = scores / np.float32(temperature) - np.log(np.maximum(variates, _LEAST_VARIATE))
                 event = scores.argmax(axis=-1)
                 event = np.where((event == NOTE_OFF) & (sounding[:, voice] == 0), HOLD, event)
                 sounding[:, voice] = np.where(event == HOLD, sounding[:, voice], np.where(event == NOTE_OFF, 0, event))
@@ -211,10 +230,16 @@ class Model:
         backward = self._lstm("conductor_backward", bars @ a["conductor_backward_gates/kernel"], reverse=True)
         return np.concatenate([bars, forward, backward], axis=-1)
 
+    def _step_contexts(self, context: FloatArray) -> FloatArray:
+        """Return what the conductor says of each sixteenth: (n, bars, steps_per_bar, step_width)."""
+        c = self.config
+        steps: FloatArray = np.tanh(self._dense("step_context", context))
+        return steps.reshape(*context.shape[:2], c.steps_per_bar, c.step_width)
+
     def _gates_of_steps(self, context: FloatArray) -> FloatArray:
         """Return what the conductor adds to the decoder's gates: (n, bars, steps_per_bar, 4 decoder_units)."""
-        c, a = self.config, self.arrays
-        steps = np.tanh(self._dense("step_context", context)).reshape(*context.shape[:2], c.steps_per_bar, c.step_width)
+        a = self.arrays
+        steps = self._step_contexts(context)
         told: FloatArray = steps @ a["step_gates/kernel"] + (context @ a["decoder_context/kernel"])[:, :, None]
         return told
 
@@ -260,6 +285,14 @@ def _closed_classes(pitch_classes: BoolArray | None, count: int, num_classes: in
     pitches = np.arange(num_classes - _FIRST_PITCH_CLASS) + _MIN_PITCH
     closed[:, _FIRST_PITCH_CLASS:] = ~allowed[:, pitches % 12]
     return closed
+
+
+def _clashing(num_classes: int) -> FloatArray:
+    """Return 1 where notes of two classes make a second, a seventh or a tritone, as (num_classes, num_classes)."""
+    pitches = np.arange(num_classes)
+    clashes = np.isin(np.abs(pitches[:, None] - pitches) % 12, _DISSONANT).astype(np.float32)
+    clashes[:_FIRST_PITCH_CLASS] = clashes[:, :_FIRST_PITCH_CLASS] = 0.0
+    return clashes
 
 
 def _check(arrays: dict[str, FloatArray], config: Config, path: Path) -> None:

@@ -38,5 +38,7 @@ class SectionModel(Protocol):
         temperature: float = 1.0,
         rng: np.random.Generator | None = None,
         pitch_classes: npt.NDArray[np.bool_] | None = None,
+        chromatic: float = np.inf,
+        consonance: float = 0.0,
     ) -> npt.NDArray[np.uint8]:
-        """Write sections (n, 256, 3) for z, with notes of these pitch classes."""
+        """Write sections (n, 256, 3) for z, with notes of these pitch classes; see `runtime.Model.decode`."""

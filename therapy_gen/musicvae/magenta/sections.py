@@ -73,15 +73,30 @@ class Sections:
         temperature: float = 1.0,
         rng: np.random.Generator | None = None,
         pitch_classes: BoolArray | None = None,
+        chromatic: float = np.inf,
+        consonance: float = 0.0,
     ) -> npt.NDArray[np.uint8]:
-        """Write sections (n, 256, 3) for z; see `MagentaModel.decode`."""
+        """Write sections (n, 256, 3) for z; see `MagentaModel.decode`.
+
+        Only models of our own know `chromatic` and `consonance`: Magenta's are closed to other pitch classes.
+        """
         count = len(z)
         allowed = (
             None if pitch_classes is None else np.repeat(np.broadcast_to(pitch_classes, (count, 12)), self._phrases, 0)
         )
-        phrases: npt.NDArray[np.integer] = self.model.decode(
-            z.reshape(count * self._phrases, -1), temperature=temperature, rng=rng, pitch_classes=allowed
-        )
+        of_phrases = z.reshape(count * self._phrases, -1)
+        phrases: npt.NDArray[np.integer]
+        if isinstance(self.model, Model):
+            phrases = self.model.decode(
+                of_phrases,
+                temperature=temperature,
+                rng=rng,
+                pitch_classes=allowed,
+                chromatic=chromatic,
+                consonance=consonance,
+            )
+        else:
+            phrases = self.model.decode(of_phrases, temperature=temperature, rng=rng, pitch_classes=allowed)
         if allowed is not None and isinstance(self.model, MagentaEngine):
             phrases = _in_key(phrases, allowed)
         phrases = phrases.reshape(count, self._phrases, *phrases.shape[1:])
