@@ -46,6 +46,8 @@ def started(playable: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     running: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+        # A launcher in the background has it ignored.
+        options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
         running.append(subprocess.Popen([*PROGRAM, *map(str, arguments)], **options))
         return running[-1]
