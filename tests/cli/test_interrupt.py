@@ -137,6 +137,13 @@ sys.argv = ["therapy-gen", "--db", {str(tmp_path / "therapy.db")!r}, "session", 
 from therapy_gen.cli.main import main
 sys.exit(main())
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert done.returncode == 130
     assert done.stderr == "error: interrupted\n"
