@@ -38,6 +38,8 @@ def main() -> int:
     # All is done and said: an interrupt now has nothing to stop, and would only print a traceback.
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is left goes with the process: Python would look through all of it for garbage once more, for 0.1 s.
+    gc.freeze()
     return status
 
 

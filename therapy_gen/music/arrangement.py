@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.cadences import settle
@@ -53,8 +55,7 @@ _RELEASED_BEFORE_END_S = 1.25
 
 def duration_of(section_count: int, tempo: float) -> float:
     """Return the seconds that `arrange` makes of so many sections at a tempo (quarter notes a minute)."""
-    duration: float = _Clock(section_count, tempo).duration
-    return duration
+    return _duration(_quarter_lengths(section_count, tempo))
 
 
 def steps_of(section_count: int, tempo: float) -> tuple[float, ...]:
@@ -150,27 +151,43 @@ class _Clock:
     """Sixteenths of a piece to seconds: a tempo that hardly falls, a ritardando, a bar for the final chord, a ring."""
 
     def __init__(self, section_count: int, tempo: float) -> None:
-        if not (math.isfinite(tempo) and MIN_TEMPO <= tempo <= MAX_TEMPO):
-            raise InputError(f"tempo {tempo:g} is not playable; give {MIN_TEMPO:g} to {MAX_TEMPO:g} quarters a minute")
-        quarters = section_count * BARS_PER_SECTION * _QUARTERS_PER_BAR
-        factors = np.ones(quarters + _FINAL_QUARTERS)
-        phrases = np.arange(quarters) // _PHRASE_QUARTERS
-        factors[:quarters] = 1 - _FALL * phrases / max(phrases[-1], 1)
-        slowing = np.arange(1, _RITARDANDO_QUARTERS + 1) / _RITARDANDO_QUARTERS
-        before = factors[quarters - 1]
-        factors[quarters - _RITARDANDO_QUARTERS : quarters] = before - (before - _FINAL_TEMPO) * slowing**1.5
-        factors[quarters:] = _FINAL_TEMPO
-        # Whole microseconds, as a MIDI file counts them.
-        lengths = np.rint(60e6 / (tempo * factors)).astype(np.int64)
+        lengths = _quarter_lengths(section_count, tempo)
         ends = np.concatenate(([0], np.cumsum(lengths))) / 1e6
         self.steps: list[float] = np.interp(
             np.arange(len(lengths) * STEPS_PER_QUARTER + 1) / STEPS_PER_QUARTER, np.arange(len(ends)), ends
         ).tolist()
         """Seconds at each sixteenth; the last is where the keys of the final chord are released."""
-        self.duration = round(self.steps[-1] + _RING_S, 3)
+        self.duration = _duration(lengths)
         self.steps[-1] = self.duration - _RELEASED_BEFORE_END_S
         changes = np.flatnonzero(np.diff(lengths, prepend=0)).tolist()
         self.tempi = tuple((self.steps[at * STEPS_PER_QUARTER], 60e6 / int(lengths[at])) for at in changes)
+
+
+def _quarter_lengths(section_count: int, tempo: float) -> npt.NDArray[np.int64]:
+    """Return the length of each quarter of a piece in whole microseconds, as a MIDI file counts them."""
+    if not (math.isfinite(tempo) and MIN_TEMPO <= tempo <= MAX_TEMPO):
+        raise InputError(f"tempo {tempo:g} is not playable; give {MIN_TEMPO:g} to {MAX_TEMPO:g} quarters a minute")
+    return np.rint(60e6 / (tempo * _tempo_factors(section_count))).astype(np.int64)
+
+
+@cache
+def _tempo_factors(section_count: int) -> npt.NDArray[np.float64]:
+    """Return the tempo at each quarter, as a share of that at the start: a session is laid out by hundreds of tries."""
+    quarters = section_count * BARS_PER_SECTION * _QUARTERS_PER_BAR
+    factors = np.ones(quarters + _FINAL_QUARTERS)
+    phrases = np.arange(quarters) // _PHRASE_QUARTERS
+    factors[:quarters] = 1 - _FALL * phrases / max(phrases[-1], 1)
+    slowing = np.arange(1, _RITARDANDO_QUARTERS + 1) / _RITARDANDO_QUARTERS
+    before = factors[quarters - 1]
+    factors[quarters - _RITARDANDO_QUARTERS : quarters] = before - (before - _FINAL_TEMPO) * slowing**1.5
+    factors[quarters:] = _FINAL_TEMPO
+    factors.flags.writeable = False
+    return factors
+
+
+def _duration(lengths: npt.NDArray[np.int64]) -> float:
+    """Return the seconds to the end of the last sound."""
+    return round(int(lengths.sum()) / 1e6 + _RING_S, 3)
 
 
 def _final_chord(voices: Sequence[Sequence[VoiceNote]], tonic: int, mode: str) -> tuple[tuple[int, ...], ...]:

@@ -46,7 +46,7 @@ class BarPrior:
     """
 
     def __init__(self, arrays: Mapping[str, FloatArray], bars: int, bar_z: int) -> None:
-        self.arrays = {name.removeprefix(PREFIX): array for name, array in arrays.items() if name.startswith(PREFIX)}
+        self.arrays = {name.removeprefix(PREFIX): arrays[name] for name in arrays if name.startswith(PREFIX)}
         self.bars, self.bar_z = bars, bar_z
 
     def sample(

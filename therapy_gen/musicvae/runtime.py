@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,8 @@ class Model:
         self.config: Config = weights.config
         self.facts = weights.facts
         self.sha256 = weights.sha256
-        self.arrays = dict(weights.arrays)
-        _check(self.arrays, self.config, weights.path)
+        self.arrays: Mapping[str, FloatArray] = weights.arrays
+        _check(weights)
         # The embedding and its projection to the gates are one table at run time.
         self._decoder_table = self.arrays["decoder_embedding/embeddings"] @ self.arrays["decoder_gates/kernel"]
         self._pairs = coupled_pairs(self.config.voices)
@@ -295,13 +296,12 @@ def _clashing(num_classes: int) -> FloatArray:
     return clashes
 
 
-def _check(arrays: dict[str, FloatArray], config: Config, path: Path) -> None:
-    expected = expected_shapes(config)
-    for name, shape in expected.items():
-        if name not in arrays:
-            raise InputError(f"model {path} lacks {name}; it is incomplete")
-        if arrays[name].shape != shape:
-            raise InputError(f"model {path}: {name} has shape {arrays[name].shape}, its config says {shape}")
+def _check(weights: Weights) -> None:
+    for name, shape in expected_shapes(weights.config).items():
+        if name not in weights.arrays:
+            raise InputError(f"model {weights.path} lacks {name}; it is incomplete")
+        if weights.shape(name) != shape:
+            raise InputError(f"model {weights.path}: {name} has shape {weights.shape(name)}, its config says {shape}")
 
 
 def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:

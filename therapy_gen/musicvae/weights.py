@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,34 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DEFAULT_MODEL = "calm"
 SUFFIX = ".safetensors"
 MAX_FILE_BYTES = 2_000_000_000
+
+
+class Arrays32(Mapping[str, npt.NDArray[np.float32]]):
+    """Arrays by name, each brought to float32 when it is first asked for: `session new` has no use for the encoder.
+
+    Parameters
+    ----------
+    stored : mapping of str to array
+        As a file has them.
+    """
+
+    def __init__(self, stored: Arrays) -> None:
+        self.stored = stored
+        self._ready: dict[str, npt.NDArray[np.float32]] = {}
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.float32]:
+        if name not in self._ready:
+            self._ready[name] = self.stored[name].astype(np.float32)
+        return self._ready[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.stored
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stored)
+
+    def __len__(self) -> int:
+        return len(self.stored)
 
 
 @dataclass(frozen=True)
@@ -45,6 +73,12 @@ class Weights:
     facts: Mapping[str, Any]
     sha256: str
     path: Path
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an array; KeyError where there is none."""
+        held = self.arrays.stored if isinstance(self.arrays, Arrays32) else self.arrays
+        shape: tuple[int, ...] = held[name].shape
+        return shape
 
 
 def save_weights(path: Path, arrays: Arrays, config: Config, facts: Mapping[str, Any], *, half: bool = True) -> None:
@@ -80,14 +114,14 @@ def load_weights(path: Path) -> Weights:
     return Weights(arrays, config, facts, hashlib.sha256(content).hexdigest(), path)
 
 
-def _parse(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, npt.NDArray[np.float32]]]:
+def _parse(path: Path, content: bytes) -> tuple[dict[str, str], Arrays32]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         header_size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
-        arrays = {name: array.astype(np.float32) for name, array in load(content).items()}
+        arrays = Arrays32(load(content))
     except (SafetensorError, ValueError, AttributeError, KeyError) as error:
         raise InputError(f"model {path} is not a safetensors file, or damaged: {error}") from error
     return metadata, arrays
