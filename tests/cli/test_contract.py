@@ -63,6 +63,21 @@ def test_no_arguments_show_the_help(cli: Cli) -> None:
     assert cli() == cli("--help")
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("sesion new", "session"),
+        ("session nwe", "new"),
+        ("--db session rnk", "rank"),
+        ("--db=session rnk list", "rank"),
+    ],
+)
+def test_a_slip_is_told_what_may_be_meant(words: str, meant: str, cli: Cli) -> None:
+    done = cli(*words.split())
+    assert done.status == 2
+    assert f"Did you mean '{meant}'?" in done.err
+
+
 def test_the_version_is_that_of_the_package(cli: Cli) -> None:
     from importlib.metadata import version
 

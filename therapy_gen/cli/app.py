@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.main import get_command
+from typer.models import CommandInfo
 
 from therapy_gen.cli import db, export, model, piece, ranking, report, scoring, session, simulation, sketches
 from therapy_gen.cli.settings import Settings
@@ -69,10 +71,41 @@ def options(
 
 def invoke(arguments: Sequence[str]) -> None:
     """Run a command line; errors are raised, `typer.Exit` included."""
-    command = get_command(app)
     if instruction := os.environ.get(f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"):
         from therapy_gen.cli.completion import complete
 
-        raise typer.Exit(complete(command, PROGRAM, instruction))
+        raise typer.Exit(complete(get_command(app), PROGRAM, instruction))
+    command = get_command(_only(app, _words(arguments)))
     with command.make_context(PROGRAM, list(arguments) or ["--help"]) as context:
         command.invoke(context)
+
+
+def _only(program: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """Return a program, or a group, with nothing but the command that is called: Typer reads the options of every one.
+
+    Where the words name no command, for help or by a slip, the whole is returned.
+    """
+    commands = [info for info in program.registered_commands if _name(info) in words[:1]]
+    groups = [copy(info) for info in program.registered_groups if info.name in words[:1]]
+    if not commands and not groups:
+        return program
+    for info in groups:
+        if info.typer_instance is not None:
+            info.typer_instance = _only(info.typer_instance, words[1:])
+    only = copy(program)
+    only.registered_commands, only.registered_groups = commands, groups
+    return only
+
+
+def _name(info: CommandInfo) -> str:
+    return info.name or getattr(info.callback, "__name__", "").replace("_", "-")
+
+
+def _words(arguments: Sequence[str]) -> list[str]:
+    """Return what is neither an option nor the value of a global one."""
+    before = ["", *arguments]
+    return [
+        word
+        for word, last in zip(arguments, before, strict=False)
+        if not word.startswith("-") and last not in ("--db", "--home")
+    ]

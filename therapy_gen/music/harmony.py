@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -111,10 +112,10 @@ def pad_notes(chords: Sequence[Chord], notes: Sequence[VoiceNote]) -> list[Voice
     voicing: tuple[int, ...] = (_PAD_CENTRE,)
     for chord in chords:
         for start in range(chord.start, chord.end, STEPS_PER_CHORD):
-            lengths = sounding[start : min(start + STEPS_PER_CHORD, chord.end)].sum(axis=0)
-            tones = [tone for tone in chord.pitch_classes if not _rubs(tone, lengths)]
+            lengths = sounding[start : min(start + STEPS_PER_CHORD, chord.end)].sum(axis=0).tolist()
+            tones = tuple(tone for tone in chord.pitch_classes if not _rubs(tone, lengths))
             if not tones and not sounding[start].any():
-                tones = [chord.pitch_classes[0]]
+                tones = chord.pitch_classes[:1]
             voicing = _nearest_voicing(tones, voicing)
             for pitch in [*held]:
                 if pitch not in voicing or start - held[pitch] >= _PAD_LONGEST:
@@ -162,14 +163,16 @@ def _best_path(fit: Weights) -> list[int]:
     return path[::-1]
 
 
-def _rubs(tone: int, lengths: npt.NDArray[np.integer]) -> bool:
+def _rubs(tone: int, lengths: Sequence[int]) -> bool:
     """Tell whether a pitch class rubs against what sounds for so many sixteenths each."""
     semitones = max(lengths[(tone + 1) % 12], lengths[(tone - 1) % 12])
     whole_tones = max(lengths[(tone + 2) % 12], lengths[(tone - 2) % 12])
-    return bool(semitones >= STEPS_PER_QUARTER // 2 or whole_tones >= STEPS_PER_QUARTER)
+    return semitones >= STEPS_PER_QUARTER // 2 or whole_tones >= STEPS_PER_QUARTER
 
 
-def _nearest_voicing(tones: Sequence[int], before: tuple[int, ...]) -> tuple[int, ...]:
+# The same few come again and again: a piece is arranged up to three times.
+@lru_cache(maxsize=4096)
+def _nearest_voicing(tones: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:
     """Return the tones as pitches of the pad's register, the least way from the voicing before."""
     choices = [[pitch for pitch in range(_PAD_LOW, _PAD_HIGH + 1) if pitch % 12 == tone] for tone in tones]
     reference = before or (_PAD_CENTRE,)

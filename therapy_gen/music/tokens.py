@@ -93,9 +93,8 @@ def tokens_to_notes(tokens: npt.NDArray[np.integer]) -> list[VoiceNote]:
     notes: list[VoiceNote] = []
     for voice in range(tokens.shape[1]):
         events = np.flatnonzero(tokens[:, voice])
-        ends = np.append(events, steps)[1:]
-        for start, end in zip(events.tolist(), ends.tolist(), strict=True):
-            token = int(tokens[start, voice])
+        starts = events.tolist()
+        for start, end, token in zip(starts, [*starts, steps][1:], tokens[events, voice].tolist(), strict=True):
             if token != NOTE_OFF:
                 notes.append(VoiceNote(start, end, token_to_pitch(token), voice))
     notes.sort()

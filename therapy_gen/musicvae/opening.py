@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.tokens import BARS_PER_SECTION
-from therapy_gen.musicvae.magenta.runtime import MagentaModel, load_magenta_model
 from therapy_gen.musicvae.magenta.store import read_header
 from therapy_gen.musicvae.runtime import Model
 from therapy_gen.musicvae.weights import DEFAULT_MODEL, find_model, load_weights
 
 if TYPE_CHECKING:
     from therapy_gen.musicvae.magenta.engine import MagentaEngine
+    from therapy_gen.musicvae.magenta.runtime import MagentaModel
     from therapy_gen.musicvae.section_model import SectionModel
 
 
@@ -30,6 +30,8 @@ def open_model(name: str = DEFAULT_MODEL, folder: Path | None = None) -> Model |
     """
     path = find_model(name, folder)
     if read_header(path).is_magenta:
+        from therapy_gen.musicvae.magenta.runtime import load_magenta_model
+
         return load_magenta_model(path)
     return Model(load_weights(path), path.stem)
 
@@ -59,7 +61,7 @@ def open_engine(
     model = open_model(name, folder)
     if engine == ENGINES[0]:
         return model
-    if not isinstance(model, MagentaModel):
+    if isinstance(model, Model):
         raise InputError(
             f"model {name} is a network of therapy-gen's own, which Magenta cannot run; "
             "import one of Magenta's with: therapy-gen model import"
