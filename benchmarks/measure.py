@@ -40,12 +40,18 @@ class Run:
 
 
 def run(command: Sequence[object], env: Mapping[str, str] | None = None) -> Run:
-    """Run a command to its end; a failure ends the benchmark with what the command said."""
+    """Run a command to its end; a failure ends the benchmark with what the command said.
+
+    Modules are compiled once, as pip compiles those that it installs, also where PYTHONDONTWRITEBYTECODE is set: a
+    checkout would else be compiled anew in every run.
+    """
+    variables = {**os.environ, **(env or {})}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         process = subprocess.Popen(
             [str(part) for part in command],
-            env={**os.environ, **(env or {})},
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,

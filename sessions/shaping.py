@@ -81,9 +81,8 @@ def measured(z: FloatArray, tokens: Tokens, tempo: float) -> Section:
     lengths = np.array([note.end for note in notes]) - starts
     seconds = 60.0 / tempo / STEPS_PER_QUARTER
     score = calmness(starts * seconds, lengths * seconds, np.array([note.pitch for note in notes]))
-    return Section(
-        z, tokens, sum(score.contributions.values()), len(np.unique(starts // STEPS_PER_BAR)) / BARS_PER_SECTION
-    )
+    bars = {note.start // STEPS_PER_BAR for note in notes}
+    return Section(z, tokens, sum(score.contributions.values()), len(bars) / BARS_PER_SECTION)
 
 
 def fitted(
