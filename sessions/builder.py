@@ -14,8 +14,9 @@ from sessions.designs import designs_of
 from sessions.errors import PlanError
 from sessions.library import add_session
 from sessions.listeners import listener_name
-from sessions.plan import Plan, PlannedPiece, SessionRequest
+from sessions.plan import HeldPiece, Plan, PlannedPiece, SessionRequest
 from sessions.records import SessionRecord
+from sessions.register import Neighbour
 from sessions.store import Store
 from sessions.tables import MUSIC
 from therapy_gen.music.arrangement import duration_of
@@ -68,6 +69,8 @@ def new_session(
         homes=choice.homes,
         attributes=request.attributes,
         targets=_targets(curve, choice.plan),
+        among=[_neighbour(piece) for piece in choice.plan.pieces],
+        free=request.key is None,
     )
     return add_session(
         store,
@@ -98,6 +101,10 @@ def new_session(
             **({"explore": preference.explore} if preference is not None else {}),
         },
     )
+
+
+def _neighbour(piece: PlannedPiece | HeldPiece) -> Neighbour | None:
+    return Neighbour(piece.key, piece.register, piece.calm) if isinstance(piece, HeldPiece) else None
 
 
 def _curve(request: SessionRequest, plan: Plan) -> Curve:

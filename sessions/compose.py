@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from sessions.errors import PlanError
 from sessions.plan import PlannedPiece
-from sessions.shaping import FILLED, LEVELS, Section, at_levels, fitted, guessed_density, louder, measured
+from sessions.register import Neighbour, Place, led
+from sessions.shaping import FILLED, LEVELS, Fitting, Section, at_levels, guessed_density, louder, measured
 from sessions.titles import titles
 from therapy_gen.music.arrangement import PALETTES, arrange
 from therapy_gen.music.calmness import calmness, calmness_of
 from therapy_gen.music.midi import to_midi
 from therapy_gen.music.performance import Performance
+from therapy_gen.music.register import register_of
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
 from therapy_gen.music.tonality import key_name, scale_pitch_classes
 from therapy_gen.musicvae.attributes import PREFIX, step_along, steps_towards
@@ -61,6 +63,8 @@ class ComposedPiece:
         That the arrangement was made with.
     features : mapping of str to float
         What the calmness score measured.
+    register : float or None
+        Mean MIDI pitch of the melody.
     calm : float
         0 to 1, higher is calmer.
     """
@@ -77,6 +81,7 @@ class ComposedPiece:
     duration_s: float
     midi: bytes
     features: Mapping[str, float]
+    register: float | None
     calm: float
 
 
@@ -90,6 +95,8 @@ def compose(
     homes: Sequence[FloatArray | None] | None = None,
     attributes: Mapping[str, tuple[float, float]] | None = None,
     targets: Sequence[float] | None = None,
+    among: Sequence[Neighbour | None] | None = None,
+    free: bool = False,
 ) -> list[ComposedPiece]:
     """Write the music of planned pieces.
 
@@ -111,6 +118,11 @@ def compose(
     targets : sequence of float, optional
         How calm each piece is to be, 0 to 1: sections are then decoded at several densities, and those taken that come
         nearest, and the last section of a piece leans towards the first one of the next.
+    among : sequence of (Neighbour or None), optional
+        With targets: all pieces of the session in their order, None for each one to be composed; without it there are
+        no others. Octaves are chosen so that melodies are as high as the arc wants them.
+    free : bool
+        With targets: whether the keys of the plan may give way to others that bring melodies nearer to that.
 
     Raises
     ------
@@ -143,10 +155,22 @@ def compose(
             composed.append(_finish(piece, walk, own, performance, name, seed, temperature))
         return composed
     ladders = _ladders(pieces, walks, modes, targets, model, temperature, rng, free="density" not in (attributes or {}))
-    for piece, ladder, target, name, seed in zip(pieces, ladders, targets, names, seeds, strict=True):
-        chosen, performance = _nearest(piece, ladder, target, palette, seed)
+    fittings = [
+        Fitting(ladder, [piece.form.count(label) for label in distinct(piece.form)], target)
+        for piece, ladder, target in zip(pieces, ladders, targets, strict=True)
+    ]
+    places = _places(pieces, fittings, targets, among or [None] * len(pieces), free=free)
+    slots = [slot for slot, there in enumerate(among or pieces) if there is None or among is None]
+    for slot, piece, fitting, target, name, seed in zip(slots, pieces, fittings, targets, names, seeds, strict=True):
+        # Anew for every piece, since those before it came out a little higher or lower than was to be foreseen.
+        way = led(places)[slot]
+        up = int(places[slot].shifts[way])
+        piece = replace(piece, tonic=up % 12)
+        chosen, performance = _nearest(piece, fitting, target, up, palette, seed)
         z = np.stack([section.z for section in chosen])
-        composed.append(_finish(piece, z, [s.tokens for s in chosen], performance, name, seed, temperature))
+        made = _finish(piece, z, [s.tokens for s in chosen], performance, name, seed, temperature)
+        composed.append(made)
+        places[slot] = places[slot].settled(way, made.register)
     return composed
 
 
@@ -199,15 +223,35 @@ def _ladders(
 
 
 def _nearest(
-    piece: PlannedPiece, ladder: Sequence[Sequence[Section]], target: float, palette: str, seed: int
+    piece: PlannedPiece, fitting: Fitting, target: float, up: int, palette: str, seed: int
 ) -> tuple[Sequence[Section], Performance]:
     """Choose sections of a piece so that it is as calm as wanted; return them, and the piece."""
 
     def arranged(chosen: Sequence[Section]) -> tuple[float, tuple[Sequence[Section], Performance]]:
-        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed, louder(target))
+        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed, louder(target), up)
         return calmness_of(performance).score, (chosen, performance)
 
-    return fitted(ladder, [piece.form.count(label) for label in distinct(piece.form)], target, arranged)
+    return fitting.fitted(arranged)
+
+
+def _places(
+    pieces: Sequence[PlannedPiece],
+    fittings: Sequence[Fitting],
+    targets: Sequence[float],
+    among: Sequence[Neighbour | None],
+    *,
+    free: bool,
+) -> list[Place]:
+    """Return the places of all pieces of a session: where melodies can lie, and where the arc wants them."""
+    new = iter(zip(pieces, fittings, targets, strict=True))
+    places: list[Place] = []
+    for there in among:
+        if there is not None:
+            places.append(Place.of(there))
+            continue
+        piece, fitting, target = next(new)
+        places.append(Place.for_melody(fitting.melody(), target, piece.tonic, piece.mode, free=free))
+    return places
 
 
 def check_temperature(temperature: float) -> None:
@@ -292,7 +336,14 @@ def _scales(modes: Sequence[str]) -> npt.NDArray[np.bool_]:
     return allowed
 
 
-def _arranged(piece: PlannedPiece, sections: Sequence[Tokens], palette: str, seed: int, louder: int = 0) -> Performance:
+def _arranged(
+    piece: PlannedPiece,
+    sections: Sequence[Tokens],
+    palette: str,
+    seed: int,
+    louder: int = 0,
+    up: int | None = None,
+) -> Performance:
     by_label = dict(zip(distinct(piece.form), sections, strict=True))
     return arrange(
         [by_label[label] for label in piece.form],
@@ -302,6 +353,7 @@ def _arranged(piece: PlannedPiece, sections: Sequence[Tokens], palette: str, see
         palette=palette,
         seed=seed,
         louder=louder,
+        up=up,
         form=piece.form,
     )
 
@@ -316,6 +368,7 @@ def _finish(
     temperature: float,
 ) -> ComposedPiece:
     scored = calmness_of(performance)
+    register = register_of(performance)
     return ComposedPiece(
         title=title,
         form=piece.form,
@@ -329,6 +382,7 @@ def _finish(
         duration_s=round(performance.duration, 3),
         midi=to_midi(performance, title=title),
         features={name: round(value, 4) for name, value in scored.values.items()},
+        register=None if register is None else round(register, 2),
         calm=round(scored.score, 4),
     )
 

@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sessions.library import get_piece, new_ids
 from sessions.records import PieceRecord
 from sessions.store import Store
-from sessions.tables import PieceRow, now
+from sessions.tables import REGISTER, PieceRow, now
 from therapy_gen.errors import InputError
 from therapy_gen.music.calmness import calmness_of
 from therapy_gen.music.midi import MAX_MIDI_BYTES, read_performance
 from therapy_gen.music.performance import Performance
+from therapy_gen.music.register import register_of
 from therapy_gen.music.score import MIDI_SUFFIXES
 from therapy_gen.music.tonality import find_key, key_name, pitch_class_weights
 
@@ -99,6 +100,7 @@ def _read(file: Path) -> tuple[bytes, Performance, tuple[str, ...]]:
 
 def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRow:
     calm = calmness_of(performance)
+    register = register_of(performance)
     title = performance.title.strip() or file.stem
     return PieceRow(
         id=id_,
@@ -108,7 +110,10 @@ def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRo
         tempo=round(performance.tempo, 3),
         duration_s=_seconds(performance),
         midi=midi,
-        features={name: round(value, 4) for name, value in calm.values.items()},
+        features={
+            **{name: round(value, 4) for name, value in calm.values.items()},
+            **({} if register is None else {REGISTER: round(register, 2)}),
+        },
         calm=round(calm.score, 4),
         created=now(),
     )

@@ -36,7 +36,7 @@ def key_walk(slots: Sequence[str | None], rng: np.random.Generator) -> list[tupl
         fourth from its neighbour, and between two that are there already on the shorter way from one to the other.
     rng : Generator
     """
-    keys = [_read(slot) for slot in slots]
+    keys = [parsed(slot) for slot in slots]
     known = [place for place, key in enumerate(keys) if key is not None]
     fifths = [0 if key is None else fifths_of(*key) for key in keys]
     if not known:
@@ -58,7 +58,8 @@ def _step(rng: np.random.Generator) -> int:
     return (1, -1)[int(rng.integers(2))]
 
 
-def _read(name: str | None) -> tuple[int, str] | None:
+def parsed(name: str | None) -> tuple[int, str] | None:
+    """Return tonic and mode of a key by its name; None where it is none."""
     if name is None:
         return None
     try:

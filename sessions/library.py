@@ -18,6 +18,7 @@ from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSumm
 from sessions.store import Store, added
 from sessions.tables import (
     MUSIC,
+    REGISTER,
     ULID_LENGTH,
     ModelRow,
     PieceRow,
@@ -88,7 +89,7 @@ def add_session(
                 tempo=piece.tempo,
                 duration_s=piece.duration_s,
                 midi=piece.midi,
-                features=dict(piece.features),
+                features={**piece.features, **({} if piece.register is None else {REGISTER: piece.register})},
                 calm=piece.calm,
                 created=created,
             )
@@ -343,6 +344,7 @@ def _piece_record(row: PieceRow) -> PieceRecord:
         tempo=row.tempo,
         duration_s=row.duration_s,
         calm=row.calm,
-        features=row.features,
+        features={name: value for name, value in row.features.items() if name != REGISTER},
+        register=row.features.get(REGISTER),
         created=row.created,
     )

@@ -65,11 +65,12 @@ class HeldPiece:
     duration_s: float
     calm: float
     key: str
+    register: float | None = None
 
     @classmethod
     def of(cls, piece: PieceRecord) -> HeldPiece:
         """Return a piece of the library as a plan sees it."""
-        return cls(piece.id, piece.duration_s, piece.calm, piece.key)
+        return cls(piece.id, piece.duration_s, piece.calm, piece.key, piece.register)
 
 
 @dataclass(frozen=True)

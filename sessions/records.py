@@ -27,6 +27,8 @@ class PieceRecord:
         Quarter notes a minute.
     calm : float
         0 to 1, higher is calmer.
+    register : float or None
+        Mean MIDI pitch of the melody; None for a piece stored before that was noted.
     """
 
     id: str
@@ -42,6 +44,7 @@ class PieceRecord:
     duration_s: float
     calm: float
     features: Mapping[str, float]
+    register: float | None
     created: datetime
 
     def document(self) -> dict[str, Any]:
@@ -66,6 +69,7 @@ class PieceRecord:
             "temperature": self.temperature,
             "palette": self.palette,
             "features": dict(self.features),
+            "register": self.register,
             "created": self.created.isoformat(),
         }
 
@@ -105,6 +109,7 @@ class ItemRecord:
             "tempo": piece.tempo if piece else None,
             "key": piece.key if piece else None,
             "calm": piece.calm if piece else None,
+            "register": piece.register if piece else None,
             "rating": self.rating,
             "why": self.why,
         }

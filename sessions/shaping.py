@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.calmness import calmness
-from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
+from therapy_gen.music.tokens import (
+    BARS_PER_SECTION,
+    STEPS_PER_BAR,
+    STEPS_PER_QUARTER,
+    Tokens,
+    tokens_to_notes,
+)
+from therapy_gen.music.voices import MELODY
 from therapy_gen.musicvae.attributes import PREFIX, step_along, steps_towards
 from therapy_gen.musicvae.section_model import SectionModel
 
@@ -33,8 +40,13 @@ FILLED = 0.9
 _EMPTY_COSTS = 1.0
 # Neighbouring sections should not jump from one density to another: what a step between levels costs, in calmness.
 _JUMP_COSTS = 0.004
+# Nor should it change how high a melody lies: what a semitone costs.
+_REGISTER_COSTS = 0.004
+_NOTHING_COSTS = 100.0
 # With more ways to combine sections than this, all are taken from one level.
 _MOST_WAYS = 1000
+# What arranging adds to the logit of decoded sections, about: long notes, left-out strokes, a soft touch.
+_ARRANGED = 0.65
 # A piece is arranged at most so often, and no more once it is so near.
 _TRIES = 3
 _NEAR = 0.004
@@ -64,85 +76,111 @@ def at_levels(walk: FloatArray, model: SectionModel, density: float) -> list[Flo
 
 @dataclass(frozen=True)
 class Section:
-    """What was decoded for a section at one level: its notes, and how calm they are as they stand."""
+    """What was decoded for a section at one level: its notes, and how calm and how high they are as they stand.
+
+    Attributes
+    ----------
+    logit : float
+        Of the calmness score.
+    filled : float
+        Share of bars in which a note begins.
+    melody : array of int
+        The pitches of its melody.
+    """
 
     z: FloatArray
     tokens: Tokens
     logit: float
     filled: float
+    melody: npt.NDArray[np.int64]
 
 
 def measured(z: FloatArray, tokens: Tokens, tempo: float) -> Section:
     """Measure a decoded section at a tempo."""
     notes = tokens_to_notes(tokens)
     if not notes:
-        return Section(z, tokens, math.inf, 0.0)
+        return Section(z, tokens, math.inf, 0.0, np.zeros(0, dtype=np.int64))
     starts = np.array([note.start for note in notes])
     lengths = np.array([note.end for note in notes]) - starts
+    pitches = np.array([note.pitch for note in notes])
     seconds = 60.0 / tempo / STEPS_PER_QUARTER
-    score = calmness(starts * seconds, lengths * seconds, np.array([note.pitch for note in notes]))
+    score = calmness(starts * seconds, lengths * seconds, pitches)
     bars = {note.start // STEPS_PER_BAR for note in notes}
-    return Section(z, tokens, sum(score.contributions.values()), len(bars) / BARS_PER_SECTION)
+    melody = pitches[[note.voice == MELODY for note in notes]]
+    return Section(z, tokens, sum(score.contributions.values()), len(bars) / BARS_PER_SECTION, melody)
 
 
-def fitted(
-    sections: Sequence[Sequence[Section]],
-    weights: Sequence[float],
-    target: float,
-    arranged: Callable[[Sequence[Section]], tuple[float, Piece]],
-) -> Piece:
-    """Choose a level for every section so that the piece is as calm as wanted.
+class Fitting:
+    """The search for levels at which a piece is as calm as wanted.
 
     Parameters
     ----------
     sections : sequence of (sequence of Section)
         For each distinct section of the piece, what was decoded at each level.
-    weights : sequence of float
+    weights : sequence of int
         How often each section is heard.
     target : float
         The calmness score.
-    arranged : callable
-        Makes the piece of chosen sections; gives its score, and the piece.
     """
-    levels = len(sections[0])
-    ways = list(product(range(levels), repeat=len(sections)))
-    if len(ways) > _MOST_WAYS:
-        ways = [(level,) * len(sections) for level in range(levels)]
-    total = sum(weights)
-    best: tuple[float, Piece] | None = None
-    bias = 0.0
-    tried: set[tuple[int, ...]] = set()
-    for _ in range(_TRIES):
 
-        def cost(way: tuple[int, ...], bias: float = bias) -> float:
-            chosen = [choices[level] for choices, level in zip(sections, way, strict=True)]
-            if any(math.isinf(section.logit) for section in chosen):
-                return math.inf
-            logit = sum(s.logit * weight for s, weight in zip(chosen, weights, strict=True)) / total + bias
-            empty = sum(max(FILLED - section.filled, 0.0) for section in chosen)
-            jumps = sum(abs(a - b) for a, b in pairwise(way))
-            return abs(_score(logit) - target) + _EMPTY_COSTS * empty + _JUMP_COSTS * jumps
+    def __init__(self, sections: Sequence[Sequence[Section]], weights: Sequence[int], target: float) -> None:
+        self._sections = sections
+        self._weights = weights
+        self._target = target
+        levels = len(sections[0])
+        if levels ** len(sections) <= _MOST_WAYS:
+            self._ways = np.array(list(product(range(levels), repeat=len(sections))))
+        else:
+            self._ways = np.tile(np.arange(levels)[:, None], len(sections))
+        shares = np.array(weights)
 
-        way = min((way for way in ways if way not in tried), key=cost, default=None)
-        if way is None:
-            break
-        tried.add(way)
-        chosen = [choices[level] for choices, level in zip(sections, way, strict=True)]
-        score, piece = arranged(chosen)
-        away = abs(score - target)
-        if best is None or away < best[0]:
-            best = (away, piece)
-        if away < _NEAR:
-            break
-        finite = [s.logit * weight for s, weight in zip(chosen, weights, strict=True) if not math.isinf(s.logit)]
-        if len(finite) == len(chosen):
-            bias = _logit(score) - sum(finite) / total
-    assert best is not None
-    return best[1]
+        def of_ways(values: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
+            table = np.array(values, dtype=np.float64)
+            return np.stack([row[levels] for row, levels in zip(table, self._ways.T, strict=True)], axis=1)
 
+        self._logits = of_ways([[s.logit for s in choices] for choices in sections]) @ shares / shares.sum()
+        empty = of_ways([[max(FILLED - s.filled, 0.0) for s in choices] for choices in sections]).sum(axis=1)
+        jumps = np.abs(np.diff(self._ways, axis=1)).sum(axis=1)
+        self._costs = _EMPTY_COSTS * empty + _JUMP_COSTS * jumps
+        counts = of_ways([[len(s.melody) for s in choices] for choices in sections]) @ shares
+        sums = of_ways([[int(s.melody.sum()) for s in choices] for choices in sections]) @ shares
+        first = self._likeliest(_ARRANGED)
+        # Keys and octaves were chosen for the first way: others should not lie much higher or lower.
+        lie = sums / np.maximum(counts, 1)
+        self._costs += _REGISTER_COSTS * np.abs(lie - lie[first])
+        self._first = first
 
-def _score(logit: float) -> float:
-    return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, logit))))
+    def melody(self) -> npt.NDArray[np.int64]:
+        """Return the pitches of the melody, all sections in their numbers, of the way that is tried first."""
+        chosen = zip(self._chosen(self._first), self._weights, strict=True)
+        return np.concatenate([section.melody for section, weight in chosen for _ in range(weight)])
+
+    def fitted(self, arranged: Callable[[Sequence[Section]], tuple[float, Piece]]) -> Piece:
+        """Return the piece that comes nearest; `arranged` makes the piece of chosen sections, and gives its score."""
+        best: tuple[float, Piece] | None = None
+        way = self._first
+        for _ in range(_TRIES):
+            score, piece = arranged(self._chosen(way))
+            away = abs(score - self._target)
+            if best is None or away < best[0]:
+                best = (away, piece)
+            self._costs[way] = math.inf
+            if away < _NEAR or np.isinf(self._costs).all():
+                break
+            bias = _logit(score) - float(self._logits[way])
+            way = self._likeliest(bias if math.isfinite(bias) else _ARRANGED)
+        assert best is not None
+        return best[1]
+
+    def _likeliest(self, bias: float) -> int:
+        """Return the way that promises to come nearest, where arranging adds a bias to the logit."""
+        away = np.abs(1.0 / (1.0 + np.exp(-np.clip(self._logits + bias, -50.0, 50.0))) - self._target)
+        # A section without a note is taken only where there is no other.
+        away[np.isinf(self._logits)] = _NOTHING_COSTS
+        return int((away + self._costs).argmin())
+
+    def _chosen(self, way: int) -> list[Section]:
+        return [choices[level] for choices, level in zip(self._sections, self._ways[way], strict=True)]
 
 
 def _logit(score: float) -> float:

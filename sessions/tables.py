@@ -24,6 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 ULID_LENGTH = 26
 MUSIC = "music"
 SILENCE = "silence"
+REGISTER = "register"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -109,6 +110,7 @@ class PieceRow(Base):
     tempo: Mapped[float]
     duration_s: Mapped[float]
     midi: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    # What the calmness score measured, and, under `REGISTER`, the mean pitch of the melody.
     features: Mapped[dict[str, Any]]
     calm: Mapped[float]
     created: Mapped[datetime] = mapped_column(default=now)

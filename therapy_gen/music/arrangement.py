@@ -72,6 +72,7 @@ def arrange(
     palette: str = "piano",
     seed: int,
     louder: int = 0,
+    up: int | None = None,
     form: Sequence[str] = (),
 ) -> Performance:
     """Perform sections one after the other.
@@ -93,6 +94,9 @@ def arrange(
         Of what varies from performance to performance: a few milliseconds and units of velocity.
     louder : int
         Units of velocity above the palette's own touch, 0 to 24.
+    up : int, optional
+        By how many semitones the melody goes up, in place of the shorter way to the tonic: one of `transpositions` of
+        `therapy_gen.music.lines` that leads there. The other voices then lie below it.
     form : sequence of str, optional
         Labels of the sections, such as ``("A", "A'", "B")``: a section ends open before a variation of itself. Without
         them every section is taken for a thought of its own.
@@ -106,7 +110,7 @@ def arrange(
     InputError
         Where palette, tempo or mode is not one that can be played.
     ValueError
-        Where there is no section, or its shape is not that of a section.
+        Where there is no section, its shape is not that of a section, or `up` does not lead to the tonic.
     """
     if palette not in PALETTES:
         raise InputError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
@@ -116,11 +120,13 @@ def arrange(
         raise ValueError(f"sections must be arrays of shape ({STEPS_PER_SECTION}, {len(VOICES)}), one or more")
     if form and len(form) != len(sections):
         raise ValueError(f"{len(form)} labels for {len(sections)} sections")
+    if up is not None and (up - tonic) % 12:
+        raise ValueError(f"{up} semitones up do not lead to tonic {tonic}")
     labels = form or [chr(ord("A") + n) for n in range(len(sections))]
     clock = _Clock(len(sections), tempo)
     steps = len(sections) * STEPS_PER_SECTION
-    shift = (tonic + 6) % 12 - 6
-    voices = settle(gentle_lines(sections, shift), labels, tonic % 12, mode)
+    shift = (tonic + 6) % 12 - 6 if up is None else up
+    voices = settle(gentle_lines(sections, shift, led=up is not None), labels, tonic % 12, mode)
     chords = infer_chords([note for line in voices for note in line], steps, tonic % 12, mode)
     voices = let_ring(voices, chords)
     notes = [note for line in voices for note in line]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, islice, pairwise, takewhile
 
 import numpy as np
+import numpy.typing as npt
 
 from therapy_gen.music.harmony import Chord
 from therapy_gen.music.tokens import (
@@ -27,6 +28,8 @@ Line = list[VoiceNote]
 _COMFORTABLE = {"melody": (62, 78), "inner": (54, 71), "bass": (38, 54)}
 _POSSIBLE = {"melody": (57, 81), "inner": (50, 74), "bass": (36, 60)}
 _WIDEST_LEAP = 12
+# Where a melody is led to a register, the other voices lie so many semitones below that.
+_BELOW_MELODY = {"inner": 9, "bass": 23}
 
 # A note that is still held at the seam of two sections may ring so far into the second one.
 _LONGEST_OVER_SEAM = STEPS_PER_BAR
@@ -42,8 +45,8 @@ _RING = STEPS_PER_QUARTER
 _SECONDS = (1, 2, 10, 11)
 
 
-def gentle_lines(sections: Sequence[Tokens], shift: int) -> list[Line]:
-    """Return the notes of each voice, `shift` semitones up.
+def gentle_lines(sections: Sequence[Tokens], shift: int, *, led: bool = False) -> list[Line]:
+    """Return the notes of each voice, `shift` semitones up; where the melody is `led`, the others lie below it.
 
     A note that a section leaves held goes on into the next one, for a bar at most; accompaniment that begins a
     section with the pitch it ended on is tied. Strokes that only repeat what sounds are left out (`_ONE_STROKE`).
@@ -59,7 +62,14 @@ def gentle_lines(sections: Sequence[Tokens], shift: int) -> list[Line]:
             line[-1] = line[-1]._replace(end=end)
         else:
             line.append(note._replace(end=end))
-    melody, inner, bass = (_into_register(line, shift, name) for name, line in zip(VOICES, lines, strict=True))
+    melody = _into_register(lines[0], shift, "melody")
+    shifts = [shift, shift]
+    if led and melody:
+        shifts = [
+            shift + _octaves_towards(line, shift, _mean(melody) - _BELOW_MELODY[name]) if line else shift
+            for name, line in zip(VOICES[1:], lines[1:], strict=True)
+        ]
+    inner, bass = (_into_register(line, up, name) for name, line, up in zip(VOICES[1:], lines[1:], shifts, strict=True))
     inner = _under(inner, melody, "inner")
     return [melody, inner, _under(bass, inner, "bass")]
 
@@ -82,6 +92,40 @@ def _goes_on(before: VoiceNote, note: VoiceNote) -> bool:
     stretch = _ONE_STROKE[voice]
     over_seam = note.start % STEPS_PER_SECTION == 0 and voice != "melody"
     return over_seam or note.start // stretch == before.start // stretch
+
+
+def transpositions(pitches: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return by how many semitones a melody can go up, or down, and about where it then lies.
+
+    Parameters
+    ----------
+    pitches : array of int, shape (n,)
+        Of its notes, one or more.
+
+    Returns
+    -------
+    shifts : array of int, shape (m,)
+        All with which it is comfortable; they reach every key.
+    means : array of float, shape (m,)
+        The mean pitch of the notes, those that are out of reach an octave nearer.
+    """
+    low, high = _COMFORTABLE["melody"]
+    middle = float(np.median(pitches))
+    shifts = np.arange(math.ceil(low - middle), math.floor(high - middle) + 1)
+    moved = pitches + shifts[:, None]
+    low, high = _POSSIBLE["melody"]
+    moved += 12 * np.maximum(-((moved - low) // 12), 0)
+    moved -= 12 * np.maximum(-((high - moved) // 12), 0)
+    return shifts, moved.mean(axis=1)
+
+
+def _octaves_towards(line: Line, shift: int, register: float) -> int:
+    """Return the semitones, whole octaves, that bring a line nearest to a register by its mean."""
+    return 12 * round((register - _mean(line) - shift) / 12)
+
+
+def _mean(line: Line) -> float:
+    return sum(note.pitch for note in line) / len(line)
 
 
 def _into_register(line: Line, shift: int, voice: str) -> Line:

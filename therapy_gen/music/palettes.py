@@ -51,32 +51,35 @@ class Palette:
         return self.melody, self.inner, self.bass
 
 
+# The name of the part that plays the melody, in every palette.
+MELODY_PART = "Melody"
+
 PALETTES: Mapping[str, Palette] = MappingProxyType(
     {
         "piano": Palette(
             "piano over a warm pad",
-            Instrument("Melody", 0, 58, 1.0, 0.08, pedal=True),
+            Instrument(MELODY_PART, 0, 58, 1.0, 0.08, pedal=True),
             Instrument("Inner voice", 0, 49, 0.9, -0.08, pedal=True),
             Instrument("Bass", 0, 52, 0.9, -0.2, pedal=True),
             Instrument("Pad", 89, 46, 0.12, 0.0),
         ),
         "harp": Palette(
             "harp with strings",
-            Instrument("Melody", 46, 58, 0.9, 0.2, pedal=True),
+            Instrument(MELODY_PART, 46, 58, 0.9, 0.2, pedal=True),
             Instrument("Inner voice", 46, 48, 0.7, 0.05, pedal=True),
             Instrument("Bass", 42, 48, 0.35, -0.1),
             Instrument("Pad", 49, 46, 0.16, 0.0),
         ),
         "guitar": Palette(
             "nylon-string guitar",
-            Instrument("Melody", 24, 58, 1.0, 0.1, pedal=True),
+            Instrument(MELODY_PART, 24, 58, 1.0, 0.1, pedal=True),
             Instrument("Inner voice", 24, 50, 0.85, -0.15, pedal=True),
             Instrument("Bass", 24, 52, 0.9, -0.05, pedal=True),
             Instrument("Pad", 89, 46, 0.12, 0.0),
         ),
         "pad": Palette(
             "soft pads under a vibraphone",
-            Instrument("Melody", 11, 54, 0.45, 0.1, pedal=True),
+            Instrument(MELODY_PART, 11, 54, 0.45, 0.1, pedal=True),
             Instrument("Inner voice", 89, 48, 0.3, -0.2),
             Instrument("Bass", 89, 50, 0.35, 0.0),
             Instrument("Pad", 89, 46, 0.2, 0.2),

@@ -1,0 +1,33 @@
+"""Register: how high a piece lies, as the mean pitch of its melody."""
+
+from __future__ import annotations
+
+from therapy_gen.music.palettes import MELODY_PART
+from therapy_gen.music.performance import Note, Performance
+
+_DRUM_BANK = 128
+# Onsets this close together are one, as in `therapy_gen.music.calmness`.
+_SAME_ONSET_S = 0.05
+
+
+def register_of(performance: Performance) -> float | None:
+    """Return the mean MIDI pitch of the melody's notes; None where there is no pitched note.
+
+    The melody is the part of that name, else the highest note of every onset, unless a higher one still sounds.
+    """
+    notes = [note for part in performance.parts if part.name == MELODY_PART for note in part.notes] or _top_line(
+        [note for part in performance.parts if part.bank != _DRUM_BANK for note in part.notes]
+    )
+    return sum(note.pitch for note in notes) / len(notes) if notes else None
+
+
+def _top_line(notes: list[Note]) -> list[Note]:
+    line: list[Note] = []
+    for note in sorted(notes, key=lambda note: (note.onset, note.pitch)):
+        above = line[-1] if line else None
+        if above is not None and note.onset - above.onset < _SAME_ONSET_S:
+            if note.pitch > above.pitch:
+                line[-1] = note
+        elif above is None or above.pitch <= note.pitch or above.onset + above.duration < note.onset + _SAME_ONSET_S:
+            line.append(note)
+    return line
