@@ -159,8 +159,13 @@ def compose(
         Fitting(ladder, [piece.form.count(label) for label in distinct(piece.form)], target)
         for piece, ladder, target in zip(pieces, ladders, targets, strict=True)
     ]
-    places = _places(pieces, fittings, targets, among or [None] * len(pieces), free=free)
-    slots = [slot for slot, there in enumerate(among or pieces) if there is None or among is None]
+    open_places = iter(
+        Place.for_melody(fitting.melody(), target, piece.tonic, piece.mode, free=free)
+        for piece, fitting, target in zip(pieces, fittings, targets, strict=True)
+    )
+    order = [None] * len(pieces) if among is None else among
+    places = [next(open_places) if there is None else Place.of(there) for there in order]
+    slots = [slot for slot, there in enumerate(order) if there is None]
     for slot, piece, fitting, target, name, seed in zip(slots, pieces, fittings, targets, names, seeds, strict=True):
         # Anew for every piece, since those before it came out a little higher or lower than was to be foreseen.
         way = led(places)[slot]
@@ -232,26 +237,6 @@ def _nearest(
         return calmness_of(performance).score, (chosen, performance)
 
     return fitting.fitted(arranged)
-
-
-def _places(
-    pieces: Sequence[PlannedPiece],
-    fittings: Sequence[Fitting],
-    targets: Sequence[float],
-    among: Sequence[Neighbour | None],
-    *,
-    free: bool,
-) -> list[Place]:
-    """Return the places of all pieces of a session: where melodies can lie, and where the arc wants them."""
-    new = iter(zip(pieces, fittings, targets, strict=True))
-    places: list[Place] = []
-    for there in among:
-        if there is not None:
-            places.append(Place.of(there))
-            continue
-        piece, fitting, target = next(new)
-        places.append(Place.for_melody(fitting.melody(), target, piece.tonic, piece.mode, free=free))
-    return places
 
 
 def check_temperature(temperature: float) -> None:

@@ -22,8 +22,10 @@ _CALM, _REGISTERS = (0.5, 0.92, 0.96, 0.978), (72.0, 69.5, 68.5, 67.5)
 # What a session's keys cost, in squared semitones: a melody away from where the curve wants it, a step between two
 # neighbours other than the curve's, and what is more of it than a whole tone; staying in a key, and going further than
 # to the next one.
-_AWAY, _STEP, _WIDE, _STAYS, _FAR = 0.25, 1.0, 4.0, 1.0, 60.0
+_AWAY, _STEP, _WIDE, _STAYS, _FAR = 0.25, 1.0, 4.0, 2.5, 60.0
 _TONE = 2.0
+# And what a melody costs all of whose notes had to go to another octave.
+_FOLDED = 20.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Place:
         Where its key then stands on the circle of fifths.
     registers : array of float, shape (ways,)
         Where its melody then lies.
+    costs : array of float, shape (ways,)
+        What each way costs by itself.
     wanted : float
         Where the curve wants it.
     """
@@ -54,6 +58,7 @@ class Place:
     shifts: IntArray
     fifths: IntArray
     registers: FloatArray
+    costs: FloatArray
     wanted: float
 
     @classmethod
@@ -63,24 +68,26 @@ class Place:
         key = parsed(there.key)
         fifths = np.arange(12) if key is None else np.array([fifths_of(*key)])
         lies = wanted if there.register is None else there.register
-        return cls(np.zeros(len(fifths), dtype=np.int64), fifths, np.full(len(fifths), lies), wanted)
+        return cls(
+            np.zeros(len(fifths), dtype=np.int64), fifths, np.full(len(fifths), lies), np.zeros(len(fifths)), wanted
+        )
 
     @classmethod
     def for_melody(cls, pitches: IntArray, calm: float, tonic: int, mode: str, *, free: bool) -> Place:
         """Return the place of a melody, on tonic C, that is to be so calm, in a key that is `free` to give way."""
         wanted = register_for(calm)
         if len(pitches):
-            shifts, registers = transpositions(pitches)
+            shifts, registers, folded = transpositions(pitches)
         else:
-            shifts, registers = np.arange(-6, 6), np.full(12, wanted)
+            shifts, registers, folded = np.arange(-6, 6), np.full(12, wanted), np.zeros(12)
         fifths = np.array([fifths_of(shift, mode) for shift in shifts.tolist()])
         allowed = np.full(len(shifts), True) if free else shifts % 12 == tonic
-        return cls(shifts[allowed], fifths[allowed], registers[allowed], wanted)
+        return cls(shifts[allowed], fifths[allowed], registers[allowed], _FOLDED * folded[allowed], wanted)
 
     def settled(self, way: int, register: float | None) -> Place:
         """Return the place of a piece of which one way was taken, and its melody then lay at `register`."""
         lies = self.registers[way : way + 1] if register is None else np.array([register])
-        return Place(self.shifts[way : way + 1], self.fifths[way : way + 1], lies, self.wanted)
+        return Place(self.shifts[way : way + 1], self.fifths[way : way + 1], lies, np.zeros(1), self.wanted)
 
 
 def register_for(calm: float) -> float:
@@ -98,7 +105,7 @@ def led(places: Sequence[Place]) -> list[int]:
     ways: list[npt.NDArray[np.intp]] = []
     for number, place in enumerate(places):
         away = place.registers - place.wanted
-        here = _AWAY * away**2
+        here = place.costs + _AWAY * away**2
         if number:
             before = places[number - 1]
             apart = np.abs(before.fifths[:, None] - place.fifths)

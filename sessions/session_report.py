@@ -19,6 +19,7 @@ from sessions.records import PieceRecord, SessionRecord
 from sessions.rendering import Sound, present_midi
 from sessions.store import Store
 from therapy_gen.music.midi import read_performance
+from therapy_gen.music.tonality import pitch_name
 
 NO_CLAIM = "This page shows what was made and measured. It makes no medical claim."
 
@@ -165,8 +166,9 @@ def _piece(
 ) -> str:
     place = numbers[piece.id]
     item = next(item for item in record.items if item.piece and item.piece.id == piece.id)
+    lies = "" if piece.register is None else f", melody about {pitch_name(piece.register)}"
     facts = [
-        ("Key, tempo", f"{text(piece.key)}, {piece.tempo:.1f} beats a minute"),
+        ("Key, tempo", f"{text(piece.key)}, {piece.tempo:.1f} beats a minute{lies}"),
         ("Calmness", f"{piece.calm:.2f} of 1"),
         ("Why it is here", text(item.why or "made for its place in the arc")),
         ("Rating", f"{item.rating} of 5" if item.rating else "none yet"),

@@ -41,7 +41,7 @@ _EMPTY_COSTS = 1.0
 # Neighbouring sections should not jump from one density to another: what a step between levels costs, in calmness.
 _JUMP_COSTS = 0.004
 # Nor should it change how high a melody lies: what a semitone costs.
-_REGISTER_COSTS = 0.004
+_REGISTER_COSTS = 0.008
 _NOTHING_COSTS = 100.0
 # With more ways to combine sections than this, all are taken from one level.
 _MOST_WAYS = 1000

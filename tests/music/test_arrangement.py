@@ -15,8 +15,8 @@ from hypothesis.extra.numpy import arrays
 from therapy_gen.errors import InputError
 from therapy_gen.music.arrangement import PALETTES, Part, Performance, arrange, duration_of, steps_of
 from therapy_gen.music.harmony import Chord, infer_chords, pad_notes
-from therapy_gen.music.lines import gentle_lines, let_ring
-from therapy_gen.music.tokens import NUM_CLASSES, STEPS_PER_SECTION, Tokens, VoiceNote, notes_to_tokens
+from therapy_gen.music.lines import gentle_lines, let_ring, transpositions
+from therapy_gen.music.tokens import NUM_CLASSES, STEPS_PER_SECTION, Tokens, VoiceNote, notes_to_tokens, tokens_to_notes
 from therapy_gen.music.tonality import MODES, scale_pitch_classes
 
 SEMITONE_CLASHES = (1, 11)
@@ -138,6 +138,38 @@ def test_the_key_is_reached_by_the_shorter_way(tonic: int) -> None:
     assert melody == {(tonic + 6) % 12 - 6}
     in_key = scale_pitch_classes(tonic, "major")
     assert all(pitch % 12 in in_key for *_, pitch in notes_of(moved))
+
+
+@settings(max_examples=20, deadline=None)
+@given(sections)
+def test_a_melody_can_be_led_to_every_key(tokens: list[Tokens]) -> None:
+    """Up or down by any of its transpositions, which say where it then lies; the other voices come below it."""
+    written = [note.pitch for note in gentle_lines(tokens, 0)[0]]
+    pitches = np.array([note.pitch for note in tokens_to_notes(np.concatenate(tokens)) if note.voice == 0], dtype=int)
+    if not written or not len(pitches):
+        return
+    shifts, means, folded = transpositions(pitches)
+    assert {int(shift) % 12 for shift in shifts} == set(range(12))
+    assert ((means >= 57) & (means <= 81) & (folded >= 0) & (folded <= 1)).all()
+    for shift in shifts[[0, -1]].tolist():
+        made = arrange(tokens, tonic=shift % 12, mode="major", tempo=64, seed=0, up=shift)
+        for part, (lowest, highest) in zip(made.parts, ((57, 81), (50, 74), (36, 60)), strict=False):
+            assert all(lowest <= note.pitch <= highest for note in part.notes)
+
+
+def test_a_led_melody_lies_where_it_is_said_to() -> None:
+    """A hymn within an octave: every transposition moves its melody by just so much."""
+    melody = np.array([note.pitch for note in tokens_to_notes(hymn()) if note.voice == 0])
+    shifts, means, folded = transpositions(melody)
+    for shift, lies, share in zip(shifts.tolist(), means.tolist(), folded.tolist(), strict=True):
+        lines = gentle_lines([hymn()], shift, led=True)
+        if share == 0.0:
+            assert lies == pytest.approx(melody.mean() + shift)
+            assert np.mean([note.pitch for note in lines[0]]) == pytest.approx(lies, abs=1.0)
+        inner, bass = (float(np.mean([note.pitch for note in line])) for line in lines[1:] if line)
+        assert bass < inner < lies
+    with pytest.raises(ValueError, match="do not lead to tonic"):
+        arrange([hymn()], tonic=2, mode="major", tempo=64, seed=0, up=3)
 
 
 def test_voices_far_off_come_into_a_gentle_register() -> None:

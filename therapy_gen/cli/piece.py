@@ -41,6 +41,7 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
 def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
     """Show what is known about a piece."""
     from sessions.library import get_piece
+    from therapy_gen.music.tonality import pitch_name
 
     found = get_piece(settings(context).store(), piece)
     if json:
@@ -52,6 +53,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
         ("length", clock(found.duration_s)),
         ("key", found.key),
         ("tempo", f"{found.tempo:.1f} quarter notes a minute"),
+        ("register", None if found.register is None else f"melody about {pitch_name(found.register)}"),
         ("calm", f"{found.calm:.2f} (0 to 1, higher is calmer)"),
         ("form", found.form),
         ("palette", found.palette),

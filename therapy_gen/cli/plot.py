@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from therapy_gen.cli.output import clock
@@ -51,6 +52,20 @@ def arc_lines(record: SessionRecord) -> list[str]:
     away = rms(target, achieved)
     lines.append(f"Calm, 0 to 1: {dot * 3} asked for, {bar * 3} pieces; root mean square distance {away:.3f}")
     return lines
+
+
+def register_line(record: SessionRecord) -> str:
+    """Return in a line how high the melodies of a session lie, from its first piece to its last."""
+    known = [piece.register for piece in record.pieces() if piece.register is not None]
+    if not known:
+        return ""
+    from therapy_gen.music.tonality import pitch_name
+
+    first, last = pitch_name(known[0]), pitch_name(known[-1])
+    steps = [abs(b - a) for a, b in pairwise(known)]
+    if not steps:
+        return f"Register: the melody lies about {first}"
+    return f"Register: melodies about {first} to {last}, neighbours {sum(steps) / len(steps):.1f} semitones apart"
 
 
 def _can(encoding: str, text: str) -> bool:

@@ -278,10 +278,12 @@ def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
         print_json(record.document())
         return
     _print_session(record)
-    from therapy_gen.cli.plot import arc_lines
+    from therapy_gen.cli.plot import arc_lines, register_line
 
     if lines := arc_lines(record):
         print("\n" + "\n".join(lines))
+    if line := register_line(record):
+        print(printable(line))
 
 
 @app.command(epilog="Example: therapy-gen session rate 1 01KAT4X2 5")

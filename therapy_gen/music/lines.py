@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import groupby, islice, pairwise, takewhile
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +63,7 @@ def gentle_lines(sections: Sequence[Tokens], shift: int, *, led: bool = False) -
             line[-1] = line[-1]._replace(end=end)
         else:
             line.append(note._replace(end=end))
-    melody = _into_register(lines[0], shift, "melody")
+    melody = _within_reach(lines[0], shift, "melody") if led else _into_register(lines[0], shift, "melody")
     shifts = [shift, shift]
     if led and melody:
         shifts = [
@@ -94,29 +95,34 @@ def _goes_on(before: VoiceNote, note: VoiceNote) -> bool:
     return over_seam or note.start // stretch == before.start // stretch
 
 
-def transpositions(pitches: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return by how many semitones a melody can go up, or down, and about where it then lies.
+class Transpositions(NamedTuple):
+    """Where a melody can go.
 
-    Parameters
+    Attributes
     ----------
-    pitches : array of int, shape (n,)
-        Of its notes, one or more.
-
-    Returns
-    -------
     shifts : array of int, shape (m,)
-        All with which it is comfortable; they reach every key.
+        Semitones up, all with which it is comfortable; they reach every key.
     means : array of float, shape (m,)
-        The mean pitch of the notes, those that are out of reach an octave nearer.
+        About where it then lies, as the mean pitch of its notes.
+    folded : array of float, shape (m,)
+        Share of its notes that then have to go an octave nearer.
     """
+
+    shifts: npt.NDArray[np.int64]
+    means: npt.NDArray[np.float64]
+    folded: npt.NDArray[np.float64]
+
+
+def transpositions(pitches: npt.NDArray[np.integer]) -> Transpositions:
+    """Return where a melody can go whose notes have these pitches, shape (n,), one or more."""
     low, high = _COMFORTABLE["melody"]
     middle = float(np.median(pitches))
     shifts = np.arange(math.ceil(low - middle), math.floor(high - middle) + 1)
-    moved = pitches + shifts[:, None]
+    straight = pitches + shifts[:, None]
     low, high = _POSSIBLE["melody"]
-    moved += 12 * np.maximum(-((moved - low) // 12), 0)
+    moved = straight + 12 * np.maximum(-((straight - low) // 12), 0)
     moved -= 12 * np.maximum(-((high - moved) // 12), 0)
-    return shifts, moved.mean(axis=1)
+    return Transpositions(shifts, moved.mean(axis=1), (moved != straight).mean(axis=1))
 
 
 def _octaves_towards(line: Line, shift: int, register: float) -> int:
@@ -132,6 +138,10 @@ def _into_register(line: Line, shift: int, voice: str) -> Line:
     if not line:
         return line
     shift += _octaves_into(float(np.median([note.pitch for note in line])) + shift, *_COMFORTABLE[voice])
+    return _within_reach(line, shift, voice)
+
+
+def _within_reach(line: Line, shift: int, voice: str) -> Line:
     low, high = _POSSIBLE[voice]
     moved: Line = []
     for note in line:
