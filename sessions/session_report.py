@@ -19,7 +19,7 @@ from sessions.records import PieceRecord, SessionRecord
 from sessions.rendering import Sound, present_midi
 from sessions.store import Store
 from therapy_gen.music.midi import read_performance
-from therapy_gen.music.tonality import pitch_name
+from therapy_gen.music.register import pitch_name
 
 NO_CLAIM = "This page shows what was made and measured. It makes no medical claim."
 

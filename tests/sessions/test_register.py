@@ -17,7 +17,7 @@ from sessions.records import PieceRecord, SessionRecord
 from sessions.store import Store
 from therapy_gen.music.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
-from therapy_gen.music.register import register_of
+from therapy_gen.music.register import pitch_name, register_of
 from therapy_gen.music.tonality import parse_key
 from therapy_gen.musicvae.runtime import Model
 
@@ -108,3 +108,8 @@ def test_an_imported_piece_lies_where_its_highest_line_does(store: Store, tmp_pa
     file.write_bytes(to_midi(Performance((Part("Piano", 0, tuple(chords)), drums), 60.0, "", 18.0, ""), title="Chords"))
     (imported,) = import_pieces(store, [file])
     assert get_piece(store, imported.piece.id).register == pytest.approx(67.5)
+
+
+@pytest.mark.parametrize(("pitch", "name"), [(60, "C4"), (69.2, "A4"), (58.6, "B3"), (72, "C5"), (66, "F♯4")])
+def test_pitches_have_names(pitch: float, name: str) -> None:
+    assert pitch_name(pitch) == name

@@ -41,7 +41,7 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
 def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
     """Show what is known about a piece."""
     from sessions.library import get_piece
-    from therapy_gen.music.tonality import pitch_name
+    from therapy_gen.music.register import pitch_name
 
     found = get_piece(settings(context).store(), piece)
     if json:

@@ -59,7 +59,7 @@ def register_line(record: SessionRecord) -> str:
     known = [piece.register for piece in record.pieces() if piece.register is not None]
     if not known:
         return ""
-    from therapy_gen.music.tonality import pitch_name
+    from therapy_gen.music.register import pitch_name
 
     first, last = pitch_name(known[0]), pitch_name(known[-1])
     steps = [abs(b - a) for a, b in pairwise(known)]

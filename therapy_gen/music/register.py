@@ -8,6 +8,7 @@ from therapy_gen.music.performance import Note, Performance
 _DRUM_BANK = 128
 # Onsets this close together are one, as in `therapy_gen.music.calmness`.
 _SAME_ONSET_S = 0.05
+_NAMES = ("C", "D♭", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
 
 def register_of(performance: Performance) -> float | None:
@@ -19,6 +20,12 @@ def register_of(performance: Performance) -> float | None:
         [note for part in performance.parts if part.bank != _DRUM_BANK for note in part.notes]
     )
     return sum(note.pitch for note in notes) / len(notes) if notes else None
+
+
+def pitch_name(pitch: float) -> str:
+    """Return the name of the note nearest to a MIDI pitch, e.g. ``"A4"`` for 69.2."""
+    octave, pitch_class = divmod(round(pitch), 12)
+    return f"{_NAMES[pitch_class]}{octave - 1}"
 
 
 def _top_line(notes: list[Note]) -> list[Note]:

@@ -32,12 +32,6 @@ def key_name(tonic: int, mode: str) -> str:
     return f"{_NAMES[mode][tonic % 12]} {mode}"
 
 
-def pitch_name(pitch: float) -> str:
-    """Return the name of the note nearest to a MIDI pitch, e.g. ``"A4"`` for 69.2."""
-    octave, pitch_class = divmod(round(pitch), 12)
-    return f"{_NAMES['major'][pitch_class]}{octave - 1}"
-
-
 def parse_key(text: str) -> tuple[int, str]:
     """Read a key such as ``C``, ``F#``, ``Bb``, ``Am`` or ``D major``; InputError otherwise."""
     match = re.fullmatch(r"\s*([A-Ga-g])\s*([#b♯♭]?)\s*(m|min|minor|maj|major)?\s*", text)
