@@ -11,7 +11,7 @@ import symusic
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.corpus import Corpus, build_corpus
-from therapy_gen.music.score import read_score
+from therapy_gen.music.score import NOTE, Score, read_score
 from therapy_gen.music.shorter import shortened
 from therapy_gen.music.tokens import VoiceNote, tokens_to_notes
 from therapy_gen.music.voices import BASS, INNER, MELODY, extract_voices
@@ -73,8 +73,19 @@ def test_an_accompaniment_is_not_the_melody_while_the_singer_takes_breath() -> N
 
 
 def test_stretches_follow_bar_lines_pick_up_and_halves_included() -> None:
-    lines = np.array([0, 1, 5, 9, 11, 13, 16, 20, 24], dtype=float)
-    assert find_stretches(lines) == [[1, 5, 9, 13], [16, 20, 24]]
+    assert _stretches([0, 1, 5, 9, 11, 13, 16, 20, 24], (4, 4)) == [("4/4", [1, 5, 9, 13]), ("4/4", [16, 20, 24])]
+
+
+def test_bars_of_three_quarters_are_a_stretch_of_their_own_and_those_of_six_eighths_none() -> None:
+    lines = [0, 3, 6, 10, 14, 16, 18, 21, 24]
+    assert _stretches(lines, (3, 4)) == [("3/4", [0, 3, 6]), ("4/4", [6, 10, 14, 18]), ("3/4", [18, 21, 24])]
+    assert _stretches(lines, (6, 8)) == [("4/4", [6, 10, 14, 18])]
+
+
+def _stretches(lines: list[int], signature: tuple[int, int]) -> list[tuple[str, list[float]]]:
+    notes = np.zeros(0, dtype=NOTE)
+    score = Score(notes, np.array(lines, dtype=float), ((0.0, *signature),), (), (), True)
+    return [(stretch.metre.name, stretch.lines) for stretch in find_stretches(score)]
 
 
 @pytest.mark.parametrize("tonic", [60, 62, 65, 69])
@@ -95,6 +106,16 @@ def test_a_two_four_piece_is_read_in_pairs_of_bars(tmp_path: Path) -> None:
     assert len(build_corpus([tmp_path]).tokens) == 1
 
 
+def test_a_waltz_lies_in_the_first_twelve_steps_of_every_bar(tmp_path: Path) -> None:
+    in_three = [(3 * bar + beat, 1, 60 + 2 * beat) for bar in range(16) for beat in range(3)]
+    write_midi(tmp_path / "a.mid", [*in_three, *((3 * bar, 3, 48) for bar in range(16))], metre=(3, 4))
+    corpus = build_corpus([tmp_path])
+    assert corpus.metre.tolist() == [3]
+    bars = corpus.tokens[0].reshape(16, 16, 3)
+    assert (np.flatnonzero(bars.any(axis=(0, 2))) == [0, 4, 8]).all()
+    assert np.array_equal(bars, np.repeat(bars[:1], 16, axis=0))
+
+
 def test_a_short_tune_is_repeated_as_its_verses_are(tmp_path: Path) -> None:
     write_midi(tmp_path / "a.mid", chorale(8))
     (tokens,) = build_corpus([tmp_path]).tokens
@@ -103,7 +124,7 @@ def test_a_short_tune_is_repeated_as_its_verses_are(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     write_midi(tmp_path / "good.mid", chorale(16))
-    write_midi(tmp_path / "waltz.mid", chorale(16), metre=(3, 4))
+    write_midi(tmp_path / "barcarole.mid", chorale(16), metre=(6, 8))
     write_midi(tmp_path / "triplets.mid", [(n / 3, 1 / 3, 60 + n % 7) for n in range(192)])
     (tmp_path / "broken.mid").write_bytes(b"MThd not really")
     (tmp_path / "notes.txt").write_text("not a score")
@@ -111,7 +132,7 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     assert (report.files, report.files_used, report.windows) == (4, 1, 1)
     assert list(report.unreadable) == ["broken.mid"]
     text = "\n".join(report.lines())
-    assert "scores without a stretch of 4/4 or 2/4" in text
+    assert "scores without a stretch of 4/4, 2/4 or 3/4" in text
     assert "triplets" in text
 
 
@@ -184,7 +205,7 @@ def test_real_scores_keep_their_pick_up_bars(name: str, first_bar: float, voices
     score = read_score(path)
     assert score.bars[1] == pytest.approx(first_bar)
     assert len(set(score.notes["part"].tolist())) == voices
-    assert find_stretches(score.bars)[0][0] == pytest.approx(first_bar)
+    assert find_stretches(score)[0].lines[0] == pytest.approx(first_bar)
 
 
 def test_pieces_of_a_few_bars_serve_models_of_two(tmp_path: Path) -> None:

@@ -45,7 +45,9 @@ def sections(count: int, seed: int) -> np.ndarray:
 
 def material(tokens: np.ndarray, minor: np.ndarray, held_out: int) -> PriorMaterial:
     count = len(tokens)
-    return PriorMaterial(tokens, minor, np.arange(count) >= count - held_out, np.ones(count, dtype=bool))
+    return PriorMaterial(
+        tokens, minor, np.full(count, 4), np.arange(count) >= count - held_out, np.ones(count, dtype=bool)
+    )
 
 
 def test_a_finished_model_carries_figures_and_the_prior_of_its_music(trained: Path, tmp_path: Path) -> None:
@@ -77,15 +79,18 @@ def test_the_prior_knows_mode_density_and_what_returns() -> None:
     z = rng.normal(0, 1, (count, bars, bar_z)).astype(np.float32)
     z[:, :, 0] = np.where(minor, 1.0, -1.0)[:, None] + (density[:, None] - 10) / 3
     z[:, 2, 1] = z[:, 0, 1]
+    triple = rng.random(count) < 0.5
+    z[:, 1, 1] = np.where(triple, 1.0, -1.0)
     arrays, loss = fit_prior(
         z.reshape(count, -1),
         np.full((count, bars * bar_z), 0.1, dtype=np.float32),
         minor,
+        np.where(triple, 3, 4),
         np.stack([density, rng.normal(0, 1, count).astype(np.float32)], axis=1),
         bar_z,
         held_out=np.arange(count) >= 1000,
         calm=density < 11,
-        steps=250,
+        steps=400,
     )
     assert loss < 2.0
     prior = BarPrior(arrays, bars, bar_z)
@@ -93,6 +98,10 @@ def test_the_prior_knows_mode_density_and_what_returns() -> None:
         for notes in (7.0, 10.0):
             drawn = prior.sample(500, rng, kind, 1.0, notes).reshape(-1, bars, bar_z)
             np.testing.assert_allclose(drawn[..., 0].mean(), tonic + (notes - 10) / 3, atol=0.9)
+    assert prior.metres == (4, 3)
+    for metre, place in ((4, -1.0), (3, 1.0)):
+        drawn = prior.sample(500, rng, "major", 1.0, metre=metre).reshape(-1, bars, bar_z)
+        np.testing.assert_allclose(drawn[:, 1, 1].mean(), place, atol=0.3)
     # Unless told otherwise, sections are like calm ones, as far apart, and neither the sparsest nor the densest.
     mean, deviation = arrays["prior/traits/scale"][:, 0]
     densities = mean + deviation * prior.draw_traits(2000, rng, "major")[:, 0]

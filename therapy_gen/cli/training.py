@@ -267,6 +267,7 @@ def _prior_material(windows: Corpus) -> PriorMaterial:
     return PriorMaterial(
         windows.tokens[found],
         windows.mode[found] == MODES.index("minor"),
+        windows.metre[found],
         windows.held_out[found],
         np.isin(found, chosen(_CALM)),
     )

@@ -22,9 +22,9 @@ from therapy_gen.music.tonality import MODES
 from therapy_gen.music.windows import FoundWindow, WindowSettings, find_windows
 
 # Part of every digest: raise it when the same files would give other windows.
-FORMAT = 1
+FORMAT = 2
 HELD_OUT_SHARE = 0.06
-_ARRAYS = ("tokens", "piece", "bar", "tonic", "mode", "calm", "length", "held_out")
+_ARRAYS = ("tokens", "piece", "bar", "tonic", "mode", "calm", "length", "metre", "held_out")
 
 
 @dataclass
@@ -62,6 +62,8 @@ class Corpus:
         Calmness score of each window at the reference tempo.
     length : int8 array, shape (n,)
         Bars of each window that hold music: sixteen, or fewer with rests behind them.
+    metre : int8 array, shape (n,)
+        Quarters in a bar of each window: 4, or 3 (see `metre.Metre`).
     held_out : bool array, shape (n,)
         True for windows of pieces that training never sees.
     pieces : tuple of str
@@ -78,6 +80,7 @@ class Corpus:
     mode: npt.NDArray[np.int8]
     calm: npt.NDArray[np.float32]
     length: npt.NDArray[np.int8]
+    metre: npt.NDArray[np.int8]
     held_out: npt.NDArray[np.bool_]
     pieces: tuple[str, ...]
     digest: str
@@ -121,7 +124,6 @@ class Corpus:
             raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
         except Exception as error:
             raise InputError(f"{path} is not a corpus cache; build it again from the scores") from error
-        arrays.setdefault("length", np.full(len(arrays["tokens"]), BARS_PER_SECTION, dtype=np.int8))
         report = CorpusReport(**{**meta["report"], "left_out": Counter(meta["report"]["left_out"])})
         return cls(**arrays, pieces=tuple(meta["pieces"]), digest=meta["digest"], report=report)
 
@@ -198,7 +200,7 @@ def build_corpus(
         why = "; ".join(" ".join(line.split()) for line in report.lines()[1:4])
         least = min(settings.shortest_bars, settings.repeat_from_bars or BARS_PER_SECTION)
         raise InputError(
-            f"no score gave a usable window ({why}); give scores with {least} bars or more of 4/4, 2/2 or 2/4"
+            f"no score gave a usable window ({why}); give scores with {least} bars or more of 4/4, 2/2, 2/4 or 3/4"
         )
     held = groups.held_out(sums, held_out_share, {number for number, _ in kept})
     chosen = dict(settings.__dict__)
@@ -215,6 +217,7 @@ def build_corpus(
         mode=np.array([MODES.index(window.mode) for _, window in kept], dtype=np.int8),
         calm=np.array([window.calm for _, window in kept], dtype=np.float32),
         length=np.array([window.length for _, window in kept], dtype=np.int8),
+        metre=np.array([window.metre.quarters for _, window in kept], dtype=np.int8),
         held_out=held[piece],
         pieces=tuple(name for _, name in files),
         digest=digest,

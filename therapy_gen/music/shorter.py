@@ -50,5 +50,5 @@ def shortened(corpus: Corpus, bars: int) -> Corpus:
         tokens=tokens,
         bar=(corpus.bar[window] + offset).astype(np.int32),
         length=np.full(len(tokens), bars, dtype=np.int8),
-        **{name: getattr(corpus, name)[window] for name in ("piece", "tonic", "mode", "calm", "held_out")},
+        **{name: getattr(corpus, name)[window] for name in ("piece", "tonic", "mode", "calm", "metre", "held_out")},
     )

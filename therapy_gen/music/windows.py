@@ -1,4 +1,4 @@
-"""Sixteen-bar windows out of one score: stretches of 4/4 on its own bar lines, voices, common tonic, calmness."""
+"""Sixteen-bar windows out of one score: stretches of a metre on its own bar lines, voices, common tonic, calmness."""
 
 from __future__ import annotations
 
@@ -11,20 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.calmness import calmness
+from therapy_gen.music.metre import FOUR_FOUR, THREE_FOUR, Metre
 from therapy_gen.music.score import Score
-from therapy_gen.music.tokens import (
-    BARS_PER_SECTION,
-    STEPS_PER_BAR,
-    STEPS_PER_QUARTER,
-    STEPS_PER_SECTION,
-    Tokens,
-    VoiceNote,
-    notes_to_tokens,
-)
+from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_QUARTER, Tokens, VoiceNote, notes_to_tokens
 from therapy_gen.music.tonality import find_key, pitch_class_weights, shift_to_common_tonic
 from therapy_gen.music.voices import MELODY, extract_voices
 
-QUARTERS_PER_BAR = STEPS_PER_BAR / STEPS_PER_QUARTER
 # Calmness is compared at one tempo, since many scores name none: that at which a session plays.
 REFERENCE_QPM = 66.0
 _TOLERANCE = 0.02
@@ -69,7 +61,7 @@ class WindowSettings:
 
 @dataclass(frozen=True)
 class FoundWindow:
-    """A window: tokens (256, 3) in the common tonic, its first bar, own key, calmness, and bars of music."""
+    """A window: tokens (256, 3) in the common tonic, its first bar, own key, calmness, bars of music, and metre."""
 
     tokens: Tokens
     bar: int
@@ -77,78 +69,94 @@ class FoundWindow:
     mode: str
     calm: float
     length: int = BARS_PER_SECTION
+    metre: Metre = FOUR_FOUR
 
 
-def find_stretches(bars: npt.NDArray[np.float64], left_out: Counter[str] | None = None) -> list[list[float]]:
-    """Return runs of consecutive bars of four quarters as lists of bar lines (the last one included).
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive bars of one metre: their lines in quarters, the last one included."""
+
+    lines: list[float]
+    metre: Metre
+
+
+def find_stretches(score: Score, left_out: Counter[str] | None = None) -> list[Stretch]:
+    """Return the runs of consecutive bars of four quarters, and those of 3/4.
 
     Bars of 4/4 and 2/2 count one by one, bars of two quarters (2/4, and halves of a divided bar) in pairs; any other
-    bar, a pick-up too, ends a stretch.
+    bar, a pick-up too, ends a stretch. Bars of 6/8 are as long as those of 3/4, but are not bars of three.
     """
-    runs: list[list[float]] = []
+    runs: list[Stretch] = []
     run: list[float] = []
-    half: float | None = None
-    for start, end in pairwise(bars.tolist()):
+    metre = FOUR_FOUR
+    half = False
+    for start, end in pairwise(score.bars.tolist()):
         length = end - start
-        whole = abs(length - QUARTERS_PER_BAR) < _TOLERANCE
-        if whole and half is None:
-            run = run or [start]
+        fits = _metre_of(score, start, length)
+        is_half = abs(length - FOUR_FOUR.quarters / 2) < _TOLERANCE
+        if half and is_half:
             run.append(end)
+            half = False
             continue
-        if abs(length - QUARTERS_PER_BAR / 2) < _TOLERANCE:
-            if half is None:
-                half = start
-                run = run or [start]
-            else:
+        if half or not (fits or is_half) or (run and metre != (fits or FOUR_FOUR)):
+            if len(run) > 1:
+                runs.append(Stretch(run, metre))
+            run, half = [], False
+        if fits or is_half:
+            run, metre = run or [start], fits or FOUR_FOUR
+            half = is_half
+            if fits:
                 run.append(end)
-                half = None
-            continue
-        if len(run) > 1:
-            runs.append(run)
-        run, half = ([start, end], None) if whole else ([], None)
-        if not whole and left_out is not None:
-            left_out["bars of another length than four quarters"] += 1
+        elif left_out is not None:
+            left_out["bars of neither four quarters nor 3/4"] += 1
     if len(run) > 1:
-        runs.append(run)
+        runs.append(Stretch(run, metre))
     return runs
+
+
+def _metre_of(score: Score, start: float, length: float) -> Metre | None:
+    """Return the metre of one bar that fills it alone."""
+    if abs(length - FOUR_FOUR.quarters) < _TOLERANCE:
+        return FOUR_FOUR
+    signatures = [(beats, unit) for onset, beats, unit in score.metres if onset <= start + _TOLERANCE]
+    triple = abs(length - THREE_FOUR.quarters) < _TOLERANCE and signatures[-1:] == [(3, 4)]
+    return THREE_FOUR if triple else None
 
 
 def find_windows(score: Score, settings: WindowSettings, left_out: Counter[str]) -> list[FoundWindow]:
     """Return the usable windows of a score; `left_out` counts the others by reason."""
     windows: list[FoundWindow] = []
     least = min(settings.shortest_bars, BARS_PER_SECTION)
-    stretches = find_stretches(score.bars, left_out)
+    stretches = find_stretches(score, left_out)
     if not stretches:
-        left_out["scores without a stretch of 4/4 or 2/4"] += 1
-    for lines in stretches:
+        left_out["scores without a stretch of 4/4, 2/4 or 3/4"] += 1
+    for stretch in stretches:
+        lines, steps = stretch.lines, stretch.metre.steps
         bars = len(lines) - 1
         first_bar = int(np.searchsorted(score.bars, lines[0] - _TOLERANCE))
         grid = _on_grid(score, lines[0], lines[-1])
         sharps = _signature(score, lines[0])
-        voices = extract_voices(zip(grid.start, grid.end, grid.pitch, strict=True), bars * STEPS_PER_BAR)
+        voices = extract_voices(zip(grid.start, grid.end, grid.pitch, strict=True), bars * steps)
+        off, starts = grid.off, np.asarray(grid.start)
+        offsets = list(range(0, bars - BARS_PER_SECTION + 1, settings.stride_bars))
         if bars < BARS_PER_SECTION:
             whole_piece = len(stretches) == 1 and len(score.bars) - 1 <= bars + 2
             offsets = [0]
             if settings.repeat_from_bars and whole_piece and bars >= settings.repeat_from_bars:
-                voices, off = _repeat(voices, bars), np.tile(grid.off, 2)
-                starts = np.concatenate([grid.start, np.asarray(grid.start) + bars * STEPS_PER_BAR])
+                voices, off = _repeat(voices, bars * steps), np.tile(grid.off, 2)
+                starts = np.concatenate([starts, starts + bars * steps])
                 bars = BARS_PER_SECTION
-            elif bars >= settings.shortest_bars:
-                off, starts = grid.off, np.asarray(grid.start)
-            else:
+            elif bars < settings.shortest_bars:
                 left_out[f"stretches of fewer than {_IN_WORDS.get(least, least)} bars"] += 1
                 continue
-        else:
-            off, starts = grid.off, np.asarray(grid.start)
-            offsets = list(range(0, bars - BARS_PER_SECTION + 1, settings.stride_bars))
         for offset in offsets:
-            begin = offset * STEPS_PER_BAR
-            inside = (starts >= begin) & (starts < begin + STEPS_PER_SECTION)
+            begin = offset * steps
+            inside = (starts >= begin) & (starts < begin + BARS_PER_SECTION * steps)
             if inside.any() and off[inside].mean() > settings.largest_off_grid:
                 left_out["windows off the sixteenth grid (triplets)"] += 1
                 continue
             length = min(bars, BARS_PER_SECTION)
-            window = _window(voices, begin, first_bar + offset, length, sharps, settings, left_out)
+            window = _window(voices, begin, first_bar + offset, length, stretch.metre, sharps, settings, left_out)
             if window is not None:
                 windows.append(window)
     return windows
@@ -183,8 +191,7 @@ def _signature(score: Score, onset: float) -> int | None:
     return sharps[-1] if sharps else None
 
 
-def _repeat(voices: list[VoiceNote], bars: int) -> list[VoiceNote]:
-    length = bars * STEPS_PER_BAR
+def _repeat(voices: list[VoiceNote], length: int) -> list[VoiceNote]:
     again = [note._replace(start=note.start + length, end=note.end + length) for note in voices]
     return sorted(voices + again)
 
@@ -194,11 +201,12 @@ def _window(
     begin: int,
     bar: int,
     length: int,
+    metre: Metre,
     sharps: int | None,
     settings: WindowSettings,
     left_out: Counter[str],
 ) -> FoundWindow | None:
-    stop = begin + length * STEPS_PER_BAR
+    stop = begin + length * metre.steps
     notes = [
         note._replace(start=note.start - begin, end=min(note.end, stop) - begin)
         for note in voices
@@ -209,7 +217,7 @@ def _window(
     if len(melody) < settings.least_melody_notes * share:
         left_out["windows with too few melody notes"] += 1
         return None
-    if sum(note.end - note.start for note in melody) < settings.least_melody_sound * share * STEPS_PER_SECTION:
+    if sum(note.end - note.start for note in melody) < settings.least_melody_sound * length * metre.steps:
         left_out["windows whose melody mostly rests"] += 1
         return None
     pitches = np.array([note.pitch for note in notes])
@@ -217,11 +225,11 @@ def _window(
     tonic, mode = find_key(pitch_class_weights(pitches, lengths), sharps)
     shift = (0 if settings.keep_key else shift_to_common_tonic(tonic)) + settings.transpose
     try:
-        tokens = notes_to_tokens(note._replace(pitch=note.pitch + shift) for note in notes)
+        tokens = notes_to_tokens(metre.on_grid(note._replace(pitch=note.pitch + shift)) for note in notes)
     except ValueError:
         left_out["windows that leave the piano's range when transposed"] += 1
         return None
     seconds = 60.0 / (REFERENCE_QPM * STEPS_PER_QUARTER)
     onsets = np.array([note.start for note in notes]) * seconds
     calm = calmness(onsets, lengths * seconds, pitches + shift).score
-    return FoundWindow(tokens, bar, tonic, mode, calm, length)
+    return FoundWindow(tokens, bar, tonic, mode, calm, length, metre)

@@ -18,8 +18,13 @@ def transposed(
 
     A window that would leave the vocabulary's range stays as it is.
     """
-    shift = np.where(rng.random(len(tokens)) < share, rng.integers(-_FARTHEST, _FARTHEST + 1, len(tokens)), 0)
+    shift = shifts(len(tokens), share, rng)
     notes = tokens > NOTE_OFF
     moved = tokens.astype(np.int16) + np.where(notes, shift[:, None, None], 0)
     stays = (notes & ((moved <= NOTE_OFF) | (moved >= num_classes))).any(axis=(1, 2), keepdims=True)
     return np.where(stays, tokens, moved).astype(np.uint8)
+
+
+def shifts(count: int, share: float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Draw by how many semitones each of so many windows is moved: about `share` of them by up to a tritone."""
+    return np.where(rng.random(count) < share, rng.integers(-_FARTHEST, _FARTHEST + 1, count), 0)

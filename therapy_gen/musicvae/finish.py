@@ -19,13 +19,17 @@ from therapy_gen.musicvae.weights import Weights, load_weights, save_weights
 
 Tokens = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float32]
 
 # Fewer sections than this are no material for a prior: the model then draws from N(0, I).
 MIN_SECTIONS = 16
-_CALIBRATED_ON = 64
-_CALIBRATIONS = 3
+_CALIBRATED_ON = 128
+_CALIBRATIONS = 4
 _MOST_BEYOND = 1.5
+# A trait that samples follow less than so (change had for change asked) is asked for so many times as strongly.
+_FOLLOWS = 0.5
+_MOST_GAIN = 3.0
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,13 @@ class PriorMaterial:
     tokens : array of uint8, shape (n, steps, voices)
     minor, held_out, calm : bool arrays of shape (n,)
         The mode of each section; whether it only judges the fit; whether samples shall have its density.
+    metre : int array of shape (n,)
+        Quarters a bar of each section.
     """
 
     tokens: Tokens
     minor: Bools
+    metre: Ints
     held_out: Bools
     calm: Bools
 
@@ -82,6 +89,7 @@ def finish(
             mu,
             sigma,
             prior.minor,
+            prior.metre,
             section_traits(prior.tokens),
             model.config.bar_z,
             held_out=prior.held_out,
@@ -93,7 +101,7 @@ def finish(
         learned = ~prior.held_out
         arrays |= attribute_vectors(mu[learned], attribute_values(prior.tokens[learned]))
         finished = Model(Weights(arrays, weights.config, facts, weights.sha256, trained), path.stem)
-        arrays["prior/traits/asked"] = _asked_for(finished, seed)
+        arrays["prior/traits/asked"], arrays["prior/traits/gain"] = calibrated(finished, seed)
         finished = Model(Weights(arrays, weights.config, facts, weights.sha256, trained), path.stem)
         drawn = finished.sample_prior(_CALIBRATED_ON, np.random.default_rng(seed))
         arrays |= measured_effects(drawn, lambda z: finished.decode(z, temperature=0.0), arrays)
@@ -103,22 +111,39 @@ def finish(
     return facts
 
 
-def _asked_for(model: Model, seed: int) -> FloatArray:
-    """Return what to ask of the prior beyond the traits that are wanted, so that sections have these on average.
+def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Return what to ask of the prior so that sections have the traits that are wanted: gain * traits + offset.
 
-    Below temperature 1 samples keep to what is likeliest, and that has fewer notes, for one, than the mean.
+    Below temperature 1 samples keep to what is likeliest, and that has fewer notes, for one, than the mean. Of traits
+    that samples follow too little, such as kinds of melody intervals, more is asked, or sections would be alike;
+    only those that they follow are moved on average, too.
+
+    Returns
+    -------
+    offset, gain : float32 arrays, shape (traits,)
+        In standard deviations of each trait; and a factor.
     """
     assert model.prior is not None
+    prior = model.prior
     mean, deviation = model.arrays["prior/traits/scale"]
-    asked = model.prior.arrays["traits/asked"] = np.zeros_like(mean)
-    for _ in range(_CALIBRATIONS):
+    offset, gain = np.zeros_like(mean), np.ones_like(mean)
+    groups = [(kind, metre) for kind in KINDS for metre in prior.metres]
+    for turn in range(_CALIBRATIONS):
+        prior.arrays["traits/asked"], prior.arrays["traits/gain"] = offset, gain
         rng = np.random.default_rng(seed)
-        wanted = np.concatenate([model.prior.draw_traits(_CALIBRATED_ON // 2, rng, kind) for kind in KINDS])
+        wanted = [prior.draw_traits(_CALIBRATED_ON // len(groups), rng, kind, None, metre) for kind, metre in groups]
         z = [
-            model.prior.given(part, rng, kind, PRIOR_TEMPERATURE)
-            for part, kind in zip(np.split(wanted, len(KINDS)), KINDS, strict=True)
+            prior.given(traits, rng, kind, PRIOR_TEMPERATURE, metre)
+            for traits, (kind, metre) in zip(wanted, groups, strict=True)
         ]
         had = (section_traits(model.decode(np.concatenate(z), temperature=0.0)) - mean) / deviation
-        asked = (asked + (wanted - had).mean(axis=0)).clip(-_MOST_BEYOND, _MOST_BEYOND).astype(np.float32)
-        model.prior.arrays["traits/asked"] = asked
-    return asked
+        want = np.concatenate(wanted)
+        apart = want - want.mean(axis=0)
+        slope = (apart * had).sum(axis=0) / np.maximum((apart**2).sum(axis=0), 1e-6)
+        follows = slope > _FOLLOWS
+        if turn == 0:
+            gain = np.where(follows, 1.0, _MOST_GAIN).astype(np.float32)
+        else:
+            more = (offset + (want - had).mean(axis=0)).clip(-_MOST_BEYOND, _MOST_BEYOND)
+            offset = np.where(follows & (gain == 1.0), more, 0.0).astype(np.float32)
+    return offset, gain

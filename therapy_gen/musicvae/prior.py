@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,25 +14,31 @@ FloatArray = npt.NDArray[np.float32]
 
 # The bars, so many back, that a new bar knows, and may take up again: the last one, and those of two, four, eight ago.
 LAGS = (1, 2, 4, 8)
+# A bar's part of z is drawn in so many pieces, each knowing those before it.
+_PIECES = 4
 KINDS = ("major", "minor")
 PREFIX = "prior/"
+# Quarters a bar, where nothing else is asked for.
+USUAL_METRE = 4
 # Bounds of a component's log deviation.
 SPREAD = (-5.0, 3.0)
-# Deviation of the traits of a new section from those of the one it follows, and of the densities that are near the one
-# asked for; in standard deviations of each trait.
 # The choice among components is surer than the noise within one: bars return, or do not, as is likeliest.
 _SURER = 0.3
+# Deviation of the traits of a new section from those of the one it follows, and of the densities that are near the one
+# asked for; in standard deviations of each trait.
 _BLUR = 0.05
 _NEAR = 0.1
+# Traits count at most so many standard deviations.
+MOST_ASKED = 4.0
 
 
 class BarPrior:
     """An autoregressive mixture of Gaussians over the bars of z, fitted to the aggregate posterior of calm music.
 
-    The distribution of a bar's z has a component around each bar of `LAGS` (it returns) and some of its own (it is
-    new). An LSTM that reads the bars so far, and is told what the section is like as a whole (`traits`), says how
-    likely, where and how wide each is. What a section is like is drawn first: as one of the calm sections that the
-    prior was fitted to, nearly.
+    A bar's z is drawn piece after piece. The distribution of a piece has a component around that of each bar of `LAGS`
+    (it returns) and some of its own (it is new). An LSTM that reads all pieces so far, and is told what the section is
+    like as a whole (`traits`), says how likely, where and how wide each is. What a section is like is drawn first: as
+    one of the calm sections that the prior was fitted to, nearly.
 
     Parameters
     ----------
@@ -49,8 +56,19 @@ class BarPrior:
         self.arrays = {name.removeprefix(PREFIX): arrays[name] for name in arrays if name.startswith(PREFIX)}
         self.bars, self.bar_z = bars, bar_z
 
+    @property
+    def metres(self) -> tuple[int, ...]:
+        """Quarters a bar of the metres that the prior was fitted to."""
+        return tuple(sorted({int(quarters) for quarters in self.arrays["traits/metre"]}, reverse=True))
+
     def sample(
-        self, n: int, rng: np.random.Generator, kind: str, temperature: float, density: float | None = None
+        self,
+        n: int,
+        rng: np.random.Generator,
+        kind: str,
+        temperature: float,
+        density: float | None = None,
+        metre: int = USUAL_METRE,
     ) -> FloatArray:
         """Draw z (n, bars * bar_z).
 
@@ -63,15 +81,24 @@ class BarPrior:
             Scale of the noise within a component; the choice among components is surer.
         density : float, optional
             Notes a bar, of all voices together.
+        metre : int
+            Quarters a bar, one of `metres`.
         """
-        return self.given(self.draw_traits(n, rng, kind, density), rng, kind, temperature)
+        return self.given(self.draw_traits(n, rng, kind, density, metre), rng, kind, temperature, metre)
 
-    def draw_traits(self, n: int, rng: np.random.Generator, kind: str, density: float | None = None) -> FloatArray:
-        """Draw what n sections are to be like, (n, traits) in standard deviations, from calm music of a mode."""
+    def draw_traits(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        kind: str,
+        density: float | None = None,
+        metre: int = USUAL_METRE,
+    ) -> FloatArray:
+        """Draw what n sections are to be like, (n, traits) in standard deviations, from calm music of that kind."""
         a = self.arrays
-        found = a["traits/known"][a["traits/minor"] == float(kind == "minor")]
-        if not len(found):
-            found = a["traits/known"]
+        of_metre = a["traits/metre"] == metre
+        of_kind = of_metre & (a["traits/minor"] == float(kind == "minor"))
+        found = a["traits/known"][of_kind if of_kind.any() else of_metre if of_metre.any() else slice(None)]
         weights = np.full(len(found), 1.0 / len(found))
         if density is not None:
             mean, deviation = a["traits/scale"][:, DENSITY]
@@ -82,31 +109,45 @@ class BarPrior:
         drawn: FloatArray = found[rng.choice(len(found), n, p=weights)]
         return drawn + np.float32(_BLUR) * rng.standard_normal(drawn.shape, dtype=np.float32)
 
-    def given(self, traits: FloatArray, rng: np.random.Generator, kind: str, temperature: float) -> FloatArray:
+    def given(
+        self,
+        traits: FloatArray,
+        rng: np.random.Generator,
+        kind: str,
+        temperature: float,
+        metre: int = USUAL_METRE,
+    ) -> FloatArray:
         """Draw z (n, bars * bar_z) for traits (n, traits) in standard deviations."""
         a = self.arrays
-        n = len(traits)
-        told = traits + a["traits/asked"]
+        n, pieces = len(traits), pieces_of(self.bar_z)
+        size = self.bar_z // pieces
+        asked = (a["traits/gain"] * traits + a["traits/asked"]).clip(-MOST_ASKED, MOST_ASKED)
+        told = section_conditions(kind == "minor", metre, asked) @ a["section_gates/kernel"]
+        places = place_conditions(self.bars, pieces) @ a["place_gates/kernel"] + a["lstm/bias"]
         known = np.zeros((n, self.bars + max(LAGS), self.bar_z), dtype=np.float32)
+        before = np.zeros((n, size), dtype=np.float32)
         hidden = cell = np.zeros((n, len(a["lstm/recurrent"])), dtype=np.float32)
+        rows = np.arange(n)
         for bar in range(self.bars):
-            seen = [known[:, max(LAGS) + bar - lag] for lag in LAGS]
-            features = np.concatenate([*seen, conditions(bar, self.bars, kind, told)], axis=-1)
-            gates = features @ a["gates/kernel"] + a["lstm/bias"] + hidden @ a["lstm/recurrent"]
-            i, f, g, o = np.split(gates, 4, axis=-1)
-            cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
-            hidden = _sigmoid(o) * np.tanh(cell)
-            weights, means, deviations = self._mixture(hidden, np.stack(seen, axis=1), bar)
-            chosen = (weights / max(temperature * _SURER, 1e-3) + rng.gumbel(size=weights.shape)).argmax(axis=-1)
-            rows = np.arange(n)
-            noise = temperature * rng.standard_normal((n, self.bar_z), dtype=np.float32)
-            known[:, max(LAGS) + bar] = means[rows, chosen] + deviations[rows, chosen] * noise
+            seen = np.stack([known[:, max(LAGS) + bar - lag] for lag in LAGS], axis=1)
+            of_bar = told + seen.reshape(n, -1) @ a["seen_gates/kernel"]
+            for piece in range(pieces):
+                gates = of_bar + places[bar * pieces + piece] + before @ a["before_gates/kernel"]
+                i, f, g, o = np.split(gates + hidden @ a["lstm/recurrent"], 4, axis=-1)
+                cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
+                hidden = _sigmoid(o) * np.tanh(cell)
+                part = slice(piece * size, (piece + 1) * size)
+                weights, means, deviations = self._mixture(hidden, seen[:, :, part], bar)
+                chosen = (weights / max(temperature * _SURER, 1e-3) + rng.gumbel(size=weights.shape)).argmax(axis=-1)
+                noise = temperature * rng.standard_normal((n, size), dtype=np.float32)
+                before = means[rows, chosen] + deviations[rows, chosen] * noise
+                known[:, max(LAGS) + bar, part] = before
         return known[:, max(LAGS) :].reshape(n, -1)
 
     def _mixture(self, hidden: FloatArray, seen: FloatArray, bar: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return log weights (n, m), means (n, m, bar_z) and deviations (n, m, bar_z) of the components."""
+        """Return log weights (n, m), means (n, m, size) and deviations (n, m, size) of the components of a piece."""
         out = hidden @ self.arrays["mixture/kernel"] + self.arrays["mixture/bias"]
-        weights, deviations, means = split_mixture(out, self.bar_z)
+        weights, deviations, means = split_mixture(out, seen.shape[-1])
         closed = [lag > bar for lag in LAGS] + [False] * (weights.shape[-1] - len(LAGS))
         return (
             np.where(closed, -np.inf, weights),
@@ -115,20 +156,30 @@ class BarPrior:
         )
 
 
-def conditions(bar: int, bars: int, kind: str, traits: FloatArray) -> FloatArray:
-    """Return what the prior is told besides the bars before: the bar's place, mode, traits; (n, bars + 1 + traits)."""
-    told = np.zeros((len(traits), bars + 1), dtype=np.float32)
-    told[:, bar] = 1.0
-    told[:, bars] = float(kind == "minor")
+def pieces_of(bar_z: int) -> int:
+    """Return in how many pieces a bar's z of so many dimensions is drawn."""
+    return math.gcd(_PIECES, bar_z)
+
+
+def section_conditions(minor: bool, metre: int, traits: FloatArray) -> FloatArray:
+    """Return what the prior is told of sections as a whole: mode, metre, traits; (n, 2 + traits)."""
+    told = np.empty((len(traits), 2), dtype=np.float32)
+    told[:] = float(minor), float(metre != USUAL_METRE)
     return np.concatenate([told, traits], axis=1)
 
 
-def split_mixture(out: FloatArray, bar_z: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Take the output layer apart: log weights (n, m), log deviations (n, m, bar_z), means (n, m - lags, bar_z)."""
-    count = (out.shape[-1] + len(LAGS) * bar_z) // (1 + 2 * bar_z)
+def place_conditions(bars: int, pieces: int) -> FloatArray:
+    """Return what the prior is told of a piece's place: bar and piece, one-hot; (bars * pieces, bars + pieces)."""
+    bar, piece = np.eye(bars, dtype=np.float32), np.eye(pieces, dtype=np.float32)
+    return np.concatenate([np.repeat(bar, pieces, axis=0), np.tile(piece, (bars, 1))], axis=1)
+
+
+def split_mixture(out: FloatArray, size: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Take the output layer apart: log weights (n, m), log deviations (n, m, size), means (n, m - lags, size)."""
+    count = (out.shape[-1] + len(LAGS) * size) // (1 + 2 * size)
     weights = out[:, :count]
-    deviations = out[:, count : count * (1 + bar_z)].reshape(len(out), count, bar_z)
-    means = out[:, count * (1 + bar_z) :].reshape(len(out), count - len(LAGS), bar_z)
+    deviations = out[:, count : count * (1 + size)].reshape(len(out), count, size)
+    means = out[:, count * (1 + size) :].reshape(len(out), count - len(LAGS), size)
     return weights, deviations, means
 
 

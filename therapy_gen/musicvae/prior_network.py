@@ -11,7 +11,7 @@ import numpy.typing as npt
 from keras import ops
 
 from therapy_gen.musicvae.network import LSTM, weight_arrays
-from therapy_gen.musicvae.prior import LAGS, PREFIX, SPREAD
+from therapy_gen.musicvae.prior import LAGS, MOST_ASKED, PREFIX, SPREAD, USUAL_METRE, pieces_of, place_conditions
 from therapy_gen.musicvae.traits import DENSITY
 
 FloatArray = npt.NDArray[np.float32]
@@ -20,46 +20,62 @@ Tensor = Any
 _RATE = 1e-3
 _HALVED_EVERY = 800
 _JUDGED_EVERY = 50
-# Traits count at most so many standard deviations; those of so many calm sections are kept, to be drawn from, but for
-# the sparsest and the densest (percentiles of density).
-_FURTHEST = 4.0
+# The traits of so many calm sections are kept, to be drawn from, but for the sparsest and the densest (percentiles of
+# density).
 _KEPT = 1024
 _USUAL = (17.0, 93.0)
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 class PriorNetwork(keras.Model):
-    """Says, for every bar, how likely its z is, given those before it; see `prior.BarPrior`."""
+    """Says, for every piece of every bar, how likely its z is, given those before it; see `prior.BarPrior`."""
 
-    def __init__(self, bar_z: int, units: int = 320, new: int = 6, dropout: float = 0.2, **kwargs: Any) -> None:
+    def __init__(
+        self, bars: int, bar_z: int, units: int = 256, new: int = 12, dropout: float = 0.2, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.bar_z, self.components = bar_z, len(LAGS) + new
+        self.pieces = pieces_of(bar_z)
+        self.size = bar_z // self.pieces
+        self.components = len(LAGS) + new
+        self.places = place_conditions(bars, self.pieces)
         self.drop = keras.layers.Dropout(dropout)
-        self.gates = keras.layers.Dense(4 * units, use_bias=False, name="gates")
+        self.seen_gates = keras.layers.Dense(4 * units, use_bias=False, name="seen_gates")
+        self.before_gates = keras.layers.Dense(4 * units, use_bias=False, name="before_gates")
+        self.section_gates = keras.layers.Dense(4 * units, use_bias=False, name="section_gates")
+        self.place_gates = keras.layers.Dense(4 * units, use_bias=False, name="place_gates")
         self.lstm = LSTM(units, name="lstm")
-        size = self.components * (1 + bar_z) + new * bar_z
         self.mixture = keras.layers.Dense(
-            size, kernel_initializer=keras.initializers.RandomNormal(stddev=0.05), name="mixture"
+            self.components * (1 + self.size) + new * self.size,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.05),
+            name="mixture",
         )
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
-        """Return log densities (batch, bars) of ``z`` (batch, bars, bar_z) under ``told`` (batch, bars, conditions)."""
+        """Return log densities (batch, bars) of ``z`` (batch, bars, bar_z) under ``told`` (batch, conditions)."""
         z, told = inputs["z"], inputs["told"]
-        bars = z.shape[1]
+        bars, m, size = z.shape[1], self.components, self.size
         padded = ops.pad(z, ((0, 0), (max(LAGS), 0), (0, 0)))
-        seen = [padded[:, max(LAGS) - lag : max(LAGS) - lag + bars] for lag in LAGS]
-        features = self.drop(ops.concatenate([*seen, told], axis=-1), training=training)
-        out = self.mixture(self.drop(self.lstm(self.gates(features)), training=training))
-        m = self.components
-        closed = np.array([[lag > bar for lag in LAGS] + [False] * (m - len(LAGS)) for bar in range(bars)])
+        seen = ops.stack([padded[:, max(LAGS) - lag : max(LAGS) - lag + bars] for lag in LAGS], axis=2)
+        flat = ops.reshape(z, (-1, bars * self.pieces, size))
+        before = ops.pad(flat[:, :-1], ((0, 0), (1, 0), (0, 0)))
+        of_bar = self.seen_gates(self.drop(ops.reshape(seen, (-1, bars, len(LAGS) * z.shape[2])), training=training))
+        gates = ops.repeat(of_bar, self.pieces, axis=1)
+        gates = gates + self.before_gates(self.drop(before, training=training)) + self.place_gates(self.places[None])
+        gates = gates + ops.expand_dims(self.section_gates(self.drop(told, training=training)), 1)
+        out = self.mixture(self.drop(self.lstm(gates), training=training))
+        closed = np.array(
+            [[lag > place // self.pieces for lag in LAGS] + [False] * (m - len(LAGS)) for place in range(flat.shape[1])]
+        )
         weights = ops.log_softmax(ops.where(closed[None], -1e9, out[..., :m]), axis=-1)
-        deviations = ops.reshape(out[..., m : m * (1 + self.bar_z)], (-1, bars, m, self.bar_z))
-        new = ops.reshape(out[..., m * (1 + self.bar_z) :], (-1, bars, m - len(LAGS), self.bar_z))
-        means = ops.concatenate([ops.stack(seen, axis=2), new], axis=2)
+        deviations = ops.reshape(out[..., m : m * (1 + size)], (-1, flat.shape[1], m, size))
+        new = ops.reshape(out[..., m * (1 + size) :], (-1, flat.shape[1], m - len(LAGS), size))
+        # (batch, bars, lags, pieces, size) -> (batch, bars * pieces, lags, size)
+        returning = ops.moveaxis(ops.reshape(seen, (-1, bars, len(LAGS), self.pieces, size)), 3, 2)
+        means = ops.concatenate([ops.reshape(returning, (-1, flat.shape[1], len(LAGS), size)), new], axis=2)
         deviations = ops.clip(deviations, *SPREAD)
-        scaled = (ops.expand_dims(z, 2) - means) * ops.exp(-deviations)
+        scaled = (ops.expand_dims(flat, 2) - means) * ops.exp(-deviations)
         log_p = -ops.sum(0.5 * ops.square(scaled) + deviations + _LOG_ROOT_TWO_PI, axis=-1)
-        return ops.logsumexp(weights + log_p, axis=-1)
+        return ops.sum(ops.reshape(ops.logsumexp(weights + log_p, axis=-1), (-1, bars, self.pieces)), axis=-1)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -72,6 +88,7 @@ def fit_prior(
     mu: FloatArray,
     sigma: FloatArray,
     minor: npt.NDArray[np.bool_],
+    metre: npt.NDArray[np.integer],
     traits: FloatArray,
     bar_z: int,
     *,
@@ -90,6 +107,8 @@ def fit_prior(
     mu, sigma : arrays of shape (n, bars * bar_z)
         Posterior means and deviations; z is drawn anew from them each time.
     minor : bool array of shape (n,)
+    metre : int array of shape (n,)
+        Quarters a bar.
     traits : array of shape (n, traits)
         What each section is like; see `traits.section_traits`.
     bar_z : int
@@ -113,19 +132,18 @@ def fit_prior(
     rng = np.random.default_rng(seed)
     learn = np.flatnonzero(~held_out)
     scale = np.stack([traits[learn].mean(axis=0), np.maximum(traits[learn].std(axis=0), 1e-3)])
-    units = ((traits - scale[0]) / scale[1]).clip(-_FURTHEST, _FURTHEST).astype(np.float32)
+    units = ((traits - scale[0]) / scale[1]).clip(-MOST_ASKED, MOST_ASKED).astype(np.float32)
     bars = mu.shape[1] // bar_z
-    told = np.zeros((len(mu), bars, bars + 1 + units.shape[1]), dtype=np.float32)
-    told[:, np.arange(bars), np.arange(bars)] = 1.0
-    told[:, :, bars] = minor[:, None]
-    told[:, :, bars + 1 :] = units[:, None]
+    flags = np.stack([minor, metre != USUAL_METRE], axis=1).astype(np.float32)
+    told = np.concatenate([flags, units], axis=1)
 
     def drawn(which: npt.NDArray[np.intp], noise: np.random.Generator) -> dict[str, FloatArray]:
         z = mu[which] + sigma[which] * noise.standard_normal(mu[which].shape, dtype=np.float32)
         return {"z": z.reshape(-1, bars, bar_z), "told": told[which]}
 
-    network = PriorNetwork(bar_z)
-    network.compile(optimizer=keras.optimizers.Adam(_RATE, global_clipnorm=1.0), jit_compile=False)
+    network = PriorNetwork(bars, bar_z)
+    on_jax = keras.backend.backend() == "jax"
+    network.compile(optimizer=keras.optimizers.Adam(_RATE, global_clipnorm=1.0), jit_compile=on_jax)
     test = drawn(np.flatnonzero(held_out) if held_out.any() else learn, np.random.default_rng(seed + 1))
     size = min(batch_size, len(learn))
     best, arrays, waited, losses = np.inf, {}, 0, []
@@ -156,6 +174,8 @@ def fit_prior(
         PREFIX + "traits/scale": scale.astype(np.float32),
         PREFIX + "traits/known": units[like],
         PREFIX + "traits/minor": minor[like].astype(np.float32),
+        PREFIX + "traits/metre": metre[like].astype(np.float32),
         PREFIX + "traits/asked": np.zeros(units.shape[1], dtype=np.float32),
+        PREFIX + "traits/gain": np.ones(units.shape[1], dtype=np.float32),
     }
     return arrays, best

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.musicvae.augment import transposed
+from therapy_gen.musicvae.augment import shifts, transposed
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.weights import save_weights
 
@@ -27,6 +27,9 @@ STATE = "state.safetensors"
 WEIGHTS = "model.safetensors"
 BEST = "best.safetensors"
 LOG = "log.jsonl"
+
+# Steps that JAX takes in one call.
+_TOGETHER = 10
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def train(
     folder : Path
         Takes the state to resume from, the log, and the weights.
     until_step, for_seconds : optional
-        Stop at this step (of all runs together), or after this long (of this run); without either, until interrupted.
+        Stop at this step (of all runs together; with JAX, at the first multiple of ten from there), or after this long
+        (of this run); without either, until interrupted.
     seed : int
         Fixes initial weights, order of windows, and noise.
     save_every : float
@@ -113,13 +117,15 @@ def train(
     since = 0
     try:
         while (until_step is None or run.step < until_step) and not run.stale(patience):
-            for name, value in run.next_step().items():
+            before = run.step
+            for name, value in run.advance().items():
                 sums[name] = sums.get(name, 0.0) + value
-            since += 1
+            since += run.step - before
             now = time.monotonic()
             run.seconds = done_before + now - started
-            judged = run.judge(keep=patience is not None) if run.step % judge_every == 0 else None
-            if judged or run.step % report_every == 0:
+            judging = run.step // judge_every > before // judge_every
+            judged = run.judge(keep=patience is not None) if judging else None
+            if judged or run.step // report_every > before // report_every:
                 progress = run.log({name: value / since for name, value in sums.items()}, judged)
                 if report:
                     report(progress)
@@ -178,7 +184,9 @@ class _Run:
             self.model = MusicVAE(config, seed=seed)
             schedule = _Decay(config)
             optimizer = keras.optimizers.Adam(schedule.rate(0), global_clipnorm=config.clip_norm)
-            self.model.compile(optimizer=optimizer, jit_compile=False)
+            on_jax = keras.backend.backend() == "jax"
+            # JAX runs operation by operation unless it compiles; the other backends have graphs of their own.
+            self.model.compile(optimizer=optimizer, jit_compile=on_jax)
             inputs, _ = batch_inputs(material.train[: config.batch_size], config)
             self.model(inputs)
             optimizer.build(self.model.trainable_variables)
@@ -186,19 +194,37 @@ class _Run:
             keras.config.set_dtype_policy(before)
         if start is not None:
             assign_weights(self.model, start)
+        self.compiled: Any = None
+        if on_jax:
+            from therapy_gen.musicvae.on_jax import CompiledSteps
+
+            self.compiled = CompiledSteps(self.model, material.train, config)
         self.schedule = schedule
 
-    def next_step(self) -> Figures:
-        self.model.optimizer.learning_rate = self.schedule.rate(self.step)
-        tokens = self.material.train[self._batch(self.step)]
-        tokens = transposed(tokens, self.config.transposed, np.random.default_rng([self.seed, 0, self.step]))
-        inputs, targets = self.batch_inputs(tokens, self.config)
-        figures = self.model.train_on_batch(inputs, targets, return_dict=True)
-        values = {name: float(value) for name, value in figures.items()}
-        self.model.reset_metrics()
+    def advance(self) -> Figures:
+        """Take a step, or with JAX several, and return the sums of their figures."""
+        taken = 1 if self.compiled is None else _TOGETHER
+        steps = range(self.step, self.step + taken)
+        draws = [np.random.default_rng([self.seed, 0, step]) for step in steps]
+        if self.compiled is not None:
+            figures = self.compiled.run(
+                np.stack([self._batch(step) for step in steps]),
+                np.stack([shifts(self.config.batch_size, self.config.transposed, rng) for rng in draws]),
+                np.array([self.schedule.rate(step) for step in steps], dtype=np.float32),
+            )
+            values = {name: float(value.sum()) for name, value in figures.items()}
+        else:
+            self.model.optimizer.learning_rate = self.schedule.rate(self.step)
+            tokens = transposed(self.material.train[self._batch(self.step)], self.config.transposed, draws[0])
+            inputs, targets = self.batch_inputs(tokens, self.config)
+            values = {
+                name: float(value)
+                for name, value in self.model.train_on_batch(inputs, targets, return_dict=True).items()
+            }
+            self.model.reset_metrics()
         if not np.isfinite(values["loss"]):
             raise InputError(f"training diverged at step {self.step} (loss {values['loss']}); lower the learning rate")
-        self.step += 1
+        self.step += taken
         return values
 
     def _batch(self, step: int) -> npt.NDArray[np.intp]:
