@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from sessions.register import Neighbour
 from sessions.store import Store
 from sessions.tables import MUSIC
 from therapy_gen.music.arrangement import duration_of
+from therapy_gen.music.metre import FOUR_FOUR, METRES
 from therapy_gen.musicvae.section_model import SectionModel
 
 # What a BIGINT holds.
@@ -53,11 +55,12 @@ def new_session(
         listener_name(listener)
     # Two streams: what is planned stays the same for one seed, whatever the model draws.
     planning, composing = np.random.SeedSequence(seed).spawn(2)
+    lasts = partial(duration_of, metre=METRES[request.metre])
     designs = designs_of(store, listener) if request.repeats > 1 else []
     if asked:
-        choice = choose_asked(store, request, asked, planning, duration_of, designs)
+        choice = choose_asked(store, request, asked, planning, lasts, designs)
     else:
-        choice = choose(store, request, preference, planning, duration_of, model.sha256, designs)
+        choice = choose(store, request, preference, planning, lasts, model.sha256, designs)
     rng = np.random.default_rng(composing)
     curve = _curve(request, choice.plan)
     pieces = compose(
@@ -87,6 +90,7 @@ def new_session(
             "key": request.key or "auto",
             "baseline_s": request.baseline_s,
             "repeats": request.repeats,
+            **({"metre": request.metre} if request.metre != FOUR_FOUR.name else {}),
             **{
                 name: value
                 for name, value in (("from", request.arousal), ("gap_s", request.gap_s), ("play_s", request.play_s))

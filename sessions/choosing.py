@@ -112,7 +112,7 @@ def choose(
             )
         except PlanError:
             continue
-        return _explained(store, plan, heard, model_sha256)
+        return _explained(store, plan, heard, model_sha256, request.metre)
     return Choice(fresh, ("new: no piece heard before fits",) * len(fresh.pieces), (None,) * len(fresh.pieces))
 
 
@@ -146,10 +146,13 @@ def _numbers(keep: int, new: int, most: int) -> Iterator[tuple[int, int]]:
     yield from sorted(allowed, key=lambda pair: (abs(pair[1] - wanted[1]) + abs(pair[0] - wanted[0]), pair[1], pair))
 
 
-def _explained(store: Store, plan: Plan, heard: Sequence[tuple[PieceRecord, str]], model_sha256: str) -> Choice:
+def _explained(
+    store: Store, plan: Plan, heard: Sequence[tuple[PieceRecord, str]], model_sha256: str, metre: str
+) -> Choice:
     reasons = {piece.id: why for piece, why in heard}
     z = z_of(store, [piece.id for piece, _ in heard], model_sha256)
-    models = [piece for piece, _ in heard if piece.id in z]
+    # Between points of two metres lies neither.
+    models = [piece for piece, _ in heard if piece.id in z and piece.metre == metre]
     why: list[str] = []
     homes: list[FloatArray | None] = []
     for piece in plan.pieces:

@@ -16,6 +16,7 @@ from sessions.shaping import FILLED, LEVELS, Fitting, Section, at_levels, guesse
 from sessions.titles import titles
 from therapy_gen.music.arrangement import PALETTES, arrange
 from therapy_gen.music.calmness import calmness, calmness_of
+from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
 from therapy_gen.music.midi import to_midi
 from therapy_gen.music.performance import Performance
 from therapy_gen.music.register import register_of
@@ -65,6 +66,8 @@ class ComposedPiece:
         What the calmness score measured.
     register : float or None
         Mean MIDI pitch of the melody.
+    metre : str
+        E.g. ``"3/4"``.
     calm : float
         0 to 1, higher is calmer.
     """
@@ -82,6 +85,7 @@ class ComposedPiece:
     midi: bytes
     features: Mapping[str, float]
     register: float | None
+    metre: str
     calm: float
 
 
@@ -133,20 +137,26 @@ def compose(
     check_palette(palette)
     if not pieces:
         return []
+    for metre in {piece.metre for piece in pieces}:
+        check_metre(metre, model)
     if targets is not None:
         pieces = [replace(piece, form=_closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
     starts = homes if homes is not None else [None] * len(pieces)
-    walks = [latent_walk(piece.form, model, rng, piece.mode, home) for piece, home in zip(pieces, starts, strict=True)]
+    walks = [
+        latent_walk(piece.form, model, rng, piece.mode, home, piece.metre)
+        for piece, home in zip(pieces, starts, strict=True)
+    ]
     if targets is not None:
         for walk, following in pairwise(walks):
             walk[-1] = slerp(walk[-1], following[0], _LEANING)
     walks = _led(walks, model, attributes or {})
     modes = [piece.mode for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
+    metres = [piece.metre for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
     names = titles(len(pieces), rng)
     seeds = [int(rng.integers(2**31)) for _ in pieces]
     composed = []
     if targets is None:
-        sections = _decode(np.concatenate(walks), modes, model, temperature, rng)
+        sections = _decode(np.concatenate(walks), modes, metres, model, temperature, rng)
         start = 0
         for piece, walk, name, seed in zip(pieces, walks, names, seeds, strict=True):
             own = sections[start : start + len(walk)]
@@ -216,12 +226,18 @@ def _ladders(
         chromatic=_CHROMATIC,
         consonance=_CONSONANCE,
     )
+    tokens = in_metres(
+        tokens, [piece.metre for piece, walk in zip(pieces, walks, strict=True) for _ in walk] * len(LEVELS)
+    )
     ladders: list[list[list[Section]]] = []
     start = 0
     for piece, walk in zip(pieces, walks, strict=True):
         rows = [[start + n + level * len(modes) for level in range(len(LEVELS))] for n in range(len(walk))]
         ladders.append(
-            [[measured(z[row], tokens[row], piece.tempo) for row in row_of_levels] for row_of_levels in rows]
+            [
+                [measured(z[row], tokens[row], piece.tempo, piece.metre) for row in row_of_levels]
+                for row_of_levels in rows
+            ]
         )
         start += len(walk)
     return ladders
@@ -246,6 +262,12 @@ def check_temperature(temperature: float) -> None:
         raise PlanError(f"temperature {temperature:g} is out of range; give {low:g} to {high:g}")
 
 
+def check_metre(metre: Metre, model: SectionModel) -> None:
+    """Raise PlanError where a model does not write bars of a metre."""
+    if metre.quarters not in model.metres:
+        raise PlanError(f"model {model.name} writes no bars of {metre.name}; give --metre 4/4, or another model")
+
+
 def check_palette(palette: str) -> None:
     """Raise PlanError where a palette is not known."""
     if palette not in PALETTES:
@@ -263,6 +285,7 @@ def latent_walk(
     rng: np.random.Generator,
     mode: str = "major",
     near: FloatArray | None = None,
+    metre: Metre = FOUR_FOUR,
 ) -> FloatArray:
     """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off.
 
@@ -270,7 +293,7 @@ def latent_walk(
     """
     labels = distinct(form)
     letters = distinct([label[0] for label in labels])
-    samples = model.sample_prior(len(letters) + len(labels), rng, mode)
+    samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.quarters)
     home = samples[0] if near is None else neighbour(near, samples[0], _KINSHIP)
     base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
     others = samples[len(letters) :]
@@ -299,7 +322,12 @@ def _led(
 
 
 def _decode(
-    z: FloatArray, modes: Sequence[str], model: SectionModel, temperature: float, rng: np.random.Generator
+    z: FloatArray,
+    modes: Sequence[str],
+    metres: Sequence[Metre],
+    model: SectionModel,
+    temperature: float,
+    rng: np.random.Generator,
 ) -> list[Tokens]:
     """Decode every z several times in one batch, within its scale; return the calmest candidate of each."""
     tokens = model.decode(
@@ -310,6 +338,7 @@ def _decode(
         chromatic=_CHROMATIC,
         consonance=_CONSONANCE,
     )
+    tokens = in_metres(tokens, [metre for metre in metres for _ in range(_CANDIDATES)])
     return [max(tokens[n : n + _CANDIDATES], key=_calm) for n in range(0, len(tokens), _CANDIDATES)]
 
 
@@ -340,6 +369,7 @@ def _arranged(
         louder=louder,
         up=up,
         form=piece.form,
+        metre=piece.metre,
     )
 
 
@@ -368,6 +398,7 @@ def _finish(
         midi=to_midi(performance, title=title),
         features={name: round(value, 4) for name, value in scored.values.items()},
         register=None if register is None else round(register, 2),
+        metre=piece.metre.name,
         calm=round(scored.score, 4),
     )
 

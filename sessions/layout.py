@@ -12,6 +12,8 @@ import numpy as np
 from sessions.arcs import target_at
 from sessions.errors import PlanError
 from sessions.request import DEFAULT_TEMPO, SHORT_TEMPO, USUAL_GAP_S, DurationOf, SessionRequest
+from therapy_gen.music.metre import METRES
+from therapy_gen.music.tokens import BARS_PER_SECTION
 
 # A session may be this much shorter or longer than asked for.
 TOLERANCE = 0.05
@@ -33,7 +35,6 @@ _OTHER_LENGTH = 30.0
 _COARSE = 100.0
 # So many points of each piece are compared.
 _POINTS = 6
-_BARS_S_AT_1_BPM = 16 * 4 * 60.0
 _MOST_SECTIONS = 5
 _USUAL_SECTIONS = (3, 5)
 
@@ -113,7 +114,8 @@ def best_layout(
     # About the tempo that the arc asks for in the middle of its time.
     shares = [request.tempo_share((point + 0.5) / _POINTS) for point in range(_POINTS)]
     middle = request.tempo[0] + (request.tempo[1] - request.tempo[0]) * sum(shares) / len(shares)
-    tail = max(duration_of(1, middle) - _BARS_S_AT_1_BPM / middle, 0.0)
+    bars_at_1_bpm = 60.0 * BARS_PER_SECTION * METRES[request.metre].quarters
+    tail = max(duration_of(1, middle) - bars_at_1_bpm / middle, 0.0)
     free = available - request.repeats * (sum(held) + usual_gap * len(held))
     best: Layout | None = None
     for count in range(1, most + 1) if new is None else (new,):
@@ -122,7 +124,7 @@ def best_layout(
             break
         coarse = _COARSE * _change_within(request, count + len(held)) if request.repeats == 1 else 0.0
         slot = (free + usual_gap) / (request.repeats * count) - usual_gap - tail
-        guess = count * slot * middle / _BARS_S_AT_1_BPM
+        guess = count * slot * middle / bars_at_1_bpm
         usual = _USUAL_SECTIONS[0] - 1 <= guess / count <= _USUAL_SECTIONS[1]
         if count > _FEW and not usual and request.play_s is None:
             continue

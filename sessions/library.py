@@ -17,9 +17,11 @@ from sessions.rankings import Ranker, rank_again
 from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
 from sessions.store import Store, added
 from sessions.tables import (
+    METRE,
     MUSIC,
     REGISTER,
     ULID_LENGTH,
+    USUAL_METRE,
     ModelRow,
     PieceRow,
     PlayRow,
@@ -89,7 +91,7 @@ def add_session(
                 tempo=piece.tempo,
                 duration_s=piece.duration_s,
                 midi=piece.midi,
-                features={**piece.features, **({} if piece.register is None else {REGISTER: piece.register})},
+                features=_kept(piece),
                 calm=piece.calm,
                 created=created,
             )
@@ -330,6 +332,13 @@ def _session_record(database: Session, row: SessionRow) -> SessionRecord:
     )
 
 
+def _kept(piece: ComposedPiece) -> dict[str, Any]:
+    """Return what is kept of a piece beside its calmness."""
+    register = {} if piece.register is None else {REGISTER: piece.register}
+    metre = {} if piece.metre == USUAL_METRE else {METRE: piece.metre}
+    return {**piece.features, **register, **metre}
+
+
 def _piece_record(row: PieceRow) -> PieceRecord:
     return PieceRecord(
         id=row.id,
@@ -344,7 +353,8 @@ def _piece_record(row: PieceRow) -> PieceRecord:
         tempo=row.tempo,
         duration_s=row.duration_s,
         calm=row.calm,
-        features={name: value for name, value in row.features.items() if name != REGISTER},
+        features={name: value for name, value in row.features.items() if name not in (REGISTER, METRE)},
         register=row.features.get(REGISTER),
+        metre=row.features.get(METRE, USUAL_METRE),
         created=row.created,
     )

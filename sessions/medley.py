@@ -29,6 +29,7 @@ def join_midi(pieces: Sequence[tuple[float, bytes]], *, title: str, duration_s: 
         palette="",
         tempi=(*start, *tempi),
         title=title,
+        metre=placed[0][1].metre,
     )
     return to_midi(joined, title=title)
 

@@ -14,6 +14,7 @@ from sessions.layout import TOLERANCE, best_layout
 from sessions.orders import Design, rounds_of, williams
 from sessions.request import DEFAULT_TEMPO, SHORT_TEMPO, DurationOf, SessionRequest, usual_tempo
 from sessions.tables import MUSIC, SILENCE
+from therapy_gen.music.metre import FOUR_FOUR, METRES, Metre
 from therapy_gen.music.tonality import parse_key
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class PlannedPiece:
     tempo: float
     tonic: int
     mode: str
+    metre: Metre = FOUR_FOUR
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,8 @@ def plan_session(
     rng : Generator
         Decides forms, keys and orders.
     duration_of : callable
-        Seconds that a piece of so many sections at a tempo lasts, its ending included; falls with the tempo.
+        Seconds that a piece of so many sections at a tempo, in the metre asked for, lasts, its ending included; falls
+        with the tempo.
     held : sequence of HeldPiece
         Pieces of the library that it holds, too; they stand where the arc comes nearest to what they are.
     new : int, optional
@@ -168,7 +171,8 @@ def plan_session(
             pieces.append(slots[slot])
         else:
             sections, tempo = next(composed)
-            pieces.append(PlannedPiece(FORMS[sections][int(rng.integers(len(FORMS[sections])))], tempo, *keys[slot]))
+            form = FORMS[sections][int(rng.integers(len(FORMS[sections])))]
+            pieces.append(PlannedPiece(form, tempo, *keys[slot], METRES[request.metre]))
     rows: tuple[int, ...] = ()
     numbers: tuple[int, ...] = ()
     order = list(range(count))

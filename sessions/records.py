@@ -29,6 +29,8 @@ class PieceRecord:
         0 to 1, higher is calmer.
     register : float or None
         Mean MIDI pitch of the melody; None for a piece stored before that was noted.
+    metre : str
+        E.g. ``"3/4"``.
     """
 
     id: str
@@ -45,6 +47,7 @@ class PieceRecord:
     calm: float
     features: Mapping[str, float]
     register: float | None
+    metre: str
     created: datetime
 
     def document(self) -> dict[str, Any]:
@@ -70,6 +73,7 @@ class PieceRecord:
             "palette": self.palette,
             "features": dict(self.features),
             "register": self.register,
+            "metre": self.metre,
             "created": self.created.isoformat(),
         }
 

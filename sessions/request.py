@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from sessions.arcs import start_calm, target_at
 from sessions.errors import PlanError
+from therapy_gen.music.metre import FOUR_FOUR, METRES
 from therapy_gen.music.tonality import parse_key
 
 # 24 minutes did about as well as 36, both better than 12 (Mullen & Russo, PLOS Mental Health, n = 144).
@@ -66,6 +67,8 @@ class SessionRequest:
         6 to 10 s as a rule.
     play_s : float or None
         About how long each play is, in seconds; None leaves that open.
+    metre : str
+        Of the new pieces, one of `METRES`.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class SessionRequest:
     arousal: float | None = None
     gap_s: float | None = None
     play_s: float | None = None
+    metre: str = FOUR_FOUR.name
 
     def __post_init__(self) -> None:
         _check("minutes", self.minutes, MINUTES)
@@ -106,6 +110,8 @@ class SessionRequest:
                 _check(name, value, limits, unit)
             if pair is not None and pair[0] > pair[1]:
                 raise PlanError(f"{name} {pair[0]:g} to {pair[1]:g} is upside down; give the smaller one first")
+        if self.metre not in METRES:
+            raise PlanError(f"metre {self.metre!r} is not known; give one of: {', '.join(METRES)}")
         if self.key is not None:
             parse_key(self.key)
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.calmness import calmness
+from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.tokens import (
     BARS_PER_SECTION,
     STEPS_PER_BAR,
@@ -95,13 +96,13 @@ class Section:
     melody: npt.NDArray[np.int64]
 
 
-def measured(z: FloatArray, tokens: Tokens, tempo: float) -> Section:
+def measured(z: FloatArray, tokens: Tokens, tempo: float, metre: Metre = FOUR_FOUR) -> Section:
     """Measure a decoded section at a tempo."""
     notes = tokens_to_notes(tokens)
     if not notes:
         return Section(z, tokens, math.inf, 0.0, np.zeros(0, dtype=np.int64))
-    starts = np.array([note.start for note in notes])
-    lengths = np.array([note.end for note in notes]) - starts
+    starts = metre.from_grid(np.array([note.start for note in notes]))
+    lengths = metre.from_grid(np.array([note.end for note in notes])) - starts
     pitches = np.array([note.pitch for note in notes])
     seconds = 60.0 / tempo / STEPS_PER_QUARTER
     score = calmness(starts * seconds, lengths * seconds, pitches)

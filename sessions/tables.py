@@ -25,6 +25,7 @@ ULID_LENGTH = 26
 MUSIC = "music"
 SILENCE = "silence"
 REGISTER = "register"
+METRE, USUAL_METRE = "metre", "4/4"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -110,7 +111,7 @@ class PieceRow(Base):
     tempo: Mapped[float]
     duration_s: Mapped[float]
     midi: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    # What the calmness score measured, and, under `REGISTER`, the mean pitch of the melody.
+    # What the calmness score measured; under `REGISTER` the mean pitch of the melody, under `METRE` one other than 4/4.
     features: Mapped[dict[str, Any]]
     calm: Mapped[float]
     created: Mapped[datetime] = mapped_column(default=now)

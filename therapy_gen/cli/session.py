@@ -84,6 +84,7 @@ def new(
         str | None,
         typer.Option("--range", metavar="LOW-HIGH", help="Range of the melody in semitones, from widest to narrowest"),
     ] = None,
+    metre: Annotated[str, typer.Option(metavar="4/4|3/4", help="Of the new pieces")] = "4/4",
     baseline: Annotated[
         float, typer.Option(metavar="SECONDS", help="Silence before and after the music, within the minutes")
     ] = 0.0,
@@ -99,7 +100,7 @@ def new(
         typer.Option("--play-length", metavar="SECONDS", help="About how long each play is, 60 to 900"),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.3]")
+        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.55]")
     ] = None,
     palette: Annotated[str | None, typer.Option(metavar="NAME", help="Instruments  [default: piano]")] = None,
     audio: Annotated[
@@ -131,6 +132,7 @@ def new(
         repeats=repeats,
         gap_s=gap,
         play_s=play,
+        metre=metre,
         density=None if density is None else _interval("density", density, ".."),
         span=None if span is None else _interval("range", span, "-"),
     )

@@ -14,6 +14,7 @@ from therapy_gen.music.cadences import settle
 from therapy_gen.music.expression import perform
 from therapy_gen.music.harmony import infer_chords, pad_notes, tonic_chord
 from therapy_gen.music.lines import gentle_lines, let_ring
+from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.palettes import PALETTES
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.music.tokens import (
@@ -31,15 +32,12 @@ __all__ = ["PALETTES", "Note", "Part", "Performance", "arrange", "duration_of", 
 
 MIN_TEMPO, MAX_TEMPO = 20.0, 200.0
 
-_QUARTERS_PER_BAR = STEPS_PER_BAR // STEPS_PER_QUARTER
-
 # Over the piece the tempo falls by this share, a little with every four bars, too little to be heard as a change. The
 # last two bars slow down to the second share of it, and a last bar holds the final chord.
 _FALL = 0.04
-_PHRASE_QUARTERS = 4 * _QUARTERS_PER_BAR
-_RITARDANDO_QUARTERS = 2 * _QUARTERS_PER_BAR
+_PHRASE_BARS = 4
+_RITARDANDO_BARS = 2
 _FINAL_TEMPO = 0.72
-_FINAL_QUARTERS = _QUARTERS_PER_BAR
 
 # The final chord stays in the middle of the keyboard.
 _WHERE_NOTHING_SOUNDED = (72, 60, 45)
@@ -53,14 +51,14 @@ _RING_S = 4.0
 _RELEASED_BEFORE_END_S = 1.25
 
 
-def duration_of(section_count: int, tempo: float) -> float:
+def duration_of(section_count: int, tempo: float, metre: Metre = FOUR_FOUR) -> float:
     """Return the seconds that `arrange` makes of so many sections at a tempo (quarter notes a minute)."""
-    return _duration(_quarter_lengths(section_count, tempo))
+    return _duration(_quarter_lengths(section_count, tempo, metre))
 
 
-def steps_of(section_count: int, tempo: float) -> tuple[float, ...]:
-    """Return the seconds at which `arrange` puts each sixteenth of so many sections, and the end of the last chord."""
-    return tuple(_Clock(section_count, tempo).steps)
+def steps_of(section_count: int, tempo: float, metre: Metre = FOUR_FOUR) -> tuple[float, ...]:
+    """Return the seconds at which `arrange` puts each step of so many sections, and the end of the last chord."""
+    return tuple(_Clock(section_count, tempo, metre).steps)
 
 
 def arrange(
@@ -74,6 +72,7 @@ def arrange(
     louder: int = 0,
     up: int | None = None,
     form: Sequence[str] = (),
+    metre: Metre = FOUR_FOUR,
 ) -> Performance:
     """Perform sections one after the other.
 
@@ -100,6 +99,8 @@ def arrange(
     form : sequence of str, optional
         Labels of the sections, such as ``("A", "A'", "B")``: a section ends open before a variation of itself. Without
         them every section is taken for a thought of its own.
+    metre : Metre, optional
+        What the bars of the sections are.
 
     Returns
     -------
@@ -123,11 +124,11 @@ def arrange(
     if up is not None and (up - tonic) % 12:
         raise ValueError(f"{up} semitones up do not lead to tonic {tonic}")
     labels = form or [chr(ord("A") + n) for n in range(len(sections))]
-    clock = _Clock(len(sections), tempo)
+    clock = _Clock(len(sections), tempo, metre)
     steps = len(sections) * STEPS_PER_SECTION
     shift = (tonic + 6) % 12 - 6 if up is None else up
-    voices = settle(gentle_lines(sections, shift, led=up is not None), labels, tonic % 12, mode)
-    chords = infer_chords([note for line in voices for note in line], steps, tonic % 12, mode)
+    voices = settle(gentle_lines(sections, shift, led=up is not None), labels, tonic % 12, mode, metre)
+    chords = infer_chords([note for line in voices for note in line], steps, tonic % 12, mode, metre)
     voices = let_ring(voices, chords)
     notes = [note for line in voices for note in line]
     final_start, final_end = steps, len(clock.steps) - 1
@@ -137,7 +138,7 @@ def arrange(
         [*line, *(VoiceNote(final_start, final_end, pitch, voice) for pitch in endings[voice])]
         for voice, line in enumerate(voices)
     ]
-    lines.append(pad_notes(chords, notes))
+    lines.append(pad_notes(chords, notes, metre))
     rng = np.random.default_rng(seed)
     parts = [
         perform(line, instrument=instrument, seconds=clock.steps, chords=chords, rng=rng, louder=louder)
@@ -150,42 +151,45 @@ def arrange(
         duration=clock.duration,
         palette=palette,
         tempi=clock.tempi,
+        metre=metre.name,
     )
 
 
 class _Clock:
-    """Sixteenths of a piece to seconds: a tempo that hardly falls, a ritardando, a bar for the final chord, a ring."""
+    """Steps of a piece to seconds: a tempo that hardly falls, a ritardando, a bar for the final chord, a ring."""
 
-    def __init__(self, section_count: int, tempo: float) -> None:
-        lengths = _quarter_lengths(section_count, tempo)
+    def __init__(self, section_count: int, tempo: float, metre: Metre) -> None:
+        lengths = _quarter_lengths(section_count, tempo, metre)
         ends = np.concatenate(([0], np.cumsum(lengths))) / 1e6
-        self.steps: list[float] = np.interp(
-            np.arange(len(lengths) * STEPS_PER_QUARTER + 1) / STEPS_PER_QUARTER, np.arange(len(ends)), ends
-        ).tolist()
-        """Seconds at each sixteenth; the last is where the keys of the final chord are released."""
+        bars = np.arange(len(lengths) // metre.quarters)[:, None] * metre.steps
+        inside = bars + np.minimum(np.arange(STEPS_PER_BAR), metre.steps)
+        sixteenths = np.append(inside.ravel(), len(lengths) * STEPS_PER_QUARTER)
+        self.steps: list[float] = np.interp(sixteenths / STEPS_PER_QUARTER, np.arange(len(ends)), ends).tolist()
+        """Seconds at each step of the grid; the last is where the keys of the final chord are released."""
         self.duration = _duration(lengths)
         self.steps[-1] = self.duration - _RELEASED_BEFORE_END_S
         changes = np.flatnonzero(np.diff(lengths, prepend=0)).tolist()
-        self.tempi = tuple((self.steps[at * STEPS_PER_QUARTER], 60e6 / int(lengths[at])) for at in changes)
+        self.tempi = tuple((float(ends[at]), 60e6 / int(lengths[at])) for at in changes)
 
 
-def _quarter_lengths(section_count: int, tempo: float) -> npt.NDArray[np.int64]:
+def _quarter_lengths(section_count: int, tempo: float, metre: Metre) -> npt.NDArray[np.int64]:
     """Return the length of each quarter of a piece in whole microseconds, as a MIDI file counts them."""
     if not (math.isfinite(tempo) and MIN_TEMPO <= tempo <= MAX_TEMPO):
         raise InputError(f"tempo {tempo:g} is not playable; give {MIN_TEMPO:g} to {MAX_TEMPO:g} quarters a minute")
-    return np.rint(60e6 / (tempo * _tempo_factors(section_count))).astype(np.int64)
+    return np.rint(60e6 / (tempo * _tempo_factors(section_count, metre))).astype(np.int64)
 
 
 @cache
-def _tempo_factors(section_count: int) -> npt.NDArray[np.float64]:
+def _tempo_factors(section_count: int, metre: Metre) -> npt.NDArray[np.float64]:
     """Return the tempo at each quarter, as a share of that at the start: a session is laid out by hundreds of tries."""
-    quarters = section_count * BARS_PER_SECTION * _QUARTERS_PER_BAR
-    factors = np.ones(quarters + _FINAL_QUARTERS)
-    phrases = np.arange(quarters) // _PHRASE_QUARTERS
+    quarters = section_count * BARS_PER_SECTION * metre.quarters
+    factors = np.ones(quarters + metre.quarters)
+    phrases = np.arange(quarters) // (_PHRASE_BARS * metre.quarters)
     factors[:quarters] = 1 - _FALL * phrases / max(phrases[-1], 1)
-    slowing = np.arange(1, _RITARDANDO_QUARTERS + 1) / _RITARDANDO_QUARTERS
+    ritardando = _RITARDANDO_BARS * metre.quarters
+    slowing = np.arange(1, ritardando + 1) / ritardando
     before = factors[quarters - 1]
-    factors[quarters - _RITARDANDO_QUARTERS : quarters] = before - (before - _FINAL_TEMPO) * slowing**1.5
+    factors[quarters - ritardando : quarters] = before - (before - _FINAL_TEMPO) * slowing**1.5
     factors[quarters:] = _FINAL_TEMPO
     factors.flags.writeable = False
     return factors

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from therapy_gen.music.harmony import Chord, dominant_chord, tonic_chord
 from therapy_gen.music.lines import Line
+from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, STEPS_PER_SECTION, VoiceNote
 
-# The last chord of a section takes the second half of its last bar. The last note of its melody begins by then,
-# and lasts; one that comes to rest in the middle of a section may begin with the last beat.
-_LAST_CHORD = STEPS_PER_BAR // 2
-_LATEST_LAST_NOTE = STEPS_PER_BAR - STEPS_PER_QUARTER
+# The last chord of a section takes the second half of its last bar, in 3/4 all of it. The last note of its melody
+# begins by the middle of the bar, and lasts; one that comes to rest in the middle of a section may begin with the last
+# beat.
+_LAST_CHORD = {4: STEPS_PER_BAR // 2, 3: STEPS_PER_BAR}
+_LATEST_LAST_NOTE = STEPS_PER_BAR // 2
 # In the middle of a section a melody only comes to rest, on whatever harmony there is.
 _MIDDLE_BARS = 8
 
@@ -24,7 +26,7 @@ _WIDEST_LEAP = 12
 _OTHER_TONE_COSTS = 2
 
 
-def settle(lines: Sequence[Line], form: Sequence[str], tonic: int, mode: str) -> list[Line]:
+def settle(lines: Sequence[Line], form: Sequence[str], tonic: int, mode: str, metre: Metre = FOUR_FOUR) -> list[Line]:
     """Return lines whose sections come to rest at their ends.
 
     The last chord of a section is the tonic's where another thought follows, and the dominant's before a variation of
@@ -40,28 +42,31 @@ def settle(lines: Sequence[Line], form: Sequence[str], tonic: int, mode: str) ->
         Pitch class.
     mode : str
         ``"major"`` or ``"minor"``.
+    metre : Metre, optional
     """
+    last_beat = metre.steps - STEPS_PER_QUARTER
     melody, inner, bass = (list(line) for line in lines)
     for number, label in enumerate(form):
         seam = (number + 1) * STEPS_PER_SECTION
         last = number == len(form) - 1
         opens = last or form[number + 1][0] == label[0]
         make = dominant_chord if opens else tonic_chord
-        chord = make(seam - _LAST_CHORD, seam, tonic, mode)
-        stable = tonic_chord(seam - _LAST_CHORD, seam, tonic, mode).pitch_classes
+        chord = make(seam - _LAST_CHORD[metre.quarters], seam, tonic, mode)
+        stable = tonic_chord(chord.start, seam, tonic, mode).pitch_classes
         middle = seam - STEPS_PER_SECTION + _MIDDLE_BARS * STEPS_PER_BAR
-        melody = _at_rest(melody, middle - STEPS_PER_BAR, middle, None)
-        melody = _at_rest(melody, seam - STEPS_PER_BAR, seam, chord.pitch_classes, stable)
+        melody = _at_rest(melody, middle - STEPS_PER_BAR, middle, last_beat)
+        melody = _at_rest(melody, seam - STEPS_PER_BAR, seam, _LATEST_LAST_NOTE, chord.pitch_classes, stable)
         bass = _on_root(bass, chord)
         inner = _within(inner, chord, melody)
     return [melody, inner, bass]
 
 
-def _at_rest(line: Line, begin: int, end: int, tones: Sequence[int] | None, stable: Sequence[int] = ()) -> Line:
-    """Let the last note of a melody in a bar last to its end; of a chord's tones, where there are."""
+def _at_rest(
+    line: Line, begin: int, end: int, latest: int, tones: Sequence[int] | None = None, stable: Sequence[int] = ()
+) -> Line:
+    """Let the last note of a melody that begins by step `latest` of a bar last to its end; of a chord's tones."""
     inside = [n for n, note in enumerate(line) if begin <= note.start < end]
-    latest = begin + (_LATEST_LAST_NOTE if tones is None else _LAST_CHORD)
-    kept = [n for n in inside if line[n].start <= latest] or inside[:1]
+    kept = [n for n in inside if line[n].start <= begin + latest] or inside[:1]
     if not kept:
         return line
     last, after = kept[-1], line[inside[-1] + 1 :]

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VOICES, VoiceNote
 
 Weights = npt.NDArray[np.float64]
@@ -50,8 +51,10 @@ class Chord:
     pitch_classes: tuple[int, int, int]
 
 
-def infer_chords(notes: Sequence[VoiceNote], steps: int, tonic: int, mode: str) -> list[Chord]:
-    """Find the diatonic triad under each half bar.
+def infer_chords(
+    notes: Sequence[VoiceNote], steps: int, tonic: int, mode: str, metre: Metre = FOUR_FOUR
+) -> list[Chord]:
+    """Find the diatonic triad under each half bar; in 3/4 under the first two beats, and under the third.
 
     Each triad is scored by the sounding time inside it less that outside it, the bass counting more; the best path
     over the half bars (Viterbi) changes chords where that gains enough. Where nothing sounds the chord stays.
@@ -61,11 +64,12 @@ def infer_chords(notes: Sequence[VoiceNote], steps: int, tonic: int, mode: str) 
     notes : sequence of VoiceNote
         In any key; voice 2 is the bass.
     steps : int
-        Length in sixteenths.
+        Length in steps of the grid.
     tonic : int
         Pitch class of the tonic.
     mode : str
         ``"major"`` or ``"minor"``.
+    metre : Metre, optional
 
     Returns
     -------
@@ -77,7 +81,7 @@ def infer_chords(notes: Sequence[VoiceNote], steps: int, tonic: int, mode: str) 
         for root, third, fifth, _ in _TRIADS[mode]
     ]
     priors = np.array([prior for *_, prior in _TRIADS[mode]])
-    path = _best_path(_fit(notes, steps, triads) + priors)
+    path = _best_path(_fit(notes, steps, triads, metre) + priors)
     chords: list[Chord] = []
     for index, state in enumerate(path):
         start, end = index * STEPS_PER_CHORD, min((index + 1) * STEPS_PER_CHORD, steps)
@@ -99,14 +103,14 @@ def dominant_chord(start: int, end: int, tonic: int, mode: str) -> Chord:
     return Chord(start, end, ((tonic + 7) % 12, (tonic + 11) % 12, (tonic + 2) % 12))
 
 
-def pad_notes(chords: Sequence[Chord], notes: Sequence[VoiceNote]) -> list[VoiceNote]:
+def pad_notes(chords: Sequence[Chord], notes: Sequence[VoiceNote], metre: Metre = FOUR_FOUR) -> list[VoiceNote]:
     """Hold each chord's tones in a close, gently moving voicing, without those that would rub against the voices.
 
     A tone is left out of a half bar where a voice sounds a semitone from it for an eighth or longer, or a whole tone
     from it for a quarter or longer; where none is left and the voices begin with a rest, the root stays. What two
     half bars share is held through. Returned notes have voice 0 and overlap.
     """
-    sounding = np.logical_or.reduce(_sounding(notes, chords[-1].end))
+    sounding = np.logical_or.reduce(_sounding(notes, chords[-1].end, metre))
     held: dict[int, int] = {}
     pad: list[VoiceNote] = []
     voicing: tuple[int, ...] = (_PAD_CENTRE,)
@@ -126,17 +130,19 @@ def pad_notes(chords: Sequence[Chord], notes: Sequence[VoiceNote]) -> list[Voice
     return sorted(pad)
 
 
-def _sounding(notes: Sequence[VoiceNote], steps: int) -> npt.NDArray[np.bool_]:
-    """Return which pitch classes sound, shape (voices, steps, 12)."""
+def _sounding(notes: Sequence[VoiceNote], steps: int, metre: Metre) -> npt.NDArray[np.bool_]:
+    """Return which pitch classes sound, shape (voices, steps, 12); none in steps that take no time."""
     sounding = np.zeros((len(VOICES), steps, 12), dtype=np.bool_)
     for start, end, pitch, voice in notes:
         sounding[voice, start:end, pitch % 12] = True
+    if metre.steps < STEPS_PER_BAR:
+        sounding[:, np.arange(steps) % STEPS_PER_BAR >= metre.steps] = False
     return sounding
 
 
-def _fit(notes: Sequence[VoiceNote], steps: int, triads: Sequence[tuple[int, int, int]]) -> Weights:
+def _fit(notes: Sequence[VoiceNote], steps: int, triads: Sequence[tuple[int, int, int]], metre: Metre) -> Weights:
     """Return how well each triad fits each half bar, about -1 to 1, shape (half bars, triads)."""
-    sounding = _sounding(notes, -(-steps // STEPS_PER_CHORD) * STEPS_PER_CHORD)
+    sounding = _sounding(notes, -(-steps // STEPS_PER_CHORD) * STEPS_PER_CHORD, metre)
     by_voice = sounding.reshape(len(VOICES), -1, STEPS_PER_CHORD, 12).sum(axis=2) / STEPS_PER_CHORD
     weights = np.tensordot(_VOICE_WEIGHTS, by_voice, axes=1)
     inside = np.zeros((12, len(triads)))

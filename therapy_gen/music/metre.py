@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VoiceNote
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.music.tokens import HOLD, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, VoiceNote
 
 
 @dataclass(frozen=True)
@@ -15,8 +19,12 @@ class Metre:
     what sounds: they take no time, and no note begins in them.
     """
 
-    name: str
     quarters: int
+
+    @property
+    def name(self) -> str:
+        """As it stands in a score."""
+        return f"{self.quarters}/4"
 
     @property
     def steps(self) -> int:
@@ -28,11 +36,23 @@ class Metre:
         bar, within = divmod(step, self.steps)
         return bar * STEPS_PER_BAR + within
 
+    def from_grid(self, steps: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        """Return the sixteenths, counted in time, of steps of the grid."""
+        bars, within = np.divmod(steps, STEPS_PER_BAR)
+        return np.asarray(bars * self.steps + np.minimum(within, self.steps))
+
     def on_grid(self, note: VoiceNote) -> VoiceNote:
         """Return a note counted in time as it lies in the grid."""
         return note._replace(start=self.to_grid(note.start), end=self.to_grid(note.end))
 
 
-FOUR_FOUR = Metre("4/4", 4)
-THREE_FOUR = Metre("3/4", 3)
+FOUR_FOUR = Metre(4)
+THREE_FOUR = Metre(3)
 METRES = {metre.name: metre for metre in (FOUR_FOUR, THREE_FOUR)}
+
+
+def in_metres(tokens: Tokens, metres: Sequence[Metre]) -> Tokens:
+    """Return sections (n, steps, voices) without what a model wrote, rarely, where bars of their metres have ended."""
+    used = np.array([metre.steps for metre in metres])[:, None]
+    beyond = np.arange(tokens.shape[1]) % STEPS_PER_BAR >= used
+    return np.where(beyond[..., None], HOLD, tokens).astype(tokens.dtype)

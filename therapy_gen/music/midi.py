@@ -26,6 +26,8 @@ _VOLUME, _PAN, _EXPRESSION, _SUSTAIN, _BANK = 7, 10, 11, 64, 0
 _TEXT_NAME, _END_OF_TRACK, _TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x03, 0x2F, 0x51, 0x58, 0x59
 
 # What comes first where several things happen at one tick.
+# No note is shorter than a hundred-and-twenty-eighth.
+_FINEST_UNIT = 8
 _RELEASE_FIRST, _THEN_CONTROL, _THEN_STRIKE = 0, 1, 2
 
 
@@ -100,7 +102,9 @@ class _TickClock:
 
 
 def _conductor_track(performance: Performance, clock: _TickClock, title: str, end: int) -> bytes:
-    events = [(0, 0, _meta(_TEXT_NAME, title.encode())), (0, 1, _meta(_TIME_SIGNATURE, bytes((4, 2, 24, 8))))]
+    beats, unit = (int(number) for number in performance.metre.split("/"))
+    signature = bytes((beats, unit.bit_length() - 1, 24, 8))
+    events = [(0, 0, _meta(_TEXT_NAME, title.encode())), (0, 1, _meta(_TIME_SIGNATURE, signature))]
     if performance.key:
         tonic, mode = parse_key(performance.key)
         major = tonic if mode == "major" else tonic + 3
@@ -197,6 +201,7 @@ class _Track:
     tempi: list[tuple[int, int]]
     name: str
     key: str
+    metre: str
     end: int
 
 
@@ -257,6 +262,7 @@ def _read(midi: bytes) -> Performance:
         palette="",
         tempi=seconds.tempi,
         title=tracks[0].name,
+        metre=next((track.metre for track in tracks if track.metre), "4/4"),
     )
 
 
@@ -283,7 +289,7 @@ class _SecondClock:
 
 
 def _read_track(data: bytes, position: int, end: int) -> _Track:
-    track = _Track({}, {}, [], "", "", 0)
+    track = _Track({}, {}, [], "", "", "", 0)
     channels = [_Channel(bank=_DRUM_BANK if channel == _DRUM_CHANNEL else 0) for channel in range(16)]
     held: dict[tuple[int, int], list[tuple[int, int, _Line]]] = {}
     tick = running = 0
@@ -374,6 +380,8 @@ def _read_meta(track: _Track, tick: int, kind: int, body: bytes) -> None:
         track.tempi.append((tick, int.from_bytes(body, "big")))
     elif kind == _TEXT_NAME and not track.name:
         track.name = body.decode(errors="replace").strip()
+    elif kind == _TIME_SIGNATURE and len(body) == 4 and body[0] and body[1] < _FINEST_UNIT and not track.metre:
+        track.metre = f"{body[0]}/{1 << body[1]}"
     elif kind == _KEY_SIGNATURE and len(body) == 2 and not track.key:
         sharps, minor = struct.unpack(">bB", body)
         if -7 <= sharps <= 7 and minor in (0, 1):

@@ -63,6 +63,8 @@ class Performance:
     tempi : tuple of (float, float)
         Where the tempo changes: seconds and quarter notes a minute, by time, the first at 0.
     title : str
+    metre : str
+        Beats of a bar over their unit, e.g. ``"3/4"``.
     """
 
     parts: tuple[Part, ...]
@@ -72,3 +74,4 @@ class Performance:
     palette: str
     tempi: tuple[tuple[float, float], ...] = ()
     title: str = ""
+    metre: str = "4/4"

@@ -19,7 +19,7 @@ from therapy_gen.musicvae.features import (
     token_rows,
 )
 from therapy_gen.musicvae.latent import slerp
-from therapy_gen.musicvae.prior import BarPrior
+from therapy_gen.musicvae.prior import USUAL_METRE, BarPrior
 from therapy_gen.musicvae.weights import DEFAULT_MODEL, Weights, find_model, load_weights
 
 FloatArray = npt.NDArray[np.float32]
@@ -87,6 +87,11 @@ class Model:
         mu = self._dense("mu", known).reshape(-1, c.z_size)
         return mu, np.logaddexp(0.0, self._dense("sigma", known).reshape(-1, c.z_size)).astype(np.float32)
 
+    @property
+    def metres(self) -> tuple[int, ...]:
+        """Quarters a bar of the metres that it can be asked to write."""
+        return (USUAL_METRE,) if self.prior is None else self.prior.metres
+
     def sample_prior(
         self,
         n: int,
@@ -95,6 +100,7 @@ class Model:
         *,
         density: float | None = None,
         temperature: float = PRIOR_TEMPERATURE,
+        metre: int = USUAL_METRE,
     ) -> FloatArray:
         """Draw z (n, z_size) from the prior fitted to training music.
 
@@ -107,6 +113,8 @@ class Model:
             Notes a bar, of all voices together; without it, as many as the calm training music has.
         temperature : float
             Below 1 the draws stay nearer to what is likeliest.
+        metre : int
+            Quarters a bar, one of `metres`.
 
         Notes
         -----
@@ -114,7 +122,7 @@ class Model:
         """
         if self.prior is None:
             return rng.standard_normal((n, self.config.z_size), dtype=np.float32)
-        return self.prior.sample(n, rng, kind, temperature, density)
+        return self.prior.sample(n, rng, kind, temperature, density, metre)
 
     def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
         """Return z (steps, z_size) on the great circle from `a` to `b`, both ends included."""

@@ -28,8 +28,12 @@ class SectionModel(Protocol):
     def arrays(self) -> Mapping[str, FloatArray]:
         """The model's arrays; attribute vectors are among them."""
 
-    def sample_prior(self, n: int, rng: np.random.Generator, kind: str = "major") -> FloatArray:
-        """Draw z (n, z_size)."""
+    @property
+    def metres(self) -> tuple[int, ...]:
+        """Quarters a bar of the metres that it writes."""
+
+    def sample_prior(self, n: int, rng: np.random.Generator, kind: str = "major", *, metre: int = 4) -> FloatArray:
+        """Draw z (n, z_size) of a metre, in quarters a bar."""
 
     def decode(
         self,

@@ -16,6 +16,7 @@ from therapy_gen.musicvae.magenta.cells import FloatArray
 from therapy_gen.musicvae.magenta.configs import MagentaConfig
 from therapy_gen.musicvae.magenta.engine import MagentaEngine
 from therapy_gen.musicvae.magenta.runtime import BoolArray, MagentaModel
+from therapy_gen.musicvae.prior import USUAL_METRE
 from therapy_gen.musicvae.runtime import Model
 
 # Phrases of a section that is longer than what the model writes: a period, varied, as songs have it.
@@ -62,7 +63,14 @@ class Sections:
         """Of the model, without attribute vectors: those of own models are as long as one phrase's z."""
         return {name: array for name, array in self.model.arrays.items() if not name.startswith(ATTRIBUTES)}
 
-    def sample_prior(self, n: int, rng: np.random.Generator, kind: str = "major") -> FloatArray:
+    @property
+    def metres(self) -> tuple[int, ...]:
+        """Quarters a bar of the metres that it writes."""
+        return (USUAL_METRE,)
+
+    def sample_prior(
+        self, n: int, rng: np.random.Generator, kind: str = "major", *, metre: int = USUAL_METRE
+    ) -> FloatArray:
         """Draw z (n, phrases * z_size) from the model's prior."""
         return self.model.sample_prior(n * self._phrases, rng, kind).reshape(n, -1)
 
