@@ -69,9 +69,16 @@ def at_levels(walk: FloatArray, model: SectionModel, density: float) -> list[Flo
     """Return a walk (sections, z_size) moved to several densities; as it is, where the model has no vector for that."""
     if f"{PREFIX}density/effect" not in model.arrays:
         return [walk] * len(LEVELS)
+    low, middle, high = (density * level for level in LEVELS)
+    most = float(model.arrays[f"{PREFIX}density/effect"].max())
+    if high > most:
+        # All else would be as dense as the model gets.
+        low *= math.sqrt(most / high)
+        high = most
+        middle = math.sqrt(low * high)
     return [
-        step_along(walk, model.arrays, "density", steps_towards(model.arrays, "density", density * level))
-        for level in LEVELS
+        step_along(walk, model.arrays, "density", steps_towards(model.arrays, "density", level))
+        for level in (low, middle, high)
     ]
 
 
