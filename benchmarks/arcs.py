@@ -3,15 +3,19 @@
     python benchmarks/arcs.py [--seeds 10] [--minutes 24]
 
 For each arc, and from several stated arousals: the root mean square distance of the calmness score from the target,
-over all music, by seed. Then, over all seeds, the largest steps between neighbouring pieces: of the tempo, up and
-down, and of the key on the circle of fifths; and the mean and the largest step of the register, in semitones, of the
-mean pitch of the melody and of all notes, and by how much the melody sinks from the first piece to the last, on the
-average.
+over all music, by seed. "heard": sessions of pieces out of six others, drawn in an order of chance, with new ones.
+
+Then, over all seeds, steps between neighbouring pieces: the largest of the tempo, up and down, in BPM, and of the key,
+in fifths; the mean and the largest of the register, in semitones, as the mean pitch of the melody and of all
+notes, and by how much the melody sinks from the first piece to the last, on the average. Last the instruments: the
+largest step of the melody's velocity down, the largest of the pad's level, in dB, by how much that grows from the first
+piece to the last, on the average, and the palettes in a session.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -23,10 +27,12 @@ from statistics import mean
 # As the program does: small matrices gain nothing from more.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import numpy as np
 from measure import machine, table
 
 from sessions.arcs import rms
 from sessions.builder import new_session
+from sessions.choosing import Drawn, Preference
 from sessions.keys import fifths_between
 from sessions.library import midi_of
 from sessions.plan import SessionRequest, usual_tempo
@@ -35,9 +41,24 @@ from sessions.store import Store
 from therapy_gen.music.midi import read_performance
 from therapy_gen.music.register import register_of
 from therapy_gen.music.tonality import parse_key
-from therapy_gen.musicvae.runtime import load_model
+from therapy_gen.musicvae.runtime import Model, load_model
 
 LIMIT = 0.05
+PAD = "Pad"
+HEARD_SEEDS = (101, 102, 103)
+# Sessions of pieces heard before, of the same minutes or a share of them.
+HEARD: tuple[tuple[str, float | None, float], ...] = (
+    ("calm", None, 1.0),
+    ("flat", None, 1.0),
+    ("iso", None, 1.0),
+    ("iso", 0.5, 1.0),
+    ("iso", None, 0.5),
+    ("iso", None, 1 / 3),
+)
+STEPS_HEAD = (
+    *("arc", "faster", "slower", "fifths", "melody", "most", "notes", "most"),
+    *("sinks", "softer", "pad", "grows", "palettes"),
+)
 ARCS: tuple[tuple[str, float | None], ...] = (
     ("calm", None),
     ("iso", None),
@@ -57,6 +78,9 @@ class Steps:
     melody: list[float] = field(default_factory=lambda: [0.0])
     notes: list[float] = field(default_factory=lambda: [0.0])
     sinks: list[float] = field(default_factory=list)
+    louder: list[float] = field(default_factory=lambda: [0.0])
+    pad: list[float] = field(default_factory=lambda: [0.0])
+    grows: list[float] = field(default_factory=list)
     palettes: int = 0
 
     def add(self, store: Store, session: SessionRecord) -> None:
@@ -70,6 +94,11 @@ class Steps:
         self.fifths += [fifths_between(parse_key(a.key), parse_key(b.key)) for a, b in pairwise(pieces)]
         self.melody += [abs(b - a) for a, b in pairwise(melodies)]
         self.notes += [abs(b - a) for a, b in pairwise(means)]
+        struck = [mean(note.velocity for note in performance.parts[0].notes) for performance in heard]
+        pads = [20 * math.log10(part.level) for performance in heard for part in performance.parts if part.name == PAD]
+        self.louder += [b - a for a, b in pairwise(struck)]
+        self.pad += [b - a for a, b in pairwise(pads)]
+        self.grows.append(pads[-1] - pads[0])
         self.sinks.append(melodies[0] - melodies[-1])
         self.palettes = max(self.palettes, len({piece.palette for piece in pieces}))
 
@@ -84,8 +113,21 @@ class Steps:
             f"{mean(self.notes[1:]):.1f}",
             f"{max(self.notes):.1f}",
             f"{mean(self.sinks):+.1f}",
+            f"{abs(min(self.louder)):.0f}",
+            f"{max(map(abs, self.pad)):.1f}",
+            f"{mean(self.grows):+.1f}",
             f"{self.palettes}",
         ]
+
+
+def library(store: Store, model: Model) -> list[str]:
+    """Make sessions and return the ids of their pieces."""
+    made = [
+        new_session(store, model, SessionRequest(arc=arc, tempo=usual_tempo(arc)), seed=seed)
+        for seed in HEARD_SEEDS
+        for arc in ("calm", "iso")
+    ]
+    return [piece.id for session in made for piece in session.pieces()]
 
 
 def main() -> None:
@@ -99,21 +141,29 @@ def main() -> None:
     distances, smooth = [], []
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Path(folder, "arcs.db"))
-        for arc, start in ARCS:
-            request = SessionRequest(minutes=options.minutes, arc=arc, arousal=start, tempo=usual_tempo(arc, start))
+        known = library(store, model)
+        for arc, start, share in [*((arc, start, None) for arc, start in ARCS), *HEARD]:
+            minutes = options.minutes * (share or 1.0)
+            request = SessionRequest(minutes=minutes, arc=arc, arousal=start, tempo=usual_tempo(arc, start))
             found, steps = [], Steps()
             for seed in range(1, options.seeds + 1):
-                made = new_session(store, model, request, seed=seed)
+                preference = None
+                if share is not None:
+                    order = np.random.default_rng(seed).permutation(len(known))
+                    preference = Preference(tuple(Drawn(known[n], "heard before") for n in order))
+                made = new_session(store, model, request, seed=seed, preference=preference)
                 found.append(rms(made.curve(), made.achieved()))
                 steps.add(store, made)
             name = arc if start is None else f"{arc} --from {start:g}"
+            if share is not None:
+                name = f"{name}, {minutes:g} min, heard"
             met = "yes" if max(found) < LIMIT else "NO"
             distances.append([name, *(f"{value:.3f}" for value in found), f"{max(found):.3f}", met])
             print(f"{name}: {max(found):.3f}", file=sys.stderr, flush=True)
             smooth.append([name, *steps.row()])
     head = ["arc", *(str(seed) for seed in range(1, options.seeds + 1)), "largest", f"< {LIMIT:g}"]
     print(table(head, distances) + "\n")
-    print(table(("arc", "faster", "slower", "fifths", "melody", "most", "notes", "most", "sinks", "palettes"), smooth))
+    print(table(STEPS_HEAD, smooth))
 
 
 if __name__ == "__main__":

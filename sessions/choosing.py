@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sessions.arcs import target_at
+from sessions.arcs import mean_over, rms, target_at, target_curve
 from sessions.errors import PlanError
 from sessions.library import find_pieces, z_of
 from sessions.orders import Design
@@ -22,6 +22,8 @@ DEFAULT_EXPLORE = 0.25
 _NUMBERS_TRIED = 3
 # A piece heard before has a place on an arc where it is as calm as that asks for, by so much.
 _AS_CALM = 0.06
+# So far may pieces heard before take a session from its arc, RMS; the one that does so most is left out until then.
+_ON_ARC = 0.038
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -104,16 +106,53 @@ def choose(
     # A fraction of a piece is a chance of one more.
     chance = float(np.random.default_rng(seed.spawn(1)[0]).random())
     new = min(math.floor(preference.explore * len(fresh.pieces) + chance), len(fresh.pieces))
-    for keep, count in _numbers(len(fresh.pieces) - new, new, len(heard)):
-        held = [HeldPiece.of(piece) for piece, _ in heard[:keep]]
+    while heard:
+        plan = _planned(request, seed, duration_of, heard, designs, len(fresh.pieces) - new, new)
+        if plan is None:
+            break
+        away, worst = _furthest(request, plan)
+        if away <= _ON_ARC or request.repeats > 1:
+            return _explained(store, plan, heard, model_sha256, request.metre)
+        heard = [(piece, why) for piece, why in heard if piece.id != worst]
+    return Choice(fresh, ("new: no piece heard before fits",) * len(fresh.pieces), (None,) * len(fresh.pieces))
+
+
+def _planned(
+    request: SessionRequest,
+    seed: np.random.SeedSequence,
+    duration_of: DurationOf,
+    heard: Sequence[tuple[PieceRecord, str]],
+    designs: Sequence[Design],
+    keep: int,
+    new: int,
+) -> Plan | None:
+    """Return a plan with about so many pieces heard before and new; None where they fill no session."""
+    for kept, count in _numbers(keep, new, len(heard)):
+        held = [HeldPiece.of(piece) for piece, _ in heard[:kept]]
         try:
-            plan = plan_session(
+            return plan_session(
                 request, np.random.default_rng(seed), duration_of, held=held, new=count, designs=designs
             )
         except PlanError:
             continue
-        return _explained(store, plan, heard, model_sha256, request.metre)
-    return Choice(fresh, ("new: no piece heard before fits",) * len(fresh.pieces), (None,) * len(fresh.pieces))
+    return None
+
+
+def _furthest(request: SessionRequest, plan: Plan) -> tuple[float, str]:
+    """Return how far from its arc a plan is, RMS, if new pieces come out right, and the held piece that adds most."""
+    music = [item for item in plan.items if item.piece is not None]
+    curve = target_curve(request.arc, request.arousal, music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
+    achieved = []
+    shares: dict[str, float] = {}
+    for item in music:
+        end_s = item.onset_s + item.duration_s
+        piece = plan.pieces[item.piece or 0]
+        if not isinstance(piece, HeldPiece):
+            achieved.append((item.onset_s, end_s, mean_over(curve, item.onset_s, end_s)))
+            continue
+        achieved.append((item.onset_s, end_s, piece.calm))
+        shares[piece.id] = shares.get(piece.id, 0.0) + item.duration_s * rms(curve, achieved[-1:]) ** 2
+    return rms(curve, achieved), max(shares, key=lambda id_: shares[id_])
 
 
 def _on_arc(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sessions.errors import PlanError
 from sessions.plan import PlannedPiece
 from sessions.register import Neighbour, Place, led
-from sessions.shaping import FILLED, LEVELS, Fitting, Section, at_levels, guessed_density, louder, measured
+from sessions.shaping import FILLED, LEVELS, Fitting, Section, at_levels, fuller, guessed_density, louder, measured
 from sessions.titles import titles
 from therapy_gen.music.arrangement import PALETTES, arrange
 from therapy_gen.music.calmness import calmness, calmness_of
@@ -249,7 +249,7 @@ def _nearest(
     """Choose sections of a piece so that it is as calm as wanted; return them, and the piece."""
 
     def arranged(chosen: Sequence[Section]) -> tuple[float, tuple[Sequence[Section], Performance]]:
-        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed, louder(target), up)
+        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed, target, up)
         return calmness_of(performance).score, (chosen, performance)
 
     return fitting.fitted(arranged)
@@ -355,7 +355,7 @@ def _arranged(
     sections: Sequence[Tokens],
     palette: str,
     seed: int,
-    louder: int = 0,
+    target: float | None = None,
     up: int | None = None,
 ) -> Performance:
     by_label = dict(zip(distinct(piece.form), sections, strict=True))
@@ -366,7 +366,8 @@ def _arranged(
         tempo=piece.tempo,
         palette=palette,
         seed=seed,
-        louder=louder,
+        louder=0 if target is None else louder(target),
+        pad=1.0 if target is None else fuller(target),
         up=up,
         form=piece.form,
         metre=piece.metre,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sessions.arcs import target_at
 from sessions.keys import key_walk
 from sessions.layout import TOLERANCE, best_layout
 from sessions.orders import Design, rounds_of, williams
 from sessions.request import DEFAULT_TEMPO, SHORT_TEMPO, DurationOf, SessionRequest, usual_tempo
+from sessions.seating import places_of_new, seats
 from sessions.tables import MUSIC, SILENCE
 from therapy_gen.music.metre import FOUR_FOUR, METRES, Metre
 from therapy_gen.music.tonality import parse_key
@@ -151,14 +150,12 @@ def plan_session(
     duration_of = cache(duration_of)
 
     def places_of(count: int) -> list[float]:
-        every = count + len(held)
-        taken = set(_slots(request, every, held))
-        return [(slot + 0.5) / every for slot in range(every) if slot not in taken]
+        return places_of_new(request, count + len(held), held)
 
     lengths = [piece.duration_s for piece in held]
     layout = best_layout(request, float(rng.random()), duration_of, lengths, new, places_of)
     count = len(layout.sections) + len(held)
-    slots = dict(zip(_slots(request, count, held), held, strict=True))
+    slots = dict(zip(seats(request, count, held), held, strict=True))
     keys = (
         [parse_key(request.key)] * count
         if request.key is not None
@@ -193,31 +190,6 @@ def plan_session(
     stretches.append((None, request.baseline_s + layout.closing_s))
     items = timeline(stretches, request.minutes * 60.0, fixed_gaps=request.fixed_gap_s is not None)
     return Plan(tuple(pieces), items, rows, numbers)
-
-
-def _slots(request: SessionRequest, count: int, held: Sequence[HeldPiece]) -> list[int]:
-    """Return which of `count` places in the order of an arc each held piece takes, so that it is as calm as wanted."""
-    if not held:
-        return []
-    targets = [target_at(request.arc, request.arousal, (slot + 0.5) / count) for slot in range(count)]
-    if targets[0] == targets[-1]:
-        # Anywhere: spread evenly.
-        return [math.floor((n + 0.5) * count / len(held)) for n in range(len(held))]
-    # Least distance in all, with pieces in the order of their calm: best[n][slot], n pieces within the first slots.
-    calm_order = sorted(range(len(held)), key=lambda n: (held[n].calm, n))
-    best: list[list[tuple[float, tuple[int, ...]]]] = [[(0.0, ())] * (count + 1)]
-    for n, index in enumerate(calm_order):
-        row: list[tuple[float, tuple[int, ...]]] = [(math.inf, ())] * (count + 1)
-        for slot in range(n, count):
-            before, chosen = best[n][slot]
-            here = (before + abs(held[index].calm - targets[slot]), (*chosen, slot))
-            row[slot + 1] = min(row[slot], here)
-        best.append(row)
-    chosen = best[-1][count][1]
-    slots = [0] * len(held)
-    for index, slot in zip(calm_order, chosen, strict=True):
-        slots[index] = slot
-    return slots
 
 
 def _duration(piece: PlannedPiece | HeldPiece, duration_of: DurationOf) -> float:

@@ -12,8 +12,10 @@ from sessions.arcs import ARCS, LEAST_CALM, MOST_CALM, rms, start_calm, target_a
 from sessions.builder import new_session
 from sessions.errors import PlanError
 from sessions.keys import fifths_between
+from sessions.library import midi_of
 from sessions.plan import SessionRequest, usual_tempo
 from sessions.store import Store
+from therapy_gen.music.midi import read_performance
 from therapy_gen.music.tonality import parse_key
 from therapy_gen.musicvae.runtime import Model
 
@@ -98,3 +100,31 @@ def test_the_last_section_of_a_piece_leans_towards_the_next_piece(store: Store, 
 
 def _cosine(one: np.ndarray, two: np.ndarray) -> float:
     return float(one @ two / np.linalg.norm(one) / np.linalg.norm(two))
+
+
+@pytest.mark.parametrize("palette", ["piano", "pad"])
+def test_instruments_follow_the_arc_without_jumps(palette: str, store: Store, model: Model) -> None:
+    """The pad comes forward and the others are struck more softly as it grows calmer; the instruments stay."""
+    request = SessionRequest(minutes=16.0, arc="iso", tempo=usual_tempo("iso"))
+    made = new_session(store, model, request, seed=4, palette=palette)
+    midi = midi_of(store, [piece.id for piece in made.pieces()])
+    heard = [read_performance(midi[piece.id]) for piece in made.pieces()]
+    assert len({tuple(part.program for part in performance.parts) for performance in heard}) == 1
+    pads = [next(part.level for part in performance.parts if part.name == "Pad") for performance in heard]
+    struck = [np.mean([note.velocity for note in performance.parts[0].notes]) for performance in heard]
+    assert pads[-1] > 1.5 * pads[0]
+    assert struck[-1] < struck[0] - 10.0
+    for values, step in ((20.0 * np.log10(pads), 4.0), (struck, 9.0)):
+        assert np.abs(np.diff(values)).max() < step
+    assert all(b >= a for a, b in pairwise(pads))
+
+
+@pytest.mark.parametrize(("arc", "arousal"), [("iso", 0.5), ("flat", 0.3), ("calm", 0.4)])
+def test_sessions_come_near_arcs_that_begin_aroused(arc: str, arousal: float, store: Store, model: Model) -> None:
+    request = SessionRequest(minutes=16.0, arc=arc, arousal=arousal, tempo=usual_tempo(arc, arousal))
+    away = []
+    for seed in range(4):
+        made = new_session(store, model, request, seed=seed)
+        away.append(rms(made.curve(), made.achieved()))
+    assert np.mean(away) < 0.04
+    assert max(away) < 0.06

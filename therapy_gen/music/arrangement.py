@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -70,6 +71,7 @@ def arrange(
     palette: str = "piano",
     seed: int,
     louder: int = 0,
+    pad: float = 1.0,
     up: int | None = None,
     form: Sequence[str] = (),
     metre: Metre = FOUR_FOUR,
@@ -93,6 +95,8 @@ def arrange(
         Of what varies from performance to performance: a few milliseconds and units of velocity.
     louder : int
         Units of velocity above the palette's own touch, 0 to 24.
+    pad : float
+        Factor of the level at which the palette's pad plays.
     up : int, optional
         By how many semitones the melody goes up, in place of the shorter way to the tonic: one of `transpositions` of
         `therapy_gen.music.lines` that leads there. The other voices then lie below it.
@@ -139,10 +143,11 @@ def arrange(
         for voice, line in enumerate(voices)
     ]
     lines.append(pad_notes(chords, notes, metre))
+    under = replace(PALETTES[palette].pad, level=min(PALETTES[palette].pad.level * pad, 1.0))
     rng = np.random.default_rng(seed)
     parts = [
         perform(line, instrument=instrument, seconds=clock.steps, chords=chords, rng=rng, louder=louder)
-        for line, instrument in zip(lines, (*PALETTES[palette].voices, PALETTES[palette].pad), strict=True)
+        for line, instrument in zip(lines, (*PALETTES[palette].voices, under), strict=True)
     ]
     return Performance(
         parts=tuple(parts),
