@@ -149,13 +149,18 @@ def plan_session(
     """
     duration_of = cache(duration_of)
 
+    @cache
+    def slots_of(every: int) -> list[int]:
+        return seats(request, every, held)
+
     def places_of(count: int) -> list[float]:
-        return places_of_new(request, count + len(held), held)
+        every = count + len(held)
+        return places_of_new(request, every, held, slots_of(every))
 
     lengths = [piece.duration_s for piece in held]
     layout = best_layout(request, float(rng.random()), duration_of, lengths, new, places_of)
     count = len(layout.sections) + len(held)
-    slots = dict(zip(seats(request, count, held), held, strict=True))
+    slots = dict(zip(slots_of(count), held, strict=True))
     keys = (
         [parse_key(request.key)] * count
         if request.key is not None

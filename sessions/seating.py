@@ -40,10 +40,10 @@ def seats(request: SessionRequest, count: int, held: Sequence[HeldPiece]) -> lis
     return [next(slot for slot, piece in enumerate(line) if piece is one) for one in held]
 
 
-def places_of_new(request: SessionRequest, count: int, held: Sequence[HeldPiece]) -> list[float]:
-    """Return where in the music, 0 to 1, those of `count` pieces stand that are not held."""
+def places_of_new(request: SessionRequest, count: int, held: Sequence[HeldPiece], slots: Sequence[int]) -> list[float]:
+    """Return where in the music, 0 to 1, those of `count` pieces stand that are not held; `slots` are of those held."""
     line: Line = [None] * count
-    for slot, piece in zip(seats(request, count, held), held, strict=True):
+    for slot, piece in zip(slots, held, strict=True):
         line[slot] = piece
     if request.repeats > 1 or not held:
         return [(slot + 0.5) / count for slot, piece in enumerate(line) if piece is None]
