@@ -7,9 +7,9 @@ over all music, by seed. "heard": sessions of pieces out of six others, drawn in
 
 Then, over all seeds, steps between neighbouring pieces: the largest of the tempo, up and down, in BPM, and of the key,
 in fifths; the mean and the largest of the register, in semitones, as the mean pitch of the melody and of all
-notes, and by how much the melody sinks from the first piece to the last, on the average. Last the instruments: the
-largest step of the melody's velocity down, the largest of the pad's level, in dB, by how much that grows from the first
-piece to the last, on the average, and the palettes in a session.
+notes, and by how much the melody sinks from the first piece to the last, on the average. Last the instruments:
+the largest step of the melody's velocity, and by how much that falls from the first piece to the last, on the average;
+the same of the pad's level, in dB, which grows; and the palettes in a session.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ HEARD: tuple[tuple[str, float | None, float], ...] = (
 )
 STEPS_HEAD = (
     *("arc", "faster", "slower", "fifths", "melody", "most", "notes", "most"),
-    *("sinks", "softer", "pad", "grows", "palettes"),
+    *("sinks", "touch", "softer", "pad", "grows", "palettes"),
 )
 ARCS: tuple[tuple[str, float | None], ...] = (
     ("calm", None),
@@ -78,7 +78,8 @@ class Steps:
     melody: list[float] = field(default_factory=lambda: [0.0])
     notes: list[float] = field(default_factory=lambda: [0.0])
     sinks: list[float] = field(default_factory=list)
-    louder: list[float] = field(default_factory=lambda: [0.0])
+    touch: list[float] = field(default_factory=lambda: [0.0])
+    softer: list[float] = field(default_factory=list)
     pad: list[float] = field(default_factory=lambda: [0.0])
     grows: list[float] = field(default_factory=list)
     palettes: int = 0
@@ -96,7 +97,8 @@ class Steps:
         self.notes += [abs(b - a) for a, b in pairwise(means)]
         struck = [mean(note.velocity for note in performance.parts[0].notes) for performance in heard]
         pads = [20 * math.log10(part.level) for performance in heard for part in performance.parts if part.name == PAD]
-        self.louder += [b - a for a, b in pairwise(struck)]
+        self.touch += [b - a for a, b in pairwise(struck)]
+        self.softer.append(struck[0] - struck[-1])
         self.pad += [b - a for a, b in pairwise(pads)]
         self.grows.append(pads[-1] - pads[0])
         self.sinks.append(melodies[0] - melodies[-1])
@@ -113,7 +115,8 @@ class Steps:
             f"{mean(self.notes[1:]):.1f}",
             f"{max(self.notes):.1f}",
             f"{mean(self.sinks):+.1f}",
-            f"{abs(min(self.louder)):.0f}",
+            f"{max(map(abs, self.touch)):.0f}",
+            f"{mean(self.softer):+.0f}",
             f"{max(map(abs, self.pad)):.1f}",
             f"{mean(self.grows):+.1f}",
             f"{self.palettes}",

@@ -12,7 +12,18 @@ import numpy.typing as npt
 from sessions.errors import PlanError
 from sessions.plan import PlannedPiece
 from sessions.register import Neighbour, Place, led
-from sessions.shaping import FILLED, LEVELS, Fitting, Section, at_levels, fuller, guessed_density, louder, measured
+from sessions.shaping import (
+    FILLED,
+    LEVELS,
+    Fitting,
+    Section,
+    at_levels,
+    fuller,
+    guessed_density,
+    louder,
+    measured,
+    touch_towards,
+)
 from sessions.titles import titles
 from therapy_gen.music.arrangement import PALETTES, arrange
 from therapy_gen.music.calmness import calmness, calmness_of
@@ -248,11 +259,13 @@ def _nearest(
 ) -> tuple[Sequence[Section], Performance]:
     """Choose sections of a piece so that it is as calm as wanted; return them, and the piece."""
 
-    def arranged(chosen: Sequence[Section]) -> tuple[float, tuple[Sequence[Section], Performance]]:
+    def arranged(chosen: Sequence[Section]) -> tuple[float, tuple[float, Sequence[Section], Performance]]:
         performance = _arranged(piece, [section.tokens for section in chosen], palette, seed, target, up)
-        return calmness_of(performance).score, (chosen, performance)
+        score = calmness_of(performance).score
+        return score, (score, chosen, performance)
 
-    return fitting.fitted(arranged)
+    score, chosen, performance = fitting.fitted(arranged)
+    return chosen, performance.louder(touch_towards(target, score))
 
 
 def check_temperature(temperature: float) -> None:

@@ -34,7 +34,7 @@ PLAY_S = (LEAST_PLAY_S, 900.0)
 
 # The tempo that goes with a calmness score where nobody asks for one: straight lines between these. The fastest one is
 # where the embedded model, at its densest, comes down to the least calm that an arc can ask for (benchmarks/arcs.py).
-_TEMPO_OF_CALM = ((0.5, 132.0), (0.6, 122.0), (0.7, 110.0), (0.8, 95.0), (0.92, 72.0), (0.96, 63.0), (0.975, 56.0))
+_TEMPO_OF_CALM = ((0.5, 132.0), (0.7, 116.0), (0.85, 92.0), (0.92, 74.0), (0.96, 63.0), (0.975, 56.0))
 
 DurationOf = Callable[[int, float], float]
 

@@ -36,6 +36,9 @@ _DENSITIES = (3.0, 24.0)
 # Music that is to be as calm as the first is played with the softest touch; as calm as the second, so many units of
 # velocity above.
 _SOFT, _LOUD, _LOUDEST = 0.94, 0.6, 16
+# What notes leave of the way to a target, the touch makes up for, by so many units of velocity at most; about what one
+# takes from the logit of the score (`FEATURES` of `therapy_gen.music.calmness`).
+_MOST_TOUCH, _LOGIT_PER_UNIT = 6.0, 0.05
 # How loud the pad is beside the instruments that are struck, whose articulation arouses more (Gabrielsson & Lindström
 # 2010): three decibels from the beginning of a calm arc to its end, six over an iso arc.
 _PAD_CALM, _PAD_LEVELS = (0.5, 0.92, 0.96, 0.978), (0.5, 0.75, 0.85, 1.3)
@@ -66,6 +69,14 @@ def guessed_density(calm: float, tempo: float) -> float:
 def louder(calm: float) -> int:
     """Return how many units of velocity above the softest touch music as calm as that is played."""
     return round(_LOUDEST * min(max((_SOFT - calm) / (_SOFT - _LOUD), 0.0), 1.0))
+
+
+def touch_towards(target: float, score: float) -> int:
+    """Return by how many units of velocity to strike harder, or softer, for what notes leave to a target score."""
+    if abs(score - target) < _NEAR:
+        return 0
+    wanted = (_logit(score) - _logit(target)) / _LOGIT_PER_UNIT
+    return round(min(max(wanted, -_MOST_TOUCH), _MOST_TOUCH))
 
 
 def fuller(calm: float) -> float:

@@ -114,7 +114,7 @@ def test_instruments_follow_the_arc_without_jumps(palette: str, store: Store, mo
     struck = [np.mean([note.velocity for note in performance.parts[0].notes]) for performance in heard]
     assert pads[-1] > 1.5 * pads[0]
     assert struck[-1] < struck[0] - 10.0
-    for values, step in ((20.0 * np.log10(pads), 4.0), (struck, 9.0)):
+    for values, step in ((20.0 * np.log10(pads), 4.0), (struck, 13.0)):
         assert np.abs(np.diff(values)).max() < step
     assert all(b >= a for a, b in pairwise(pads))
 
@@ -127,4 +127,4 @@ def test_sessions_come_near_arcs_that_begin_aroused(arc: str, arousal: float, st
         made = new_session(store, model, request, seed=seed)
         away.append(rms(made.curve(), made.achieved()))
     assert np.mean(away) < 0.04
-    assert max(away) < 0.06
+    assert max(away) < 0.05

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -75,3 +75,16 @@ class Performance:
     tempi: tuple[tuple[float, float], ...] = ()
     title: str = ""
     metre: str = "4/4"
+
+    def louder(self, units: int) -> Performance:
+        """Return the same with every note struck so many units of velocity harder, or softer where that is negative."""
+        return replace(
+            self,
+            parts=tuple(
+                replace(
+                    part,
+                    notes=tuple(replace(n, velocity=min(max(n.velocity + units, 1), 127)) for n in part.notes),
+                )
+                for part in self.parts
+            ),
+        )
