@@ -17,6 +17,7 @@ import numpy as np
 from measure import machine, table
 
 from therapy_gen.music.corpus import Corpus
+from therapy_gen.music.metre import FOUR_FOUR
 from therapy_gen.musicvae.attributes import ATTRIBUTES, PREFIX, attribute_values, attribute_vectors, step_along
 from therapy_gen.musicvae.evaluate import posterior
 from therapy_gen.musicvae.runtime import load_model
@@ -34,7 +35,7 @@ def main() -> None:
     model = load_model(arguments.model)
     arrays, origin = model.arrays, "stored with the model"
     if f"{PREFIX}{ATTRIBUTES[0]}" not in arrays:
-        corpus = Corpus.load(arguments.corpus)
+        corpus = Corpus.load(arguments.corpus).of_metre(FOUR_FOUR)
         chosen = corpus.choose(held_out=False, calmest=0.7)
         tokens = corpus.tokens[chosen[corpus.bar[chosen] % 4 == 0]]
         arrays = attribute_vectors(posterior(model, tokens)[0], attribute_values(tokens))

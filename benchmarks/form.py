@@ -37,6 +37,7 @@ from sessions.records import PieceRecord
 from sessions.store import Store
 from therapy_gen.music.arrangement import steps_of
 from therapy_gen.music.corpus import Corpus
+from therapy_gen.music.metre import FOUR_FOUR
 from therapy_gen.music.midi import read_performance
 from therapy_gen.music.tokens import (
     BARS_PER_SECTION,
@@ -247,7 +248,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    corpus, model = Corpus.load(arguments.corpus), load_model(arguments.model)
+    corpus, model = Corpus.load(arguments.corpus).of_metre(FOUR_FOUR), load_model(arguments.model)
     real = real_pieces(corpus)
     seeds = range(arguments.seed, arguments.seed + arguments.sessions)
     made = [read_piece(piece, midi) for piece, midi in made_sessions(model, seeds)]

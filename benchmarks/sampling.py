@@ -1,6 +1,7 @@
 """Compare ways of sampling from a model with held-out music: tonality, dissonance, overlap, copies, calmness.
 
-    python benchmarks/sampling.py RUN/corpus.npz [--model calm] [--sections 512] [--metrics-python PYTHON]
+    python benchmarks/sampling.py RUN/corpus.npz [--model calm] [--sections 512] [--metre 3/4]
+                                  [--metrics-python PYTHON]
 
 RUN is the folder of a `therapy-gen model train` run, which caches the windows of its corpus there. PYTHON is the
 interpreter of an environment with muspy, partitura and music21: with it the figures of those libraries are printed too.
@@ -22,6 +23,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,7 @@ from sessions.compose import DEFAULT_TEMPERATURE, _calm, _decode, compose
 from sessions.plan import SessionRequest, plan_session
 from therapy_gen.music.arrangement import duration_of
 from therapy_gen.music.corpus import Corpus
+from therapy_gen.music.metre import FOUR_FOUR, METRES, Metre
 from therapy_gen.music.tokens import Tokens, tokens_to_notes
 from therapy_gen.music.tonality import scale_pitch_classes
 from therapy_gen.musicvae.evaluate import posterior
@@ -99,15 +102,17 @@ def decoded(
     return np.concatenate(parts)
 
 
-def drawn(model: Model, minor: BoolArray, temperature: float | None = None, seed: int = 1) -> FloatArray:
+def drawn(model: Model, minor: BoolArray, metre: Metre, temperature: float | None = None, seed: int = 1) -> FloatArray:
     """Draw z from the model's prior, in each section's mode."""
     rng = np.random.default_rng(seed)
     options = {} if temperature is None else {"temperature": temperature}
-    modes = {mode: model.sample_prior(len(minor), rng, mode, **options) for mode in ("major", "minor")}
+    modes = {
+        mode: model.sample_prior(len(minor), rng, mode, metre=metre.quarters, **options) for mode in ("major", "minor")
+    }
     return np.where(minor[:, None], modes["minor"], modes["major"])
 
 
-def ways(model: Model, corpus: Corpus, minor: BoolArray) -> Iterator[Made]:
+def ways(model: Model, corpus: Corpus, minor: BoolArray, metre: Metre) -> Iterator[Made]:
     """Yield sections made in every way, as many as `minor` has, in its modes."""
     count = len(minor)
     rng = np.random.default_rng(1)
@@ -123,11 +128,11 @@ def ways(model: Model, corpus: Corpus, minor: BoolArray) -> Iterator[Made]:
         of_mode = np.flatnonzero(seeds.minor == mode)
         rows = np.flatnonzero(minor == mode)
         near[rows] = mu[rng.choice(of_mode, len(rows))]
-    prior = drawn(model, minor)
+    prior = drawn(model, minor, metre)
     around = np.stack([neighbour(a, b, 0.5) for a, b in zip(near, prior, strict=True)])
     yield Made("halfway from calm seeds to the prior", decoded(model, around, minor), minor)
     for heat in (0.4, 0.6, 0.8, 1.0):
-        z = drawn(model, minor, heat)
+        z = drawn(model, minor, metre, heat)
         yield Made(f"prior at {heat:.1f}", decoded(model, z, minor), minor)
     for heat in (0.0, 0.5, 0.9):
         yield Made(f"prior, decoder at {heat:.1f}", decoded(model, prior, minor, heat), minor)
@@ -136,29 +141,34 @@ def ways(model: Model, corpus: Corpus, minor: BoolArray) -> Iterator[Made]:
     best = [max(many[n : n + _BEST_OF], key=_calm) for n in range(0, len(many), _BEST_OF)]
     yield Made(f"prior, in key, calmest of {_BEST_OF}", np.stack(best), minor)
     for heat in (0.6, 0.8):
-        yield Made(f"prior at {heat:.1f}, in key", decoded(model, drawn(model, minor, heat), minor, key=True), minor)
+        yield Made(
+            f"prior at {heat:.1f}, in key", decoded(model, drawn(model, minor, metre, heat), minor, key=True), minor
+        )
         four = np.stack(
-            [decoded(model, drawn(model, minor, heat, seed), minor, 0.5, key=True) for seed in range(5, 5 + _LEAST_OF)]
+            [
+                decoded(model, drawn(model, minor, metre, heat, seed), minor, 0.5, key=True)
+                for seed in range(5, 5 + _LEAST_OF)
+            ]
         )
         least = np.stack([dissonance(tokens) for tokens in four]).argmin(axis=0)
         tokens = four[least, np.arange(count)]
         yield Made(f"prior at {heat:.1f}, in key, least dissonant of {_LEAST_OF}", tokens, minor)
     modes = ["minor" if is_minor else "major" for is_minor in minor]
-    yield Made("as session new", _as_session(model, prior, modes), minor)
-    yield _sessions(model, count)
+    yield Made("as session new", _as_session(model, prior, modes, metre), minor)
+    yield _sessions(model, count, metre)
     yield Made("midpoints of held-out calm music", *_midpoints(model, corpus, count))
     yield Made("ways between held-out calm music", *_ways_between(model, corpus, count))
 
 
-def _sessions(model: Model, count: int) -> Made:
+def _sessions(model: Model, count: int, metre: Metre = FOUR_FOUR) -> Made:
     """Return the sections of default sessions, seed after seed, one piece after the other."""
     sections: list[Tokens] = []
     minor: list[bool] = []
-    request = SessionRequest()
+    request = SessionRequest(metre=metre.name)
     seed = 0
     while len(sections) < count:
         planning, composing = np.random.SeedSequence(seed).spawn(2)
-        plan = plan_session(request, np.random.default_rng(planning), duration_of)
+        plan = plan_session(request, np.random.default_rng(planning), partial(duration_of, metre=metre))
         targets = _targets(_curve(request, plan), plan)
         pieces = plan.composed()
         for piece, made in zip(
@@ -170,12 +180,14 @@ def _sessions(model: Model, count: int) -> Made:
     return Made("session new", np.stack(sections[:count]), np.array(minor[:count]))
 
 
-def _as_session(model: Model, z: FloatArray, modes: list[str]) -> Tokens:
+def _as_session(model: Model, z: FloatArray, modes: list[str], metre: Metre) -> Tokens:
     rng = np.random.default_rng(2)
     sections = [
         section
         for n in range(0, len(z), _BATCH)
-        for section in _decode(z[n : n + _BATCH], modes[n : n + _BATCH], model, DEFAULT_TEMPERATURE, rng)
+        for section in _decode(
+            z[n : n + _BATCH], modes[n : n + _BATCH], [metre] * len(z[n : n + _BATCH]), model, DEFAULT_TEMPERATURE, rng
+        )
     ]
     return np.stack(sections)
 
@@ -252,9 +264,11 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--model", default="calm")
     parser.add_argument("--sections", type=int, default=512)
+    parser.add_argument("--metre", choices=METRES, default=FOUR_FOUR.name)
     parser.add_argument("--metrics-python", type=Path)
     arguments = parser.parse_args()
-    corpus, model = Corpus.load(arguments.corpus), load_model(arguments.model)
+    metre = METRES[arguments.metre]
+    corpus, model = Corpus.load(arguments.corpus).of_metre(metre), load_model(arguments.model)
     references = [
         real(corpus, "held-out music", arguments.sections, held_out=True, calmest=1.0),
         real(corpus, "held-out music, calm third", arguments.sections, held_out=True, calmest=_CALM),
@@ -262,10 +276,10 @@ def main() -> None:
     ]
     modes = np.random.default_rng(0).permutation(np.resize(references[1].minor, arguments.sections))
     known = phrases(corpus.tokens[~corpus.held_out])
-    all_made = [*references, *ways(model, corpus, modes)]
+    all_made = [*references, *ways(model, corpus, modes, metre)]
     measured = [measure_sections(made.tokens, made.minor) for made in all_made]
     print(machine())
-    print(f"model {model.name}, sha256 {model.sha256[:12]}; corpus {corpus.digest[:12]}\n")
+    print(f"model {model.name}, sha256 {model.sha256[:12]}; corpus {corpus.digest[:12]}, {metre.name}\n")
     rows = []
     for n, (made, figures) in enumerate(zip(all_made, measured, strict=True)):
         # Training music holds its own phrases.

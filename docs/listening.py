@@ -121,8 +121,9 @@ def real(corpus_file: Path) -> list[tuple[str, Figures]]:
     from form import real_pieces
 
     from therapy_gen.music.corpus import Corpus
+    from therapy_gen.music.metre import FOUR_FOUR
 
-    corpus = Corpus.load(corpus_file)
+    corpus = Corpus.load(corpus_file).of_metre(FOUR_FOUR)
     calm = corpus.choose(held_out=True, calmest=1 / 3)
     names = [corpus.pieces[n] for n in np.unique(corpus.piece[calm])]
     named = zip(names, real_pieces(corpus, held_out=True), strict=True)

@@ -38,7 +38,7 @@ from therapy_gen.musicvae.latent import neighbour, slerp
 from therapy_gen.musicvae.section_model import SectionModel
 
 # Of those compared by benchmarks/sampling.py, nearest to held-out music in scale, intervals and dissonance.
-DEFAULT_TEMPERATURE = 0.55
+DEFAULT_TEMPERATURE = 0.5
 DEFAULT_PALETTE = "piano"
 TEMPERATURES = (0.05, 2.0)
 

@@ -46,7 +46,7 @@ _PAD_CALM, _PAD_LEVELS = (0.5, 0.92, 0.96, 0.978), (0.5, 0.75, 0.85, 1.3)
 FILLED = 0.9
 _EMPTY_COSTS = 1.0
 # Neighbouring sections should not jump from one density to another: what a step between levels costs, in calmness.
-_JUMP_COSTS = 0.004
+_JUMP_COSTS = 0.03
 # Nor should it change how high a melody lies: what a semitone costs.
 _REGISTER_COSTS = 0.008
 _NOTHING_COSTS = 100.0

@@ -145,7 +145,7 @@ def test_titles_differ_and_follow_the_seed() -> None:
 def test_attributes_lead_the_music(
     model: Model, attribute: str, low: tuple[float, float], high: tuple[float, float]
 ) -> None:
-    plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major")] * 4
+    plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major")] * 8
 
     def measured(asked: tuple[float, float]) -> float:
         pieces = compose(plan, model, np.random.default_rng(3), attributes={attribute: asked})

@@ -100,7 +100,7 @@ def new(
         typer.Option("--play-length", metavar="SECONDS", help="About how long each play is, 60 to 900"),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.55]")
+        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.5]")
     ] = None,
     palette: Annotated[str | None, typer.Option(metavar="NAME", help="Instruments  [default: piano]")] = None,
     audio: Annotated[

@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.metre import Metre
 from therapy_gen.music.score import SUFFIXES, read_score
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_SECTION, VOICES, Tokens
 from therapy_gen.music.tonality import MODES
@@ -90,6 +91,11 @@ class Corpus:
         """Return the indices of a split, only the `calmest` share (0 to 1] of all windows by calmness."""
         floor = float(np.quantile(self.calm, 1.0 - calmest)) if calmest < 1.0 else -np.inf
         return np.flatnonzero((self.held_out == held_out) & (self.calm >= floor))
+
+    def of_metre(self, metre: Metre) -> Corpus:
+        """Return the windows of one metre alone."""
+        inside = self.metre == metre.quarters
+        return replace(self, **{name: getattr(self, name)[inside] for name in _ARRAYS})
 
     def save(self, path: Path) -> None:
         """Write everything to one compressed file, whole or not at all."""

@@ -14,7 +14,7 @@ from therapy_gen.musicvae.attributes import attribute_values, attribute_vectors,
 from therapy_gen.musicvae.evaluate import evaluate, posterior
 from therapy_gen.musicvae.prior import KINDS
 from therapy_gen.musicvae.runtime import PRIOR_TEMPERATURE, Model
-from therapy_gen.musicvae.traits import section_traits
+from therapy_gen.musicvae.traits import MELODY, section_traits
 from therapy_gen.musicvae.weights import Weights, load_weights, save_weights
 
 Tokens = npt.NDArray[np.uint8]
@@ -27,9 +27,11 @@ MIN_SECTIONS = 16
 _CALIBRATED_ON = 128
 _CALIBRATIONS = 4
 _MOST_BEYOND = 1.5
-# A trait that samples follow less than so (change had for change asked) is asked for so many times as strongly.
+# A trait that samples follow less than so (change had for change asked) is not moved on average.
 _FOLLOWS = 0.5
-_MOST_GAIN = 3.0
+# Those of the melody are asked for by as much more as they are followed less, at most so many times as strongly. Pitch
+# classes are not: their overlap with real music falls (docs/sampling.md).
+_MOST_GAIN = 6.0
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,8 @@ def finish(
 def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:
     """Return what to ask of the prior so that sections have the traits that are wanted: gain * traits + offset.
 
-    Below temperature 1 samples keep to what is likeliest, and that has fewer notes, for one, than the mean. Of traits
-    that samples follow too little, such as kinds of melody intervals, more is asked, or sections would be alike;
-    only those that they follow are moved on average, too.
+    Below temperature 1 samples keep to what is likeliest, and that has fewer notes, for one, than the mean. They follow
+    the traits of the melody too little, and more of those is asked, or sections would be alike.
 
     Returns
     -------
@@ -142,8 +143,8 @@ def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:
         slope = (apart * had).sum(axis=0) / np.maximum((apart**2).sum(axis=0), 1e-6)
         follows = slope > _FOLLOWS
         if turn == 0:
-            gain = np.where(follows, 1.0, _MOST_GAIN).astype(np.float32)
+            gain[MELODY] = np.clip(1.0 / np.maximum(slope[MELODY], 1e-3), 1.0, _MOST_GAIN)
         else:
             more = (offset + (want - had).mean(axis=0)).clip(-_MOST_BEYOND, _MOST_BEYOND)
-            offset = np.where(follows & (gain == 1.0), more, 0.0).astype(np.float32)
+            offset = np.where(follows, more, 0.0).astype(np.float32)
     return offset, gain

@@ -28,8 +28,9 @@ _SURER = 0.3
 # asked for; in standard deviations of each trait.
 _BLUR = 0.05
 _NEAR = 0.1
-# Traits count at most so many standard deviations.
-MOST_ASKED = 4.0
+# At most so many standard deviations are asked of a trait: more than any section has, since samples follow some of them
+# by a fraction only.
+_MOST_ASKED = 8.0
 
 
 class BarPrior:
@@ -121,7 +122,7 @@ class BarPrior:
         a = self.arrays
         n, pieces = len(traits), pieces_of(self.bar_z)
         size = self.bar_z // pieces
-        asked = (a["traits/gain"] * traits + a["traits/asked"]).clip(-MOST_ASKED, MOST_ASKED)
+        asked = (a["traits/gain"] * traits + a["traits/asked"]).clip(-_MOST_ASKED, _MOST_ASKED)
         told = section_conditions(kind == "minor", metre, asked) @ a["section_gates/kernel"]
         places = place_conditions(self.bars, pieces) @ a["place_gates/kernel"] + a["lstm/bias"]
         known = np.zeros((n, self.bars + max(LAGS), self.bar_z), dtype=np.float32)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from keras import ops
 
 from therapy_gen.musicvae.network import LSTM, weight_arrays
-from therapy_gen.musicvae.prior import LAGS, MOST_ASKED, PREFIX, SPREAD, USUAL_METRE, pieces_of, place_conditions
+from therapy_gen.musicvae.prior import LAGS, PREFIX, SPREAD, USUAL_METRE, pieces_of, place_conditions
 from therapy_gen.musicvae.traits import DENSITY
 
 FloatArray = npt.NDArray[np.float32]
@@ -20,6 +20,8 @@ Tensor = Any
 _RATE = 1e-3
 _HALVED_EVERY = 800
 _JUDGED_EVERY = 50
+# Traits count at most so many standard deviations.
+_FURTHEST = 4.0
 # The traits of so many calm sections are kept, to be drawn from, but for the sparsest and the densest (percentiles of
 # density).
 _KEPT = 1024
@@ -132,7 +134,7 @@ def fit_prior(
     rng = np.random.default_rng(seed)
     learn = np.flatnonzero(~held_out)
     scale = np.stack([traits[learn].mean(axis=0), np.maximum(traits[learn].std(axis=0), 1e-3)])
-    units = ((traits - scale[0]) / scale[1]).clip(-MOST_ASKED, MOST_ASKED).astype(np.float32)
+    units = ((traits - scale[0]) / scale[1]).clip(-_FURTHEST, _FURTHEST).astype(np.float32)
     bars = mu.shape[1] // bar_z
     flags = np.stack([minor, metre != USUAL_METRE], axis=1).astype(np.float32)
     told = np.concatenate([flags, units], axis=1)

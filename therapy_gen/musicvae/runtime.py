@@ -27,7 +27,7 @@ Tokens = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 
 # Of those tried, nearest to held-out calm music in intervals and pitch classes together (docs/sampling.md).
-PRIOR_TEMPERATURE = 0.6
+PRIOR_TEMPERATURE = 0.7
 # Half the distance between two exponential variates in float32, where they are smallest.
 _LEAST_VARIATE = np.float32(2.0**-25)
 PRIOR_MARK = "prior/lstm/recurrent"

@@ -18,6 +18,8 @@ _PITCH_CLASSES = 12
 _LAGS = (1, 2, 4, 8)
 
 DENSITY = 0
+# The columns of the melody: kinds of intervals, their mean, the range.
+MELODY = slice(4, 4 + len(_INTERVALS) + 2)
 
 
 def section_traits(tokens: Tokens) -> FloatArray:
@@ -26,11 +28,11 @@ def section_traits(tokens: Tokens) -> FloatArray:
     Returns
     -------
     array of float32, shape (n, 21 + 2 * voices)
-        Notes a bar of all voices (column `DENSITY`); of each voice the square root of its notes a bar; shares of
-        repeated notes, semitones, whole tones, thirds, and fourths to fifths among melody intervals; the melody's mean
-        interval and its range (5th to 95th percentile), in semitones; of each voice the mean pitch; the square root of
-        each pitch class's share of the notes; the share of steps that a bar has in common with the most similar of
-        the bars one, two, four and eight before.
+        Notes a bar of all voices (column `DENSITY`); of each voice the square root of its notes a bar; of the melody
+        (columns `MELODY`) the shares of repeated notes, semitones, whole tones, thirds, fourths to fifths among its
+        intervals, their mean, and its range (5th to 95th percentile), in semitones; of each voice the mean pitch; the
+        square root of each pitch class's share of the notes; the share of steps that a bar has in common with the most
+        similar of the bars one, two, four and eight before.
     """
     starts = tokens > NOTE_OFF
     count, steps, _ = tokens.shape
