@@ -57,6 +57,9 @@ _CHROMATIC = 1.5
 _CONSONANCE = 0.7
 # How far the last section of a piece leans towards the first one of the next.
 _LEANING = 0.3
+# Sections that are to have more notes a bar than this are drawn with as many: calm ones have fewer, and cannot be moved
+# so far, each by itself.
+_DRAWN_DENSE = 12.0
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -153,9 +156,11 @@ def compose(
     if targets is not None:
         pieces = [replace(piece, form=_closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
     starts = homes if homes is not None else [None] * len(pieces)
+    free_density = targets is not None and "density" not in (attributes or {})
+    guesses = [_dense(piece, target) for piece, target in zip(pieces, targets or (), strict=False) if free_density]
     walks = [
-        latent_walk(piece.form, model, rng, piece.mode, home, piece.metre)
-        for piece, home in zip(pieces, starts, strict=True)
+        latent_walk(piece.form, model, rng, piece.mode, home, piece.metre, density)
+        for piece, home, density in zip(pieces, starts, guesses or [None] * len(pieces), strict=True)
     ]
     if targets is not None:
         for walk, following in pairwise(walks):
@@ -200,6 +205,12 @@ def compose(
     return composed
 
 
+def _dense(piece: PlannedPiece, target: float) -> float | None:
+    """Return the notes a bar that sections of a piece are to be drawn with, where they are more than calm ones have."""
+    density = guessed_density(target, piece.tempo, piece.metre)
+    return density if density > _DRAWN_DENSE else None
+
+
 def _closing(form: tuple[str, ...]) -> tuple[str, ...]:
     """Return a form whose last section is one of its own: a variation, where it was heard before."""
     label = form[-1]
@@ -225,7 +236,9 @@ def _ladders(
     """
     levels: list[list[FloatArray]] = [[] for _ in LEVELS]
     for piece, walk, target in zip(pieces, walks, targets, strict=True):
-        moved = at_levels(walk, model, guessed_density(target, piece.tempo)) if free else [walk] * len(LEVELS)
+        moved = (
+            at_levels(walk, model, guessed_density(target, piece.tempo, piece.metre)) if free else [walk] * len(LEVELS)
+        )
         for held, z in zip(levels, moved, strict=True):
             held.append(z)
     z = np.concatenate([np.concatenate(held) for held in levels]).astype(np.float32)
@@ -299,14 +312,16 @@ def latent_walk(
     mode: str = "major",
     near: FloatArray | None = None,
     metre: Metre = FOUR_FOUR,
+    density: float | None = None,
 ) -> FloatArray:
     """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off.
 
-    The first section is drawn from the prior, or stands `near` a point.
+    The first section is drawn from the prior, with a `density` in notes a bar where one is given, or stands `near` a
+    point.
     """
     labels = distinct(form)
     letters = distinct([label[0] for label in labels])
-    samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.quarters)
+    samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.quarters, density=density)
     home = samples[0] if near is None else neighbour(near, samples[0], _KINSHIP)
     base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
     others = samples[len(letters) :]

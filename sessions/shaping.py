@@ -59,11 +59,11 @@ _TRIES = 3
 _NEAR = 0.004
 
 
-def guessed_density(calm: float, tempo: float) -> float:
+def guessed_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> float:
     """Return the notes a bar, of all voices, that make music about this calm at a tempo (quarter notes a minute)."""
     logit = math.log(calm / (1.0 - calm))
     rate = math.exp((_AT_NOTHING - logit) / _SLOPE) - _OFFSET
-    return min(max(rate * 4.0 * 60.0 / tempo, _DENSITIES[0]), _DENSITIES[1])
+    return min(max(rate * metre.quarters * 60.0 / tempo, _DENSITIES[0]), _DENSITIES[1])
 
 
 def louder(calm: float) -> int:

@@ -32,8 +32,16 @@ class SectionModel(Protocol):
     def metres(self) -> tuple[int, ...]:
         """Quarters a bar of the metres that it writes."""
 
-    def sample_prior(self, n: int, rng: np.random.Generator, kind: str = "major", *, metre: int = 4) -> FloatArray:
-        """Draw z (n, z_size) of a metre, in quarters a bar."""
+    def sample_prior(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        kind: str = "major",
+        *,
+        metre: int = 4,
+        density: float | None = None,
+    ) -> FloatArray:
+        """Draw z (n, z_size) of a metre, in quarters a bar, and, where the model can, a density, in notes a bar."""
 
     def decode(
         self,

@@ -69,9 +69,15 @@ class Sections:
         return (USUAL_METRE,)
 
     def sample_prior(
-        self, n: int, rng: np.random.Generator, kind: str = "major", *, metre: int = USUAL_METRE
+        self,
+        n: int,
+        rng: np.random.Generator,
+        kind: str = "major",
+        *,
+        metre: int = USUAL_METRE,
+        density: float | None = None,
     ) -> FloatArray:
-        """Draw z (n, phrases * z_size) from the model's prior."""
+        """Draw z (n, phrases * z_size) from the model's prior; these models cannot be asked for a density."""
         return self.model.sample_prior(n * self._phrases, rng, kind).reshape(n, -1)
 
     def decode(
