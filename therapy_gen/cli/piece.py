@@ -56,6 +56,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
         ("register", None if found.register is None else f"melody about {pitch_name(found.register)}"),
         ("calm", f"{found.calm:.2f} (0 to 1, higher is calmer)"),
         ("form", found.form),
+        ("metre", found.metre),
         ("palette", found.palette),
         ("model", found.model),
         ("temperature", None if found.temperature is None else f"{found.temperature:g}"),
