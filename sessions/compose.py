@@ -57,8 +57,8 @@ _CHROMATIC = 1.5
 _CONSONANCE = 0.7
 # How far the last section of a piece leans towards the first one of the next.
 _LEANING = 0.3
-# Sections that are to have more notes a bar than this are drawn with as many: calm ones have fewer, and cannot be moved
-# so far, each by itself.
+# Sections that are to have more notes a bar than this are drawn with that many, and moved from there: calm ones have
+# fewer, some of them too few to be moved so far.
 _DRAWN_DENSE = 12.0
 
 FloatArray = npt.NDArray[np.float32]
@@ -206,9 +206,8 @@ def compose(
 
 
 def _dense(piece: PlannedPiece, target: float) -> float | None:
-    """Return the notes a bar that sections of a piece are to be drawn with, where they are more than calm ones have."""
-    density = guessed_density(target, piece.tempo, piece.metre)
-    return density if density > _DRAWN_DENSE else None
+    """Return the notes a bar that sections of a piece are to be drawn with, if they need more than calm ones have."""
+    return _DRAWN_DENSE if guessed_density(target, piece.tempo, piece.metre) > _DRAWN_DENSE else None
 
 
 def _closing(form: tuple[str, ...]) -> tuple[str, ...]:
@@ -236,9 +235,9 @@ def _ladders(
     """
     levels: list[list[FloatArray]] = [[] for _ in LEVELS]
     for piece, walk, target in zip(pieces, walks, targets, strict=True):
-        moved = (
-            at_levels(walk, model, guessed_density(target, piece.tempo, piece.metre)) if free else [walk] * len(LEVELS)
-        )
+        moved = [walk] * len(LEVELS)
+        if free:
+            moved = at_levels(walk, model, guessed_density(target, piece.tempo, piece.metre), _dense(piece, target))
         for held, z in zip(levels, moved, strict=True):
             held.append(z)
     z = np.concatenate([np.concatenate(held) for held in levels]).astype(np.float32)

@@ -84,8 +84,11 @@ def fuller(calm: float) -> float:
     return float(np.interp(calm, _PAD_CALM, _PAD_LEVELS))
 
 
-def at_levels(walk: FloatArray, model: SectionModel, density: float) -> list[FloatArray]:
-    """Return a walk (sections, z_size) moved to several densities; as it is, where the model has no vector for that."""
+def at_levels(walk: FloatArray, model: SectionModel, density: float, drawn: float | None = None) -> list[FloatArray]:
+    """Return a walk (sections, z_size) moved to several densities; as it is, where the model has no vector for that.
+
+    Where it was `drawn` with a density, it is moved from there, else from what the model writes left to itself.
+    """
     if f"{PREFIX}density/effect" not in model.arrays:
         return [walk] * len(LEVELS)
     low, middle, high = (density * level for level in LEVELS)
@@ -95,8 +98,9 @@ def at_levels(walk: FloatArray, model: SectionModel, density: float) -> list[Flo
         low *= math.sqrt(most / high)
         high = most
         middle = math.sqrt(low * high)
+    start = 0.0 if drawn is None else steps_towards(model.arrays, "density", drawn)
     return [
-        step_along(walk, model.arrays, "density", steps_towards(model.arrays, "density", level))
+        step_along(walk, model.arrays, "density", steps_towards(model.arrays, "density", level) - start)
         for level in (low, middle, high)
     ]
 
