@@ -69,6 +69,12 @@ def train(
         Path | None, typer.Option(help="Text file that names scores (paths in their folder) not to use, one a line")
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Windows a step")] = 64,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=NUMBER", help="Another value of the configuration that `model info` prints"
+        ),
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="float32, or mixed_bfloat16 where the processor or GPU multiplies it in hardware")
     ] = "float32",
@@ -110,6 +116,7 @@ def train(
     chosen = settings(context)
     run = folder or chosen.home_folder() / "runs" / name
     config, weights = _beginning(start, chosen.models_folder(), name, bars, batch_size, free_bits)
+    config = config.with_values(values or ())
     run.mkdir(parents=True, exist_ok=True)
     path = output or chosen.models_folder() / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from therapy_gen.errors import InputError
+
+# What a run may be given other values of, and their ranges. What fixes the shape of sections is not among them.
+_UNITS, _SHARE = (1, 4096), (0.0, 1.0)
+_SETTABLE: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(
+        ("bar_z", "embedding", "encoder_units", "bar_width", "step_width", "conductor_units", "decoder_units"), _UNITS
+    ),
+    "max_beta": (0.0, 100.0),
+    "beta_rate": (1e-6, 1.0),
+    "beta_delay": (0, 10**9),
+    "input_dropout": _SHARE,
+    "transposed": _SHARE,
+    "learning_rate": _SHARE,
+    "min_learning_rate": _SHARE,
+    "decay_rate": (1e-6, 1.0),
+    "clip_norm": (1e-6, 1e6),
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,27 @@ class Config:
     def z_size(self) -> int:
         """Latent dimensions of a section."""
         return self.bars * self.bar_z
+
+    def with_values(self, texts: Iterable[str]) -> Config:
+        """Return the config with other values, each written ``name=number``; InputError where one does not fit."""
+        values: dict[str, float] = {}
+        for text in texts:
+            name, _, number = text.partition("=")
+            if name not in _SETTABLE:
+                raise InputError(
+                    f"{text!r} sets nothing that can be set; give NAME=NUMBER, NAME of: {', '.join(_SETTABLE)}"
+                )
+            usual = getattr(self, name)
+            low, high = _SETTABLE[name]
+            try:
+                value = type(usual)(number)
+            except ValueError:
+                value = math.nan
+            if not low <= value <= high:
+                kind = "whole number" if isinstance(usual, int) else "number"
+                raise InputError(f"{text!r} is out of range; give {name}= a {kind} from {low:g} to {high:g}")
+            values[name] = value
+        return replace(self, **values)  # type: ignore[arg-type]
 
     def to_json(self) -> str:
         """Return the config as one JSON object."""
