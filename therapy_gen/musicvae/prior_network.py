@@ -20,6 +20,8 @@ Tensor = Any
 _RATE = 1e-3
 _HALVED_EVERY = 800
 _JUDGED_EVERY = 50
+# Nats a bar by which the held-out loss has to fall, or the fit has done what it can.
+_WORTH = 0.02
 # Traits count at most so many standard deviations.
 _FURTHEST = 4.0
 # The traits of so many calm sections are kept, to be drawn from, but for the sparsest and the densest (percentiles of
@@ -119,7 +121,7 @@ def fit_prior(
     calm : bool array of shape (n,)
         Sections that samples shall be like.
     steps, patience, batch_size, seed : int
-        Steps at most; how often in a row the held-out loss may fail to fall.
+        Steps at most; how often in a row the held-out loss may fail to fall by `_WORTH`.
     report : callable, optional
         Gets the step and the loss on the sections learned from and held out, in nats a bar.
 
@@ -148,7 +150,7 @@ def fit_prior(
     network.compile(optimizer=keras.optimizers.Adam(_RATE, global_clipnorm=1.0), jit_compile=on_jax)
     test = drawn(np.flatnonzero(held_out) if held_out.any() else learn, np.random.default_rng(seed + 1))
     size = min(batch_size, len(learn))
-    best, arrays, waited, losses = np.inf, {}, 0, []
+    best, mark, arrays, waited, losses = np.inf, np.inf, {}, 0, []
     order = rng.permutation(learn)
     for step in range(steps):
         if len(order) < size:
@@ -162,8 +164,10 @@ def fit_prior(
         if report:
             report(step + 1, float(np.mean(losses[-_JUDGED_EVERY:])), loss)
         if loss < best:
-            best, waited = loss, 0
+            best = loss
             arrays = {PREFIX + name: array for name, array in weight_arrays(network).items()}
+        if loss < mark - _WORTH:
+            mark, waited = loss, 0
         else:
             waited += 1
             if waited == patience:
