@@ -160,6 +160,13 @@ def test_models_that_are_damaged_incomplete_or_unknown_are_refused(trained: Path
     save_weights(misshapen, weights.arrays, replace(SMALL, bar_z=9), {})
     with pytest.raises(InputError, match="its config says"):
         load_model(str(misshapen))
+    earlier = tmp_path / "earlier.safetensors"
+    old_prior = {"prior/lstm/recurrent": np.zeros((8, 32), dtype=np.float32)}
+    save_weights(earlier, {**weights.arrays, **old_prior}, SMALL, {})
+    with pytest.raises(
+        InputError, match=r"earlier\.safetensors has a prior of an earlier version of therapy-gen; train"
+    ):
+        load_model(str(earlier))
     with pytest.raises(InputError, match="'nothing' is not known; give one of: calm"):
         load_model("nothing")
 

@@ -25,9 +25,10 @@ _DRUM_BANK = 128
 _VOLUME, _PAN, _EXPRESSION, _SUSTAIN, _BANK = 7, 10, 11, 64, 0
 _TEXT_NAME, _END_OF_TRACK, _TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x03, 0x2F, 0x51, 0x58, 0x59
 
-# What comes first where several things happen at one tick.
-# No note is shorter than a hundred-and-twenty-eighth.
+# Units of metres down to the hundred-and-twenty-eighth, as powers of two.
 _FINEST_UNIT = 8
+
+# What comes first where several things happen at one tick.
 _RELEASE_FIRST, _THEN_CONTROL, _THEN_STRIKE = 0, 1, 2
 
 

@@ -31,6 +31,8 @@ PRIOR_TEMPERATURE = 0.7
 # Half the distance between two exponential variates in float32, where they are smallest.
 _LEAST_VARIATE = np.float32(2.0**-25)
 PRIOR_MARK = "prior/lstm/recurrent"
+# Arrays that the priors of earlier versions have not.
+_PRIOR_NEEDS = ("prior/before_gates/kernel", "prior/traits/metre", "prior/traits/gain")
 
 _FIRST_PITCH_CLASS = 2
 _MIN_PITCH = 21
@@ -310,6 +312,8 @@ def _check(weights: Weights) -> None:
             raise InputError(f"model {weights.path} lacks {name}; it is incomplete")
         if weights.shape(name) != shape:
             raise InputError(f"model {weights.path}: {name} has shape {weights.shape(name)}, its config says {shape}")
+    if PRIOR_MARK in weights.arrays and not all(name in weights.arrays for name in _PRIOR_NEEDS):
+        raise InputError(f"model {weights.path} has a prior of an earlier version of therapy-gen; train it again")
 
 
 def expected_shapes(config: Config) -> dict[str, tuple[int, ...]]:
