@@ -25,16 +25,16 @@ from sessions.shaping import (
     touch_towards,
 )
 from sessions.titles import titles
+from sessions.walks import LEANING, closing, distinct, latent_walk, led_along
 from therapy_gen.music.arrangement import PALETTES, arrange
 from therapy_gen.music.calmness import calmness, calmness_of
-from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
+from therapy_gen.music.metre import Metre, in_metres
 from therapy_gen.music.midi import to_midi
 from therapy_gen.music.performance import Performance
 from therapy_gen.music.register import register_of
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
 from therapy_gen.music.tonality import key_name, scale_pitch_classes
-from therapy_gen.musicvae.attributes import PREFIX, step_along, steps_towards
-from therapy_gen.musicvae.latent import neighbour, slerp
+from therapy_gen.musicvae.latent import slerp
 from therapy_gen.musicvae.section_model import SectionModel
 
 # Of those compared by benchmarks/sampling.py, nearest to held-out music in scale, intervals and dissonance.
@@ -42,12 +42,6 @@ DEFAULT_TEMPERATURE = 0.5
 DEFAULT_PALETTE = "piano"
 TEMPERATURES = (0.05, 2.0)
 
-# How far a variation stands from its section on the way to another sample, and how far a contrasting section does:
-# sections of real pieces are as similar (docs/listening).
-_VARIATION = 0.1
-_CONTRAST = 0.8
-# A new piece near one that a listener has heard: kin, not a variation.
-_KINSHIP = 0.3
 # Each section is decoded this often; the calmest piece of notes stays.
 _CANDIDATES = 2
 # By how many nats notes outside the key, and notes that clash with another voice, are made less likely: sessions are
@@ -55,8 +49,6 @@ _CANDIDATES = 2
 # (docs/sampling.md).
 _CHROMATIC = 1.5
 _CONSONANCE = 0.7
-# How far the last section of a piece leans towards the first one of the next.
-_LEANING = 0.3
 # Sections that are to have more notes a bar than this are drawn with that many, and moved from there: calm ones have
 # fewer, some of them too few to be moved so far.
 _DRAWN_DENSE = 12.0
@@ -154,7 +146,7 @@ def compose(
     for metre in {piece.metre for piece in pieces}:
         check_metre(metre, model)
     if targets is not None:
-        pieces = [replace(piece, form=_closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
+        pieces = [replace(piece, form=closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
     starts = homes if homes is not None else [None] * len(pieces)
     free_density = targets is not None and "density" not in (attributes or {})
     guesses = [_dense(piece, target) for piece, target in zip(pieces, targets or (), strict=False) if free_density]
@@ -164,8 +156,8 @@ def compose(
     ]
     if targets is not None:
         for walk, following in pairwise(walks):
-            walk[-1] = slerp(walk[-1], following[0], _LEANING)
-    walks = _led(walks, model, attributes or {})
+            walk[-1] = slerp(walk[-1], following[0], LEANING)
+    walks = led_along(walks, model, attributes or {})
     modes = [piece.mode for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
     metres = [piece.metre for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
     names = titles(len(pieces), rng)
@@ -208,14 +200,6 @@ def compose(
 def _dense(piece: PlannedPiece, target: float) -> float | None:
     """Return the notes a bar that sections of a piece are to be drawn with, if they need more than calm ones have."""
     return _DRAWN_DENSE if guessed_density(target, piece.tempo, piece.metre) > _DRAWN_DENSE else None
-
-
-def _closing(form: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a form whose last section is one of its own: a variation, where it was heard before."""
-    label = form[-1]
-    while label in form[:-1]:
-        label += "'"
-    return (*form[:-1], label)
 
 
 def _ladders(
@@ -297,55 +281,6 @@ def check_palette(palette: str) -> None:
     """Raise PlanError where a palette is not known."""
     if palette not in PALETTES:
         raise PlanError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
-
-
-def distinct(form: Sequence[str]) -> list[str]:
-    """Return the labels of a form, each once, in order of first appearance."""
-    return list(dict.fromkeys(form))
-
-
-def latent_walk(
-    form: Sequence[str],
-    model: SectionModel,
-    rng: np.random.Generator,
-    mode: str = "major",
-    near: FloatArray | None = None,
-    metre: Metre = FOUR_FOUR,
-    density: float | None = None,
-) -> FloatArray:
-    """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off.
-
-    The first section is drawn from the prior, with a `density` in notes a bar where one is given, or stands `near` a
-    point.
-    """
-    labels = distinct(form)
-    letters = distinct([label[0] for label in labels])
-    samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.quarters, density=density)
-    home = samples[0] if near is None else neighbour(near, samples[0], _KINSHIP)
-    base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
-    others = samples[len(letters) :]
-    walk = []
-    for label, other in zip(labels, others, strict=True):
-        point = base[label[0]]
-        for _ in range(label.count("'")):
-            point = neighbour(point, other, _VARIATION)
-        walk.append(point)
-    return np.stack(walk)
-
-
-def _led(
-    walks: list[FloatArray], model: SectionModel, attributes: Mapping[str, tuple[float, float]]
-) -> list[FloatArray]:
-    """Move the walks of a session's pieces along attribute vectors."""
-    for name, (low, high) in attributes.items():
-        if f"{PREFIX}{name}/effect" not in model.arrays:
-            raise PlanError(f"model {model.name} has no vector for {name}; leave it out, or finish the model anew")
-        values = np.linspace(high, low, len(walks)) if len(walks) > 1 else [(low + high) / 2]
-        walks = [
-            step_along(walk, model.arrays, name, steps_towards(model.arrays, name, float(value)))
-            for walk, value in zip(walks, values, strict=True)
-        ]
-    return walks
 
 
 def _decode(

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from sessions.builder import new_session
-from sessions.compose import compose, distinct, latent_walk
+from sessions.compose import compose
 from sessions.errors import PlanError
 from sessions.library import midi_of
 from sessions.plan import FORMS, PlannedPiece, SessionRequest
 from sessions.records import SessionRecord
 from sessions.store import Store
 from sessions.titles import titles
+from sessions.walks import distinct, latent_walk
 from therapy_gen.errors import InputError
 from therapy_gen.music.arrangement import PALETTES, duration_of, steps_of
 from therapy_gen.music.midi import read_performance
