@@ -35,7 +35,7 @@ def make_recording(path: Path, minutes: float, channels: int, sfreq: float) -> N
     import mne
     import scipy.signal
 
-    from eeg.recording import quiet_mne
+    from eeg.mne_quiet import quiet_mne
     from eeg.simulate import channel_names
 
     n = int(minutes * 60 * sfreq)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.channels import Channel, kind_of, place_of
-from eeg.errors import MissingEEGExtraError, RecordingError
+from eeg.errors import RecordingError
 from eeg.fifdata import FifSamples, walk
 from eeg.formats import check_brainvision, find_format, is_hdf5, read_edf_header
 from eeg.matfile import check_matlab
+from eeg.mne_quiet import import_mne, quiet_mne
 
 Samples = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -163,33 +163,6 @@ def first_line(error: BaseException) -> str:
     """Return an exception's text in one line, or its kind where it has none."""
     text = " ".join(str(error).split())
     return text[:200] if text else type(error).__name__
-
-
-class quiet_mne:
-    """Keep MNE's log and warnings off the terminal; what matters is checked by ourselves."""
-
-    def __enter__(self) -> None:
-        import logging
-
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
-        warnings.simplefilter("ignore")
-        self._logger = logging.getLogger("mne")
-        self._level = self._logger.level
-        self._logger.setLevel(logging.CRITICAL)
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.setLevel(self._level)
-        self._warnings.__exit__(None, None, None)
-
-
-def import_mne() -> Any:
-    """Import MNE-Python; MissingEEGExtraError where it is not installed."""
-    try:
-        import mne
-    except ImportError:
-        raise MissingEEGExtraError from None
-    return mne
 
 
 def open_recording(path: str | Path) -> Recording:

@@ -7,7 +7,7 @@ from typing import Any
 
 from eeg.errors import ParameterError
 from eeg.known import MUSIC
-from eeg.recording import import_mne, quiet_mne
+from eeg.mne_quiet import import_mne, quiet_mne
 from eeg.simulate import Simulated
 
 

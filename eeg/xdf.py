@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import MissingEEGExtraError, RecordingError
-from eeg.recording import import_mne
+from eeg.mne_quiet import import_mne
 
 Float64 = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from sessions.keys import key_walk
 from sessions.layout import TOLERANCE, best_layout
 from sessions.orders import Design, rounds_of, williams
 from sessions.request import DEFAULT_TEMPO, SHORT_TEMPO, DurationOf, SessionRequest, usual_tempo
-from sessions.seating import places_of_new, seats
+from sessions.seating import HeldPiece, places_of_new, seats
 from sessions.tables import MUSIC, SILENCE
 from therapy_gen.music.metre import FOUR_FOUR, METRES, Metre
 from therapy_gen.music.tonality import parse_key
@@ -19,7 +19,6 @@ from therapy_gen.music.tonality import parse_key
 if TYPE_CHECKING:
     import numpy as np
 
-    from sessions.records import PieceRecord
 
 __all__ = [
     "DEFAULT_TEMPO",
@@ -56,22 +55,6 @@ class PlannedPiece:
     tonic: int
     mode: str
     metre: Metre = FOUR_FOUR
-
-
-@dataclass(frozen=True)
-class HeldPiece:
-    """A piece of the library that is to be heard again."""
-
-    id: str
-    duration_s: float
-    calm: float
-    key: str
-    register: float | None = None
-
-    @classmethod
-    def of(cls, piece: PieceRecord) -> HeldPiece:
-        """Return a piece of the library as a plan sees it."""
-        return cls(piece.id, piece.duration_s, piece.calm, piece.key, piece.register)
 
 
 @dataclass(frozen=True)

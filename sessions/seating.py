@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from sessions.keys import fifths_between, parsed
 from sessions.request import USUAL_GAP_S, SessionRequest
 
 if TYPE_CHECKING:
-    from sessions.plan import HeldPiece
+    from sessions.records import PieceRecord
 
 # What a seating costs: a distance of so much from the arc, root mean square, costs one; so do a key so many fifths
 # further from its neighbour's than the new pieces between them can lead, and a melody so many semitones further.
@@ -26,7 +27,24 @@ _ROUNDS, _EXCHANGES = 4, 400
 # The arc is looked at in so many places.
 _LOOKS = 240
 
-Line = list["HeldPiece | None"]
+
+@dataclass(frozen=True)
+class HeldPiece:
+    """A piece of the library that is to be heard again."""
+
+    id: str
+    duration_s: float
+    calm: float
+    key: str
+    register: float | None = None
+
+    @classmethod
+    def of(cls, piece: PieceRecord) -> HeldPiece:
+        """Return a piece of the library as a plan sees it."""
+        return cls(piece.id, piece.duration_s, piece.calm, piece.key, piece.register)
+
+
+Line = list[HeldPiece | None]
 
 
 def seats(request: SessionRequest, count: int, held: Sequence[HeldPiece]) -> list[int]:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from eeg.errors import RecordingError
-from eeg.recording import open_recording, quiet_mne
+from eeg.mne_quiet import quiet_mne
+from eeg.recording import open_recording
 from eeg.score import score_recording
 from eeg.simulate import Simulated
 from eeg.simulated_file import to_raw

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eeg.errors import ParameterError, RecordingError, TooLittleDataError
-from eeg.recording import quiet_mne
+from eeg.mne_quiet import quiet_mne
 from eeg.results import RecordingScore
 from eeg.score import score_recording
 from eeg.settings import Settings, parse_band

@@ -12,9 +12,10 @@ import pytest
 import scipy.signal
 
 from eeg.known import Item
+from eeg.mne_quiet import quiet_mne
 from eeg.observations import observations
 from eeg.ranking import rank
-from eeg.recording import open_recording, quiet_mne
+from eeg.recording import open_recording
 from eeg.score import plan_recording, score_recording, sha256_of
 from eeg.settings import Settings
 from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline

@@ -11,7 +11,8 @@ import pytest
 
 from eeg.errors import TimelineError
 from eeg.known import Item, KnownPiece, KnownSession, Library, LoggedPlay
-from eeg.recording import open_recording, quiet_mne
+from eeg.mne_quiet import quiet_mne
+from eeg.recording import open_recording
 from eeg.timeline import Plan, make_plan
 
 BEGIN = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
