@@ -35,6 +35,7 @@ from therapy_gen.musicvae.weights import load_weights
 
 USUAL = "usual"
 _ANOTHER_SEED = "usual, another seed"
+_FAST_BETA = "beta up to 1, ten times as fast"
 _CALM = 1 / 3
 _JUDGED = 128
 _HEADER = ("recipe", "windows", "parameters", "teacher-forced", "right pitch sounds", "KL", "reconstruction")
@@ -61,6 +62,7 @@ def recipes(corpus: Corpus, usual: Config) -> dict[str, tuple[Config, Tokens, To
     in_four = windows(held_out=False, quarters=four)
     even, even_judged = in_four[on_eighths(in_four)], judged[on_eighths(judged)]
     half = {"encoder_units": 128, "conductor_units": 128, "decoder_units": 128}
+    fast_beta = replace(usual, max_beta=1.0, beta_rate=0.999)
     more = {"encoder_units": 384, "conductor_units": 384, "decoder_units": 384}
     return {
         USUAL: (usual, learn, judged),
@@ -74,7 +76,8 @@ def recipes(corpus: Corpus, usual: Config) -> dict[str, tuple[Config, Tokens, To
         "half as many units again": (replace(usual, bar_units=(1152, 576), **more), learn, judged),
         "16 dimensions a bar": (replace(usual, bar_z=16, free_bits=usual.free_bits / 2), learn, judged),
         "no free bits": (replace(usual, free_bits=0.0), learn, judged),
-        "beta up to 1, ten times as fast": (replace(usual, max_beta=1.0, beta_rate=0.999), learn, judged),
+        _FAST_BETA: (fast_beta, learn, judged),
+        f"{_FAST_BETA}, no free bits": (replace(fast_beta, free_bits=0.0), learn, judged),
         "no hidden inputs": (replace(usual, input_dropout=0.0), learn, judged),
         "melody and bass alone": (replace(usual, voices=2), learn[:, :, ::2], judged[:, :, ::2]),
         "eighths": (replace(usual, steps_per_bar=8), even[:, ::2], even_judged[:, ::2]),
