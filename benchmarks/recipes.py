@@ -7,9 +7,10 @@ a network anew. The figures are of held-out windows of the calmest third, and of
 the share of sixteenths that are right, teacher-forced with z at its mean, and the share at which the right pitch
 sounds when rebuilt from z alone, melody / inner voice / bass; KL and reconstruction in nats a window. "usual, another
 seed" is what chance alone changes. "eighths" learns and is judged on those windows alone in which no note begins off
-the eighths, on a grid of eighths; "those, in sixteenths" is its other side. On two cores two recipes
-run side by side in a quarter of an hour (KERAS_BACKEND=torch OMP_NUM_THREADS=1); on a GPU each takes seconds
-(KERAS_BACKEND=jax, --precision mixed_bfloat16).
+the eighths, on a grid of eighths; "those, in sixteenths" is its other side.
+
+On two cores two recipes side by side, of one thread each (KERAS_BACKEND=torch OMP_NUM_THREADS=1), take a quarter of an
+hour; meant for a GPU (KERAS_BACKEND=jax, --precision mixed_bfloat16).
 """
 
 from __future__ import annotations
