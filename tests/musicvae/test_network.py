@@ -164,6 +164,34 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
     assert load_weights(tmp_path / WEIGHTS).facts["steps"] == stopped_at + 2
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_waits_for_the_end_of_a_step_and_a_second_one_does_not(tmp_path: Path, times: int) -> None:
+    told, ended = [], []
+
+    def interrupt(progress: object) -> None:
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        ended.append(progress)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(
+                SMALL,
+                Material(music(32), music(8), {}),
+                tmp_path,
+                report_every=2,
+                report=interrupt,
+                on_interrupt=lambda: told.append(True),
+            )
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert told == [True]
+    assert len(ended) == 2 - times
+    assert load_weights(tmp_path / WEIGHTS).facts["steps"] == 2
+
+
 def test_too_little_material_and_a_damaged_state_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 of the"):
         train(SMALL, Material(music(3), music(1), {}), tmp_path, until_step=1)

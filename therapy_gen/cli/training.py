@@ -139,6 +139,7 @@ def train(
                 start=weights,
                 precision=precision,
                 report=lambda at: say(_line(at, config.batch_size), quiet=chosen.quiet),
+                on_interrupt=lambda: say("stopping when this step has ended", quiet=chosen.quiet),
             )
         except KeyboardInterrupt:
             trained = weights_file(run, patience or None)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from therapy_gen.musicvae.interrupts import held_interrupts
 from therapy_gen.musicvae.network import LSTM, weight_arrays
 from therapy_gen.musicvae.prior import LAGS, PREFIX, SPREAD, USUAL_METRE, pieces_of, place_conditions
 from therapy_gen.musicvae.traits import DENSITY
@@ -152,26 +153,28 @@ def fit_prior(
     size = min(batch_size, len(learn))
     best, mark, arrays, waited, losses = np.inf, np.inf, {}, 0, []
     order = rng.permutation(learn)
-    for step in range(steps):
-        if len(order) < size:
-            order = rng.permutation(learn)
-        batch, order = order[:size], order[size:]
-        network.optimizer.learning_rate = _RATE * 0.5 ** (step / _HALVED_EVERY)
-        losses.append(float(network.train_on_batch(drawn(batch, rng))))
-        if (step + 1) % _JUDGED_EVERY:
-            continue
-        loss = float(-np.mean(network.predict(test, batch_size=batch_size, verbose=0)))
-        if report:
-            report(step + 1, float(np.mean(losses[-_JUDGED_EVERY:])), loss)
-        if loss < best:
-            best = loss
-            arrays = {PREFIX + name: array for name, array in weight_arrays(network).items()}
-        if loss < mark - _WORTH:
-            mark, waited = loss, 0
-        else:
-            waited += 1
-            if waited == patience:
-                break
+    with held_interrupts() as let_interrupts_through:
+        for step in range(steps):
+            let_interrupts_through()
+            if len(order) < size:
+                order = rng.permutation(learn)
+            batch, order = order[:size], order[size:]
+            network.optimizer.learning_rate = _RATE * 0.5 ** (step / _HALVED_EVERY)
+            losses.append(float(network.train_on_batch(drawn(batch, rng))))
+            if (step + 1) % _JUDGED_EVERY:
+                continue
+            loss = float(-np.mean(network.predict(test, batch_size=batch_size, verbose=0)))
+            if report:
+                report(step + 1, float(np.mean(losses[-_JUDGED_EVERY:])), loss)
+            if loss < best:
+                best = loss
+                arrays = {PREFIX + name: array for name, array in weight_arrays(network).items()}
+            if loss < mark - _WORTH:
+                mark, waited = loss, 0
+            else:
+                waited += 1
+                if waited == patience:
+                    break
     like = np.flatnonzero(calm & ~held_out) if (calm & ~held_out).any() else learn
     low, high = np.percentile(units[like, DENSITY], _USUAL)
     like = like[(units[like, DENSITY] >= low) & (units[like, DENSITY] <= high)]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.augment import shifts, transposed
 from therapy_gen.musicvae.config import Config
+from therapy_gen.musicvae.interrupts import held_interrupts
 from therapy_gen.musicvae.weights import save_weights
 
 Tokens = npt.NDArray[np.uint8]
@@ -66,6 +67,7 @@ def train(
     start: Mapping[str, FloatArray] | None = None,
     precision: str = "float32",
     report: Callable[[Progress], None] | None = None,
+    on_interrupt: Callable[[], None] | None = None,
 ) -> Path:
     """Train the network of `config`, going on where `folder` stopped, and return the weights file.
 
@@ -95,6 +97,8 @@ def train(
     precision : {"float32", "mixed_bfloat16"}
         Keras dtype policy; bfloat16 is faster where the processor or GPU multiplies it in hardware.
     report : callable, optional
+    on_interrupt : callable, optional
+        Called on Ctrl-C, which takes effect when the step has ended; a second one takes effect at once.
 
     Raises
     ------
@@ -109,39 +113,41 @@ def train(
             "add scores, or give a smaller --batch-size"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, material, folder, seed, precision, start)
-    run.resume()
-    started = saved = time.monotonic()
-    done_before = run.seconds
-    sums: Figures = {}
-    since = 0
-    try:
-        while (until_step is None or run.step < until_step) and not run.stale(patience):
-            before = run.step
-            for name, value in run.advance().items():
-                sums[name] = sums.get(name, 0.0) + value
-            since += run.step - before
-            now = time.monotonic()
-            run.seconds = done_before + now - started
-            judging = run.step // judge_every > before // judge_every
-            judged = run.judge(keep=patience is not None) if judging else None
-            if judged or run.step // report_every > before // report_every:
-                progress = run.log({name: value / since for name, value in sums.items()}, judged)
-                if report:
-                    report(progress)
-                sums, since = {}, 0
-            if now - saved > save_every:
-                run.save()
-                saved = time.monotonic()
-            if for_seconds is not None and now - started > for_seconds:
-                break
-    finally:
-        run.save()
-    figures = run.evaluate()
-    if since:
-        progress = run.log({name: value / since for name, value in sums.items()}, figures or None)
-        if report:
-            report(progress)
+    with held_interrupts(on_interrupt) as let_interrupts_through:
+        run = _Run(config, material, folder, seed, precision, start)
+        run.resume()
+        started = saved = time.monotonic()
+        done_before = run.seconds
+        sums: Figures = {}
+        since = 0
+        try:
+            while (until_step is None or run.step < until_step) and not run.stale(patience):
+                let_interrupts_through()
+                before = run.step
+                for name, value in run.advance().items():
+                    sums[name] = sums.get(name, 0.0) + value
+                since += run.step - before
+                now = time.monotonic()
+                run.seconds = done_before + now - started
+                judging = run.step // judge_every > before // judge_every
+                judged = run.judge(keep=patience is not None) if judging else None
+                if judged or run.step // report_every > before // report_every:
+                    progress = run.log({name: value / since for name, value in sums.items()}, judged)
+                    if report:
+                        report(progress)
+                    sums, since = {}, 0
+                if now - saved > save_every:
+                    run.save()
+                    saved = time.monotonic()
+                if for_seconds is not None and now - started > for_seconds:
+                    break
+        finally:
+            run.save()
+        figures = run.evaluate()
+        if since:
+            progress = run.log({name: value / since for name, value in sums.items()}, figures or None)
+            if report:
+                report(progress)
     if figures and math.isfinite(run.lowest) and figures["loss"] < run.lowest:
         return folder / WEIGHTS
     return weights_file(folder, patience)
