@@ -106,12 +106,6 @@ def train(
     if find_spec("keras") is None:
         raise MissingExtraError("training", "train")
     from therapy_gen.music.shorter import shortened
-    from therapy_gen.musicvae.quiet import load_keras
-
-    load_keras()
-    from therapy_gen.musicvae.finish import finish
-    from therapy_gen.musicvae.train import train as run_training
-    from therapy_gen.musicvae.train import weights_file
 
     chosen = settings(context)
     run = folder or chosen.home_folder() / "runs" / name
@@ -124,6 +118,14 @@ def train(
     material = _material(windows, calmest)
     if start is not None:
         material = replace(material, facts={**material.facts, "from": start})
+    # After the scores were read: what is wrong with those is told at once.
+    from therapy_gen.musicvae.quiet import load_keras
+
+    load_keras()
+    from therapy_gen.musicvae.finish import finish
+    from therapy_gen.musicvae.train import train as run_training
+    from therapy_gen.musicvae.train import weights_file
+
     judge_every = min(max(len(material.train) // batch_size, _JUDGE_EVERY[0]), _JUDGE_EVERY[1])
     with _terminated_as_interrupted():
         try:
