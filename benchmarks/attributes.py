@@ -1,6 +1,6 @@
 """Measure what a step along each attribute vector does to the music.
 
-    python benchmarks/attributes.py RUN/corpus.npz [--model calm] [--sections 128]
+    python benchmarks/attributes.py RUN/corpus.npz [--model calm] [--sections 128] [--metre 3/4]
 
 RUN is the folder of a `therapy-gen model train` run. The vectors stored with the model are used, or, where it has none,
 computed from the calmer part of its training windows. A row is a shift of z, drawn from the model's prior, along one
@@ -17,7 +17,7 @@ import numpy as np
 from measure import machine, table
 
 from therapy_gen.music.corpus import Corpus
-from therapy_gen.music.metre import FOUR_FOUR
+from therapy_gen.music.metre import FOUR_FOUR, METRES
 from therapy_gen.musicvae.attributes import ATTRIBUTES, PREFIX, attribute_values, attribute_vectors, step_along
 from therapy_gen.musicvae.evaluate import posterior
 from therapy_gen.musicvae.runtime import load_model
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--model", default="calm")
     parser.add_argument("--sections", type=int, default=128)
+    parser.add_argument("--metre", choices=METRES, default=FOUR_FOUR.name)
     arguments = parser.parse_args()
     model = load_model(arguments.model)
     arrays, origin = model.arrays, "stored with the model"
@@ -40,7 +41,8 @@ def main() -> None:
         tokens = corpus.tokens[chosen[corpus.bar[chosen] % 4 == 0]]
         arrays = attribute_vectors(posterior(model, tokens)[0], attribute_values(tokens))
         origin = f"from {len(tokens)} training windows"
-    z = model.sample_prior(arguments.sections, np.random.default_rng(1))
+    metre = METRES[arguments.metre]
+    z = model.sample_prior(arguments.sections, np.random.default_rng(1), metre=metre.quarters)
     rows = []
     for name in ATTRIBUTES:
         effects = []
@@ -50,7 +52,7 @@ def main() -> None:
             effects.append(float(values[name].mean()))
             rows.append([name, f"{steps:+.0f}", *(f"{values[other].mean():.2f}" for other in ATTRIBUTES), ""])
         rows[-1][-1] = "monotone" if np.all(np.diff(effects) > 0) else "not monotone"
-    print(f"{machine()}\nmodel {model.name}, sha256 {model.sha256[:12]}; vectors {origin}")
+    print(f"{machine()}\nmodel {model.name}, sha256 {model.sha256[:12]}; vectors {origin}; {metre.name}")
     print(table(("along", "steps", *ATTRIBUTES, ""), rows))
 
 

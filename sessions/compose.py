@@ -157,7 +157,7 @@ def compose(
     if targets is not None:
         for walk, following in pairwise(walks):
             walk[-1] = slerp(walk[-1], following[0], LEANING)
-    walks = led_along(walks, model, attributes or {})
+    walks = led_along(walks, model, attributes or {}, [piece.metre for piece in pieces])
     modes = [piece.mode for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
     metres = [piece.metre for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
     names = titles(len(pieces), rng)
@@ -221,7 +221,8 @@ def _ladders(
     for piece, walk, target in zip(pieces, walks, targets, strict=True):
         moved = [walk] * len(LEVELS)
         if free:
-            moved = at_levels(walk, model, guessed_density(target, piece.tempo, piece.metre), _dense(piece, target))
+            guess = guessed_density(target, piece.tempo, piece.metre)
+            moved = at_levels(walk, model, guess, _dense(piece, target), piece.metre)
         for held, z in zip(levels, moved, strict=True):
             held.append(z)
     z = np.concatenate([np.concatenate(held) for held in levels]).astype(np.float32)

@@ -21,7 +21,7 @@ from therapy_gen.music.tokens import (
     tokens_to_notes,
 )
 from therapy_gen.music.voices import MELODY
-from therapy_gen.musicvae.attributes import PREFIX, step_along, steps_towards
+from therapy_gen.musicvae.attributes import effect_of, step_along, steps_towards
 from therapy_gen.musicvae.section_model import SectionModel
 
 FloatArray = npt.NDArray[np.float32]
@@ -84,25 +84,29 @@ def fuller(calm: float) -> float:
     return float(np.interp(calm, _PAD_CALM, _PAD_LEVELS))
 
 
-def at_levels(walk: FloatArray, model: SectionModel, density: float, drawn: float | None = None) -> list[FloatArray]:
+def at_levels(
+    walk: FloatArray, model: SectionModel, density: float, drawn: float | None = None, metre: Metre = FOUR_FOUR
+) -> list[FloatArray]:
     """Return a walk (sections, z_size) moved to several densities; as it is, where the model has no vector for that.
 
     Where it was `drawn` with a density, it is moved from there, else from what the model writes left to itself.
     """
-    if f"{PREFIX}density/effect" not in model.arrays:
+    effect = effect_of(model.arrays, "density", metre.quarters)
+    if effect is None:
         return [walk] * len(LEVELS)
     low, middle, high = (density * level for level in LEVELS)
-    most = float(model.arrays[f"{PREFIX}density/effect"].max())
+    most = float(effect.max())
     if high > most:
         # All else would be as dense as the model gets.
         low *= math.sqrt(most / high)
         high = most
         middle = math.sqrt(low * high)
-    start = 0.0 if drawn is None else steps_towards(model.arrays, "density", drawn)
-    return [
-        step_along(walk, model.arrays, "density", steps_towards(model.arrays, "density", level) - start)
-        for level in (low, middle, high)
-    ]
+
+    def steps(dense: float) -> float:
+        return steps_towards(model.arrays, "density", dense, metre.quarters)
+
+    start = 0.0 if drawn is None else steps(drawn)
+    return [step_along(walk, model.arrays, "density", steps(level) - start) for level in (low, middle, high)]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sessions.errors import PlanError
 from therapy_gen.music.metre import FOUR_FOUR, Metre
-from therapy_gen.musicvae.attributes import PREFIX, step_along, steps_towards
+from therapy_gen.musicvae.attributes import effect_of, step_along, steps_towards
 from therapy_gen.musicvae.latent import neighbour, slerp
 from therapy_gen.musicvae.section_model import SectionModel
 
@@ -68,15 +68,18 @@ def latent_walk(
 
 
 def led_along(
-    walks: list[FloatArray], model: SectionModel, attributes: Mapping[str, tuple[float, float]]
+    walks: list[FloatArray],
+    model: SectionModel,
+    attributes: Mapping[str, tuple[float, float]],
+    metres: Sequence[Metre],
 ) -> list[FloatArray]:
-    """Move the walks of a session's pieces along attribute vectors."""
+    """Move the walks of a session's pieces, each in its metre, along attribute vectors."""
     for name, (low, high) in attributes.items():
-        if f"{PREFIX}{name}/effect" not in model.arrays:
+        if any(effect_of(model.arrays, name, metre.quarters) is None for metre in metres):
             raise PlanError(f"model {model.name} has no vector for {name}; leave it out, or finish the model anew")
         values = np.linspace(high, low, len(walks)) if len(walks) > 1 else [(low + high) / 2]
         walks = [
-            step_along(walk, model.arrays, name, steps_towards(model.arrays, name, float(value)))
-            for walk, value in zip(walks, values, strict=True)
+            step_along(walk, model.arrays, name, steps_towards(model.arrays, name, float(value), metre.quarters))
+            for walk, value, metre in zip(walks, values, metres, strict=True)
         ]
     return walks

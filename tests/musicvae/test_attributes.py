@@ -73,3 +73,9 @@ def test_steps_are_read_off_what_steps_were_measured_to_do() -> None:
     assert arrays["attribute/density/effect"] == pytest.approx(np.arange(4.0, 11.0))
     assert steps_towards(arrays, "density", 8.5) == pytest.approx(1.5)
     assert steps_towards(arrays, "density", 99.0) == 3.0
+    # Bars of 3/4 have their own, once those were measured.
+    assert steps_towards(arrays, "density", 8.5, 3) == pytest.approx(1.5)
+    arrays |= measured_effects(np.full((2, 1), -2.0, dtype=np.float32), decode, arrays, 3)
+    assert arrays["attribute/density/effect/3"] == pytest.approx(np.arange(2.0, 9.0))
+    assert steps_towards(arrays, "density", 7.5, 3) == pytest.approx(2.5)
+    assert steps_towards(arrays, "density", 8.5) == pytest.approx(1.5)

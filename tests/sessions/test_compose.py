@@ -17,6 +17,7 @@ from sessions.titles import titles
 from sessions.walks import distinct, latent_walk
 from therapy_gen.errors import InputError
 from therapy_gen.music.arrangement import PALETTES, duration_of, steps_of
+from therapy_gen.music.metre import METRES, Metre
 from therapy_gen.music.midi import read_performance
 from therapy_gen.musicvae.attributes import attribute_values
 from therapy_gen.musicvae.runtime import Model
@@ -154,6 +155,14 @@ def test_attributes_lead_the_music(
         return float(attribute_values(sections)[attribute].mean())
 
     assert measured(high) > 1.2 * measured(low)
+
+
+@pytest.mark.parametrize("metre", METRES.values(), ids=METRES)
+def test_music_has_the_density_that_is_asked_for(model: Model, metre: Metre) -> None:
+    plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major", metre)] * 8
+    pieces = compose(plan, model, np.random.default_rng(3), attributes={"density": (8.0, 8.0)})
+    sections = np.stack([section for piece in pieces for section in piece.sections])
+    assert attribute_values(sections)["density"].mean() == pytest.approx(8.0, rel=0.1)
 
 
 def test_a_model_without_the_vector_says_so(model: Model) -> None:

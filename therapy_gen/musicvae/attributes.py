@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.musicvae.features import HOLD, NOTE_OFF, sounding
+from therapy_gen.musicvae.prior import USUAL_METRE
 
 FloatArray = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.uint8]
@@ -106,7 +107,10 @@ def step_along(z: FloatArray, arrays: Mapping[str, FloatArray], name: str, steps
 
 
 def measured_effects(
-    z: FloatArray, decode: Callable[[FloatArray], Tokens], arrays: Mapping[str, FloatArray]
+    z: FloatArray,
+    decode: Callable[[FloatArray], Tokens],
+    arrays: Mapping[str, FloatArray],
+    metre: int = USUAL_METRE,
 ) -> dict[str, FloatArray]:
     """Return what steps along each vector come to.
 
@@ -118,14 +122,17 @@ def measured_effects(
         From z to tokens.
     arrays : mapping
         With what `attribute_vectors` returned.
+    metre : int
+        Quarters a bar of what z was drawn for.
 
     Returns
     -------
     dict
-        ``attribute/<name>/effect``: array of shape (7,), the mean attribute of the sections at `EFFECT_STEPS`.
+        ``attribute/<name>/effect``, or ``attribute/<name>/effect/<metre>`` for another than the usual metre: array of
+        shape (7,), the mean attribute of the sections at `EFFECT_STEPS`.
     """
     return {
-        f"{PREFIX}{name}/effect": np.array(
+        _effect_name(name, metre): np.array(
             [attribute_values(decode(step_along(z, arrays, name, step)))[name].mean() for step in EFFECT_STEPS],
             dtype=np.float32,
         )
@@ -134,7 +141,27 @@ def measured_effects(
     }
 
 
-def steps_towards(arrays: Mapping[str, FloatArray], name: str, value: float) -> float:
-    """Return how many steps along its vector give an attribute this value, within the steps that were measured."""
-    effect = np.maximum.accumulate(arrays[f"{PREFIX}{name}/effect"])
+def effect_of(arrays: Mapping[str, FloatArray], name: str, metre: int = USUAL_METRE) -> FloatArray | None:
+    """Return the mean attribute, shape (7,), at `EFFECT_STEPS`; in this metre, or else in the usual one.
+
+    None where neither was measured.
+    """
+    for measured in (_effect_name(name, metre), _effect_name(name, USUAL_METRE)):
+        if measured in arrays:
+            return np.maximum.accumulate(arrays[measured])
+    return None
+
+
+def steps_towards(arrays: Mapping[str, FloatArray], name: str, value: float, metre: int = USUAL_METRE) -> float:
+    """Return how many steps along its vector give an attribute this value, within the steps that were measured.
+
+    KeyError where they were not.
+    """
+    effect = effect_of(arrays, name, metre)
+    if effect is None:
+        raise KeyError(name)
     return float(np.interp(value, effect, EFFECT_STEPS))
+
+
+def _effect_name(name: str, metre: int) -> str:
+    return f"{PREFIX}{name}/effect" + ("" if metre == USUAL_METRE else f"/{metre}")

@@ -105,8 +105,9 @@ def finish(
         finished = Model(Weights(arrays, weights.config, facts, weights.sha256, trained), path.stem)
         arrays["prior/traits/asked"], arrays["prior/traits/gain"] = calibrated(finished, seed)
         finished = Model(Weights(arrays, weights.config, facts, weights.sha256, trained), path.stem)
-        drawn = finished.sample_prior(_CALIBRATED_ON, np.random.default_rng(seed))
-        arrays |= measured_effects(drawn, lambda z: finished.decode(z, temperature=0.0), arrays)
+        for metre in finished.metres:
+            drawn = finished.sample_prior(_CALIBRATED_ON, np.random.default_rng(seed), metre=metre)
+            arrays |= measured_effects(drawn, lambda z: finished.decode(z, temperature=0.0), arrays, metre)
         facts["prior"] = {"sections": int((~prior.held_out).sum()), "held_out_nats_a_bar": round(loss, 2)}
     facts["held_out"] = evaluate(model, held_out) if len(held_out) else {}
     save_weights(path, arrays, weights.config, facts)
