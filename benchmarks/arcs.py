@@ -1,6 +1,6 @@
 """Print how near sessions come to the curve that their arc asks for, and how smoothly they follow it.
 
-    python benchmarks/arcs.py [--seeds 10] [--minutes 24]
+    python benchmarks/arcs.py [--seeds 10] [--minutes 24] [--metre 3/4]
 
 For each arc, and from several stated arousals: the root mean square distance of the calmness score from the target,
 over all music, by seed. "heard": sessions of pieces out of six others, drawn in an order of chance, with new ones.
@@ -38,6 +38,7 @@ from sessions.library import midi_of
 from sessions.plan import SessionRequest, usual_tempo
 from sessions.records import SessionRecord
 from sessions.store import Store
+from therapy_gen.music.metre import FOUR_FOUR, METRES
 from therapy_gen.music.midi import read_performance
 from therapy_gen.music.register import register_of
 from therapy_gen.music.tonality import parse_key
@@ -123,10 +124,10 @@ class Steps:
         ]
 
 
-def library(store: Store, model: Model) -> list[str]:
+def library(store: Store, model: Model, metre: str) -> list[str]:
     """Make sessions and return the ids of their pieces."""
     made = [
-        new_session(store, model, SessionRequest(arc=arc, tempo=usual_tempo(arc)), seed=seed)
+        new_session(store, model, SessionRequest(arc=arc, tempo=usual_tempo(arc), metre=metre), seed=seed)
         for seed in HEARD_SEEDS
         for arc in ("calm", "iso")
     ]
@@ -138,16 +139,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=24)
+    parser.add_argument("--metre", choices=METRES, default=FOUR_FOUR.name)
     options = parser.parse_args()
-    print(f"{machine()}; {options.minutes:g} minutes, seeds 1 to {options.seeds}\n")
+    print(f"{machine()}; {options.minutes:g} minutes in {options.metre}, seeds 1 to {options.seeds}\n")
     model = load_model()
     distances, smooth = [], []
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Path(folder, "arcs.db"))
-        known = library(store, model)
+        known = library(store, model, options.metre)
         for arc, start, share in [*((arc, start, None) for arc, start in ARCS), *HEARD]:
             minutes = options.minutes * (share or 1.0)
-            request = SessionRequest(minutes=minutes, arc=arc, arousal=start, tempo=usual_tempo(arc, start))
+            request = SessionRequest(
+                minutes=minutes, arc=arc, arousal=start, tempo=usual_tempo(arc, start), metre=options.metre
+            )
             found, steps = [], Steps()
             for seed in range(1, options.seeds + 1):
                 preference = None
