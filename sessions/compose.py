@@ -18,11 +18,13 @@ from sessions.shaping import (
     Fitting,
     Section,
     at_levels,
+    drawn_density,
     fuller,
     guessed_density,
     louder,
     measured,
     touch_towards,
+    written_densities,
 )
 from sessions.titles import titles
 from sessions.walks import LEANING, closing, distinct, latent_walk, led_along
@@ -49,9 +51,6 @@ _CANDIDATES = 2
 # (docs/sampling.md).
 _CHROMATIC = 1.5
 _CONSONANCE = 0.7
-# Sections that are to have more notes a bar than this are drawn with that many, and moved from there: calm ones have
-# fewer, some of them too few to be moved so far.
-_DRAWN_DENSE = 12.0
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -149,10 +148,12 @@ def compose(
         pieces = [replace(piece, form=closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
     starts = homes if homes is not None else [None] * len(pieces)
     free_density = targets is not None and "density" not in (attributes or {})
-    guesses = [_dense(piece, target) for piece, target in zip(pieces, targets or (), strict=False) if free_density]
+    dense: list[float | None] = [None] * len(pieces)
+    if targets is not None and free_density:
+        dense = [drawn_density(target, piece.tempo, piece.metre) for piece, target in zip(pieces, targets, strict=True)]
     walks = [
         latent_walk(piece.form, model, rng, piece.mode, home, piece.metre, density)
-        for piece, home, density in zip(pieces, starts, guesses or [None] * len(pieces), strict=True)
+        for piece, home, density in zip(pieces, starts, dense, strict=True)
     ]
     if targets is not None:
         for walk, following in pairwise(walks):
@@ -172,7 +173,8 @@ def compose(
             performance = _arranged(piece, own, palette, seed)
             composed.append(_finish(piece, walk, own, performance, name, seed, temperature))
         return composed
-    ladders = _ladders(pieces, walks, modes, targets, model, temperature, rng, free="density" not in (attributes or {}))
+    drawn = _drawn(pieces, walks, starts, dense, model) if free_density else None
+    ladders = _ladders(pieces, walks, modes, targets, drawn, model, temperature, rng)
     fittings = [
         Fitting(ladder, [piece.form.count(label) for label in distinct(piece.form)], target)
         for piece, ladder, target in zip(pieces, ladders, targets, strict=True)
@@ -197,9 +199,27 @@ def compose(
     return composed
 
 
-def _dense(piece: PlannedPiece, target: float) -> float | None:
-    """Return the notes a bar that sections of a piece are to be drawn with, if they need more than calm ones have."""
-    return _DRAWN_DENSE if guessed_density(target, piece.tempo, piece.metre) > _DRAWN_DENSE else None
+def _drawn(
+    pieces: Sequence[PlannedPiece],
+    walks: Sequence[FloatArray],
+    homes: Sequence[FloatArray | None],
+    dense: Sequence[float | None],
+    model: SectionModel,
+) -> list[Sequence[float] | None]:
+    """Return the notes a bar that the sections of each walk have before they are moved, where that is no usual density.
+
+    Near a piece heard before they are about as dense as that is: they are decoded to find out.
+    """
+    drawn: list[Sequence[float] | None] = [
+        None if density is None else [density] * len(walk) for density, walk in zip(dense, walks, strict=True)
+    ]
+    near = [n for n, home in enumerate(homes) if home is not None]
+    if near:
+        metres = [pieces[n].metre for n in near for _ in walks[n]]
+        densities = iter(written_densities(np.concatenate([walks[n] for n in near]), metres, model))
+        for n in near:
+            drawn[n] = [next(densities) for _ in walks[n]]
+    return drawn
 
 
 def _ladders(
@@ -207,22 +227,21 @@ def _ladders(
     walks: Sequence[FloatArray],
     modes: Sequence[str],
     targets: Sequence[float],
+    drawn: Sequence[Sequence[float] | None] | None,
     model: SectionModel,
     temperature: float,
     rng: np.random.Generator,
-    *,
-    free: bool,
 ) -> list[list[list[Section]]]:
     """Decode the sections of all pieces at several densities, in one batch: [piece][section][level].
 
-    Where the density is not `free`, because it was asked for, they are decoded as often, as they are.
+    Without what they were `drawn` with, because a density was asked for, they are decoded as often, as they are.
     """
     levels: list[list[FloatArray]] = [[] for _ in LEVELS]
-    for piece, walk, target in zip(pieces, walks, targets, strict=True):
+    for n, (piece, walk, target) in enumerate(zip(pieces, walks, targets, strict=True)):
         moved = [walk] * len(LEVELS)
-        if free:
+        if drawn is not None:
             guess = guessed_density(target, piece.tempo, piece.metre)
-            moved = at_levels(walk, model, guess, _dense(piece, target), piece.metre)
+            moved = at_levels(walk, model, guess, drawn[n], piece.metre)
         for held, z in zip(levels, moved, strict=True):
             held.append(z)
     z = np.concatenate([np.concatenate(held) for held in levels]).astype(np.float32)

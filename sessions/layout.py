@@ -111,11 +111,8 @@ def best_layout(
         )
     usual_gap = USUAL_GAP_S if request.fixed_gap_s is None else request.fixed_gap_s
     most = max(1, math.ceil((available + usual_gap) / (request.repeats * (shortest + usual_gap))))
-    # About the tempo that the arc asks for in the middle of its time.
-    shares = [request.tempo_share((point + 0.5) / _POINTS) for point in range(_POINTS)]
-    middle = request.tempo[0] + (request.tempo[1] - request.tempo[0]) * sum(shares) / len(shares)
     bars_at_1_bpm = 60.0 * BARS_PER_SECTION * METRES[request.metre].quarters
-    tail = max(duration_of(1, middle) - bars_at_1_bpm / middle, 0.0)
+    spread = [(point + 0.5) / _POINTS for point in range(_POINTS)]
     free = available - request.repeats * (sum(held) + usual_gap * len(held))
     best: Layout | None = None
     for count in range(1, most + 1) if new is None else (new,):
@@ -123,6 +120,8 @@ def best_layout(
             best = _fit(request, 0, 0, available, offset, duration_of, held, ())
             break
         coarse = _COARSE * _change_within(request, count + len(held)) if request.repeats == 1 else 0.0
+        middle = _mean_tempo(request, places_of(count) if held else spread)
+        tail = max(duration_of(1, middle) - bars_at_1_bpm / middle, 0.0)
         slot = (free + usual_gap) / (request.repeats * count) - usual_gap - tail
         guess = count * slot * middle / bars_at_1_bpm
         usual = _USUAL_SECTIONS[0] - 1 <= guess / count <= _USUAL_SECTIONS[1]
@@ -148,6 +147,12 @@ def best_layout(
             f"{_with(request)}within {TOLERANCE:.0%}{_least(request)}; give a wider --tempo or other minutes"
         )
     return best
+
+
+def _mean_tempo(request: SessionRequest, places: Sequence[float]) -> float:
+    """Return about the tempo that the arc asks for, on the average, of pieces at these places."""
+    shares = [request.tempo_share(place) for place in places]
+    return request.tempo[0] + (request.tempo[1] - request.tempo[0]) * sum(shares) / len(shares)
 
 
 def _change_within(request: SessionRequest, pieces: int) -> float:

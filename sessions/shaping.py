@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.calmness import calmness
-from therapy_gen.music.metre import FOUR_FOUR, Metre
+from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
 from therapy_gen.music.tokens import (
     BARS_PER_SECTION,
     STEPS_PER_BAR,
@@ -21,7 +21,7 @@ from therapy_gen.music.tokens import (
     tokens_to_notes,
 )
 from therapy_gen.music.voices import MELODY
-from therapy_gen.musicvae.attributes import effect_of, step_along, steps_towards
+from therapy_gen.musicvae.attributes import attribute_values, effect_of, step_along, steps_towards
 from therapy_gen.musicvae.section_model import SectionModel
 
 FloatArray = npt.NDArray[np.float32]
@@ -33,6 +33,9 @@ LEVELS = (0.65, 1.0, 1.5)
 # (`therapy_gen.music.calmness`). It need not be right, since what was decoded is measured.
 _AT_NOTHING, _SLOPE, _OFFSET = 9.7, 3.5, 4.0
 _DENSITIES = (3.0, 24.0)
+# Sections that are to have more notes a bar than this are drawn with that many, and moved from there: calm ones have
+# fewer, some of them too few to be moved so far.
+_DRAWN_DENSE = 12.0
 # Music that is to be as calm as the first is played with the softest touch; as calm as the second, so many units of
 # velocity above.
 _SOFT, _LOUD, _LOUDEST = 0.94, 0.6, 16
@@ -66,6 +69,17 @@ def guessed_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> floa
     return min(max(rate * metre.quarters * 60.0 / tempo, _DENSITIES[0]), _DENSITIES[1])
 
 
+def drawn_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> float | None:
+    """Return the notes a bar that sections are to be drawn with, if they need more than calm ones have."""
+    return _DRAWN_DENSE if guessed_density(calm, tempo, metre) > _DRAWN_DENSE else None
+
+
+def written_densities(z: FloatArray, metres: Sequence[Metre], model: SectionModel) -> list[float]:
+    """Return the notes a bar that the model writes for each z (sections, z_size)."""
+    tokens = in_metres(model.decode(z, temperature=0.0), metres)
+    return [float(density) for density in attribute_values(tokens)["density"]]
+
+
 def louder(calm: float) -> int:
     """Return how many units of velocity above the softest touch music as calm as that is played."""
     return round(_LOUDEST * min(max((_SOFT - calm) / (_SOFT - _LOUD), 0.0), 1.0))
@@ -85,11 +99,16 @@ def fuller(calm: float) -> float:
 
 
 def at_levels(
-    walk: FloatArray, model: SectionModel, density: float, drawn: float | None = None, metre: Metre = FOUR_FOUR
+    walk: FloatArray,
+    model: SectionModel,
+    density: float,
+    drawn: Sequence[float] | None = None,
+    metre: Metre = FOUR_FOUR,
 ) -> list[FloatArray]:
     """Return a walk (sections, z_size) moved to several densities; as it is, where the model has no vector for that.
 
-    Where it was `drawn` with a density, it is moved from there, else from what the model writes left to itself.
+    Where its sections were `drawn` with a density each, they are moved from there, else from what the model writes left
+    to itself.
     """
     effect = effect_of(model.arrays, "density", metre.quarters)
     if effect is None:
@@ -105,7 +124,7 @@ def at_levels(
     def steps(dense: float) -> float:
         return steps_towards(model.arrays, "density", dense, metre.quarters)
 
-    start = 0.0 if drawn is None else steps(drawn)
+    start = np.zeros(len(walk)) if drawn is None else np.array([steps(dense) for dense in drawn])
     return [step_along(walk, model.arrays, "density", steps(level) - start) for level in (low, middle, high)]
 
 

@@ -100,9 +100,14 @@ def attribute_vectors(mu: FloatArray, values: Mapping[str, FloatArray]) -> dict[
     return arrays
 
 
-def step_along(z: FloatArray, arrays: Mapping[str, FloatArray], name: str, steps: float) -> FloatArray:
-    """Return z (..., z_size) moved by so many standard deviations of an attribute; KeyError without its vector."""
-    moved: FloatArray = z + np.float32(steps) * arrays[f"{PREFIX}{name}"]
+def step_along(
+    z: FloatArray, arrays: Mapping[str, FloatArray], name: str, steps: float | npt.NDArray[np.floating]
+) -> FloatArray:
+    """Return z (..., z_size) moved by so many standard deviations of an attribute; KeyError without its vector.
+
+    Steps of shape (...) move each z by its own.
+    """
+    moved: FloatArray = z + np.asarray(steps, dtype=np.float32)[..., None] * arrays[f"{PREFIX}{name}"]
     return moved
 
 
