@@ -114,22 +114,30 @@ def test_a_share_that_is_none_is_refused(explore: float) -> None:
         Preference((), explore)
 
 
-@pytest.mark.parametrize(("arousal", "minutes"), [(None, 12.0), (0.5, 16.0)])
-def test_pieces_heard_before_keep_to_the_arc(arousal: float | None, minutes: float, store: Store, model: Model) -> None:
-    """Each takes more of a short and steep arc than of the one that it was made for; some then find no place."""
+@pytest.mark.parametrize(("arousal", "minutes", "metre"), [(None, 12.0, "4/4"), (0.5, 16.0, "4/4"), (0.5, 24.0, "3/4")])
+def test_pieces_heard_before_keep_to_the_arc(
+    arousal: float | None, minutes: float, metre: str, store: Store, model: Model
+) -> None:
+    """Each takes more of a short and steep arc than of the one that it was made for; some then find no place.
+
+    New pieces begin near them, and may have to be far more aroused than they are.
+    """
     heard = [
         piece.id
         for arc in ("calm", "iso")
-        for piece in new_session(store, model, SessionRequest(arc=arc, tempo=usual_tempo(arc)), seed=9).pieces()
+        for piece in new_session(
+            store, model, SessionRequest(arc=arc, tempo=usual_tempo(arc), metre=metre), seed=9
+        ).pieces()
     ]
     away, shares = [], []
     for seed in range(4):
         order = np.random.default_rng(seed).permutation(len(heard))
         preference = Preference(tuple(Drawn(heard[n], "drawn") for n in order))
-        request = SessionRequest(minutes=minutes, arc="iso", arousal=arousal, tempo=usual_tempo("iso", arousal))
+        request = SessionRequest(
+            minutes=minutes, arc="iso", arousal=arousal, tempo=usual_tempo("iso", arousal), metre=metre
+        )
         made = new_session(store, model, request, seed=seed, preference=preference)
         away.append(rms(made.curve(), made.achieved()))
         shares.append(np.mean([piece.id in heard for piece in made.pieces()]))
-    assert np.mean(away) < 0.05
-    assert max(away) < 0.08
+    assert max(away) < 0.045
     assert np.mean(shares) > 0.25
