@@ -112,6 +112,7 @@ def best_layout(
     usual_gap = USUAL_GAP_S if request.fixed_gap_s is None else request.fixed_gap_s
     most = max(1, math.ceil((available + usual_gap) / (request.repeats * (shortest + usual_gap))))
     bars_at_1_bpm = 60.0 * BARS_PER_SECTION * METRES[request.metre].quarters
+    # Where new pieces stand on the whole; beside held ones, where those leave room.
     spread = [(point + 0.5) / _POINTS for point in range(_POINTS)]
     free = available - request.repeats * (sum(held) + usual_gap * len(held))
     best: Layout | None = None
