@@ -1,4 +1,4 @@
-"""The Keras network and the NumPy runtime are one model; training resumes exactly, stops cleanly and learns."""
+"""The Keras network and the NumPy runtime are one model; training stops cleanly and learns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from therapy_gen.musicvae.train import STATE, WEIGHTS, Material, train  # noqa: 
 
 SMALL = replace(
     Config(),
-    bars=4,
+    bars=2,
     bar_z=3,
     embedding=16,
     bar_units=(32, 24),
@@ -124,15 +124,6 @@ def test_training_learns(tmp_path: Path) -> None:
     train(config, material, tmp_path, until_step=60, report_every=20, report=lambda p: figures.append(p.figures))
     assert figures[-1]["reconstruction"] < 0.6 * figures[0]["reconstruction"]
     assert load_weights(tmp_path / WEIGHTS).facts["windows_seen"] == 60 * config.batch_size
-
-
-def test_a_resumed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
-    material = Material(music(32), music(8, seed=1), {})
-    whole = train(SMALL, material, tmp_path / "whole", until_step=7)
-    train(SMALL, material, tmp_path / "parts", until_step=3)
-    parts = train(SMALL, material, tmp_path / "parts", until_step=7)
-    for name, array in load_weights(whole).arrays.items():
-        np.testing.assert_allclose(load_weights(parts).arrays[name], array, atol=1e-6, err_msg=name)
 
 
 def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
