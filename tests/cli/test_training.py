@@ -40,11 +40,11 @@ def therapy_gen(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def test_a_model_of_ones_own_is_stopped_goes_on_and_is_used(scores: Path, tmp_path: Path) -> None:
     # Of two bars: the prior of sixteen takes a minute to fit. Without patience, so that the last weights are used.
-    arguments = ["--home", str(tmp_path), "model", "train", str(scores), "--batch-size", "8", "--bars", "2", "--json"]
+    arguments = ["--home", str(tmp_path), "model", "train", str(scores), "--batch-size", "8", "--bars", "2"]
     # The KL term counts from the first step on: z stays small, and the prior is fitted sooner.
     arguments += ["--patience", "0", "--set", "beta_delay=0", "--set", "beta_rate=0.5"]
     with subprocess.Popen(
-        [*PROGRAM, *arguments],
+        [*PROGRAM, *arguments, "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,7 +73,7 @@ def test_a_model_of_ones_own_is_stopped_goes_on_and_is_used(scores: Path, tmp_pa
     again = subprocess.run(
         [*PROGRAM, *arguments, "--steps", str(steps + 1)], capture_output=True, text=True, check=False
     )
-    assert json.loads(again.stdout)["model"]["facts"]["windows_seen"] == 8 * (steps + 1), again.stderr
+    assert f"{8 * (steps + 1)} windows seen" in again.stdout, again.stderr
     session = therapy_gen(tmp_path, "session", "new", "--minutes", "3", "--model", "mine", "--json")
     assert session.returncode == 0, session.stderr
     assert json.loads(session.stdout)["session"]["items"]
