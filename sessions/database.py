@@ -146,6 +146,11 @@ def is_locked(error: BaseException) -> bool:
     return isinstance(error, OperationalError | sqlite3.OperationalError) and "locked" in str(error)
 
 
+def is_full(error: BaseException) -> bool:
+    """Say whether the disk has no room left."""
+    return isinstance(error, sqlite3.OperationalError) and "full" in str(error)
+
+
 # What SQLite says -> what is wrong and how to mend it.
 _MEANINGS = (
     ("not a database", "is not an SQLite database; give another file with --db"),

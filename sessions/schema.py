@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, inspect, select, table
 from sqlalchemy import column as sql_column
 from sqlalchemy.exc import OperationalError
 
-from sessions.database import BUSY_TIMEOUT_S, is_locked, label, sqlite_path, writing
-from sessions.errors import DatabaseError
-from sessions.files import written_whole
+from sessions.database import BUSY_TIMEOUT_S, is_full, is_locked, label, sqlite_path, writing
+from sessions.errors import DatabaseError, ExportError
+from sessions.files import check_file_target, written_whole
 from sessions.tables import Base
 
 # The newest revision in migrations/versions; written here so that opening a database need not import Alembic.
@@ -22,6 +22,8 @@ HEAD = "0002"
 
 _VERSION = table("alembic_version", sql_column("version_num"))
 _RETRY_S = 0.02
+# What SQLite keeps beside a database while that is written.
+_JOURNALS = ("-wal", "-journal")
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -136,7 +138,7 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
         )
     path = sqlite_path(engine.url)
     if path is not None:
-        backup(engine, path.with_name(f"{path.name}.{revision}.bak"))
+        backup(engine, path.with_name(f"{path.name}.{revision}.bak"), overwrite=True)
     with writing(engine).connect() as connection:
         if path is not None:
             # A table that is rebuilt must not take rows of others with it; checked again before the commit.
@@ -159,7 +161,7 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, HEAD)
 
 
-def backup(engine: Engine, target: Path) -> None:
+def backup(engine: Engine, target: Path, *, overwrite: bool = False) -> None:
     """Copy an SQLite database, consistent also while others write, to `target`, whole or not at all.
 
     Raises
@@ -167,19 +169,39 @@ def backup(engine: Engine, target: Path) -> None:
     DatabaseError
         Where the database is not an SQLite file.
     ExportError
-        Where the copy cannot be written.
+        Where the copy cannot be written, or a file stands there that may not be replaced.
     """
     path = sqlite_path(engine.url)
     if path is None:
         raise DatabaseError(f"database {label(engine.url)} is not a file; make a backup with its server (pg_dump)")
-    if target.exists() and path.exists() and target.samefile(path):
-        raise DatabaseError(f"{target} is the database itself; give the backup another name")
-    with written_whole(target) as part, engine.connect() as connection:
+    check_file_target(target)
+    if target.exists():
+        if path.exists() and target.samefile(path):
+            raise DatabaseError(f"{target} is the database itself; give the backup another name")
+        if not overwrite:
+            raise ExportError(f"{target} exists; choose another place, or give --overwrite")
+    journal = next((file for mark in _JOURNALS if (file := target.with_name(f"{target.name}{mark}")).exists()), None)
+    if journal is not None:
+        # SQLite would take the journal for the copy's own.
+        raise ExportError(
+            f"{target} is in use, or was when its program was stopped: {journal.name} is beside it; "
+            "choose another place"
+        )
+    with written_whole(target, replace=overwrite) as part, engine.connect() as connection:
+        # SQLite says no more than that it cannot open it, and the driver not which of two databases it is.
+        part.touch()
         copy = sqlite3.connect(part)
         try:
             driver_connection(connection).backup(copy)
             # One file, without the journal beside it.
             copy.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.OperationalError as error:
+            # Of the two only the copy grows.
+            if is_full(error):
+                raise ExportError(
+                    f"cannot write {target}: the disk is full; free some space, or choose another place"
+                ) from error
+            raise
         finally:
             copy.close()
 

@@ -114,11 +114,25 @@ class Store:
         with explained(self.url):
             return schema.upgrade(self._engine)
 
-    def backup(self, target: Path) -> None:
-        """Write a consistent copy of the database to `target`, whole or not at all."""
+    def backup(self, target: Path, *, overwrite: bool = False) -> None:
+        """Write a consistent copy of the database to `target`, whole or not at all.
+
+        Parameters
+        ----------
+        target : Path
+        overwrite : bool
+            Whether a file that stands there is replaced.
+
+        Raises
+        ------
+        DatabaseError
+            Where the database is not a file, or `target` is the database itself.
+        ExportError
+            Where the copy cannot be written, or a file stands there that may not be replaced.
+        """
         self._require()
         with explained(self.url):
-            schema.backup(self._engine, target)
+            schema.backup(self._engine, target, overwrite=overwrite)
 
     def check(self) -> list[str]:
         """Return what is wrong with the database, one line each; an empty list where nothing is."""

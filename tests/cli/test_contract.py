@@ -188,6 +188,8 @@ def test_the_database_tells_about_itself(cli: Cli, with_session: Path, tmp_path:
     copied = cli("db", "backup", tmp_path / "copy.db", "--json").document["db"]
     assert copied["bytes"] == (tmp_path / "copy.db").stat().st_size
     assert cli("--db", tmp_path / "copy.db", "session", "show", "1").status == 0
+    assert "copy.db exists; choose another place" in cli("db", "backup", tmp_path / "copy.db").error_line
+    assert cli("db", "backup", tmp_path / "copy.db", "--overwrite").status == 0
 
 
 def test_a_damaged_database_fails_the_check(cli: Cli, with_session: Path) -> None:

@@ -215,8 +215,40 @@ def test_a_backup_is_whole_and_one_file(tmp_path: Path) -> None:
     copy = Store.open(tmp_path / "copy.db")
     assert copy.info().listeners == 1
     assert copy.check() == []
-    store.backup(tmp_path / "copy.db")
+    store.backup(tmp_path / "copy.db", overwrite=True)
     assert Store(tmp_path / "copy.db").info().listeners == 2
+
+
+def test_a_backup_replaces_no_file_unasked(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "a.db")
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ExportError, match=r"notes\.txt exists; choose another place, or give --overwrite"):
+        store.backup(tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    # A journal beside it would be read into the copy.
+    (tmp_path / "other.db-wal").touch()
+    with pytest.raises(ExportError, match=r"other\.db is in use, or was .*: other\.db-wal is beside it"):
+        store.backup(tmp_path / "other.db", overwrite=True)
+    assert not (tmp_path / "other.db").exists()
+    with pytest.raises(InputError, match="the database itself"):
+        store.backup(tmp_path / "a.db", overwrite=True)
+
+
+def test_a_backup_that_may_not_be_written_is_named(tmp_path: Path) -> None:
+    code = """
+        from pathlib import Path
+        from sessions.store import Store
+        from therapy_gen.errors import InputError
+        try:
+            Store("a.db").backup(Path("closed/copy.db"))
+        except InputError as error:
+            print(error)
+    """
+    Store.open(tmp_path / "a.db")
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed").chmod(0o555)
+    done = as_nobody(code, tmp_path)
+    assert done.stdout == "cannot write closed/copy.db: permission denied; choose another place\n", done.stderr
 
 
 @pytest.mark.parametrize("target", [".", "nowhere/copy.db", "a.db"])
@@ -244,7 +276,7 @@ def test_a_backup_that_fails_leaves_no_part(tmp_path: Path) -> None:
     """
     done = on_small_disk(code, tmp_path, 1300)
     said, left = done.stdout.splitlines()
-    assert "disk is full" in said or "No space" in said or "cannot write" in said
+    assert "cannot write copy.db" in said
     assert left == "[]"
 
 

@@ -61,11 +61,12 @@ def upgrade(context: typer.Context, json: AsJson = False) -> None:
 def backup(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that stands there")] = False,
     json: AsJson = False,
 ) -> None:
     """Write a consistent copy of the database, also while others write to it."""
     store = _as_it_stands(context)
-    store.backup(file)
+    store.backup(file, overwrite=overwrite)
     if json:
         print_json({"db": {"database": store.label, "backup": str(file), "bytes": file.stat().st_size}})
     else:
