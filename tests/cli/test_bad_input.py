@@ -86,6 +86,21 @@ def test_usage_errors_say_where_help_is(words: str, cli: Cli, home: Path) -> Non
     assert not home.exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "help_"),
+    [
+        ("session new --with", "therapy-gen session new"),
+        ("--db a.db session new --minutes", "therapy-gen session new"),
+        ("rank --listener", "therapy-gen rank"),
+        ("--home", "therapy-gen"),
+    ],
+)
+def test_an_option_without_its_value_names_the_help_of_its_command(words: str, help_: str, cli: Cli) -> None:
+    done = cli(*words.split())
+    assert done.status == 2
+    assert done.error_line.endswith(f"see: {help_} --help")
+
+
 def test_the_help_that_is_named_exists(cli: Cli) -> None:
     line = cli("session", "new", "--frobnicate").error_line
     assert cli(*line.partition("see: therapy-gen ")[2].split()).status == 0

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
@@ -78,6 +78,18 @@ def invoke(arguments: Sequence[str]) -> None:
     command = get_command(_only(app, _words(arguments)))
     with command.make_context(PROGRAM, list(arguments) or ["--help"]) as context:
         command.invoke(context)
+
+
+def command_path(arguments: Sequence[str]) -> str:
+    """Return the command that a command line calls, as far as its words name one, after the program's name."""
+    command: Any = get_command(app)
+    path = [PROGRAM]
+    for word in _words(arguments):
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        path.append(word)
+    return " ".join(path)
 
 
 def _only(program: typer.Typer, words: Sequence[str]) -> typer.Typer:

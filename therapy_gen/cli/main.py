@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except Exception as error:
-        status, message = _explain(error)
+        status, message = _explain(error, arguments)
         if debug and status in (AT_FAULT, PART_MISSING):
             import traceback
 
@@ -70,8 +70,8 @@ def run(arguments: Sequence[str]) -> int:
         return status
 
 
-def _explain(error: Exception) -> tuple[int, str]:
-    """Return exit code and line for an error."""
+def _explain(error: Exception, arguments: Sequence[str]) -> tuple[int, str]:
+    """Return exit code and line for an error of a command line."""
     import typer
 
     from therapy_gen.errors import MissingExtraError, TherapyGenError
@@ -87,8 +87,11 @@ def _explain(error: Exception) -> tuple[int, str]:
         case typer.Abort():
             return INTERRUPTED, "interrupted"
         case _ if isinstance(error, usage_error):
+            from therapy_gen.cli.app import command_path
+
+            # An option that lacks its value does not say of which command it is.
             context = getattr(error, "ctx", None)
-            where = context.command_path if context is not None else "therapy-gen"
+            where = context.command_path if context is not None else command_path(arguments)
             said = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]
             return USAGE, f"{said}; see: {where} --help"
         case OSError():
