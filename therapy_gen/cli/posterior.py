@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def evidence_for(store: Store, listener: str | None) -> Evidence:
     if not known:
         raise InputError("no recording has been scored and no piece rated yet; to score one: therapy-gen score-eeg")
     if None not in known and len(known) > 1:
-        raise InputError(f"several listeners have been recorded; give --listener one of: {', '.join(map(str, known))}")
+        names = ", ".join(shlex.quote(str(name)) for name in known)
+        raise InputError(f"several listeners have been recorded; give --listener one of: {names}")
     return evidence_of(store, None if None in known else known[0])
 
 

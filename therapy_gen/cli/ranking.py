@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,7 +69,7 @@ def _ranking(store: Store, listener: str | None, *, with_ratings: bool = True) -
         who = f"listener {evidence.listener}" if evidence.listener else "no listener named"
         raise InputError(
             f"{who} has no scored recording; to score one: therapy-gen score-eeg RECORDING"
-            + (f" --listener {evidence.listener}" if evidence.listener else "")
+            + (f" --listener {shlex.quote(evidence.listener)}" if evidence.listener else "")
         )
     return made, evidence.listener
 
