@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -177,6 +178,12 @@ def test_a_session_is_deleted(cli: Cli, with_session: Path) -> None:
     assert cli("session", "delete", "1", "--yes").status == 1
 
 
+def test_a_session_is_deleted_unasked_without_a_terminal_and_the_help_says_so(cli: Cli, with_session: Path) -> None:
+    said = cli("session", "delete", "--help").out
+    assert "without a terminal on standard input it deletes unasked" in " ".join(said.split())
+    assert cli("session", "delete", "1").out == "Deleted session 1\n"
+
+
 def test_the_database_tells_about_itself(cli: Cli, with_session: Path, tmp_path: Path) -> None:
     info = cli("db", "info", "--json").document["db"]
     assert info["database"] == str(with_session / "therapy.db")
@@ -327,6 +334,13 @@ def test_names_of_any_kind_do_not_break_the_output(name: str, cli: Cli) -> None:
     assert len(listed.splitlines()) == 2
     assert "\x1b" not in listed
     assert "\x1b" not in cli("session", "show", "1").out
+
+
+def test_a_command_that_is_told_takes_a_listener_of_any_name(cli: Cli) -> None:
+    name = 'Zoë "X", <b>'
+    cli("session", "new", "--minutes", "1", "--listener", name)
+    told = cli("rank", "--listener", name).error_line.partition("to score one: therapy-gen ")[2]
+    assert shlex.split(told) == ["score-eeg", "RECORDING", "--listener", name]
 
 
 def test_nothing_but_the_result_on_standard_output(cli: Cli, tmp_path: Path) -> None:

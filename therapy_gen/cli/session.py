@@ -319,7 +319,9 @@ def delete(
     pieces: Annotated[
         bool, typer.Option("--pieces", help="Also its pieces that nothing else holds; they stay in the library else")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask; without a terminal on standard input it deletes unasked")
+    ] = False,
 ) -> None:
     """Delete a session, its ratings and the log of its plays. Recordings and their scores stay."""
     from sessions.library import delete_session, get_session
