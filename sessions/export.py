@@ -23,7 +23,8 @@ from sessions.store import Store
 from sessions.tables import MUSIC
 
 PLAYLISTS = tuple(WRITERS)
-FORMATS = ("midi", *AUDIO_FORMATS, *PLAYLISTS, "csv", "json", "events")
+PIECE_FORMATS = ("midi", *AUDIO_FORMATS)
+FORMATS = (*PIECE_FORMATS, *PLAYLISTS, "csv", "json", "events")
 
 # Suffixes that say a format, for the check that name and format agree.
 _FORMAT_OF = {".mid": "midi", ".midi": "midi", ".m3u": "m3u8", ".tsv": "events"}
@@ -63,15 +64,18 @@ class Desk:
     pretend: bool = False
     written: list[Written] = field(default_factory=list)
 
-    def stands(self, path: Path, content: bytes) -> bool:
-        """Say whether a file holds `content` already; ExportError where it holds something else and may not go."""
+    def stands(self, path: Path, content: bytes, *, side_of: Path | None = None) -> bool:
+        """Say whether a file holds `content` already; ExportError where it holds something else and may not go.
+
+        `side_of` is the file that was asked for, where this one only goes with it.
+        """
         check_file_target(path)
         try:
             held = path.read_bytes() if path.exists() else None
         except OSError:
             held = b""
         if held is not None and held != content and not self.overwrite:
-            raise taken(path)
+            raise taken(path, side_of)
         return held == content
 
     def put(self, path: Path, content: bytes) -> None:
@@ -119,11 +123,16 @@ def check_audio_format(name: str) -> str:
     return wanted
 
 
-def format_of(path: Path) -> str:
-    """Return the format that a file name's suffix says; ExportError where it says none."""
+def format_of(path: Path, among: Sequence[str] = FORMATS) -> str:
+    """Return the format that a file name's suffix says; ExportError where it says none `among` those possible."""
     found = _FORMAT_OF.get(path.suffix.lower())
+    suffixes = ", ".join(suffix for suffix, form in _FORMAT_OF.items() if form in among)
     if found is None:
-        raise ExportError(f"the name {path} does not say a format; end it in one of: {', '.join(_FORMAT_OF)}")
+        raise ExportError(f"the name {path} does not say a format; end it in one of: {suffixes}")
+    if found not in among:
+        raise ExportError(
+            f"{path} is named as {found}, which this cannot be written as; end the name in one of: {suffixes}"
+        )
     return found
 
 
@@ -185,9 +194,13 @@ def export_session(
     elif form == "events":
         from importlib.metadata import version
 
-        found = planned_events(session) if events is None else events
-        desk.put(path, events_tsv(session, found).encode())
-        desk.put(path.with_suffix(".json"), events_json(session, version=version("therapy-gen")).encode())
+        table = events_tsv(session, planned_events(session) if events is None else events).encode()
+        levels = events_json(session, version=version("therapy-gen")).encode()
+        side = path.with_suffix(".json")
+        desk.stands(path, table)
+        desk.stands(side, levels, side_of=path)
+        desk.put(path, table)
+        desk.put(side, levels)
     else:
         export_programme(store, session.programme(), form, path, sound, audio=audio, naming=naming, desk=desk, cue=cue)
     return desk.written
@@ -220,15 +233,13 @@ def export_programme(
     elif form in AUDIO_FORMATS:
         sheet = cue_sheet(programme, path.name, form).encode()
         if cue:
-            desk.stands(path.with_suffix(".cue"), sheet)
+            desk.stands(path.with_suffix(".cue"), sheet, side_of=path)
         whole = AudioFile(path, programme.items, programme.title)
         desk.put_audio(Renderer(store, programme.items, form, sound), [whole], sound)
         if cue:
             desk.put(path.with_suffix(".cue"), sheet)
     else:
-        raise ExportError(
-            f"this cannot be written as {form}; give one of: midi, {', '.join(AUDIO_FORMATS + PLAYLISTS)}"
-        )
+        raise ExportError(f"this cannot be written as {form}; give one of: {', '.join(PIECE_FORMATS + PLAYLISTS)}")
     return desk.written
 
 
@@ -286,9 +297,7 @@ def export_piece(
 ) -> list[Written]:
     """Write a piece as MIDI or audio, by the suffix of `path`, whole or not at all."""
     desk = desk or Desk()
-    form = format_of(path)
-    if form != "midi" and form not in AUDIO_FORMATS:
-        raise ExportError(f"a piece cannot be written as {form}; end {path.name} in mid, {', '.join(AUDIO_FORMATS)}")
+    form = format_of(path, PIECE_FORMATS)
     check_file_target(path)
     item = ItemRecord(0, MUSIC, piece, 0.0, piece.duration_s)
     if form == "midi":

@@ -86,9 +86,10 @@ def write_bytes(path: Path, content: bytes) -> None:
         part.write_bytes(content)
 
 
-def taken(path: Path) -> ExportError:
-    """Return the error for a file that stands where another one is to be written."""
-    return ExportError(f"{path} exists and holds something else; choose another place, or give --overwrite")
+def taken(path: Path, side_of: Path | None = None) -> ExportError:
+    """Return the error for a file that stands where another one is to be written, or what goes with `side_of`."""
+    what = f"{path}, the side file of {side_of}," if side_of else str(path)
+    return ExportError(f"{what} exists and holds something else; choose another place, or give --overwrite")
 
 
 def reason(error: OSError) -> str:

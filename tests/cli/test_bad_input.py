@@ -124,6 +124,19 @@ def test_the_help_that_is_named_exists(cli: Cli) -> None:
         ("export --session 1 --format flac -o .", "is a folder; give the name of a file"),
         ("export --session 1 --format wav -o a.mp3", "a.mp3 is named as mp3, but the format is wav"),
         ("export --session 1 --format csv -o nowhere/a.csv", "the folder of nowhere/a.csv does not exist"),
+        (
+            "export --session 1 --format midi -o a.mid --audio ogg",
+            "--audio is for the files that a playlist names, not",
+        ),
+        ("export --session 1 --format csv -o a.csv --prefix x", "--prefix is for the files that a playlist names, not"),
+        (
+            "export --session 1 --format flac -o a.flac --urlencode",
+            "leave it out, or give --format m3u8, xspf, jspf, pls",
+        ),
+        (
+            "export --session 1 --format events -o a.tsv --relative-to .",
+            "--relative-to is for the files that a playlist",
+        ),
         ("export --session 1 --format wav -o a.wav --soundfont .", "soundfont . is not a file"),
         ("export --session 1 --format m3u8 -o a.m3u8 --audio aac", "audio format 'aac' is not known"),
         ("model info nonesuch", "model 'nonesuch' is not known"),

@@ -14,7 +14,7 @@ import soundfile
 
 from sessions.builder import new_session
 from sessions.errors import ExportError
-from sessions.export import export_piece, export_playlist, export_session, format_of
+from sessions.export import Desk, export_piece, export_playlist, export_session, format_of
 from sessions.library import midi_of
 from sessions.plan import SessionRequest
 from sessions.playlists import Entry, m3u8
@@ -120,6 +120,18 @@ def test_tables_say_what_the_session_is(store: Store, session: SessionRecord, tm
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == session.document()
 
 
+def test_events_and_their_side_file_are_written_together_or_not_at_all(
+    store: Store, short: SessionRecord, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text("mine")
+    with pytest.raises(ExportError, match=r"a\.json, the side file of .*a\.tsv, exists and holds something else"):
+        export_session(store, short, "events", tmp_path / "a.tsv", SOUND)
+    assert not (tmp_path / "a.tsv").exists()
+    assert (tmp_path / "a.json").read_text() == "mine"
+    export_session(store, short, "events", tmp_path / "a.tsv", SOUND, desk=Desk(overwrite=True))
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["onset"]["Units"] == "s"
+
+
 @pytest.mark.parametrize("form", ["mid", "wav", "flac", "ogg", "mp3"])
 def test_a_piece_as_a_file(form: str, store: Store, model: Model, tmp_path: Path) -> None:
     piece = new_session(store, model, SessionRequest(minutes=1.0), seed=1).pieces()[0]
@@ -162,9 +174,17 @@ def test_a_name_that_says_no_format(name: str) -> None:
         format_of(Path(name))
 
 
+def test_a_piece_is_offered_no_format_that_is_refused(store: Store, short: SessionRecord, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"does not say a format; end it in one of: \.mid, .*, \.mp3$"):
+        export_piece(store, short.pieces()[0], tmp_path / "a.xyz", SOUND)
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.m3u8"])
 def test_a_piece_is_no_table(name: str, store: Store, short: SessionRecord, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="a piece cannot be written as"):
+    with pytest.raises(
+        ExportError,
+        match=r"is named as \w+, which .*; end the name in one of: \.mid, \.midi, \.wav, \.flac, \.ogg, \.mp3$",
+    ):
         export_piece(store, short.pieces()[0], tmp_path / name, SOUND)
 
 

@@ -34,8 +34,9 @@ def export(
     ] = None,
     top: Annotated[int | None, typer.Option(metavar="N", help="Only the best N of the ranking")] = None,
     audio: Annotated[
-        str, typer.Option(metavar="wav|flac|ogg|mp3", help="Format of the files that a playlist points at")
-    ] = "flac",
+        str | None,
+        typer.Option(metavar="wav|flac|ogg|mp3", help="Format of the files that a playlist points at  [default: flac]"),
+    ] = None,
     soundfont: Annotated[
         Path | None, typer.Option(metavar="FILE", help="SF2 instruments for audio  [default: a small one]")
     ] = None,
@@ -67,21 +68,22 @@ def export(
     from sessions.rendering import Sound
 
     form = check_format(format_)
-    audio = check_audio_format(audio)
+    audio_form = check_audio_format("flac" if audio is None else audio)
+    _check_belongs_to_playlists(form, ranked, audio, relative_to, prefix, urlencode)
     naming = Naming(relative_to, prefix, urlencode)
     desk = Desk(overwrite=overwrite, pretend=pretend)
     if session is None:
         from therapy_gen.cli.ranking import export_ranking
 
         done = export_ranking(
-            options, listener, top, form, out, soundfont, audio=audio, naming=naming, desk=desk, cue=cue
+            options, listener, top, form, out, soundfont, audio=audio_form, naming=naming, desk=desk, cue=cue
         )
     else:
         store = options.store()
         record = get_session(store, session)
         with progress("rendering", record.duration_s, quiet=options.quiet) as advance:
             done = export_session(
-                store, record, form, out, Sound(soundfont, advance), audio=audio, naming=naming, desk=desk, cue=cue
+                store, record, form, out, Sound(soundfont, advance), audio=audio_form, naming=naming, desk=desk, cue=cue
             )
     if json:
         files = [file.document() for file in done]
@@ -91,3 +93,29 @@ def export(
             print(f"{'keep ' if file.kept else 'write'} {printable(str(file.path))}")
     else:
         print(printable(str(out)))
+
+
+def _check_belongs_to_playlists(
+    form: str, ranked: bool, audio: str | None, relative_to: Path | None, prefix: str, urlencode: bool
+) -> None:
+    """Raise ExportError where an option says something of a playlist's files and the format has none."""
+    from sessions.errors import ExportError
+    from sessions.export import PLAYLISTS
+    from sessions.ranked import TABLES
+
+    # The table of a ranking names its audio as a playlist does.
+    naming = (*PLAYLISTS, *TABLES) if ranked else PLAYLISTS
+    if form in naming:
+        return
+    given = {
+        "--audio": audio is not None,
+        "--relative-to": relative_to is not None,
+        "--prefix": bool(prefix),
+        "--urlencode": urlencode,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise ExportError(
+                f"{option} is for the files that a playlist names, not for {form}; "
+                f"leave it out, or give --format {', '.join(naming)}"
+            )
