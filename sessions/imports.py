@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sessions.library import get_piece, new_ids
 from sessions.records import PieceRecord
 from sessions.store import Store
-from sessions.tables import REGISTER, PieceRow, now
+from sessions.tables import METRE, REGISTER, USUAL_METRE, PieceRow, now
 from therapy_gen.errors import InputError
 from therapy_gen.music.calmness import calmness_of
 from therapy_gen.music.midi import MAX_MIDI_BYTES, read_performance
@@ -113,6 +113,7 @@ def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRo
         features={
             **{name: round(value, 4) for name, value in calm.values.items()},
             **({} if register is None else {REGISTER: round(register, 2)}),
+            **({} if performance.metre == USUAL_METRE else {METRE: performance.metre}),
         },
         calm=round(calm.score, 4),
         created=now(),

@@ -13,23 +13,31 @@ _MOST_PARTS = 15
 
 
 def join_midi(pieces: Sequence[tuple[float, bytes]], *, title: str, duration_s: float) -> bytes:
-    """Set pieces, given as (onset in seconds, MIDI), on a common clock as one MIDI file that ends at `duration_s`."""
+    """Set pieces, given as (onset in seconds, MIDI), on a common clock as one MIDI file that ends at `duration_s`.
+
+    Every piece begins with a time signature, of the same metre, too: readers begin a bar there, and so all are barred
+    from their own beginning, however long the silences between them are.
+    """
     placed = [(onset, read_performance(midi)) for onset, midi in pieces]
     parts = _joined_parts(placed, by_name=True)
     if len(parts) > _MOST_PARTS:
         parts = _joined_parts(placed, by_name=False)
     tempi = tuple((onset + at, tempo) for onset, piece in placed for at, tempo in piece.tempi)
     # A clock starts at 0, also where silence comes first.
-    start = () if tempi and tempi[0][0] == 0.0 else ((0.0, placed[0][1].tempo),)
+    first = placed[0][1]
+    start = () if tempi and tempi[0][0] == 0.0 else ((0.0, first.tempo),)
+    metres = tuple((onset + at, metre) for onset, piece in placed for at, metre in piece.metres)
+    bars = () if metres and metres[0][0] == 0.0 else ((0.0, first.metre),)
     joined = Performance(
         parts=parts[:_MOST_PARTS],
-        tempo=placed[0][1].tempo,
+        tempo=first.tempo,
         key="",
         duration=duration_s,
         palette="",
         tempi=(*start, *tempi),
         title=title,
-        metre=placed[0][1].metre,
+        metre=first.metre,
+        metres=(*bars, *metres),
     )
     return to_midi(joined, title=title)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,14 @@ import symusic
 Cli = Callable[..., Any]
 
 
-def write(path: Path, name: str = "", quarters: int = 64, drums: bool = False) -> Path:
+def write(
+    path: Path, name: str = "", quarters: int = 64, drums: bool = False, metres: Sequence[tuple[int, int, int]] = ()
+) -> Path:
+    """A tune in quarters; `metres` are (quarter, beats, unit)."""
     score = symusic.Score(480)
     score.tempos.append(symusic.Tempo(0, qpm=64.0))
+    for quarter, beats, unit in metres:
+        score.time_signatures.append(symusic.TimeSignature(quarter * 480, beats, unit))
     track = symusic.Track(name, 0, False)
     for n in range(quarters):
         track.notes.append(symusic.Note(n * 480, 480, (62, 66, 69, 67, 64, 61)[n % 6], 70))
@@ -69,6 +74,42 @@ def test_format_0_with_running_status_and_without_a_tempo_is_imported(cli: Cli, 
     (piece,) = cli("piece", "import", tmp_path / "zero.mid", "--json").document["pieces"]
     assert piece["tempo"] == 120.0
     assert piece["duration_s"] == pytest.approx(32.0, abs=3.5)
+
+
+@pytest.mark.parametrize(
+    ("metres", "said"),
+    [
+        ([(0, 3, 4)], "3/4"),
+        ([(0, 7, 8)], "7/8"),
+        ([], "4/4"),
+        # After an upbeat written as a bar of its own.
+        ([(0, 1, 4), (1, 6, 8)], "6/8"),
+        # In 4/4 for longer, as what says nothing is.
+        ([(40, 3, 4)], "4/4"),
+    ],
+)
+def test_a_piece_says_its_metre_and_a_session_holds_it(
+    metres: list[tuple[int, int, int]], said: str, cli: Cli, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.mid", metres=metres)
+    (piece,) = cli("piece", "import", path, "--json").document["pieces"]
+    assert cli("piece", "show", piece["piece"], "--json").document["piece"]["metre"] == said
+    assert f"metre     {said}\n" in cli("piece", "show", piece["piece"]).out
+    made = cli("session", "new", "--minutes", "5", "--seed", "1", "--metre", "3/4", "--with", piece["piece"], "--json")
+    assert made.status == 0, made.err
+    assert piece["piece"] in {item["piece"] for item in made.document["session"]["items"]}
+
+
+def test_patterns_without_a_common_time_are_refused(cli: Cli, tmp_path: Path) -> None:
+    track = bytes((0, 0x90, 60, 70, 96, 60, 0, 0, 0xFF, 0x2F, 0))
+    chunk = struct.pack(">4sI", b"MTrk", len(track)) + track
+    two, one = tmp_path / "two.mid", tmp_path / "one.mid"
+    two.write_bytes(struct.pack(">4sIHHH", b"MThd", 6, 2, 2, 96) + 2 * chunk)
+    assert (
+        "two.mid is a MIDI file of type 2: 2 patterns without a common time" in cli("piece", "import", two).error_line
+    )
+    one.write_bytes(struct.pack(">4sIHHH", b"MThd", 6, 2, 1, 96) + chunk)
+    assert cli("piece", "import", one).status == 0
 
 
 def test_drums_are_kept_and_told(cli: Cli, tmp_path: Path) -> None:

@@ -64,7 +64,10 @@ class Performance:
         Where the tempo changes: seconds and quarter notes a minute, by time, the first at 0.
     title : str
     metre : str
-        Beats of a bar over their unit, e.g. ``"3/4"``.
+        Beats of a bar over their unit, e.g. ``"3/4"``; where it changes, the one that lasts longest.
+    metres : tuple of (float, str)
+        Where a bar of a metre begins, whatever came before: seconds and metre, by time, the first at 0; empty where all
+        is in one metre from the beginning.
     """
 
     parts: tuple[Part, ...]
@@ -75,6 +78,7 @@ class Performance:
     tempi: tuple[tuple[float, float], ...] = ()
     title: str = ""
     metre: str = "4/4"
+    metres: tuple[tuple[float, str], ...] = ()
 
     def louder(self, units: int) -> Performance:
         """Return the same with every note struck so many units of velocity harder, or softer where that is negative."""
