@@ -113,6 +113,19 @@ def test_instruments_are_in_tune(program: int, pitch: int) -> None:
     assert abs(cents) < 10
 
 
+@pytest.mark.parametrize(("program", "below", "beyond"), [(0, 108, 112), (11, 108, 120), (46, 108, 112), (65, 63, 64)])
+def test_keys_that_no_sample_is_made_for_sound_in_tune_and_no_louder(program: int, below: int, beyond: int) -> None:
+    edge, sound = (played(StruckNote(0.0, 1.0, pitch, 60, program), seconds=2) for pitch in (below, beyond))
+    cents = 1200 * math.log2(frequency(sound[:, :RATE], hertz_of(beyond)) / hertz_of(beyond))
+    assert abs(cents) < 10
+    # The samples grow softer upwards by about a decibel a key.
+    assert -2.5 * (beyond - below) < level_db(sound) - level_db(edge) < 0.5
+
+
+def test_drums_that_a_kit_lacks_stay_silent() -> None:
+    assert not played(StruckNote(0.0, 1.0, 127, 60, 0, bank=128), seconds=1).any()
+
+
 def test_velocity_is_loudness() -> None:
     levels = [level_db(played(StruckNote(0, 1, 60, velocity, 0), seconds=1)) for velocity in (20, 40, 60, 80)]
     assert [b - a for a, b in pairwise(levels)] == pytest.approx([12.04, 7.04, 5.0], abs=0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +113,10 @@ class SoundFont:
 
         An instrument that the file lacks is played by the same program of bank 0 (drums: by the first set of drums),
         then by program 0, then by the file's first instrument.
+
+        A key that none of the instrument's zones reaches sounds by those of the nearest key that has some, at its own
+        pitch: a hole in a melody is heard, a sample that is bent further is not (docs/rendering.md). Drums stay silent
+        there, since each of their keys is an instrument of its own.
         """
         programs = self._file.programs
         stand_in = (DRUM_BANK, 0) if bank == DRUM_BANK else (0, program)
@@ -120,12 +125,14 @@ class SoundFont:
         with self._lock:
             if preset not in self._settings:
                 self._settings[preset] = self._file.zones(preset)
-            struck = []
-            for index, settings in enumerate(self._settings[preset]):
-                if key in settings.range(Generator.KEY_RANGE) and velocity in settings.range(Generator.VELOCITY_RANGE):
-                    if (preset, index) not in self._zones:
-                        self._zones[preset, index] = self._zone(settings)
-                    struck.append(self._zones[preset, index])
+            settings = self._settings[preset]
+            reached = _reached(settings, key, velocity)
+            if not reached and bank != DRUM_BANK:
+                reached = _reached(settings, _nearest_key(settings, key, velocity), velocity)
+            for index in reached:
+                if (preset, index) not in self._zones:
+                    self._zones[preset, index] = self._zone(settings[index])
+            struck = [self._zones[preset, index] for index in reached]
         return [zone for zone in struck if zone is not None]
 
     def sample(self, zone: Zone) -> npt.NDArray[np.float32]:
@@ -203,6 +210,22 @@ def default_soundfont() -> Path:
         if path.is_file():
             return path
     raise InputError("no soundfont is installed; give one with --soundfont FILE.sf2, or install pretty-midi")
+
+
+def _reached(settings: Sequence[ZoneSettings], key: int, velocity: int) -> list[int]:
+    """Return the places of the zones that a key at a velocity reaches."""
+    return [
+        index
+        for index, zone in enumerate(settings)
+        if key in zone.range(Generator.KEY_RANGE) and velocity in zone.range(Generator.VELOCITY_RANGE)
+    ]
+
+
+def _nearest_key(settings: Sequence[ZoneSettings], key: int, velocity: int) -> int:
+    """Return the key nearest to one that a zone has at a velocity, the lower of two; itself where none has any."""
+    ranges = [zone.range(Generator.KEY_RANGE) for zone in settings if velocity in zone.range(Generator.VELOCITY_RANGE)]
+    ends = {end for keys in ranges if keys for end in (keys[0], keys[-1])}
+    return min(ends, key=lambda end: (abs(end - key), end), default=key)
 
 
 def _lfos(settings: ZoneSettings) -> tuple[Lfo, ...]:
