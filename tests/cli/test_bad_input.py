@@ -241,6 +241,26 @@ def test_a_model_cut_short_is_named(cli: Cli, tmp_path: Path) -> None:
     assert listed.status == 0
 
 
+@pytest.mark.parametrize("value", ["nan", "-nan", "inf", "-inf"])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_model_of_values_that_are_no_numbers_is_refused(value: str, dtype: str, cli: Cli, tmp_path: Path) -> None:
+    import numpy as np
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    from therapy_gen.musicvae.weights import find_model
+
+    with safe_open(find_model("calm"), "numpy") as file:
+        arrays = {name: file.get_tensor(name).astype(dtype) for name in file.keys()}  # noqa: SIM118
+        facts = file.metadata()
+    arrays["decoder/recurrent"][3, 5] = np.copysign(abs(float(value)), -1 if value.startswith("-") else 1)
+    save_file(arrays, tmp_path / "a.safetensors", facts)
+    done = cli("sample", "--model", tmp_path / "a.safetensors", "-o", tmp_path / "out")
+    assert done.status == 1
+    assert "a.safetensors holds values that are no numbers (decoder/recurrent); take" in done.error_line
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_model_of_ones_own_that_is_damaged_does_not_hide_the_others(cli: Cli, home: Path) -> None:
     (home / "models").mkdir(parents=True)
     (home / "models" / "mine.safetensors").write_bytes(b"nonsense")

@@ -99,6 +99,17 @@ def test_tensorflow_js_shards_and_quantised_weights_are_read(tmp_path: Path, cli
         np.testing.assert_allclose(quantised[name], array, atol=scale if name == first["name"] else 0)
 
 
+def test_a_checkpoint_of_values_that_are_no_numbers_is_refused(tmp_path: Path, cli: Cli, home: Path) -> None:
+    spoilt = arrays()
+    name = next(iter(decoder_shapes(SMALL)))
+    spoilt[name].flat[0] = np.nan
+    write_bundle(tmp_path / "spoilt.ckpt", spoilt)
+    done = cli("model", "import", tmp_path / "spoilt.ckpt", "--config", "cat-mel_2bar_small")
+    assert done.status == 1
+    assert f"spoilt.ckpt holds values that are no numbers ({name})" in done.error_line
+    assert not list(home.rglob("*.safetensors"))
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", "..", ""])
 def test_a_manifest_that_leads_outside_is_refused(name: str, tmp_path: Path, cli: Cli) -> None:
     folder = tmp_path / "js"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 import subprocess
@@ -8,13 +9,17 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import mido
 import numpy as np
+import pretty_midi
 import pytest
 import soundfile
+import symusic
 
 from sessions.builder import new_session
 from sessions.errors import ExportError
 from sessions.export import Desk, export_piece, export_playlist, export_session, format_of
+from sessions.imports import import_pieces
 from sessions.library import midi_of
 from sessions.plan import SessionRequest
 from sessions.playlists import Entry, m3u8
@@ -109,6 +114,52 @@ def test_a_session_as_midi_has_every_note_in_its_place(store: Store, session: Se
     for a, b in zip(sorted(found), sorted(expected), strict=True):
         assert a[:3] == b[:3]
         assert a[3] == pytest.approx(b[3], abs=0.005)
+
+
+def test_a_session_as_midi_is_barred_from_the_beginning_of_every_piece(
+    store: Store, model: Model, tmp_path: Path
+) -> None:
+    score = symusic.Score(480)
+    for quarter, tempo in ((0, 61.0), (30, 57.0)):
+        score.tempos.append(symusic.Tempo(480 * quarter, qpm=tempo))
+    for quarter, beats, unit in ((0, 7, 8), (35, 2, 4)):
+        score.time_signatures.append(symusic.TimeSignature(480 * quarter, beats, unit))
+    score.tracks.append(symusic.Track("tune", 0, False))
+    for n in range(64):
+        score.tracks[0].notes.append(symusic.Note(n * 480, 400, 60 + n % 7, 60))
+    score.dump_midi(str(tmp_path / "seven.mid"))
+    (one,) = import_pieces(store, [tmp_path / "seven.mid"])
+    request = SessionRequest(minutes=5.0, metre="3/4", baseline_s=10.0)
+    made = new_session(store, model, request, seed=4, asked=[one.piece.id])
+    export_session(store, made, "midi", tmp_path / "a.mid", SOUND)
+
+    file = mido.MidiFile(tmp_path / "a.mid")
+    now, signatures, struck = 0.0, [], []
+    for message in file:
+        now += message.time
+        if message.type == "time_signature":
+            signatures.append((now, f"{message.numerator}/{message.denominator}"))
+        elif message.type == "note_on" and message.velocity:
+            struck.append(now)
+    expected = [] if made.items[0].piece else [(0.0, "7/8" if made.pieces()[0].source else "3/4")]
+    onsets = []
+    midi = midi_of(store, [piece.id for piece in made.pieces()])
+    for item in made.items:
+        if item.piece is None:
+            continue
+        expected.append((item.onset_s, item.piece.metre))
+        if item.piece.source:
+            expected.append((item.onset_s + 30 * 60 / 61.0 + 5 * 60 / 57.0, "2/4"))
+        theirs = pretty_midi.PrettyMIDI(io.BytesIO(midi[item.piece.id]))
+        onsets += [item.onset_s + note.start for part in theirs.instruments for note in part.notes]
+    assert {"7/8", "3/4"} <= {metre for _, metre in expected}
+    assert [metre for _, metre in signatures] == [metre for _, metre in expected]
+    assert [at for at, _ in signatures] == pytest.approx([at for at, _ in expected], abs=0.002)
+    assert struck == pytest.approx(sorted(onsets), abs=0.002)
+    # To the tick, as symusic reads it: the bar of the tune begins with its first note.
+    read = symusic.Score.from_midi((tmp_path / "a.mid").read_bytes())
+    begins = {signature.time for signature in read.time_signatures if signature.numerator == 7}
+    assert begins & {note.start for track in read.tracks for note in track.notes if note.pitch == 60}
 
 
 def test_tables_say_what_the_session_is(store: Store, session: SessionRecord, tmp_path: Path) -> None:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
-
-import mido
 import numpy as np
-import pretty_midi
 import pytest
 import symusic
 
@@ -15,11 +10,8 @@ from sessions.arcs import rms
 from sessions.builder import new_session
 from sessions.choosing import Drawn, Preference
 from sessions.errors import PlanError
-from sessions.export import export_session
-from sessions.imports import import_pieces
 from sessions.library import get_piece, midi_of
 from sessions.plan import SessionRequest
-from sessions.rendering import Sound
 from sessions.store import Store
 from therapy_gen.errors import InputError
 from therapy_gen.music.arrangement import arrange, duration_of, steps_of
@@ -83,52 +75,6 @@ def test_new_pieces_are_near_those_heard_of_their_own_metre(store: Store, model:
         reasons = [item.why or "" for item in made.items if item.piece and item.piece.id not in {p.id for p in waltzes}]
         assert reasons
         assert any("near" in why for why in reasons) == near
-
-
-def test_a_session_as_midi_is_barred_from_the_beginning_of_every_piece(
-    store: Store, model: Model, tmp_path: Path
-) -> None:
-    score = symusic.Score(480)
-    for quarter, tempo in ((0, 61.0), (30, 57.0)):
-        score.tempos.append(symusic.Tempo(480 * quarter, qpm=tempo))
-    for quarter, beats, unit in ((0, 7, 8), (35, 2, 4)):
-        score.time_signatures.append(symusic.TimeSignature(480 * quarter, beats, unit))
-    score.tracks.append(symusic.Track("tune", 0, False))
-    for n in range(64):
-        score.tracks[0].notes.append(symusic.Note(n * 480, 400, 60 + n % 7, 60))
-    score.dump_midi(str(tmp_path / "seven.mid"))
-    (one,) = import_pieces(store, [tmp_path / "seven.mid"])
-    request = SessionRequest(minutes=5.0, metre="3/4", baseline_s=10.0)
-    made = new_session(store, model, request, seed=4, asked=[one.piece.id])
-    export_session(store, made, "midi", tmp_path / "a.mid", Sound())
-
-    file = mido.MidiFile(tmp_path / "a.mid")
-    now, signatures, struck = 0.0, [], []
-    for message in file:
-        now += message.time
-        if message.type == "time_signature":
-            signatures.append((now, f"{message.numerator}/{message.denominator}"))
-        elif message.type == "note_on" and message.velocity:
-            struck.append(now)
-    expected = [] if made.items[0].piece else [(0.0, "7/8" if made.pieces()[0].source else "3/4")]
-    onsets = []
-    midi = midi_of(store, [piece.id for piece in made.pieces()])
-    for item in made.items:
-        if item.piece is None:
-            continue
-        expected.append((item.onset_s, item.piece.metre))
-        if item.piece.source:
-            expected.append((item.onset_s + 30 * 60 / 61.0 + 5 * 60 / 57.0, "2/4"))
-        theirs = pretty_midi.PrettyMIDI(io.BytesIO(midi[item.piece.id]))
-        onsets += [item.onset_s + note.start for part in theirs.instruments for note in part.notes]
-    assert {"7/8", "3/4"} <= {metre for _, metre in expected}
-    assert [metre for _, metre in signatures] == [metre for _, metre in expected]
-    assert [at for at, _ in signatures] == pytest.approx([at for at, _ in expected], abs=0.002)
-    assert struck == pytest.approx(sorted(onsets), abs=0.002)
-    # To the tick, as symusic reads it: the bar of the tune begins with its first note.
-    read = symusic.Score.from_midi((tmp_path / "a.mid").read_bytes())
-    begins = {signature.time for signature in read.time_signatures if signature.numerator == 7}
-    assert begins & {note.start for track in read.tracks for note in track.notes if note.pitch == 60}
 
 
 def test_a_metre_that_is_not_known_is_refused(store: Store, model: Model) -> None:

@@ -25,6 +25,7 @@ from therapy_gen.musicvae.magenta.configs import (
     parameter_count,
 )
 from therapy_gen.musicvae.magenta.store import pieces, write_stored
+from therapy_gen.musicvae.weights import all_finite
 
 TF = "tensorflow"
 TFJS = "tensorflow.js"
@@ -78,8 +79,18 @@ def _write(
         "parameters": parameter_count(shapes),
         "can_encode": all(name in shapes for name in encoder_shapes(config)),
     }
-    write_stored(target, config, facts, shapes, content)
+    numbers = (_numbers(source, name, found) for name, found in zip(shapes, content, strict=True))
+    write_stored(target, config, facts, shapes, numbers)
     return facts
+
+
+def _numbers(source: Path, name: str, content: Iterable[bytes]) -> Iterator[bytes]:
+    """Give the pieces of a variable, float32; InputError where values are no numbers, which opening would not see."""
+    for piece in content:
+        # One that is cut short is refused where it is written.
+        if not all_finite(np.frombuffer(piece, "<f4", len(piece) // 4)):
+            raise InputError(f"{source} holds values that are no numbers ({name}); take a whole copy of it")
+        yield piece
 
 
 def _fit(config: MagentaConfig, shapes: Mapping[str, tuple[int, ...]], source: Path) -> MagentaConfig:
