@@ -267,7 +267,13 @@ def test_a_model_of_ones_own_that_is_damaged_does_not_hide_the_others(cli: Cli, 
     models = {model["name"]: model for model in cli("model", "list", "--json").document["models"]}
     assert "error" in models["mine"]
     assert "error" not in models["calm"]
-    assert cli("model", "list").status == 0
+    listed = cli("model", "list")
+    assert listed.status == 0
+    assert {row.split()[0]: row.split()[-1] for row in listed.out.splitlines()}["mine"] == "damaged"
+    # Whole, which no column is wide enough for.
+    assert listed.err == f"{models['mine']['error']}\n"
+    assert str(home / "models" / "mine.safetensors") in listed.err
+    assert cli("--quiet", "model", "list").err == ""
 
 
 def test_a_model_of_ones_own_is_found_by_name(cli: Cli, home: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from therapy_gen.cli import checkpoints, evaluation, training
-from therapy_gen.cli.output import AsJson, print_json, print_table, printable
+from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
 from therapy_gen.cli.settings import DEFAULT_MODEL, settings
 
 app = typer.Typer(
@@ -45,7 +45,8 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
     from therapy_gen.musicvae.weights import ASSETS, SUFFIX
 
     documents = []
-    own = settings(context).models_folder()
+    options = settings(context)
+    own = options.models_folder()
     seen: set[str] = set()
     for folder in (own, ASSETS):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
@@ -68,10 +69,13 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
             "embedded" if document["embedded"] else "own",
             "" if "error" in document else f"{document['bytes'] / 1e6:.1f}",
             document.get("config", ""),
-            document.get("error") or document["sha256"][:12],
+            "damaged" if "error" in document else document["sha256"][:12],
         )
         for document in documents
     ]
+    for document in documents:
+        if "error" in document:
+            say(document["error"], quiet=options.quiet)
     print_table(("name", "where", "MB", "config", "sha256"), rows, right=(2,))
 
 
