@@ -75,7 +75,7 @@ def even(indices: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
 def real(corpus: Corpus, name: str, count: int, *, held_out: bool, calmest: float) -> Made:
     """Return windows of the corpus that begin where phrases do."""
     found = corpus.choose(held_out=held_out, calmest=calmest)
-    found = even(found[corpus.bar[found] % 4 == 0], count)
+    found = even(corpus.at_phrases(found), count)
     return Made(name, corpus.tokens[found], corpus.mode[found] == 1)
 
 

@@ -101,6 +101,22 @@ def test_windows_are_brought_to_one_tonic_and_keep_their_own(tmp_path: Path, ton
     assert [pitch + 3 for pitch in pitches] == higher
 
 
+def test_phrases_are_counted_from_where_a_stretch_begins_not_from_the_pick_up(tmp_path: Path) -> None:
+    lines = [(0.0, 1.0, 67), *((onset + 1.0, duration, pitch) for onset, duration, pitch in chorale(21))]
+    write_midi(tmp_path / "a.mid", lines)
+    score = symusic.Score(str(tmp_path / "a.mid"))
+    score.time_signatures = [symusic.TimeSignature(0, 1, 4), symusic.TimeSignature(TPQ, 4, 4)]
+    score.dump_midi(str(tmp_path / "a.mid"))
+    corpus = build_corpus([tmp_path], WindowSettings(stride_bars=1))
+    assert corpus.bar.tolist() == [1, 2, 3, 4, 5, 6]
+    assert corpus.offset.tolist() == [0, 1, 2, 3, 4, 5]
+    begins = corpus.at_phrases(np.arange(6))
+    assert corpus.bar[begins].tolist() == [1, 5]
+    # The second window, as all, begins where its bar does: with the root of the first chord of a phrase.
+    bass = [next(note.pitch % 12 for note in tokens_to_notes(corpus.tokens[n]) if note.voice == BASS) for n in begins]
+    assert bass == [0, 0]
+
+
 def test_a_two_four_piece_is_read_in_pairs_of_bars(tmp_path: Path) -> None:
     write_midi(tmp_path / "a.mid", chorale(16), metre=(2, 4))
     assert len(build_corpus([tmp_path]).tokens) == 1
@@ -134,6 +150,15 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     text = "\n".join(report.lines())
     assert "scores without a stretch of 4/4, 2/4 or 3/4" in text
     assert "triplets" in text
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file here that cannot be read")
+def test_a_file_that_cannot_be_read_is_told_and_the_others_are_used(tmp_path: Path) -> None:
+    write_midi(tmp_path / "good.mid", chorale(16))
+    (tmp_path / "locked.mid").symlink_to("/proc/self/mem")
+    report = build_corpus([tmp_path]).report
+    assert (report.files_used, list(report.unreadable)) == (1, ["locked.mid"])
+    assert "cannot be read" in report.unreadable["locked.mid"]
 
 
 def test_copies_are_dropped_and_never_divided_between_training_and_held_out(tmp_path: Path) -> None:
@@ -227,3 +252,10 @@ def test_pieces_of_a_few_bars_serve_models_of_two(tmp_path: Path) -> None:
     assert short.tokens.shape[1:] == (32, 3)
     corpus.save(tmp_path / "corpus.npz")
     np.testing.assert_array_equal(Corpus.load(tmp_path / "corpus.npz").length, corpus.length)
+
+
+def test_a_short_tune_serves_models_of_two_bars_once_not_as_often_as_its_verses(tmp_path: Path) -> None:
+    write_midi(tmp_path / "a.mid", chorale(8))
+    short = shortened(build_corpus([tmp_path], WindowSettings.for_models_of(2)), 2)
+    assert short.bar.tolist() == list(range(7))
+    assert len(build_corpus([tmp_path], WindowSettings.for_models_of(16)).tokens) == 1

@@ -83,6 +83,21 @@ def test_a_pick_up_bar_is_left_out_and_named(tmp_path: Path) -> None:
     assert taken.remarks == ("bar 1 is a pick-up of 1 quarter: left out",)
 
 
+def test_a_pick_up_of_half_a_bar_leaves_the_bars_behind_it_whole(tmp_path: Path) -> None:
+    path = write(tmp_path / "gavotte.mid", [(0.0, 1.0, 79), (1.0, 1.0, 77), *tune(64, 2.0)], [(0, 2, 4), (2, 4, 4)])
+    taken = take_stretch(path, 16, VOICES, common_tonic=False)
+    assert (taken.bar, taken.bars) == (2, 16)
+    assert pitches(taken.tokens) == [pitch for _, _, pitch in tune(64)]
+    assert taken.remarks == ("bar 1 is a pick-up of 2 quarters: left out",)
+
+
+def test_a_tune_alone_is_melody_however_far_it_leaps(tmp_path: Path) -> None:
+    leaping = [(at, length, pitch - 24 * (n % 5 == 4)) for n, (at, length, pitch) in enumerate(tune(64))]
+    taken = take_stretch(write(tmp_path / "leaps.mid", leaping), 16, VOICES, common_tonic=False)
+    assert pitches(taken.tokens) == [pitch for _, _, pitch in leaping]
+    assert not (taken.tokens[:, 1:] > 1).any()
+
+
 def test_a_bar_of_another_length_divides_the_piece_and_the_longer_part_is_taken(tmp_path: Path) -> None:
     metres = [(0, 4, 4), (16, 3, 4), (19, 4, 4)]
     taken = take_stretch(write(tmp_path / "b.mid", tune(19 + 64), metres), 16, VOICES, common_tonic=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +29,6 @@ _CACHE = "corpus.npz"
 # of the calmest third, which is also what the held-out figures are of.
 _PRIOR_CALMEST = 0.7
 _CALM = 1 / 3
-_PHRASE_BARS = 4
 # Fewer held-out windows than this are not narrowed to the calm ones.
 _LEAST_HELD_OUT = 32
 _BARS = (2, 16)
@@ -87,6 +85,7 @@ def train(
     best on held-out pieces are kept. The run's folder gets a picture of the learning curve. What went wrong is said,
     with what to change.
     """
+    from sessions.builder import check_seed
     from therapy_gen.errors import InputError, MissingExtraError
 
     if not 0 < calmest <= 1:
@@ -101,6 +100,7 @@ def train(
         raise InputError(f"--patience {patience} is out of range; give 0 or more")
     if free_bits is not None and not 0 <= free_bits <= 1e5:
         raise InputError(f"--free-bits {free_bits} is out of range; give 0 or more")
+    check_seed(seed)
     if batch_size < 1:
         raise InputError(f"--batch-size {batch_size} is out of range; give 1 or more")
     if find_spec("keras") is None:
@@ -196,13 +196,12 @@ def _curve(run: Path, name: str) -> Path | None:
     """Draw the run's log; None where it has no line yet."""
     from therapy_gen.musicvae.curve import draw_curve, read_curve
     from therapy_gen.musicvae.train import LOG
+    from therapy_gen.musicvae.weights import write_whole
 
     if not (run / LOG).is_file():
         return None
     path = run / _CURVE
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(draw_curve(read_curve(run / LOG), f"{name}: learning curve"), encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, draw_curve(read_curve(run / LOG), f"{name}: learning curve").encode())
     return path
 
 
@@ -233,7 +232,7 @@ def _windows(folders: list[Path], cache: Path, leave_out: Path | None, bars: int
     with progress("reading scores", 1.0, quiet=quiet) as advance:
         windows = build_corpus(
             folders,
-            WindowSettings(stride_bars=1, shortest_bars=bars),
+            WindowSettings.for_models_of(bars),
             leave_out=unwanted,
             workers=2,
             progress=lambda done, of: advance(1.0 / of),
@@ -272,8 +271,7 @@ def _prior_material(windows: Corpus) -> PriorMaterial:
     def chosen(calmest: float) -> Any:
         return np.concatenate([windows.choose(held_out=which, calmest=calmest) for which in (False, True)])
 
-    found = chosen(_PRIOR_CALMEST)
-    found = found[windows.bar[found] % _PHRASE_BARS == 0]
+    found = windows.at_phrases(chosen(_PRIOR_CALMEST))
     return PriorMaterial(
         windows.tokens[found],
         windows.mode[found] == MODES.index("minor"),

@@ -27,10 +27,11 @@ Frames = npt.NDArray[np.float32]
 SAMPLE_RATE = 44100
 
 TARGET_LUFS = -23.0
-"""Every piece is brought to the loudness that EBU R 128 sets for broadcast. Soft piano peaks up to 18 dB above its
-loudness (measured), so that nothing comes near full scale and no limiter is needed."""
+"""Every piece is brought to the loudness that EBU R 128 sets for broadcast. Soft piano peaks up to 19 dB above its
+loudness as a rule (measured), so that nothing comes near full scale and no limiter is needed."""
 
-# A piece with sharper peaks than any measured is left softer: above this, the true peak between samples could clip.
+# A piece with sharper peaks (few, slow notes have them) is left softer: above this, the true peak between samples could
+# clip.
 _HIGHEST_PEAK = 10 ** (-2 / 20)
 
 _FADE_IN_S = 0.004

@@ -24,8 +24,11 @@ from therapy_gen.music.windows import FoundWindow, WindowSettings, find_windows
 
 # Part of every digest: raise it when the same files would give other windows.
 FORMAT = 2
+# Of the file that `Corpus.save` writes.
+_CACHE_FORMAT = 3
 HELD_OUT_SHARE = 0.06
-_ARRAYS = ("tokens", "piece", "bar", "tonic", "mode", "calm", "length", "metre", "held_out")
+_PHRASE_BARS = 4
+_ARRAYS = ("tokens", "piece", "bar", "offset", "tonic", "mode", "calm", "length", "metre", "held_out")
 
 
 @dataclass
@@ -59,6 +62,8 @@ class Corpus:
     tokens : array of uint8, shape (n, 256, 3)
     piece, bar, tonic, mode : int arrays, shape (n,)
         Index into `pieces`, first bar in the piece, its own tonic (0 to 11), its mode (0 major, 1 minor).
+    offset : int array, shape (n,)
+        First bar, counted from where its run of bars of one metre begins (after a pick-up, for one).
     calm : float32 array, shape (n,)
         Calmness score of each window at the reference tempo.
     length : int8 array, shape (n,)
@@ -77,6 +82,7 @@ class Corpus:
     tokens: Tokens
     piece: npt.NDArray[np.int32]
     bar: npt.NDArray[np.int32]
+    offset: npt.NDArray[np.int32]
     tonic: npt.NDArray[np.int8]
     mode: npt.NDArray[np.int8]
     calm: npt.NDArray[np.float32]
@@ -92,6 +98,11 @@ class Corpus:
         floor = float(np.quantile(self.calm, 1.0 - calmest)) if calmest < 1.0 else -np.inf
         return np.flatnonzero((self.held_out == held_out) & (self.calm >= floor))
 
+    def at_phrases(self, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Return those of `indices` whose windows begin where phrases do: every four bars of a run."""
+        found: npt.NDArray[np.intp] = indices[self.offset[indices] % _PHRASE_BARS == 0]
+        return found
+
     def of_metre(self, metre: Metre) -> Corpus:
         """Return the windows of one metre alone."""
         inside = self.metre == metre.quarters
@@ -100,7 +111,7 @@ class Corpus:
     def save(self, path: Path) -> None:
         """Write everything to one compressed file, whole or not at all."""
         meta = {
-            "format": FORMAT,
+            "format": _CACHE_FORMAT,
             "pieces": self.pieces,
             "digest": self.digest,
             "report": {**self.report.__dict__, "left_out": dict(self.report.left_out)},
@@ -121,7 +132,7 @@ class Corpus:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 meta: dict[str, Any] = json.loads(str(stored["meta"]))
-                if meta["format"] != FORMAT:
+                if meta["format"] != _CACHE_FORMAT:
                     raise InputError(f"{path} was cached by another version; build it again from the scores")
                 arrays = {name: stored[name] for name in stored.files if name != "meta"}
         except InputError:
@@ -219,6 +230,7 @@ def build_corpus(
         tokens=np.stack([window.tokens for _, window in kept]).reshape(-1, STEPS_PER_SECTION, len(VOICES)),
         piece=piece,
         bar=np.array([window.bar for _, window in kept], dtype=np.int32),
+        offset=np.array([window.offset for _, window in kept], dtype=np.int32),
         tonic=np.array([window.tonic for _, window in kept], dtype=np.int8),
         mode=np.array([MODES.index(window.mode) for _, window in kept], dtype=np.int8),
         calm=np.array([window.calm for _, window in kept], dtype=np.float32),
@@ -237,11 +249,14 @@ _Read = tuple[str, list[FoundWindow], Counter[str], str]
 def _read_one(job: tuple[Path, WindowSettings]) -> _Read:
     path, settings = job
     left_out: Counter[str] = Counter()
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = hashlib.sha256().hexdigest()
     try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         windows = find_windows(read_score(path), settings, left_out)
     except InputError as error:
         return sha256, [], Counter({"unreadable files": 1}), str(error)
+    except OSError as error:
+        return sha256, [], Counter({"unreadable files": 1}), f"{path} cannot be read: {error.strerror or error}"
     return sha256, windows, left_out, ""
 
 

@@ -41,6 +41,10 @@ class Metre:
         bars, within = np.divmod(steps, STEPS_PER_BAR)
         return np.asarray(bars * self.steps + np.minimum(within, self.steps))
 
+    def in_time(self, tokens: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        """Return tokens (steps, voices) of the grid without the steps that take no time."""
+        return tokens[np.arange(len(tokens)) % STEPS_PER_BAR < self.steps]
+
     def on_grid(self, note: VoiceNote) -> VoiceNote:
         """Return a note counted in time as it lies in the grid."""
         return note._replace(start=self.to_grid(note.start), end=self.to_grid(note.end))

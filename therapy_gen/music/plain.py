@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.music.tokens import (
     HOLD,
@@ -44,6 +45,7 @@ def plain_performance(
     key: str = "",
     shifts: Sequence[int] | None = None,
     band: bool = False,
+    metre: Metre = FOUR_FOUR,
 ) -> Performance:
     """Perform sections one after the other, as they stand.
 
@@ -60,11 +62,14 @@ def plain_performance(
         Semitones to move each section by.
     band : bool
         Give the bass a bass guitar, as Magenta does; else all voices are piano.
+    metre : Metre
+        Of all sections.
     """
     notes: list[list[Note]] = [[] for _ in voices]
     changes: list[tuple[float, float]] = []
     begin = 0.0
     for number, (section, tempo) in enumerate(zip(sections, tempi, strict=True)):
+        section = metre.in_time(section)
         seconds = 60.0 / (tempo * STEPS_PER_QUARTER)
         if not changes or changes[-1][1] != tempo:
             changes.append((begin, tempo))
@@ -85,7 +90,13 @@ def plain_performance(
         for name, own in zip(voices, notes, strict=True)
     )
     return Performance(
-        parts=parts, tempo=tempi[0], key=key, duration=round(begin + _RING_S, 3), palette="", tempi=tuple(changes)
+        parts=parts,
+        tempo=tempi[0],
+        key=key,
+        duration=round(begin + _RING_S, 3),
+        palette="",
+        tempi=tuple(changes),
+        metre=metre.name,
     )
 
 

@@ -94,6 +94,7 @@ def _build(
     bars: list[float] | None = None,
 ) -> Score:
     notes = np.array([row for row in rows if row[1] > 0 and row[0] < MAX_QUARTERS], dtype=NOTE)
+    notes["duration"] = np.minimum(notes["duration"], MAX_QUARTERS - notes["onset"])
     notes.sort(order=("onset", "pitch", "duration"))
     end = float((notes["onset"] + notes["duration"]).max()) if len(notes) else 0.0
     metres = _distinct(metres)

@@ -49,6 +49,7 @@ def shortened(corpus: Corpus, bars: int) -> Corpus:
         corpus,
         tokens=tokens,
         bar=(corpus.bar[window] + offset).astype(np.int32),
+        offset=(corpus.offset[window] + offset).astype(np.int32),
         length=np.full(len(tokens), bars, dtype=np.int8),
         **{name: getattr(corpus, name)[window] for name in ("piece", "tonic", "mode", "calm", "metre", "held_out")},
     )

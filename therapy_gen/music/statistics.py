@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.tension import tonal_tension
-from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VoiceNote, tokens_to_notes
+from therapy_gen.music.tokens import STEPS_PER_QUARTER, VoiceNote, tokens_to_notes
 
 IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float64]
@@ -33,13 +34,15 @@ _SCALES = np.array([np.roll([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], tonic) for ton
 _GRID_POINTS = 400
 
 
-def measure(tokens: IntArray) -> dict[str, float]:
+def measure(tokens: IntArray, metre: Metre = FOUR_FOUR) -> dict[str, float]:
     """Measure one section.
 
     Parameters
     ----------
     tokens : int array, shape (steps, voices)
         Melodic voices only.
+    metre : Metre
+        In which the section is; what takes no time in it is not measured.
 
     Returns
     -------
@@ -51,6 +54,7 @@ def measure(tokens: IntArray) -> dict[str, float]:
         from note to note of the first voice; ``cloud_diameter``, ``cloud_momentum``, ``tensile_strain``: see
         `therapy_gen.music.tension.tonal_tension`. NaN where there is no note to measure.
     """
+    tokens = metre.in_time(tokens)
     notes = tokens_to_notes(tokens)
     steps = len(tokens)
     if not notes:
@@ -62,7 +66,7 @@ def measure(tokens: IntArray) -> dict[str, float]:
     sounding = _sounding(notes, steps)
     begins = np.zeros(steps, dtype=bool)
     begins[[note.start for note in notes]] = True
-    bars = begins[: steps // STEPS_PER_BAR * STEPS_PER_BAR].reshape(-1, STEPS_PER_BAR)
+    bars = begins[: steps // metre.steps * metre.steps].reshape(-1, metre.steps)
     beats = sounding[: steps // STEPS_PER_QUARTER * STEPS_PER_QUARTER].reshape(-1, STEPS_PER_QUARTER)
     line = np.array([note.pitch for note in notes if note.voice == 0])
     return {
@@ -72,7 +76,7 @@ def measure(tokens: IntArray) -> dict[str, float]:
         "polyphony": float(sounding[sounding > 0].mean()),
         "pitch_range": float(np.ptp(pitches)),
         "empty_beat_rate": float((beats.max(axis=1) == 0).mean()),
-        "notes_a_bar": len(notes) * STEPS_PER_BAR / steps,
+        "notes_a_bar": len(notes) * metre.steps / steps,
         "mean_interval": float(np.abs(np.diff(line)).mean()) if len(line) > 1 else float("nan"),
         **tonal_tension(notes, steps),
     }
@@ -86,8 +90,17 @@ def _sounding(notes: Sequence[VoiceNote], steps: int) -> npt.NDArray[np.int64]:
     return np.cumsum(change)[:steps]
 
 
-def compare(real: Sequence[IntArray], made: Sequence[IntArray]) -> dict[str, dict[str, float]]:
+def compare(
+    real: Sequence[IntArray], made: Sequence[IntArray], metres: Sequence[Metre] | None = None
+) -> dict[str, dict[str, float]]:
     """Compare two sets of sections, measure by measure.
+
+    Parameters
+    ----------
+    real, made : sequence of int arrays, shape (steps, voices)
+        Melodic voices only.
+    metres : sequence of Metre, optional
+        Of each section, the same for both sets; without it all are in 4/4.
 
     Returns
     -------
@@ -96,7 +109,10 @@ def compare(real: Sequence[IntArray], made: Sequence[IntArray]) -> dict[str, dic
         are equal) and ``kl`` (Kullback-Leibler divergence of the second from the first, in nats), as MGEval has them.
         Measures that either set has no values of are left out.
     """
-    rows = [[measure(section) for section in sections] for sections in (real, made)]
+    rows = [
+        [measure(section, metre) for section, metre in zip(own, metres or [FOUR_FOUR] * len(own), strict=True)]
+        for own in (real, made)
+    ]
     table: dict[str, dict[str, float]] = {}
     for name in MEASURES:
         values = [np.array([row[name] for row in own if np.isfinite(row[name])]) for own in rows]

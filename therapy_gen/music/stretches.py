@@ -33,6 +33,7 @@ _AS_GOOD = 0.1
 # A piece is repeated to fill up to so many times its length.
 _MOST_REPEATS = 4
 _MOST_NAMED = 4
+_NOTHING = "no note on the piano's 88 keys that is longer than a third of a sixteenth"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def take_stretch(path: Path, bars: int, voices: Sequence[str], *, common_tonic: 
             elif best is None or quality > best[0] + _AS_GOOD:
                 best = quality, offset, lines
     if best is None:
-        why = "; ".join(remarks) or ("no melody in any of its bars" if silent else "no bars")
+        why = "; ".join(remarks) or (_NOTHING if silent else "no bars")
         raise InputError(f"{path} has no bars that the model can read ({why}); give another file")
     return _cut(score, bars, voices, best[1], best[2], drums, remarks, common_tonic=common_tonic)
 
@@ -133,22 +134,28 @@ def _candidates(score: Score, bars: int, remarks: list[str]) -> list[list[float]
     others: list[tuple[int, float]] = []
     runs: list[list[float]] = []
     run: list[float] = []
-    half: float | None = None
+    half: tuple[int, float] | None = None
     for number, (start, end) in enumerate(pairwise(score.bars.tolist()), 1):
         length = end - start
-        if abs(length - _QUARTERS_PER_BAR) < _TOLERANCE and half is None:
-            run = run or [start]
+        is_half = abs(length - _QUARTERS_PER_BAR / 2) < _TOLERANCE
+        if half and is_half:
             run.append(end)
-        elif abs(length - _QUARTERS_PER_BAR / 2) < _TOLERANCE:
-            if half is None:
-                half = start
-                run = run or [start]
-            else:
-                run.append(end)
-                half = None
-        else:
+            half = None
+            continue
+        if half:
+            # Alone, as a pick-up of half a bar is: the next bar begins anew.
+            others.append(half)
             runs.append(run)
             run, half = [], None
+        if is_half:
+            half = number, length
+            run = run or [start]
+        elif abs(length - _QUARTERS_PER_BAR) < _TOLERANCE:
+            run = run or [start]
+            run.append(end)
+        else:
+            runs.append(run)
+            run = []
             others.append((number, length))
     runs.append(run)
     runs = [run for run in runs if len(run) > 1]
@@ -171,7 +178,14 @@ def _candidates(score: Score, bars: int, remarks: list[str]) -> list[list[float]
 
 def _reduction(voices: Sequence[str]) -> Callable[[list[tuple[int, int, int]], int], list[VoiceNote]]:
     """Return what reduces notes to lines: as our own models learned it, or to the outer lines alone."""
-    return extract_voices if "inner" in voices else outer_lines
+    return _own_lines if "inner" in voices else outer_lines
+
+
+def _own_lines(notes: list[tuple[int, int, int]], steps: int) -> list[VoiceNote]:
+    """Reduce notes as our own models learned it; a tune without accompaniment is melody, however far it leaps."""
+    ordered = sorted(notes)
+    alone = all(note[1] <= following[0] for note, following in pairwise(ordered))
+    return outer_lines(notes, steps) if alone else extract_voices(notes, steps)
 
 
 def _bars_named(bars: Sequence[tuple[int, float]]) -> str:

@@ -58,13 +58,23 @@ class WindowSettings:
     keep_key: bool = False
     shortest_bars: int = BARS_PER_SECTION
 
+    @classmethod
+    def for_models_of(cls, bars: int) -> WindowSettings:
+        """Return how windows are cut for models of so many bars: all there are, none with the same bars twice."""
+        repeated = cls.repeat_from_bars if bars == BARS_PER_SECTION else 0
+        return cls(stride_bars=1, shortest_bars=bars, repeat_from_bars=repeated)
+
 
 @dataclass(frozen=True)
 class FoundWindow:
-    """A window: tokens (256, 3) in the common tonic, its first bar, own key, calmness, bars of music, and metre."""
+    """A window: tokens (256, 3) in the common tonic, its first bar, own key, calmness, bars of music, and metre.
+
+    `offset` is its first bar, counted from where its stretch begins: phrases do not count a pick-up.
+    """
 
     tokens: Tokens
     bar: int
+    offset: int
     tonic: int
     mode: str
     calm: float
@@ -156,7 +166,7 @@ def find_windows(score: Score, settings: WindowSettings, left_out: Counter[str])
                 left_out["windows off the sixteenth grid (triplets)"] += 1
                 continue
             length = min(bars, BARS_PER_SECTION)
-            window = _window(voices, begin, first_bar + offset, length, stretch.metre, sharps, settings, left_out)
+            window = _window(voices, offset, first_bar, length, stretch.metre, sharps, settings, left_out)
             if window is not None:
                 windows.append(window)
     return windows
@@ -198,14 +208,15 @@ def _repeat(voices: list[VoiceNote], length: int) -> list[VoiceNote]:
 
 def _window(
     voices: list[VoiceNote],
-    begin: int,
-    bar: int,
+    offset: int,
+    first_bar: int,
     length: int,
     metre: Metre,
     sharps: int | None,
     settings: WindowSettings,
     left_out: Counter[str],
 ) -> FoundWindow | None:
+    begin = offset * metre.steps
     stop = begin + length * metre.steps
     notes = [
         note._replace(start=note.start - begin, end=min(note.end, stop) - begin)
@@ -232,4 +243,4 @@ def _window(
     seconds = 60.0 / (REFERENCE_QPM * STEPS_PER_QUARTER)
     onsets = np.array([note.start for note in notes]) * seconds
     calm = calmness(onsets, lengths * seconds, pitches + shift).score
-    return FoundWindow(tokens, bar, tonic, mode, calm, length, metre)
+    return FoundWindow(tokens, first_bar + offset, offset, tonic, mode, calm, length, metre)
