@@ -68,6 +68,36 @@ def test_the_embedded_model_is_measured(scores: Path, cli: Cli) -> None:
     assert f"{figures['active_units']} of 512 latent dimensions in use" in table
 
 
+def test_samples_are_compared_in_the_mode_and_metre_of_the_music(cli: Cli, tmp_path: Path) -> None:
+    for number in range(4):
+        rng = np.random.default_rng(number)
+        score = symusic.Score(4)
+        score.time_signatures.append(symusic.TimeSignature(0, 3, 4))
+        track = symusic.Track("tune", 0, False)
+        for beat in range(3 * 20):
+            track.notes.append(symusic.Note(beat * 4, 4, int(rng.choice([57, 60, 62, 64, 68, 69])), 60))
+            if beat % 3 == 0:
+                track.notes.append(symusic.Note(beat * 4, 12, int(rng.choice([33, 38, 40])), 60))
+        score.tracks.append(track)
+        score.dump_midi(str(tmp_path / f"{number}.mid"))
+    done = cli("model", "eval", "calm", tmp_path, "--most", "16", "--json")
+    assert done.status == 0, done.err
+    # A beat in four would be empty in most bars, and bars of four quarters among those of three, if all were in 4/4.
+    rows = done.document["distribution"]
+    assert rows["notes_a_bar"]["real"] == pytest.approx(4.0)
+    assert rows["groove_consistency"]["real"] == pytest.approx(1.0)
+    assert rows["empty_beat_rate"]["made"] < 0.1
+    imported = smaller(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 9))
+    rng = np.random.default_rng(4)
+    shapes = variable_shapes(imported)
+    arrays = (rng.normal(0, 0.9, shape).astype(np.float32) for shape in shapes.values())
+    write_stored(tmp_path / "two.safetensors", imported, {}, shapes, (pieces(array) for array in arrays))
+    other = cli("model", "eval", tmp_path / "two.safetensors", tmp_path)
+    assert other.status == 1
+    assert "are not in 4/4: left out" in other.err
+    assert "holds 0 sections that the model can read" in other.err.splitlines()[-1]
+
+
 def test_an_imported_model_is_measured_and_one_without_an_encoder_by_its_samples(
     scores: Path, cli: Cli, tmp_path: Path
 ) -> None:
@@ -91,6 +121,7 @@ def test_an_imported_model_is_measured_and_one_without_an_encoder_by_its_samples
         ("model eval nonesuch {scores}", "nonesuch"),
         ("model eval calm {scores} --most 1", "--most 1 is too few"),
         ("model eval calm {scores} --calmest 2", "--calmest 2"),
+        ("model eval calm {scores} --seed -1", "seed -1 is out of range"),
         ("model eval calm {empty}", "no scores"),
     ],
 )

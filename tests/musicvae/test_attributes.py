@@ -38,6 +38,18 @@ def test_notes_held_over_a_stronger_beat_are_syncopated_and_rests_are_not() -> N
     assert attribute_values(held)["syncopation"][0] == 0.0
 
 
+def test_a_bar_of_three_quarters_is_weighed_as_one() -> None:
+    # From the second quarter to the bar line: a syncopation in 4/4, over its middle, and none in 3/4.
+    half = section(sorted([*range(0, 256, 16), *range(4, 256, 16)]), [40, 44] * 16)
+    assert attribute_values(half)["syncopation"][0] == pytest.approx(0.5)
+    assert attribute_values(half, 3)["syncopation"][0] == 0.0
+    both = attribute_values(np.concatenate([half, half]), np.array([4, 3]))["syncopation"]
+    assert both.tolist() == pytest.approx([0.5, 0.0])
+    # The last quaver of a bar, held into the next.
+    over = section(list(range(10, 256, 16)), [40] * 16)
+    assert attribute_values(over, 3)["syncopation"][0] > 1.8
+
+
 def test_silence_has_values() -> None:
     values = attribute_values(np.zeros((2, 256, 3), dtype=np.uint8))
     assert set(values) == set(ATTRIBUTES)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.attributes import ATTRIBUTES, EFFECT_STEPS
@@ -152,6 +153,11 @@ def test_models_that_are_damaged_incomplete_or_unknown_are_refused(trained: Path
     damaged.write_bytes(trained.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"damaged\.safetensors is not a safetensors file"):
         load_model(str(damaged))
+    untold = tmp_path / "untold.safetensors"
+    content = {name: np.asarray(array) for name, array in weights.arrays.items()}
+    save_file(content, untold, {"config": SMALL.to_json(), "facts": '{"steps": '})
+    with pytest.raises(InputError, match=r"untold\.safetensors is not a safetensors file, or damaged"):
+        load_model(str(untold))
     incomplete = tmp_path / "incomplete.safetensors"
     save_weights(incomplete, {n: a for n, a in weights.arrays.items() if n != "mu/bias"}, SMALL, {})
     with pytest.raises(InputError, match="lacks mu/bias"):

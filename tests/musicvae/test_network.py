@@ -183,6 +183,26 @@ def test_an_interrupt_waits_for_the_end_of_a_step_and_a_second_one_does_not(tmp_
     assert load_weights(tmp_path / WEIGHTS).facts["steps"] == 2
 
 
+def test_a_run_that_diverges_keeps_what_was_saved_and_goes_on_more_slowly(tmp_path: Path) -> None:
+    material = Material(music(32), music(8), {})
+    train(SMALL, material, tmp_path, until_step=2)
+    kept = [(tmp_path / name).read_bytes() for name in (STATE, WEIGHTS)]
+    wild = replace(SMALL, learning_rate=1e30, decay_rate=1.0)
+    with pytest.raises(InputError, match=r"diverged at step \d+ .* as it was last saved, at step 2; .*learning_rate"):
+        train(wild, material, tmp_path, until_step=200)
+    assert [(tmp_path / name).read_bytes() for name in (STATE, WEIGHTS)] == kept
+    train(replace(SMALL, learning_rate=1e-4), material, tmp_path, until_step=4)
+    assert load_weights(tmp_path / WEIGHTS).facts["steps"] == 4
+    assert all(np.isfinite(array).all() for array in load_weights(tmp_path / WEIGHTS).arrays.values())
+
+
+def test_a_state_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / STATE / "inside").mkdir(parents=True)
+    with pytest.raises(InputError, match=f"{STATE} cannot be written"):
+        train(SMALL, Material(music(32), music(8), {}), tmp_path, until_step=1, seed=2**40)
+    assert [path.name for path in tmp_path.iterdir()] == [STATE]
+
+
 def test_too_little_material_and_a_damaged_state_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 of the"):
         train(SMALL, Material(music(3), music(1), {}), tmp_path, until_step=1)

@@ -37,14 +37,18 @@ def evaluate(
     use_one_thread()
     import numpy as np
 
+    from sessions.builder import check_seed
     from therapy_gen.errors import InputError
-    from therapy_gen.musicvae.measuring import measure_model, sections_for
+    from therapy_gen.music.metre import Metre
+    from therapy_gen.music.tonality import MODES
+    from therapy_gen.musicvae.measuring import measure_model, metres_of, sections_for
     from therapy_gen.musicvae.opening import open_model
 
     if most < 2:
         raise InputError(f"--most {most} is too few; give 2 or more")
     if not 0 < calmest <= 1:
         raise InputError(f"--calmest {calmest} is out of range; give a share above 0, up to 1")
+    check_seed(seed)
     options = settings(context)
     found = open_model(model, options.models_folder())
     windows = _windows(corpus, found.config.bars, quiet=options.quiet)
@@ -54,12 +58,19 @@ def evaluate(
         chosen = np.sort(np.concatenate([chosen, windows.choose(held_out=False, calmest=calmest)]))
     if own:
         say("this is the corpus it was trained on: the pieces held out from training are used", quiet=options.quiet)
+    known = np.isin(windows.metre[chosen], metres_of(found))
+    if not known.all():
+        names = " or ".join(Metre(quarters).name for quarters in metres_of(found))
+        say(f"{(~known).sum()} of {len(known)} windows are not in {names}: left out", quiet=options.quiet)
+        chosen = chosen[known]
     if len(chosen) > most:
         chosen = chosen[np.linspace(0, len(chosen) - 1, most).astype(int)]
-    sections = sections_for(found, windows.tokens[chosen])
+    sections, used = sections_for(found, windows.tokens[chosen])
+    chosen = chosen[used]
     if len(sections) < 2:
         raise InputError(f"{corpus[0]} holds {len(sections)} sections that the model can read; two or more are needed")
-    figures = measure_model(found, sections, seed=seed)
+    minor = windows.mode[chosen] == MODES.index("minor")
+    figures = measure_model(found, sections, minor=minor, metre=windows.metre[chosen], seed=seed)
     if json:
         print_json({"model": found.name, "held_out": own, **figures})
     else:
@@ -73,7 +84,7 @@ def _windows(folders: list[Path], bars: int, *, quiet: bool) -> Corpus:
     with progress("reading scores", 1.0, quiet=quiet) as advance:
         return build_corpus(
             folders,
-            WindowSettings(stride_bars=1, shortest_bars=bars),
+            WindowSettings.for_models_of(bars),
             workers=2,
             progress=lambda done, of: advance(1.0 / of),
         )

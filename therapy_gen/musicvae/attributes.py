@@ -19,16 +19,27 @@ ATTRIBUTES = ("density", "interval", "range", "syncopation")
 PREFIX = "attribute/"
 
 _STEPS_PER_BAR = 16
-# Metric weight of each sixteenth of a 4/4 bar (Longuet-Higgins & Lee 1984, Music Perception 1:424).
-_METRE = np.array([0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4])
+# Metric weight of each sixteenth of a bar, by its quarters (Longuet-Higgins & Lee 1984, Music Perception 1:424): each
+# level of halves, or of thirds, is one less. What takes no time in 3/4 weighs nothing.
+_UNHEARD = -9
+_WEIGHTS = {
+    4: np.array([0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4]),
+    3: np.array([0, -3, -2, -3, -1, -3, -2, -3, -1, -3, -2, -3, *[_UNHEARD] * 4]),
+}
 # Of the vectors' regression, a share of the number of sections.
 _RIDGE = 0.01
 # Two sides of one thing: neither moves where the other is held.
 _AKIN = {"interval": "range", "range": "interval"}
 
 
-def attribute_values(tokens: Tokens) -> dict[str, FloatArray]:
-    """Measure sections (n, steps, voices).
+def attribute_values(tokens: Tokens, metre: int | npt.NDArray[np.integer] = USUAL_METRE) -> dict[str, FloatArray]:
+    """Measure sections.
+
+    Parameters
+    ----------
+    tokens : uint8 array of shape (n, steps, voices)
+    metre : int, or int array of shape (n,)
+        Quarters a bar.
 
     Returns
     -------
@@ -37,6 +48,7 @@ def attribute_values(tokens: Tokens) -> dict[str, FloatArray]:
         ``range``: semitones from the 5th to the 95th percentile of the melody; ``syncopation``: mean weight, a melody
         note, by which a note on a weak step is held over a stronger one.
     """
+    metres = np.broadcast_to(metre, len(tokens)).tolist()
     melody = tokens[..., 0]
     heard = sounding(tokens)[..., 0].astype(np.int64)
     values = {name: np.zeros(len(tokens), dtype=np.float32) for name in ATTRIBUTES}
@@ -48,16 +60,21 @@ def attribute_values(tokens: Tokens) -> dict[str, FloatArray]:
         pitches = line[starts].astype(np.int64)
         values["interval"][n] = np.abs(np.diff(pitches)).mean()
         values["range"][n] = np.ptp(np.percentile(pitches, [5, 95]))
-        values["syncopation"][n] = _syncopation(line, heard[n], starts)
+        values["syncopation"][n] = _syncopation(line, heard[n], starts, _WEIGHTS[metres[n]])
     return values
 
 
-def _syncopation(line: npt.NDArray[np.uint8], heard: npt.NDArray[np.int64], starts: npt.NDArray[np.intp]) -> float:
+def _syncopation(
+    line: npt.NDArray[np.uint8],
+    heard: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.intp],
+    weights: npt.NDArray[np.integer],
+) -> float:
     total = 0
     for start, following in zip(starts, [*starts[1:], len(line)], strict=True):
         held = [step for step in range(start + 1, following) if line[step] == HOLD and heard[step]]
-        if held:
-            total += max(int(_METRE[np.array(held) % _STEPS_PER_BAR].max() - _METRE[start % _STEPS_PER_BAR]), 0)
+        if held and weights[start % _STEPS_PER_BAR] != _UNHEARD:
+            total += max(int(weights[np.array(held) % _STEPS_PER_BAR].max() - weights[start % _STEPS_PER_BAR]), 0)
     return total / len(starts)
 
 
@@ -138,7 +155,7 @@ def measured_effects(
     """
     return {
         _effect_name(name, metre): np.array(
-            [attribute_values(decode(step_along(z, arrays, name, step)))[name].mean() for step in EFFECT_STEPS],
+            [attribute_values(decode(step_along(z, arrays, name, step)), metre)[name].mean() for step in EFFECT_STEPS],
             dtype=np.float32,
         )
         for name in ATTRIBUTES

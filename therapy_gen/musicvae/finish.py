@@ -101,7 +101,7 @@ def finish(
         )
         arrays |= fitted
         learned = ~prior.held_out
-        arrays |= attribute_vectors(mu[learned], attribute_values(prior.tokens[learned]))
+        arrays |= attribute_vectors(mu[learned], attribute_values(prior.tokens[learned], prior.metre[learned]))
         finished = Model(Weights(arrays, weights.config, facts, weights.sha256, trained), path.stem)
         arrays["prior/traits/asked"], arrays["prior/traits/gain"] = calibrated(finished, seed)
         finished = Model(Weights(arrays, weights.config, facts, weights.sha256, trained), path.stem)

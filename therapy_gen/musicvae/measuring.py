@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.metre import Metre
 from therapy_gen.music.statistics import compare
 from therapy_gen.musicvae.evenness import distances, unevenness
 from therapy_gen.musicvae.magenta.runtime import MagentaModel
 from therapy_gen.musicvae.opening import voices_of
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.musicvae.prior import KINDS, USUAL_METRE
+from therapy_gen.musicvae.runtime import DECODER_TEMPERATURE, Model
 
 IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float64]
@@ -25,10 +27,21 @@ _WAY_STEPS = 8
 _MOST_WAYS = 12
 
 
-def sections_for(model: Model | MagentaModel, tokens: IntArray) -> IntArray:
-    """Return windows (n, 256, 3) of melody, inner voice and bass as the model reads sections.
+def metres_of(model: Model | MagentaModel) -> tuple[int, ...]:
+    """Return the metres, in quarters a bar, of sections that a model can read."""
+    return model.metres if isinstance(model, Model) else (USUAL_METRE,)
+
+
+def sections_for(model: Model | MagentaModel, tokens: IntArray) -> tuple[IntArray, npt.NDArray[np.intp]]:
+    """Return windows (n, 256, 3) of melody, inner voice and bass as the model reads sections, and of which they are.
 
     A model of fewer bars gets the first bars of each window in which the melody begins; drums are silent.
+
+    Returns
+    -------
+    sections : array of shape (m, steps, voices)
+    windows : array of shape (m,)
+        The window that each is from: those whose melody does not begin give none.
     """
     voices = voices_of(model)
     bars, steps = model.config.bars, model.config.steps
@@ -40,18 +53,35 @@ def sections_for(model: Model | MagentaModel, tokens: IntArray) -> IntArray:
             columns.append(tokens[:, :, ("melody", "inner", "bass").index(name)].astype(np.int64))
     whole = np.stack(columns, axis=-1)
     if steps == whole.shape[1]:
-        return whole
-    parts = []
-    for window in whole:
+        return whole, np.arange(len(whole))
+    parts, found = [], []
+    for n, window in enumerate(whole):
         sliced = window[: len(window) // steps * steps].reshape(-1, steps, len(voices))
         begins = (sliced[:, : max(16 * bars // 2, 1), 0] > 1).any(axis=1)
         if begins.any():
             parts.append(sliced[int(begins.argmax())])
-    return np.array(parts, dtype=np.int64).reshape(-1, steps, len(voices))
+            found.append(n)
+    return np.array(parts, dtype=np.int64).reshape(-1, steps, len(voices)), np.array(found, dtype=np.intp)
 
 
-def measure_model(model: Model | MagentaModel, sections: IntArray, *, seed: int = 0) -> dict[str, Any]:
-    """Measure a model on sections (n, steps, voices).
+def measure_model(
+    model: Model | MagentaModel,
+    sections: IntArray,
+    *,
+    minor: npt.NDArray[np.bool_] | None = None,
+    metre: IntArray | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Measure a model on sections.
+
+    Parameters
+    ----------
+    sections : int array of shape (n, steps, voices)
+    minor, metre : arrays of shape (n,), optional
+        Mode and quarters a bar of each section: as many samples are drawn of each kind. By default all are in major,
+        and in 4/4.
+    seed : int
+        Fixes what is drawn.
 
     Returns
     -------
@@ -62,7 +92,7 @@ def measure_model(model: Model | MagentaModel, sections: IntArray, *, seed: int 
         ``reconstruction`` and ``kl`` a section; ``kl_per_dimension`` (mean over sections, in nats, largest first);
         ``active_units``; ``interpolation``: mean and largest ``change`` from step to step over eight steps between
         sections, and their ``unevenness``; ``distribution``: see `therapy_gen.music.statistics.compare`, of samples at
-        the model's own temperature against the sections. Without an encoder only the last.
+        the temperature of `sample` against the sections. Without an encoder only the last.
     """
     rng = np.random.default_rng(seed)
     voices = voices_of(model)
@@ -70,10 +100,13 @@ def measure_model(model: Model | MagentaModel, sections: IntArray, *, seed: int 
     if not isinstance(model, MagentaModel) or model.can_encode:
         figures |= _reconstruction(model, sections, voices, rng)
     melodic = [n for n, name in enumerate(voices) if name != "drums"]
-    z = model.sample_prior(len(sections), rng)
-    made = np.concatenate([model.decode(part, temperature=_temperature(model), rng=rng) for part in _batches(z)])
+    metres = np.full(len(sections), USUAL_METRE) if metre is None else np.asarray(metre)
+    z = _drawn(model, np.zeros(len(sections), dtype=bool) if minor is None else minor, metres, rng)
+    made = np.concatenate([model.decode(part, temperature=DECODER_TEMPERATURE, rng=rng) for part in _batches(z)])
     figures["distribution"] = compare(
-        [section[:, melodic] for section in sections], [section[:, melodic].astype(np.int64) for section in made]
+        [section[:, melodic] for section in sections],
+        [section[:, melodic].astype(np.int64) for section in made],
+        [Metre(int(quarters)) for quarters in metres],
     )
     return figures
 
@@ -150,9 +183,19 @@ def _ways(
     }
 
 
-def _temperature(model: Model | MagentaModel) -> float:
-    # What `sample` takes for each kind.
-    return 0.5 if isinstance(model, MagentaModel) else 0.3
+def _drawn(
+    model: Model | MagentaModel, minor: npt.NDArray[np.bool_], metres: IntArray, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Draw z from the model's prior, of the mode and metre of each section where its prior knows of them."""
+    if not isinstance(model, Model):
+        return model.sample_prior(len(minor), rng)
+    z = np.empty((len(minor), model.config.z_size), dtype=np.float32)
+    for kind in KINDS:
+        for metre in model.metres:
+            alike = np.flatnonzero((minor == (kind == "minor")) & (metres == metre))
+            if len(alike):
+                z[alike] = model.sample_prior(len(alike), rng, kind, metre=metre)
+    return z
 
 
 def _batches(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:

@@ -29,6 +29,8 @@ _FURTHEST = 4.0
 # density).
 _KEPT = 1024
 _USUAL = (17.0, 93.0)
+# A metre of fewer sections than this was not learned.
+_LEARNED = 16
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
@@ -133,7 +135,8 @@ def fit_prior(
     loss : float
         Nats a bar on the sections held out.
     """
-    keras.utils.set_random_seed(seed)
+    # Keras takes seeds of 32 bits.
+    keras.utils.set_random_seed(seed % 2**32)
     rng = np.random.default_rng(seed)
     learn = np.flatnonzero(~held_out)
     scale = np.stack([traits[learn].mean(axis=0), np.maximum(traits[learn].std(axis=0), 1e-3)])
@@ -175,10 +178,7 @@ def fit_prior(
                 waited += 1
                 if waited == patience:
                     break
-    like = np.flatnonzero(calm & ~held_out) if (calm & ~held_out).any() else learn
-    low, high = np.percentile(units[like, DENSITY], _USUAL)
-    like = like[(units[like, DENSITY] >= low) & (units[like, DENSITY] <= high)]
-    like = rng.permutation(like)[:_KEPT]
+    like = rng.permutation(_to_be_like(units[:, DENSITY], metre, learn, calm))[:_KEPT]
     arrays |= {
         PREFIX + "traits/scale": scale.astype(np.float32),
         PREFIX + "traits/known": units[like],
@@ -188,3 +188,18 @@ def fit_prior(
         PREFIX + "traits/gain": np.ones(units.shape[1], dtype=np.float32),
     }
     return arrays, best
+
+
+def _to_be_like(
+    density: FloatArray, metre: npt.NDArray[np.integer], learn: npt.NDArray[np.intp], calm: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.intp]:
+    """Return the sections that samples shall be like: calm ones of usual density, and some of every metre learned."""
+    like = learn[calm[learn]] if calm[learn].any() else learn
+    low, high = np.percentile(density[like], _USUAL)
+    usual = like[(density[like] >= low) & (density[like] <= high)]
+    found = [usual if len(usual) else like]
+    for quarters in set(metre[learn].tolist()) - set(metre[found[0]].tolist()):
+        own = learn[metre[learn] == quarters]
+        if len(own) >= _LEARNED:
+            found.append(own[calm[own]] if calm[own].any() else own)
+    return np.concatenate(found)

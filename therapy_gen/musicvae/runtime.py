@@ -28,6 +28,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 # Of those tried, nearest to held-out calm music in intervals and pitch classes together (docs/sampling.md).
 PRIOR_TEMPERATURE = 0.7
+# Of those compared by benchmarks/sampling.py, nearest to held-out music in scale, intervals and dissonance.
+DECODER_TEMPERATURE = 0.5
 # Half the distance between two exponential variates in float32, where they are smallest.
 _LEAST_VARIATE = np.float32(2.0**-25)
 PRIOR_MARK = "prior/lstm/recurrent"
@@ -181,7 +183,7 @@ class Model:
         previous = np.tile(offsets, (count, 1))
         sounding = np.zeros((count, c.voices), dtype=np.int64)
         tokens = np.zeros((count, c.steps, c.voices), dtype=np.uint8)
-        order = [c.voices] if not self._pairs else _order(self._pairs, c.voices)
+        order = _order(self._pairs, c.voices)
         hidden = cell = np.empty(0, dtype=np.float32)
         for step in range(c.steps):
             bar, position = divmod(step, c.steps_per_bar)

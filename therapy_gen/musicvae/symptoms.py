@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.musicvae.features import NOTE_OFF
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.musicvae.runtime import DECODER_TEMPERATURE, Model
 
 Tokens = npt.NDArray[np.uint8]
 
@@ -62,7 +62,8 @@ def find_symptoms(
     rng = np.random.default_rng(seed)
     known = train[np.linspace(0, len(train) - 1, min(_MOST, len(train))).astype(int)]
     real = notes(known)
-    made = notes(model.decode(model.sample_prior(len(known), rng), temperature=0.3, rng=rng))
+    z = model.sample_prior(len(known), rng, metre=model.metres[0])
+    made = notes(model.decode(z, temperature=DECODER_TEMPERATURE, rng=rng))
     if made < _SILENT * real:
         found.append(
             Symptom(

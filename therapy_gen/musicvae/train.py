@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from therapy_gen.errors import InputError
 from therapy_gen.musicvae.augment import shifts, transposed
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.interrupts import held_interrupts
-from therapy_gen.musicvae.weights import save_weights
+from therapy_gen.musicvae.weights import save_weights, write_whole
 
 Tokens = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -29,6 +28,8 @@ WEIGHTS = "model.safetensors"
 BEST = "best.safetensors"
 LOG = "log.jsonl"
 
+# What may change from one part of a run to the next.
+_RATES = ("learning_rate", "decay_rate", "min_learning_rate")
 # Steps that JAX takes in one call.
 _TOGETHER = 10
 
@@ -71,6 +72,7 @@ def train(
 ) -> Path:
     """Train the network of `config`, going on where `folder` stopped, and return the weights file.
 
+    A run goes on with another learning rate, too, and on other scores: held-out loss is then measured anew.
     With `patience` that is the file of the weights that were best on held-out windows, where those were ever measured.
 
     Parameters
@@ -105,7 +107,8 @@ def train(
     KeyboardInterrupt
         On Ctrl-C, after everything was saved.
     InputError
-        Where there is too little material, or the folder holds another run.
+        Where there is too little material, the folder holds another run, or training diverges: the run then stays as it
+        was last saved.
     """
     if len(material.train) < config.batch_size:
         raise InputError(
@@ -142,7 +145,8 @@ def train(
                 if for_seconds is not None and now - started > for_seconds:
                     break
         finally:
-            run.save()
+            if not run.diverged:
+                run.save()
         figures = run.evaluate()
         if since:
             progress = run.log({name: value / since for name, value in sums.items()}, figures or None)
@@ -179,15 +183,18 @@ class _Run:
         self.config, self.material, self.folder, self.seed = config, material, folder, seed
         self.batch_inputs, self.weight_arrays = batch_inputs, weight_arrays
         self.step = 0
+        self.saved: int | None = None
         self.seconds = 0.0
         self.last: Figures = {}
+        self.diverged = False
         # Of held-out loss: its lowest, the step of that, and the measurements since.
         self.lowest, self.lowest_at, self.since_lowest = math.inf, 0, 0
-        keras.utils.set_random_seed(seed)
+        # Keras takes seeds of 32 bits.
+        keras.utils.set_random_seed(seed % 2**32)
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(precision)
         try:
-            self.model = MusicVAE(config, seed=seed)
+            self.model = MusicVAE(config, seed=seed % 2**32)
             schedule = _Decay(config)
             optimizer = keras.optimizers.Adam(schedule.rate(0), global_clipnorm=config.clip_norm)
             on_jax = keras.backend.backend() == "jax"
@@ -229,7 +236,12 @@ class _Run:
             }
             self.model.reset_metrics()
         if not np.isfinite(values["loss"]):
-            raise InputError(f"training diverged at step {self.step} (loss {values['loss']}); lower the learning rate")
+            self.diverged = True
+            kept = f"is as it was last saved, at step {self.saved}" if self.saved is not None else "was not saved yet"
+            raise InputError(
+                f"training diverged at step {self.step} (loss {values['loss']}): the run in {self.folder} {kept}; "
+                f"go on with a lower learning rate than {self.schedule.rate(self.step):.2g} (--set learning_rate=...)"
+            )
         self.step += taken
         return values
 
@@ -306,10 +318,9 @@ class _Run:
             "lowest": json.dumps([self.lowest, self.lowest_at, self.since_lowest]),
             "corpus": str(self.material.facts.get("corpus_digest", "")),
         }
-        temporary = self.folder / f".{STATE}.{os.getpid()}"
-        temporary.write_bytes(save(state, metadata=metadata))
-        temporary.replace(self.folder / STATE)
+        write_whole(self.folder / STATE, save(state, metadata=metadata))
         self.write(WEIGHTS)
+        self.saved = self.step
 
     def write(self, name: str) -> None:
         """Write the weights as they are now."""
@@ -332,7 +343,7 @@ class _Run:
             with safe_open(str(path), framework="numpy") as stored:
                 metadata = stored.metadata()
                 theirs = Config.from_json(metadata["config"])
-                if theirs != self.config:
+                if replace(theirs, **{name: getattr(self.config, name) for name in _RATES}) != self.config:
                     raise InputError(f"{self.folder} holds a run with another config; train into another folder")
                 for n, variable in enumerate(self._variables()):
                     variable.assign(stored.get_tensor(f"{n:04d}").reshape(variable.shape))
@@ -341,7 +352,9 @@ class _Run:
         self.step = int(metadata["step"])
         self.seconds = float(metadata["seconds"])
         self.last = json.loads(metadata["held_out"])
-        if "lowest" in metadata:
+        self.saved = self.step
+        same_music = metadata.get("corpus", "") == str(self.material.facts.get("corpus_digest", ""))
+        if "lowest" in metadata and same_music:
             self.lowest, self.lowest_at, self.since_lowest = json.loads(metadata["lowest"])
 
     def _variables(self) -> list[Any]:

@@ -107,6 +107,11 @@ def save_weights(path: Path, arrays: Arrays, config: Config, facts: Mapping[str,
     dtype = np.float16 if half else np.float32
     stored = {name: np.ascontiguousarray(array, dtype=dtype) for name, array in arrays.items()}
     content = save(stored, metadata={"config": config.to_json(), "facts": json.dumps(facts)})
+    write_whole(path, content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; InputError where that cannot be."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(content)
@@ -125,7 +130,7 @@ def load_weights(path: Path) -> Weights:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"model {path} cannot be read: {error.strerror}") from error
-    metadata, arrays = _parse(path, content)
+    metadata, facts, arrays = _parse(path, content)
     if "config" not in metadata:
         raise InputError(f"model {path} carries no config; it was not written by therapy-gen")
     spoilt = next((name for name, array in arrays.stored.items() if not all_finite(array)), None)
@@ -134,21 +139,21 @@ def load_weights(path: Path) -> Weights:
             f"model {path} holds values that are no numbers ({spoilt}); take a whole copy, or train it again"
         )
     config = Config.from_json(metadata["config"])
-    facts = json.loads(metadata.get("facts", "{}"))
     return Weights(arrays, config, facts, hashlib.sha256(content).hexdigest(), path)
 
 
-def _parse(path: Path, content: bytes) -> tuple[dict[str, str], Arrays32]:
+def _parse(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, Any], Arrays32]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         header_size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
+        facts = dict(json.loads(metadata.get("facts", "{}")))
         arrays = Arrays32(load(content))
-    except (SafetensorError, ValueError, AttributeError, KeyError) as error:
+    except (SafetensorError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise InputError(f"model {path} is not a safetensors file, or damaged: {error}") from error
-    return metadata, arrays
+    return metadata, facts, arrays
 
 
 def find_model(name: str, folder: Path | None = None) -> Path:
