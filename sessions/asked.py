@@ -23,6 +23,7 @@ def choose_asked(
     seed: np.random.SeedSequence,
     duration_of: DurationOf,
     designs: Sequence[Design] = (),
+    most_new: int | None = None,
 ) -> Choice:
     """Lay out a session that holds certain pieces.
 
@@ -32,6 +33,8 @@ def choose_asked(
         Ids of pieces, or the first characters of them.
     designs : sequence of Design
         See `plan_session`.
+    most_new : int, optional
+        How many new pieces there may be beside them.
 
     Raises
     ------
@@ -46,7 +49,13 @@ def choose_asked(
                 f"piece {piece.id} lasts {piece.duration_s:.0f} s; plays to be compared last "
                 f"{request.least_play_s:g} s or more: leave it out, or --repeats"
             )
-    fresh = len(plan_session(request, np.random.default_rng(seed), duration_of).pieces)
+    try:
+        fresh = len(plan_session(request, np.random.default_rng(seed), duration_of).pieces)
+    except PlanError:
+        # New pieces alone do not fill the time; those asked for may.
+        fresh = 0
+    if most_new is not None:
+        fresh = min(fresh, most_new)
     for new in range(fresh, -1, -1):
         try:
             plan = plan_session(request, np.random.default_rng(seed), duration_of, held=held, new=new, designs=designs)
@@ -54,8 +63,10 @@ def choose_asked(
             continue
         why = tuple(_WHY if isinstance(piece, HeldPiece) else "new" for piece in plan.pieces)
         return Choice(plan, why, (None,) * len(plan.composed()))
-    music = sum(piece.duration_s for piece in held)
+    music = request.repeats * sum(piece.duration_s for piece in held)
+    gaps = ", another --gap" if request.fixed_gap_s is not None else ""
+    alone = " and nothing else" if most_new == 0 else ""
     raise PlanError(
-        f"no session of {request.minutes:g} minutes holds the pieces asked for ({music / 60:.1f} minutes of music); "
-        "give other --minutes, or fewer pieces"
+        f"no session of {request.minutes:g} minutes {request.conditions}holds the pieces asked for{alone} "
+        f"({music / 60:.1f} minutes of music); give other --minutes{gaps}, or fewer pieces"
     )

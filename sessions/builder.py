@@ -58,7 +58,8 @@ def new_session(
     lasts = partial(duration_of, metre=METRES[request.metre])
     designs = designs_of(store, listener) if request.repeats > 1 else []
     if asked:
-        choice = choose_asked(store, request, asked, planning, lasts, designs)
+        alone = preference is not None and preference.explore == 0.0
+        choice = choose_asked(store, request, asked, planning, lasts, designs, most_new=0 if alone else None)
     else:
         choice = choose(store, request, preference, planning, lasts, model.sha256, designs)
     rng = np.random.default_rng(composing)

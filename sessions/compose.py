@@ -24,10 +24,9 @@ from sessions.shaping import (
     louder,
     measured,
     touch_towards,
-    written_densities,
 )
 from sessions.titles import titles
-from sessions.walks import LEANING, closing, distinct, latent_walk, led_along
+from sessions.walks import LEANING, closing, distinct, latent_walk, led_along, written
 from therapy_gen.music.arrangement import PALETTES, arrange
 from therapy_gen.music.calmness import calmness, calmness_of
 from therapy_gen.music.metre import Metre, in_metres
@@ -37,10 +36,10 @@ from therapy_gen.music.register import register_of
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
 from therapy_gen.music.tonality import key_name, scale_pitch_classes
 from therapy_gen.musicvae.latent import slerp
+from therapy_gen.musicvae.runtime import DECODER_TEMPERATURE
 from therapy_gen.musicvae.section_model import SectionModel
 
-# Of those compared by benchmarks/sampling.py, nearest to held-out music in scale, intervals and dissonance.
-DEFAULT_TEMPERATURE = 0.5
+DEFAULT_TEMPERATURE = DECODER_TEMPERATURE
 DEFAULT_PALETTE = "piano"
 TEMPERATURES = (0.05, 2.0)
 
@@ -116,7 +115,7 @@ def compose(
     rng : Generator
         Decides everything that is left open: the same state gives the same bytes.
     temperature : float
-        Of the model's choices, 0 to 1.5.
+        Of the model's choices, within `TEMPERATURES`.
     palette : str
         Instruments, one of `therapy_gen.music.arrangement.PALETTES`.
     homes : sequence of (array, shape (z_size,), or None), optional
@@ -216,7 +215,7 @@ def _drawn(
     near = [n for n, home in enumerate(homes) if home is not None]
     if near:
         metres = [pieces[n].metre for n in near for _ in walks[n]]
-        densities = iter(written_densities(np.concatenate([walks[n] for n in near]), metres, model))
+        densities = iter(written(np.concatenate([walks[n] for n in near]), "density", metres, model))
         for n in near:
             drawn[n] = [next(densities) for _ in walks[n]]
     return drawn
@@ -294,7 +293,8 @@ def check_temperature(temperature: float) -> None:
 def check_metre(metre: Metre, model: SectionModel) -> None:
     """Raise PlanError where a model does not write bars of a metre."""
     if metre.quarters not in model.metres:
-        raise PlanError(f"model {model.name} writes no bars of {metre.name}; give --metre 4/4, or another model")
+        written = " or ".join(f"--metre {quarters}/4" for quarters in model.metres)
+        raise PlanError(f"model {model.name} writes no bars of {metre.name}; give {written}, or another model")
 
 
 def check_palette(palette: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sessions.errors import ExportError
 from sessions.records import Programme
 
 # A cue sheet counts 75 frames a second, as a compact disc does.
 _FRAMES_PER_S = 75
+_MOST_TRACKS = 99
 _TYPES = {"wav": "WAVE", "mp3": "MP3"}
 
 
@@ -14,7 +16,17 @@ def cue_sheet(programme: Programme, file_name: str, form: str) -> str:
 
     Silences are tracks, too: with the start of the file marked in a recording, every piece has its place. Beside each
     index (in frames of 1/75 s) a remark says the onset to the millisecond.
+
+    Raises
+    ------
+    ExportError
+        Where there are more tracks than a cue sheet counts.
     """
+    if len(programme.items) > _MOST_TRACKS:
+        raise ExportError(
+            f"a cue sheet counts to {_MOST_TRACKS}, this session has {len(programme.items)} pieces and silences; "
+            "leave out --cue, and give --format events for where each begins"
+        )
     lines = [
         f"TITLE {_quoted(programme.title)}",
         'PERFORMER "therapy-gen"',

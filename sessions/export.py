@@ -231,7 +231,7 @@ def export_programme(
         placed = [(item.onset_s, midi[item.piece.id]) for item in programme.items if item.piece]
         desk.put(path, join_midi(placed, title=programme.title, duration_s=programme.duration_s))
     elif form in AUDIO_FORMATS:
-        sheet = cue_sheet(programme, path.name, form).encode()
+        sheet = cue_sheet(programme, path.name, form).encode() if cue else b""
         if cue:
             desk.stands(path.with_suffix(".cue"), sheet, side_of=path)
         whole = AudioFile(path, programme.items, programme.title)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sessions.arcs import target_at
 from sessions.errors import PlanError
-from sessions.request import DEFAULT_TEMPO, SHORT_TEMPO, USUAL_GAP_S, DurationOf, SessionRequest
+from sessions.request import DEFAULT_TEMPO, SHORT_TEMPO, TEMPI, USUAL_GAP_S, DurationOf, SessionRequest
 from therapy_gen.music.metre import METRES
 from therapy_gen.music.tokens import BARS_PER_SECTION
 
@@ -22,6 +22,7 @@ TOLERANCE = 0.05
 _GAPS_S = (6.0, 10.0)
 # Where pieces cannot fill the time, silences grow up to this, and one may follow the last piece.
 _LONGEST_GAP_S = 30.0
+_LEAST_SILENCE_S = 1.0
 _TEMPO_STEP = 0.1
 # Halvings of the span in which the tempo is sought: finer than a step of it.
 _BISECTIONS = 12
@@ -36,6 +37,8 @@ _COARSE = 100.0
 # So many points of each piece are compared.
 _POINTS = 6
 _MOST_SECTIONS = 5
+# Plays may be shorter than was asked for by this share at least.
+_NEARLY = 0.1
 _USUAL_SECTIONS = (3, 5)
 
 # Places in the music, 0 to 1, of so many pieces that are to be composed.
@@ -98,16 +101,22 @@ def best_layout(
     asked = request.minutes * 60.0
     available = asked - 2.0 * request.baseline_s
     shortest = duration_of(1, request.tempo[1])
-    if request.tempo == DEFAULT_TEMPO and shortest > available:
+    if not request.tempo_asked and request.tempo == DEFAULT_TEMPO and shortest > available:
         request = replace(request, tempo=SHORT_TEMPO)
         shortest = duration_of(1, request.tempo[1])
     shortest = max(shortest, request.least_play_s)
     least_gap = _GAPS_S[0] if request.fixed_gap_s is None else request.fixed_gap_s
     if not held and available + TOLERANCE * asked < shortest * request.repeats + least_gap * (request.repeats - 1):
         raise PlanError(
-            f"minutes {request.minutes:g} {_with(request)}leave {max(available, 0.0):.0f} s for music, "
+            f"minutes {request.minutes:g} {request.conditions}leave {max(available, 0.0):.0f} s for music, "
             f"too little at up to {request.tempo[1]:g} BPM{_least(request)}; "
-            "give more minutes, less baseline or fewer repeats"
+            f"give {_ways_out(request)}"
+        )
+    longest = duration_of(_MOST_SECTIONS, request.tempo[0])
+    if request.play_s is not None and request.play_s > longest * (1.0 + _NEARLY):
+        raise PlanError(
+            f"play length {request.play_s:g} is out of reach: pieces have at most {_MOST_SECTIONS} sections, "
+            f"{longest:.0f} s at {request.tempo[0]:g} BPM; give a shorter --play-length or a slower --tempo"
         )
     usual_gap = USUAL_GAP_S if request.fixed_gap_s is None else request.fixed_gap_s
     most = max(1, math.ceil((available + usual_gap) / (request.repeats * (shortest + usual_gap))))
@@ -145,7 +154,7 @@ def best_layout(
     if best is None:
         raise PlanError(
             f"no pieces between {request.tempo[0]:g} and {request.tempo[1]:g} BPM fill {request.minutes:g} minutes "
-            f"{_with(request)}within {TOLERANCE:.0%}{_least(request)}; give a wider --tempo or other minutes"
+            f"{request.conditions}within {TOLERANCE:.0%}{_least(request)}; give a wider --tempo or other minutes"
         )
     return best
 
@@ -163,12 +172,13 @@ def _change_within(request: SessionRequest, pieces: int) -> float:
     return float(np.sqrt(targets.reshape(pieces, _POINTS).var(axis=1).mean()))
 
 
-def _with(request: SessionRequest) -> str:
-    parts = [f"a baseline of {request.baseline_s:g} s"] if request.baseline_s else []
-    parts += [f"{request.repeats} repeats"] if request.repeats > 1 else []
-    parts += [f"gaps of {request.gap_s:g} s"] if request.gap_s is not None else []
-    parts += [f"plays of {request.play_s:g} s"] if request.play_s is not None else []
-    return f"with {' and '.join(parts)} " if parts else ""
+def _ways_out(request: SessionRequest) -> str:
+    """Return in words what would leave more time for music, or need less."""
+    ways = ["more minutes"]
+    ways += ["a faster --tempo"] if request.tempo[1] < TEMPI[1] else []
+    ways += ["less baseline"] if request.baseline_s else []
+    ways += ["fewer repeats"] if request.repeats > 1 else []
+    return ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])} or {ways[-1]}"
 
 
 def _least(request: SessionRequest) -> str:
@@ -220,7 +230,9 @@ def _fit(
     if request.play_s is not None:
         cost = abs(slow) + _OTHER_LENGTH * sum(abs(length / request.play_s - 1.0) for length in lengths) / len(lengths)
     elif count:
-        cost = abs(slow) + 0.3 * abs(total / count - sum(_USUAL_SECTIONS) / 2.0)
+        # Of a wide range of tempi a share is more beats a minute; counted in full, arcs would be met less closely.
+        cost = abs(slow) * max((high - low) / (DEFAULT_TEMPO[1] - DEFAULT_TEMPO[0]), 1.0) ** 0.5
+        cost += 0.3 * abs(total / count - sum(_USUAL_SECTIONS) / 2.0)
         cost += 2.0 * sum(max(_USUAL_SECTIONS[0] - n, n - _USUAL_SECTIONS[1], 0) for n in sections) / count
     cost += max(stretch, 0.0) / USUAL_GAP_S / plays + 40.0 * abs(rest) / (request.minutes * 60.0)
     if request.repeats > 1:
@@ -232,7 +244,7 @@ def _silences(request: SessionRequest, rest: float, gaps: int) -> tuple[float, f
     """Spread the seconds that music leaves over: gap, closing silence, what is left, by how much silences grew."""
     if request.fixed_gap_s is not None:
         rest -= gaps * request.fixed_gap_s
-        closing = min(max(rest, 0.0), _LONGEST_GAP_S)
+        closing = min(rest, _LONGEST_GAP_S) if rest >= _LEAST_SILENCE_S else 0.0
         return request.fixed_gap_s, closing, rest - closing, closing
     gap = min(max(rest / gaps, _GAPS_S[0]), _GAPS_S[1]) if gaps else 0.0
     rest -= gaps * gap

@@ -69,6 +69,8 @@ class SessionRequest:
         About how long each play is, in seconds; None leaves that open.
     metre : str
         Of the new pieces, one of `METRES`.
+    tempo_asked : bool
+        Whether the tempo was asked for: then no piece is faster or slower, however short the session.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class SessionRequest:
     gap_s: float | None = None
     play_s: float | None = None
     metre: str = FOUR_FOUR.name
+    tempo_asked: bool = False
 
     def __post_init__(self) -> None:
         _check("minutes", self.minutes, MINUTES)
@@ -130,6 +133,15 @@ class SessionRequest:
         """The attributes of the music that are asked for, by their names in the model."""
         asked = {"density": self.density, "range": self.span}
         return {name: pair for name, pair in asked.items() if pair is not None}
+
+    @property
+    def conditions(self) -> str:
+        """What makes the time short, in words that follow on "with"; nothing where that is the minutes alone."""
+        parts = [f"a baseline of {self.baseline_s:g} s"] if self.baseline_s else []
+        parts += [f"{self.repeats} repeats"] if self.repeats > 1 else []
+        parts += [f"gaps of {self.fixed_gap_s:g} s"] if self.fixed_gap_s is not None else []
+        parts += [f"plays of {self.play_s:g} s"] if self.play_s is not None else []
+        return f"with {' and '.join(parts)} " if parts else ""
 
     def tempo_share(self, place: float) -> float:
         """Return where in the range of tempi (0 slowest, 1 fastest) the arc is at a place in the music, 0 to 1."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.calmness import calmness
-from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
+from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.tokens import (
     BARS_PER_SECTION,
     STEPS_PER_BAR,
@@ -21,7 +21,7 @@ from therapy_gen.music.tokens import (
     tokens_to_notes,
 )
 from therapy_gen.music.voices import MELODY
-from therapy_gen.musicvae.attributes import attribute_values, effect_of, step_along, steps_towards
+from therapy_gen.musicvae.attributes import effect_of, step_along, steps_towards
 from therapy_gen.musicvae.section_model import SectionModel
 
 FloatArray = npt.NDArray[np.float32]
@@ -72,12 +72,6 @@ def guessed_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> floa
 def drawn_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> float | None:
     """Return the notes a bar that sections are to be drawn with, if they need more than calm ones have."""
     return _DRAWN_DENSE if guessed_density(calm, tempo, metre) > _DRAWN_DENSE else None
-
-
-def written_densities(z: FloatArray, metres: Sequence[Metre], model: SectionModel) -> list[float]:
-    """Return the notes a bar that the model writes for each z (sections, z_size)."""
-    tokens = in_metres(model.decode(z, temperature=0.0), metres)
-    return [float(density) for density in attribute_values(tokens)["density"]]
 
 
 def louder(calm: float) -> int:

@@ -15,6 +15,7 @@ from sessions.files import make_folder, write_bytes
 from sessions.plan import DEFAULT_TEMPO, PlannedPiece
 from therapy_gen.errors import InputError
 from therapy_gen.music.calmness import calmness_of
+from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.midi import to_midi
 from therapy_gen.music.plain import MAGENTA_TEMPO, plain_performance
 from therapy_gen.music.tokens import BARS_PER_SECTION
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from therapy_gen.musicvae.magenta.runtime import MagentaModel
 
 MOST_SAMPLES = 1000
-# As `music_vae_generate` has it.
-MAGENTA_TEMPERATURE = 0.5
 _TEMPO = sum(DEFAULT_TEMPO) / 2.0
 
 
@@ -52,12 +51,13 @@ def write_samples(
 ) -> list[Sketch]:
     """Write `count` sections from the prior to ``sample-01.mid`` and so on.
 
-    Our own models' are arranged; Magenta's stand note for note, at Magenta's tempo.
+    They are in 4/4, where the model writes that. Our own models' are arranged; Magenta's stand note for note, at
+    Magenta's tempo.
 
     Parameters
     ----------
     temperature : float, optional
-        `DEFAULT_TEMPERATURE`, or `MAGENTA_TEMPERATURE` for one of Magenta's models.
+        `DEFAULT_TEMPERATURE`, which `music_vae_generate` of Magenta has as well.
     palette : str, optional
         Of our own models' instruments.
 
@@ -78,12 +78,9 @@ def write_samples(
                 "--palette arranges what therapy-gen's own models write, sixteen bars at a time; "
                 "leave it out with Magenta's and with those of fewer bars"
             )
-        if isinstance(model, Model):
-            chosen = DEFAULT_TEMPERATURE if temperature is None else temperature
-            return _write_plain(model, folder, count=count, rng=rng, temperature=chosen)
-        chosen = MAGENTA_TEMPERATURE if temperature is None else temperature
+        chosen = DEFAULT_TEMPERATURE if temperature is None else temperature
         return _write_plain(model, folder, count=count, rng=rng, temperature=chosen)
-    plans = [PlannedPiece(("A",), _TEMPO, 0, "major")] * count
+    plans = [PlannedPiece(("A",), _TEMPO, 0, "major", metre=Metre(model.metres[0]))] * count
     pieces = compose(
         plans,
         model,
@@ -109,13 +106,23 @@ def _write_plain(
     temperature: float,
 ) -> list[Sketch]:
     """Write what a model wrote as Magenta does: note for note, in its tempo."""
-    tokens = model.decode(model.sample_prior(count, rng), temperature=temperature, rng=rng)
+    if isinstance(model, Model):
+        metre = Metre(model.metres[0])
+        z = model.sample_prior(count, rng, metre=metre.quarters)
+    else:
+        metre = FOUR_FOUR
+        z = model.sample_prior(count, rng)
+    tokens = model.decode(z, temperature=temperature, rng=rng)
     voices = voices_of(model)
     make_folder(folder)
     sketches = []
     for number, section in enumerate(tokens, 1):
         performance = plain_performance(
-            [section.astype(np.int64)], voices, tempi=[MAGENTA_TEMPO], band=not isinstance(model, Model)
+            [section.astype(np.int64)],
+            voices,
+            tempi=[MAGENTA_TEMPO],
+            band=not isinstance(model, Model),
+            metre=metre,
         )
         title = f"{model.name if isinstance(model, Model) else model.config.name}, sample {number}"
         path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"

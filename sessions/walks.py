@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sessions.errors import PlanError
-from therapy_gen.music.metre import FOUR_FOUR, Metre
-from therapy_gen.musicvae.attributes import effect_of, step_along, steps_towards
+from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
+from therapy_gen.musicvae.attributes import attribute_values, effect_of, step_along, steps_towards
 from therapy_gen.musicvae.latent import neighbour, slerp
 from therapy_gen.musicvae.section_model import SectionModel
 
@@ -73,13 +73,31 @@ def led_along(
     attributes: Mapping[str, tuple[float, float]],
     metres: Sequence[Metre],
 ) -> list[FloatArray]:
-    """Move the walks of a session's pieces, each in its metre, along attribute vectors."""
+    """Move the walks of a session's pieces, each in its metre, along attribute vectors.
+
+    A step is known by its mean over many sections: each section is written out once to see where it is, and moved from
+    there.
+    """
+    if not attributes:
+        return walks
+    z = np.concatenate(walks)
+    of_sections = [metre for walk, metre in zip(walks, metres, strict=True) for _ in walk]
     for name, (low, high) in attributes.items():
         if any(effect_of(model.arrays, name, metre.quarters) is None for metre in metres):
             raise PlanError(f"model {model.name} has no vector for {name}; leave it out, or finish the model anew")
         values = np.linspace(high, low, len(walks)) if len(walks) > 1 else [(low + high) / 2]
-        walks = [
-            step_along(walk, model.arrays, name, steps_towards(model.arrays, name, float(value), metre.quarters))
-            for walk, value, metre in zip(walks, values, metres, strict=True)
+        wanted = [value for walk, value in zip(walks, values, strict=True) for _ in walk]
+        had = written(z, name, of_sections, model)
+        steps = [
+            steps_towards(model.arrays, name, float(value), metre.quarters)
+            - steps_towards(model.arrays, name, own, metre.quarters)
+            for value, own, metre in zip(wanted, had, of_sections, strict=True)
         ]
-    return walks
+        z = step_along(z, model.arrays, name, np.array(steps))
+    return np.split(z, np.cumsum([len(walk) for walk in walks])[:-1])
+
+
+def written(z: FloatArray, name: str, metres: Sequence[Metre], model: SectionModel) -> list[float]:
+    """Return an attribute of what the model writes for each z (sections, z_size) at temperature 0."""
+    tokens = in_metres(model.decode(z, temperature=0.0), metres)
+    return [float(value) for value in attribute_values(tokens, np.array([m.quarters for m in metres]))[name]]

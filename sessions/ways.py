@@ -108,13 +108,14 @@ def write_way(
     mu, _ = model.encode(np.stack([stretch.tokens for stretch in ends]))
     count = (steps - 1) * FINER + 1 if smooth else steps
     sections = _sections(model, mu, ends, count, voices)
-    if smooth:
-        sections = [sections[n] for n in even_choice(distances(sections, voices), steps)]
+    chosen = even_choice(distances(sections, voices), steps) if smooth else list(range(count))
+    sections = [sections[n] for n in chosen]
+    along = [n / (count - 1) for n in chosen]
     changes = distances(sections, voices)
     make_folder(folder)
     sketches = []
-    nearer = [ends[0] if 2 * number <= steps + 1 else ends[1] for number in range(1, steps + 1)]
-    tempi = _tempi(ends, steps)
+    nearer = [ends[0] if share <= 0.5 else ends[1] for share in along]
+    tempi = _tempi(ends, along)
     for number, section in enumerate(sections, 1):
         title = f"{start.stem} to {end.stem}, {number} of {steps}"
         at = number - 1
@@ -156,9 +157,9 @@ def _sections(
     return sections
 
 
-def _tempi(ends: Sequence[Stretch], steps: int) -> list[float]:
+def _tempi(ends: Sequence[Stretch], along: Sequence[float]) -> list[float]:
     first, last = (min(max(stretch.tempo or MAGENTA_TEMPO, MIN_TEMPO), MAX_TEMPO) for stretch in ends)
-    return [round(float(tempo), 3) for tempo in np.linspace(first, last, steps)]
+    return [round(first + (last - first) * share, 3) for share in along]
 
 
 def _plain(

@@ -21,8 +21,10 @@ from therapy_gen.cli.settings import use_one_thread
 # As the program does, before anything imports NumPy.
 use_one_thread()
 
-# A busy machine is no reason to fail.
-hypothesis.settings.register_profile("patient", deadline=None)
+# A busy machine is no reason to fail, nor is chance: the same examples every time. `--hypothesis-profile searching`
+# looks for others.
+hypothesis.settings.register_profile("patient", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("searching", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]

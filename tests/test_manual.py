@@ -112,3 +112,13 @@ def test_every_command_that_the_pages_show_is_one_of_the_program() -> None:
 def test_an_example_that_is_none_is_found() -> None:
     with pytest.raises(Exception, match="no-such-option"):
         parsed("session new --no-such-option")
+
+
+def test_help_names_every_palette() -> None:
+    from therapy_gen.music.arrangement import PALETTES
+
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    lines = [line for line in reference.splitlines() if line.startswith("- `--palette")]
+    assert len(lines) == 3
+    for line in lines:
+        assert all(name in line for name in PALETTES), line

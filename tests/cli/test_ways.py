@@ -88,6 +88,20 @@ def test_smooth_steps_are_more_even(ends: tuple[Path, Path], cli: Cli, tmp_path:
     assert smooth["unevenness"] == pytest.approx(changes.std() / changes.mean(), abs=1e-3)
 
 
+def test_smooth_steps_have_key_and_tempo_of_where_they_stand(cli: Cli, tmp_path: Path) -> None:
+    # Most changes near the start, so that most steps are taken from there: a step-by-step count would go too far.
+    first = write(tmp_path / "first.mid", FIRST, 60.0)
+    second = write(tmp_path / "second.mid", [pitch + 2 for pitch in SECOND], 120.0)
+    smooth = cli("interpolate", first, second, "--smooth", "-o", tmp_path / "way", "--json").document
+    tempi = [read_performance(Path(step["file"]).read_bytes()).tempo for step in smooth["steps"]]
+    keys = [step["key"] for step in smooth["steps"]]
+    assert keys[0] != keys[-1]
+    # The tempo says how far along a step stands; it has the key of the end that it is nearer to.
+    assert [key == keys[0] for key in keys] == [tempo <= 90.01 for tempo in tempi]
+    assert tempi == sorted(tempi)
+    assert np.abs(np.diff(np.diff(tempi))).max() > 1.0
+
+
 def test_one_file_holds_all_steps_without_a_gap_and_with_the_last_note(
     ends: tuple[Path, Path], cli: Cli, tmp_path: Path
 ) -> None:

@@ -158,11 +158,15 @@ def test_attributes_lead_the_music(
 
 
 @pytest.mark.parametrize("metre", METRES.values(), ids=METRES)
-def test_music_has_the_density_that_is_asked_for(model: Model, metre: Metre) -> None:
+@pytest.mark.parametrize("asked", [7.0, 11.0])
+def test_pieces_on_an_arc_have_the_density_that_is_asked_for(model: Model, metre: Metre, asked: float) -> None:
     plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major", metre)] * 8
-    pieces = compose(plan, model, np.random.default_rng(3), attributes={"density": (8.0, 8.0)})
-    sections = np.stack([section for piece in pieces for section in piece.sections])
-    assert attribute_values(sections)["density"].mean() == pytest.approx(8.0, rel=0.1)
+    targets = np.linspace(0.96, 0.974, 8).tolist()
+    attributes = {"density": (asked, asked)}
+    pieces = compose(plan, model, np.random.default_rng(3), attributes=attributes, targets=targets)
+    densities = [attribute_values(np.stack(piece.sections))["density"].mean() for piece in pieces]
+    assert np.mean(densities) == pytest.approx(asked, rel=0.1)
+    assert np.std(densities) < 0.15 * asked
 
 
 def test_a_model_without_the_vector_says_so(model: Model) -> None:

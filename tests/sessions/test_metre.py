@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import symusic
@@ -12,10 +14,12 @@ from sessions.choosing import Drawn, Preference
 from sessions.errors import PlanError
 from sessions.library import get_piece, midi_of
 from sessions.plan import SessionRequest
+from sessions.sketches import write_samples
 from sessions.store import Store
 from therapy_gen.errors import InputError
 from therapy_gen.music.arrangement import arrange, duration_of, steps_of
 from therapy_gen.music.metre import FOUR_FOUR, THREE_FOUR, in_metres
+from therapy_gen.music.plain import plain_performance
 from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 from therapy_gen.musicvae.runtime import Model
 
@@ -86,12 +90,33 @@ def test_a_metre_that_is_not_known_is_refused(store: Store, model: Model) -> Non
     assert store.info().sessions == 0
 
 
+def test_a_model_of_waltzes_alone_samples_waltzes_and_says_so(model: Model, store: Store, tmp_path: Path) -> None:
+    threes = Model(model_of(model, 3.0), "waltz")
+    with pytest.raises(InputError, match=r"model waltz writes no bars of 4/4; give --metre 3/4, or another model"):
+        new_session(store, threes, SessionRequest(minutes=3.0), seed=1)
+    for sketch in write_samples(threes, tmp_path, count=2, seed=1):
+        signature = symusic.Score(str(sketch.path)).time_signatures[0]
+        assert (signature.numerator, signature.denominator) == (3, 4)
+
+
+def test_bars_of_three_quarters_as_they_stand_take_three_quarters() -> None:
+    plain = plain_performance([waltz().astype(np.int64)], ("melody", "inner", "bass"), tempi=[60.0], metre=THREE_FOUR)
+    assert plain.metre == "3/4"
+    assert [note.onset for note in plain.parts[0].notes] == pytest.approx(list(range(48)))
+    assert [note.duration for note in plain.parts[2].notes] == pytest.approx([3.0] * 16)
+
+
 def model_without_threes(model: Model) -> object:
     """Return the weights of the embedded model as if it had learned 4/4 alone."""
+    return model_of(model, 4.0)
+
+
+def model_of(model: Model, quarters: float) -> object:
+    """Return the weights of the embedded model as if it had learned one metre alone."""
     from dataclasses import replace
 
     from therapy_gen.musicvae.weights import find_model, load_weights
 
     weights = load_weights(find_model(model.name))
     metres = weights.arrays["prior/traits/metre"]
-    return replace(weights, arrays={**weights.arrays, "prior/traits/metre": np.full_like(metres, 4.0)})
+    return replace(weights, arrays={**weights.arrays, "prior/traits/metre": np.full_like(metres, quarters)})

@@ -268,3 +268,22 @@ def test_values_out_of_range_are_refused(asked: dict[str, object], said: str) ->
 def test_a_baseline_that_leaves_no_time_is_refused() -> None:
     with pytest.raises(PlanError, match=r"baseline of 60 s .* 0 s for music"):
         plan(minutes=2.0, baseline_s=60.0)
+
+
+@pytest.mark.parametrize("minutes", [3.0, 6.0, 9.0])
+def test_a_short_arc_that_leads_down_slows_down(minutes: float) -> None:
+    made = plan(minutes=minutes, arc="iso", tempo=usual_tempo("iso"))
+    tempi = [piece.tempo for piece in made.composed()]
+    assert len(tempi) > 1
+    assert tempi[-1] < 0.75 * tempi[0]
+
+
+def test_what_gaps_of_one_length_leave_over_is_no_silence_of_a_moment() -> None:
+    made = plan(minutes=12.0, gap_s=300.0)
+    assert min(item.duration_s for item in made.items if item.role == "silence") >= 1.0
+
+
+def test_plays_are_about_as_long_as_asked_for() -> None:
+    made = plan(minutes=45.0, play_s=400.0, tempo=usual_tempo("calm", None, 400.0))
+    lengths = [item.duration_s for item in made.items if item.role == "music"]
+    assert sum(lengths) / len(lengths) == pytest.approx(400.0, rel=0.1)

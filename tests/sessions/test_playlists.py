@@ -280,6 +280,15 @@ def test_a_cue_sheet_needs_one_audio_file(rendered: tuple[Store, SessionRecord, 
         export_session(store, record, "m3u8", tmp_path / "a.m3u8", SOUND, cue=True)
 
 
+def test_a_session_of_more_parts_than_a_cue_sheet_counts_is_told_so(store: Store, model: Model, tmp_path: Path) -> None:
+    request = SessionRequest(minutes=90.0, repeats=20, play_s=60.0, tempo=(80.0, 140.0))
+    record = new_session(store, model, request, seed=1)
+    assert len(record.items) > 99
+    with pytest.raises(ExportError, match=f"cue sheet counts to 99, this session has {len(record.items)} pieces and"):
+        export_session(store, record, "wav", tmp_path / "a.wav", SOUND, cue=True)
+    assert list(tmp_path.glob("a.*")) == []
+
+
 def opened_by(command: list[Any], **options: Any) -> str:
     """What a player says of a playlist."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **options)

@@ -69,3 +69,19 @@ def test_the_pieces_of_a_session_come_again_in_the_next_orders(cli: Any) -> None
     assert first["parameters"]["play_s"] == 90.0
     assert {item["why"] for item in second["items"] if item["piece"]} == {"asked for"}
     assert "session 9 does not exist" in cli(*asked[:-1], "--again", 9).error_line
+    alone = cli(*asked[:-1], "--again", 1, "--explore", 0, "--seed", 3)
+    assert alone.status == 0, alone.err
+    longer = cli("session", "new", "--minutes", 30, *asked[4:-1], "--again", 1, "--explore", 0)
+    assert "no session of 30 minutes with 2 repeats and gaps of 8 s holds the pieces asked for" in longer.error_line
+    assert "and nothing else" in longer.error_line
+
+
+def test_pieces_fill_a_time_that_new_ones_alone_do_not(store: Store, model: Model) -> None:
+    made = new_session(store, model, SessionRequest(minutes=2.0), seed=1)
+    (piece,) = made.pieces()
+    minutes = (4 * piece.duration_s + 3 * 8.0) / 60.0
+    request = SessionRequest(minutes=minutes, repeats=4, tempo=(30.0, 30.0))
+    with pytest.raises(PlanError):
+        new_session(store, model, request, seed=2)
+    again = new_session(store, model, request, seed=2, asked=[piece.id])
+    assert [item.piece.id for item in again.items if item.piece] == [piece.id] * 4

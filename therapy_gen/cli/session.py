@@ -52,7 +52,11 @@ def new(
     listener: Annotated[str | None, typer.Option(metavar="NAME", help="Who it is for")] = None,
     explore: Annotated[
         float | None,
-        typer.Option(metavar="0..1", help="Share of new pieces, once the listener has heard some  [default: 0.25]"),
+        typer.Option(
+            metavar="0..1",
+            help="Share of new pieces, once the listener has heard some; with --with or --again, 0 adds none  "
+            "[default: 0.25]",
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="The same seed and model give the same music  [default: drawn]")
@@ -74,11 +78,13 @@ def new(
         str | None,
         typer.Option(
             metavar="BPM[:BPM]",
-            help="Slowest and fastest tempo, in quarter notes a minute  [default: 54:72; more where the arc begins so]",
+            help="Slowest and fastest tempo, in quarter notes a minute  "
+            "[default: 54:72; wider where an arc begins less calm, with --play-length, and in a session of a minute]",
         ),
     ] = None,
     density: Annotated[
-        str | None, typer.Option(metavar="LOW..HIGH", help="Notes a bar, from most in the first piece to fewest")
+        str | None,
+        typer.Option(metavar="LOW..HIGH", help="Notes a bar, from most in the first piece to fewest in the last"),
     ] = None,
     span: Annotated[
         str | None,
@@ -93,7 +99,11 @@ def new(
     ] = 1,
     gap: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Silence between two plays  [default: 8 with repeats; else about 8]"),
+        typer.Option(
+            metavar="SECONDS",
+            help="Silence between two plays  "
+            "[default: 8 with repeats; else 6 to 10, up to 30 where pieces do not fill it]",
+        ),
     ] = None,
     play: Annotated[
         float | None,
@@ -102,7 +112,9 @@ def new(
     temperature: Annotated[
         float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.5]")
     ] = None,
-    palette: Annotated[str | None, typer.Option(metavar="NAME", help="Instruments  [default: piano]")] = None,
+    palette: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Instruments: piano, harp, guitar, pad  [default: piano]")
+    ] = None,
     audio: Annotated[
         str | None, typer.Option(metavar="wav|flac|ogg|mp3", help="Also render the pieces, with a playlist")
     ] = None,
@@ -127,6 +139,7 @@ def new(
         arc=arc,
         arousal=arousal,
         tempo=usual_tempo(arc, arousal, play) if tempo is None else _tempo_range(tempo),
+        tempo_asked=tempo is not None,
         key=None if key == "auto" else key,
         baseline_s=baseline,
         repeats=repeats,

@@ -20,10 +20,15 @@ ModelOption = Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Model th
 EngineOption = Annotated[
     str, typer.Option(metavar="numpy|magenta", help="What runs it: NumPy, or Magenta's own TrainedModel")
 ]
-Folder = Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the files")]
-Palette = Annotated[str | None, typer.Option(metavar="NAME", help="Instruments  [default: piano]")]
+Folder = Annotated[
+    Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the files; those of the same names are replaced")
+]
+Palette = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Instruments: piano, harp, guitar, pad  [default: piano]")
+]
 Arranged = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Arrange the steps for these instruments  [default: the plain notes]")
+    str | None,
+    typer.Option(metavar="NAME", help="Arrange the steps for piano, harp, guitar or pad  [default: the plain notes]"),
 ]
 
 
@@ -32,7 +37,7 @@ def sample(
     out: Folder,
     count: Annotated[int, typer.Option("-n", metavar="N", help="How many")] = 8,
     temperature: Annotated[
-        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.8]")
+        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.5]")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="The same seed and model give the same files  [default: drawn]")
