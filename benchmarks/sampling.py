@@ -1,7 +1,7 @@
 """Compare ways of sampling from a model with held-out music: tonality, dissonance, overlap, copies, calmness.
 
     python benchmarks/sampling.py RUN/corpus.npz [--model calm] [--sections 512] [--metre 3/4]
-                                  [--metrics-python PYTHON]
+                                  [--metrics-python PYTHON] [--first-seed N ...]
 
 RUN is the folder of a `therapy-gen model train` run, which caches the windows of its corpus there. PYTHON is the
 interpreter of an environment with muspy, partitura and music21: with it the figures of those libraries are printed too.
@@ -160,12 +160,12 @@ def ways(model: Model, corpus: Corpus, minor: BoolArray, metre: Metre) -> Iterat
     yield Made("ways between held-out calm music", *_ways_between(model, corpus, count))
 
 
-def _sessions(model: Model, count: int, metre: Metre = FOUR_FOUR) -> Made:
-    """Return the sections of default sessions, seed after seed, one piece after the other."""
+def _sessions(model: Model, count: int, metre: Metre = FOUR_FOUR, seed: int = 0) -> Made:
+    """Return the sections of default sessions, seed after seed from `seed` on, one piece after the other."""
+    name = f"session new, seeds from {seed}" if seed else "session new"
     sections: list[Tokens] = []
     minor: list[bool] = []
     request = SessionRequest(metre=metre.name)
-    seed = 0
     while len(sections) < count:
         planning, composing = np.random.SeedSequence(seed).spawn(2)
         plan = plan_session(request, np.random.default_rng(planning), partial(duration_of, metre=metre))
@@ -177,7 +177,7 @@ def _sessions(model: Model, count: int, metre: Metre = FOUR_FOUR) -> Made:
             sections.extend(made.sections)
             minor.extend([piece.mode == "minor"] * len(made.sections))
         seed += 1
-    return Made("session new", np.stack(sections[:count]), np.array(minor[:count]))
+    return Made(name, np.stack(sections[:count]), np.array(minor[:count]))
 
 
 def _as_session(model: Model, z: FloatArray, modes: list[str], metre: Metre) -> Tokens:
@@ -266,6 +266,7 @@ def main() -> None:
     parser.add_argument("--sections", type=int, default=512)
     parser.add_argument("--metre", choices=METRES, default=FOUR_FOUR.name)
     parser.add_argument("--metrics-python", type=Path)
+    parser.add_argument("--first-seed", type=int, nargs="+", help="sessions alone, from each of these seeds on")
     arguments = parser.parse_args()
     metre = METRES[arguments.metre]
     corpus, model = Corpus.load(arguments.corpus).of_metre(metre), load_model(arguments.model)
@@ -276,7 +277,13 @@ def main() -> None:
     ]
     modes = np.random.default_rng(0).permutation(np.resize(references[1].minor, arguments.sections))
     known = phrases(corpus.tokens[~corpus.held_out])
-    all_made = [*references, *ways(model, corpus, modes, metre)]
+    if arguments.first_seed:
+        all_made = [
+            *references,
+            *(_sessions(model, arguments.sections, metre, seed) for seed in arguments.first_seed),
+        ]
+    else:
+        all_made = [*references, *ways(model, corpus, modes, metre)]
     measured = [measure_sections(made.tokens, made.minor) for made in all_made]
     print(machine())
     print(f"model {model.name}, sha256 {model.sha256[:12]}; corpus {corpus.digest[:12]}, {metre.name}\n")

@@ -37,6 +37,8 @@ _COARSE = 100.0
 # So many points of each piece are compared.
 _POINTS = 6
 _MOST_SECTIONS = 5
+# What it costs that tempi differ too little, where they should fall by so many beats a minute.
+_LEVELLED, _FAR_DOWN = 8.0, 30.0
 # Plays may be shorter than was asked for by this share at least.
 _NEARLY = 0.1
 _USUAL_SECTIONS = (3, 5)
@@ -230,8 +232,7 @@ def _fit(
     if request.play_s is not None:
         cost = abs(slow) + _OTHER_LENGTH * sum(abs(length / request.play_s - 1.0) for length in lengths) / len(lengths)
     elif count:
-        # Of a wide range of tempi a share is more beats a minute; counted in full, arcs would be met less closely.
-        cost = abs(slow) * max((high - low) / (DEFAULT_TEMPO[1] - DEFAULT_TEMPO[0]), 1.0) ** 0.5
+        cost = abs(slow) + _LEVELLED * _fall_lost(tempi(0.0), chosen)
         cost += 0.3 * abs(total / count - sum(_USUAL_SECTIONS) / 2.0)
         cost += 2.0 * sum(max(_USUAL_SECTIONS[0] - n, n - _USUAL_SECTIONS[1], 0) for n in sections) / count
     cost += max(stretch, 0.0) / USUAL_GAP_S / plays + 40.0 * abs(rest) / (request.minutes * 60.0)
@@ -240,11 +241,18 @@ def _fit(
     return Layout(cost, sections, chosen, gap, closing)
 
 
+def _fall_lost(wanted: Sequence[float], chosen: Sequence[float]) -> float:
+    """Return by how much, as a share beyond half of it, tempi differ less than an arc that leads far down wants."""
+    fall = max(wanted) - min(wanted)
+    return max(0.5 - (max(chosen) - min(chosen)) / fall, 0.0) if fall > _FAR_DOWN else 0.0
+
+
 def _silences(request: SessionRequest, rest: float, gaps: int) -> tuple[float, float, float, float]:
     """Spread the seconds that music leaves over: gap, closing silence, what is left, by how much silences grew."""
     if request.fixed_gap_s is not None:
         rest -= gaps * request.fixed_gap_s
-        closing = min(rest, _LONGEST_GAP_S) if rest >= _LEAST_SILENCE_S else 0.0
+        # A moment is no silence of its own, but lengthens the baseline.
+        closing = min(max(rest, 0.0), _LONGEST_GAP_S) if rest >= _LEAST_SILENCE_S or request.baseline_s else 0.0
         return request.fixed_gap_s, closing, rest - closing, closing
     gap = min(max(rest / gaps, _GAPS_S[0]), _GAPS_S[1]) if gaps else 0.0
     rest -= gaps * gap
