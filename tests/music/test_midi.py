@@ -152,6 +152,14 @@ def test_sysex_meta_events_and_frame_based_time_are_read() -> None:
     assert read.parts[0].notes[0].duration == pytest.approx(0.04)
 
 
+def test_of_two_tempi_at_one_tick_the_later_counts() -> None:
+    midi = file_of(bytes.fromhex("00ff510307a120 00ff5103061a80 00903c32 8360803c00"))
+    read = read_performance(midi)
+    theirs = pretty_midi.PrettyMIDI(io.BytesIO(midi))
+    assert read.tempo == pytest.approx(150) == theirs.get_tempo_changes()[1][-1]
+    assert read.parts[0].notes[0].duration == pytest.approx(theirs.instruments[0].notes[0].end) == pytest.approx(0.4)
+
+
 def test_drums_keep_their_bank() -> None:
     read = read_performance(file_of(bytes((0, 0x99, 38, 50, 100, 0x89, 38, 0))))
     assert read.parts[0].bank == 128

@@ -27,6 +27,9 @@ from therapy_gen.music.tonality import parse_key
 
 TICKS_PER_QUARTER = 960
 
+# Sixteen channels, one of which is the drums'.
+MOST_INSTRUMENTS = 15
+
 MAX_MIDI_BYTES = 16 << 20
 
 MAX_DURATION_S = 4 * 3600.0
@@ -49,14 +52,14 @@ def to_midi(performance: Performance, *, title: str) -> bytes:
     The first track has title, tempo, metre and key, then a track follows for each part. The end of every track
     stands at the performance's duration. Times are rounded to ticks, 960 a quarter note.
     """
-    if len(performance.parts) > 15:
-        raise ValueError("a MIDI file has room for 15 instruments")
+    if sum(part.bank != DRUM_BANK for part in performance.parts) > MOST_INSTRUMENTS:
+        raise ValueError(f"a MIDI file has room for {MOST_INSTRUMENTS} instruments and drums")
     clock = _TickClock(performance)
     end = clock.ticks(performance.duration)
     tracks = [_conductor_track(performance, clock, title, end)]
-    channels = [channel for channel in range(16) if channel != DRUM_CHANNEL]
-    for channel, part in zip(channels, performance.parts, strict=False):
-        tracks.append(_part_track(part, clock, DRUM_CHANNEL if part.bank == DRUM_BANK else channel, end))
+    channels = iter([channel for channel in range(16) if channel != DRUM_CHANNEL])
+    for part in performance.parts:
+        tracks.append(_part_track(part, clock, DRUM_CHANNEL if part.bank == DRUM_BANK else next(channels), end))
     header = struct.pack(">4sIHHH", b"MThd", 6, 1, len(tracks), TICKS_PER_QUARTER)
     return header + b"".join(struct.pack(">4sI", b"MTrk", len(track)) + track for track in tracks)
 
@@ -141,14 +144,10 @@ def _part_track(part: Part, clock: _TickClock, channel: int, end: int) -> bytes:
     setup = [_meta(TEXT_NAME, part.name.encode())]
     if part.bank and part.bank != DRUM_BANK:
         setup.append(bytes((control, BANK, part.bank & 0x7F)))
-    # Volume attenuates by the square of its value, as velocity does.
-    volume = round(127 * min(max(part.level, 0.0), 1.0) ** 0.5)
-    setup += [
-        bytes((0xC0 | channel, part.program)),
-        bytes((control, VOLUME, volume)),
-        bytes((control, PAN, min(max(round(64 + 63 * part.pan), 1), 127))),
-    ]
+    setup += [bytes((0xC0 | channel, part.program)), *_place(control, part.level, part.pan)]
     events = [(0, -len(setup) + index, data) for index, data in enumerate(setup)]
+    for onset, level, pan in part.changes:
+        events += [(clock.ticks(onset), _THEN_CONTROL, data) for data in _place(control, level, pan)]
     for down, up in part.pedal:
         events.append((clock.ticks(up), _THEN_CONTROL, bytes((control, SUSTAIN, 0))))
         events.append((clock.ticks(down), _THEN_CONTROL, bytes((control, SUSTAIN, 127))))
@@ -164,6 +163,13 @@ def _part_track(part: Part, clock: _TickClock, channel: int, end: int) -> bytes:
         events.append((start, _THEN_STRIKE, bytes((on, note.pitch, note.velocity))))
         events.append((stop, _RELEASE_FIRST, bytes((off, note.pitch, 0))))
     return _track(events, end)
+
+
+def _place(control: int, level: float, pan: float) -> tuple[bytes, bytes]:
+    """Return what sets level and pan."""
+    # Volume attenuates by the square of its value, as velocity does.
+    volume = round(127 * min(max(level, 0.0), 1.0) ** 0.5)
+    return bytes((control, VOLUME, volume)), bytes((control, PAN, min(max(round(64 + 63 * pan), 1), 127)))
 
 
 def _track(events: list[tuple[int, int, bytes]], end: int) -> bytes:
@@ -217,7 +223,8 @@ def _read(midi: bytes, called: str) -> Performance:
         )
 
     # A frame-based division counts half-seconds as the default tempo counts quarters.
-    changes = [] if fixed else sorted(change for track in tracks for change in track.tempi)
+    # Of two tempi at one tick, the later in the file counts.
+    changes = [] if fixed else sorted((at for track in tracks for at in track.tempi), key=lambda change: change[0])
     seconds = _SecondClock(changes, quarter_ticks)
     parts = []
     for track in tracks:

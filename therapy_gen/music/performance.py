@@ -34,6 +34,9 @@ class Part:
         When the sustain pedal goes down and up, in seconds.
     bank : int
         Soundfont bank; 128 for drums.
+    changes : tuple of (float, float, float)
+        Where level and pan change after the beginning: seconds, level and pan, by time. `to_midi` writes them; a part
+        that is read has its notes' average level.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Part:
     level: float = 1.0
     pedal: tuple[tuple[float, float], ...] = ()
     bank: int = 0
+    changes: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
