@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from sessions.errors import ExportError
 from sessions.records import Programme
 
@@ -20,8 +22,13 @@ def cue_sheet(programme: Programme, file_name: str, form: str) -> str:
     Raises
     ------
     ExportError
-        Where there are more tracks than a cue sheet counts.
+        Where there are more tracks than a cue sheet counts, or it cannot name the file.
     """
+    if any(c == '"' or unicodedata.category(c) == "Cc" for c in file_name):
+        raise ExportError(
+            f"a cue sheet cannot name {file_name!a}: quotation marks and control characters have no place in it; "
+            "call the file something else, or leave out --cue"
+        )
     if len(programme.items) > _MOST_TRACKS:
         raise ExportError(
             f"a cue sheet counts to {_MOST_TRACKS}, this session has {len(programme.items)} pieces and silences; "
@@ -30,7 +37,7 @@ def cue_sheet(programme: Programme, file_name: str, form: str) -> str:
     lines = [
         f"TITLE {_quoted(programme.title)}",
         'PERFORMER "therapy-gen"',
-        f"FILE {_quoted(file_name)} {_TYPES.get(form, 'WAVE')}",
+        f'FILE "{file_name}" {_TYPES.get(form, "WAVE")}',
     ]
     onset_s = 0.0
     for number, item in enumerate(programme.items, 1):

@@ -14,7 +14,7 @@ from typing import Any
 from sessions.cuesheet import cue_sheet
 from sessions.errors import ExportError
 from sessions.events import Event, events_json, events_tsv, planned_events
-from sessions.files import check_file_target, make_folder, taken, written_whole
+from sessions.files import check_file_target, check_text_name, make_folder, taken, written_whole
 from sessions.listings import session_csv, session_json
 from sessions.playlists import WRITERS, Entry, Naming
 from sessions.records import ItemRecord, PieceRecord, Programme, SessionRecord
@@ -30,7 +30,7 @@ FORMATS = (*PIECE_FORMATS, *PLAYLISTS, "csv", "json", "events")
 _FORMAT_OF = {".mid": "midi", ".midi": "midi", ".m3u": "m3u8", ".tsv": "events"}
 _FORMAT_OF |= {f".{name}": name for name in FORMATS if name not in ("midi", "events")}
 
-# Room is left for what a file is called while it is written, in 255 bytes.
+# In 255 bytes, of which a character takes up to four, room is left for the name of a playlist that stands before it.
 _LONGEST_LABEL = 40
 
 
@@ -231,6 +231,8 @@ def export_programme(
         placed = [(item.onset_s, midi[item.piece.id]) for item in programme.items if item.piece]
         desk.put(path, join_midi(placed, title=programme.title, duration_s=programme.duration_s))
     elif form in AUDIO_FORMATS:
+        if cue:
+            check_text_name(path.name)
         sheet = cue_sheet(programme, path.name, form).encode() if cue else b""
         if cue:
             desk.stands(path.with_suffix(".cue"), sheet, side_of=path)
@@ -264,7 +266,7 @@ def export_playlist(
     Raises
     ------
     ExportError
-        Where the name has no ending: the folder of the audio would take it.
+        Where the name has no ending (the folder of the audio would take it), or nothing but dots before it.
     """
     desk = desk or Desk()
     files = _audio_files(programme, path, audio, beside=beside)
@@ -314,6 +316,11 @@ def _audio_files(programme: Programme, path: Path, audio: str, *, beside: bool =
     """Return the audio files of a playlist, each piece and each length of silence once, in order."""
     if not path.suffix:
         raise ExportError(f"{path} has no ending, and its name is the folder's; call the playlist {path.name}.m3u8")
+    if not path.stem.strip("."):
+        raise ExportError(
+            f"{path} has only dots before its ending, and they would name the folder of the audio; "
+            f"call the playlist something else, such as session{path.suffix}"
+        )
     check_file_target(path)
     stem = _plain(path.stem)
     folder = path.parent if beside else path.parent / stem
@@ -349,10 +356,15 @@ def _entries(programme: Programme, files: dict[_Key, AudioFile], path: Path, nam
             naming.path(files[_same_sound(item)].path, path),
             _item_title(item),
             item.duration_s,
-            f"{item.piece.key}, {item.piece.tempo:.1f} quarter notes a minute" if item.piece else "",
+            _note(item.piece) if item.piece else "",
         )
         for item in programme.items
     ]
+
+
+def _note(piece: PieceRecord) -> str:
+    # Drums alone are in no key.
+    return ", ".join(fact for fact in (piece.key, f"{piece.tempo:.1f} quarter notes a minute") if fact)
 
 
 def _item_title(item: ItemRecord) -> str:

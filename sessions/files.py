@@ -22,6 +22,16 @@ def check_file_target(path: Path) -> None:
         raise ExportError(f"cannot write {path}: {reason(error)}; choose another place") from error
 
 
+def check_text_name(name: str) -> None:
+    """Raise ExportError where a file's name or path is not UTF-8: a text, which is, cannot name it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ExportError(
+            f"the path {name!a} is not UTF-8, and no playlist or cue sheet can name it; choose another"
+        ) from error
+
+
 def make_folder(path: Path) -> Path:
     """Return `path` as a folder that exists; ExportError where that cannot be."""
     try:

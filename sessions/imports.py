@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,11 +102,11 @@ def _read(file: Path) -> tuple[bytes, Performance, tuple[str, ...]]:
 def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRow:
     calm = calmness_of(performance)
     register = register_of(performance)
-    title = performance.title.strip() or file.stem
+    title = performance.title.strip() or _readable(file.stem)
     return PieceRow(
         id=id_,
         title=title[:_LONGEST_TITLE],
-        source=file.name,
+        source=_readable(file.name),
         key=performance.key or _key(performance),
         tempo=round(performance.tempo, 3),
         duration_s=_seconds(performance),
@@ -118,6 +119,11 @@ def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRo
         calm=round(calm.score, 4),
         created=now(),
     )
+
+
+def _readable(name: str) -> str:
+    """Return a file's name as UTF-8, which names need not be, but databases hold."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _seconds(performance: Performance) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -12,12 +13,17 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from sessions.errors import ExportError
+from sessions.files import check_text_name
+from therapy_gen.markup import held_by_xml
 
 CREATOR = "therapy-gen"
 XSPF_NAMESPACE = "http://xspf.org/ns/0/"
 
-# What may stand in a URI; what is escaped already stays as it is.
-_URI_CHARACTERS = ":/?#[]@!$&'()*+,;=~%"
+# What may stand in a URI (RFC 3986, section 2.2); what is escaped already stays as it is. Brackets hold an address in
+# place of a host's name, and stand nowhere else.
+_URI_CHARACTERS = ":/?#@!$&'()*+,;=~%"
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True)
@@ -44,13 +50,14 @@ class Naming:
         Raises
         ------
         ExportError
-            Where no relative path leads to it.
+            Where no relative path leads to it, or what does is not UTF-8.
         """
         base = self.relative_to if self.relative_to is not None else playlist.parent
         try:
             found = os.path.relpath(file.absolute(), base.absolute())
         except ValueError as error:
             raise ExportError(f"no relative path leads from {base} to {file}; give another --relative-to") from error
+        check_text_name(self.prefix + found)
         return PurePath(found).as_posix()
 
 
@@ -155,7 +162,12 @@ def _named(entry: Entry, naming: Naming | None) -> str:
 
 
 def _uri(entry: Entry, naming: Naming | None) -> str:
-    return quote((naming or Naming()).prefix, safe=_URI_CHARACTERS) + quote(entry.path)
+    prefix = _LONE_PERCENT.sub("%25", (naming or Naming()).prefix)
+    authority = _AUTHORITY.match(prefix)
+    host = authority.group() if authority else ""
+    return (
+        quote(host, safe=f"{_URI_CHARACTERS}[]") + quote(prefix[len(host) :], safe=_URI_CHARACTERS) + quote(entry.path)
+    )
 
 
 def _one_line(text: str) -> str:
@@ -164,4 +176,4 @@ def _one_line(text: str) -> str:
 
 def _xml(text: str) -> str:
     """Return text for an XML 1.0 element, without the characters that it cannot hold."""
-    return escape("".join(c for c in _one_line(text) if c.isprintable() and c not in "\ufffe\uffff"))
+    return escape(held_by_xml(_one_line(text)))

@@ -55,6 +55,18 @@ def test_an_imported_piece_is_listed_and_heard_in_a_session(cli: Cli, tmp_path: 
     assert (tmp_path / "out.mid").read_bytes() == path.read_bytes()
 
 
+def test_a_name_that_is_not_utf_8_is_readable_in_the_library(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "caf\udce9.mid"
+    try:
+        write(tmp_path / "a.mid").rename(path)
+    except OSError:
+        pytest.skip("names are UTF-8 here")
+    done = cli("piece", "import", path, "--json")
+    assert done.status == 0, done.err
+    (piece,) = cli("piece", "list", "--json").document["pieces"]
+    assert (piece["title"], piece["source"]) == ("caf\ufffd", "caf\ufffd.mid")
+
+
 def test_the_same_music_is_stored_once(cli: Cli, tmp_path: Path) -> None:
     first = cli("piece", "import", write(tmp_path / "a.mid"), "--json").document["pieces"][0]
     again = cli("piece", "import", write(tmp_path / "b.mid"), write(tmp_path / "c.mid", quarters=32), "--json")

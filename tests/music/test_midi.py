@@ -221,5 +221,11 @@ def test_a_piano_roll_is_a_picture_of_every_note() -> None:
     assert "Calm &lt;&amp;&gt; slow" in picture
 
 
+def test_a_piano_roll_holds_any_name() -> None:
+    part = Part("a\0\x08\ufffe\ud800<b>\u00ad", 0, (Note(0.0, 1.0, 60, 60),))
+    root = ET.fromstring(piano_roll(Performance((part,), 60, "", 2.0, ""), title="x\x1by"))
+    assert {"a<b>\u00ad", "xy"} <= {element.text for element in root.iter()}
+
+
 def test_a_piano_roll_of_nothing_is_still_a_picture() -> None:
     ET.fromstring(piano_roll(Performance((), 60, "", 0.0, "")))

@@ -6,8 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -17,13 +19,14 @@ import soundfile
 import symusic
 
 from sessions.builder import new_session
+from sessions.cuesheet import cue_sheet
 from sessions.errors import ExportError
-from sessions.export import Desk, export_piece, export_playlist, export_session, format_of
+from sessions.export import Desk, export_piece, export_playlist, export_session, format_of, render_entries
 from sessions.imports import import_pieces
 from sessions.library import midi_of
 from sessions.plan import SessionRequest
 from sessions.playlists import Entry, m3u8
-from sessions.records import SessionRecord
+from sessions.records import Programme, SessionRecord
 from sessions.rendering import Sound
 from sessions.store import Store
 from therapy_gen.errors import InputError
@@ -31,6 +34,7 @@ from therapy_gen.music.midi import read_performance
 from therapy_gen.musicvae.runtime import Model
 
 SOUND = Sound()
+Cli = Callable[..., Any]
 
 
 @pytest.fixture
@@ -304,3 +308,54 @@ def test_a_playlist_needs_an_ending(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "call the playlist playlist.m3u8" in refused.stderr
     assert not (tmp_path / "playlist").exists()
+
+
+def export(cli: Cli, path: object, form: str, *words: object) -> Any:
+    return cli("export", "--session", 1, "--format", form, "-o", path, *words)
+
+
+@pytest.mark.parametrize("name", ["...m3u8", "..m3u8"])
+def test_a_playlist_of_dots_is_refused(name: str, cli: Cli, with_session: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    done = export(cli, tmp_path / "out" / name, "m3u8")
+    assert done.status == 1
+    assert f"{name} has only dots before its ending" in done.error_line
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not list(tmp_path.glob("*.flac"))
+
+
+@pytest.mark.parametrize(
+    ("form", "words"), [("m3u8", ()), ("m3u8", ("--urlencode",)), ("xspf", ()), ("pls", ("--relative-to", "/"))]
+)
+def test_a_playlist_that_cannot_name_its_files_is_refused(
+    form: str, words: tuple[str, ...], cli: Cli, with_session: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    done = export(cli, tmp_path / "out" / f"\udcff.{form}", form, *words)
+    assert done.status == 1
+    assert r"\udcff" in done.error_line
+    assert "is not UTF-8" in done.error_line
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["\udcff", 'a"b', "a\nb", "a\x07b"])
+def test_a_cue_sheet_that_cannot_name_its_file_is_refused(
+    name: str, cli: Cli, with_session: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    done = export(cli, tmp_path / "out" / f"{name}.flac", "flac", "--cue")
+    assert done.status == 1
+    assert "cue sheet can" in done.error_line
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_cue_sheet_names_a_file_as_it_is_called(store: Store, session: SessionRecord) -> None:
+    name = " two  blanks\u00a0. .flac"
+    assert f'FILE "{name}" WAVE\n' in cue_sheet(session.programme(), name, "flac")
+
+
+def test_a_piece_in_no_key_says_its_tempo_alone(store: Store, short: SessionRecord, tmp_path: Path) -> None:
+    piece = replace(short.pieces()[0], key="", tempo=120.0)
+    programme = Programme("drums", (replace(short.items[1], piece=piece),))
+    (entry,) = render_entries(store, programme, tmp_path / "a.csv", "flac", SOUND, desk=Desk(pretend=True))
+    assert entry.note == "120.0 quarter notes a minute"

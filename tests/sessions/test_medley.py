@@ -55,8 +55,8 @@ def test_every_piece_keeps_its_level_and_place() -> None:
 
 
 def test_what_does_not_change_is_written_once() -> None:
-    controls = [message for message in mido.MidiFile(file=io.BytesIO(joined(*[piece(part(60))] * 3)))]
-    assert sum(message.type == "control_change" for message in controls) == 2
+    messages = mido.MidiFile(file=io.BytesIO(joined(*[piece(part(60))] * 3)))
+    assert sum(message.type == "control_change" for message in messages) == 2
 
 
 def test_two_parts_of_one_name_in_a_piece_stay_two() -> None:

@@ -111,3 +111,24 @@ def test_odd_names_and_titles_keep_to_the_specification() -> None:
 def test_the_rules_find_faults(broken: str, said: str) -> None:
     start = '<playlist version="1" xmlns="http://xspf.org/ns/0/"><trackList><track>'
     assert said in " ".join(faults(f"{start}{broken}</track></trackList></playlist>".encode()))
+
+
+def test_letters_are_kept_and_what_xml_cannot_hold_is_dropped() -> None:
+    # A soft hyphen, a joiner and a non-joiner: Persian and emoji need them.
+    kept = "a\u00adb\u200cc\u200dd\U0001f3b5"
+    whole = xspf([Entry("a.flac", f"{kept}\0\x08\ufffe\ud800", 1.0)], title="t").encode()
+    assert faults(whole) == []
+    assert f"<title>{kept}</title>" in whole.decode()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "location"),
+    [
+        ("http://h/100% [x]/", "http://h/100%25%20%5Bx%5D/"),
+        ("http://[::1]:80/a%20b/", "http://[::1]:80/a%20b/"),
+        ("/m[1]/%zz%4/", "/m%5B1%5D/%25zz%254/"),
+    ],
+)
+def test_a_prefix_becomes_a_uri(prefix: str, location: str) -> None:
+    whole = xspf([Entry("a.flac", "t", 1.0)], title="t", naming=Naming(prefix=prefix))
+    assert f"<location>{location}a.flac</location>" in whole

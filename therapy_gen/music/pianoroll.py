@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from therapy_gen.markup import held_by_xml
 from therapy_gen.music.performance import Performance
 
 # Okabe & Ito's colours, told apart by colour-blind eyes as well.
@@ -46,7 +47,7 @@ def piano_roll(performance: Performance, *, width: int = 1600, row_height: int =
     def y(pitch: int) -> int:
         return _TOP + (high - pitch) * row_height
 
-    heading = performance.title if title is None else title
+    heading = held_by_xml(performance.title if title is None else title)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="11" role="img">',
@@ -83,6 +84,6 @@ def piano_roll(performance: Performance, *, width: int = 1600, row_height: int =
         out.append("</g>")
         legend_x = _LEFT + 150 * index
         out.append(f'<rect x="{legend_x}" y="21" width="10" height="8" fill="{colour}"/>')
-        out.append(f'<text x="{legend_x + 14}" y="29">{escape(part.name)}</text>')
+        out.append(f'<text x="{legend_x + 14}" y="29">{escape(held_by_xml(part.name))}</text>')
     out.append("</svg>")
     return "\n".join(out) + "\n"
