@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -277,6 +279,40 @@ def test_a_model_of_ones_own_that_is_damaged_does_not_hide_the_others(cli: Cli, 
     assert listed.err == f"{models['mine']['error']}\n"
     assert str(home / "models" / "mine.safetensors") in listed.err
     assert cli("--quiet", "model", "list").err == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "shape"),
+    [
+        ({"z_size": "x"}, [4]),
+        ({"segments": None}, [4]),
+        ({"segments": -2, "segment_steps": -2}, [4]),
+        ({"encoder_units": [1e999]}, [4]),
+        ({"name": 5}, [4]),
+        ({"max_beta": "much"}, [4]),
+        ({}, [-2, -2]),
+        ({}, [1e999]),
+        ({}, ["4"]),
+    ],
+)
+def test_a_model_of_magentas_that_makes_no_sense_does_not_hide_the_others(
+    changed: dict[str, Any], shape: list[Any], cli: Cli, home: Path
+) -> None:
+    from therapy_gen.musicvae.magenta.configs import CONFIGS
+
+    config = json.loads(CONFIGS["cat-mel_2bar_small"].to_json()) | changed
+    header = {
+        "__metadata__": {"format": "magenta-musicvae", "config": json.dumps(config), "facts": "{}"},
+        "a": {"dtype": "F32", "shape": shape, "data_offsets": [0, 16]},
+    }
+    head = json.dumps(header).encode()
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "mine.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + bytes(16))
+    listed = cli("model", "list", "--json")
+    assert listed.status == 0, listed.err
+    models = {model["name"]: model for model in listed.document["models"]}
+    assert "model" in models["mine"]["error"]
+    assert "error" not in models["calm"]
 
 
 def test_a_model_of_ones_own_is_found_by_name(cli: Cli, home: Path) -> None:

@@ -22,7 +22,7 @@ from therapy_gen.musicvae.magenta.bundle_writer import write_bundle
 from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, smaller, variable_shapes
 from therapy_gen.musicvae.magenta.crc32c import crc32c
 from therapy_gen.musicvae.magenta.download import download
-from therapy_gen.musicvae.magenta.tfjs import write_tfjs
+from therapy_gen.musicvae.magenta.tfjs import read_manifest, read_variable, write_tfjs
 from therapy_gen.musicvae.opening import open_model
 
 Cli = Callable[..., Any]
@@ -99,6 +99,27 @@ def test_tensorflow_js_shards_and_quantised_weights_are_read(tmp_path: Path, cli
         np.testing.assert_allclose(quantised[name], array, atol=scale if name == first["name"] else 0)
 
 
+def test_a_model_for_magenta_js_is_replaced_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "js"
+    write_tfjs(folder, arrays(), {}, shard_bytes=5000)
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+
+    class Unwritable(dict[str, np.ndarray]):
+        def items(self) -> Any:
+            yield from list(super().items())[:-1]
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        write_tfjs(folder, Unwritable(arrays(1)), {}, shard_bytes=5000)
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+    (folder / "group1-notes").write_text("mine")
+    written = write_tfjs(folder, arrays(1), {}, shard_bytes=9000)
+    assert {file.name for file in folder.iterdir()} == {"group1-notes", *(file.name for file in written)}
+    for name, stored in read_manifest(folder).items():
+        np.testing.assert_array_equal(read_variable(stored), arrays(1)[name])
+
+
 def test_a_checkpoint_of_values_that_are_no_numbers_is_refused(tmp_path: Path, cli: Cli, home: Path) -> None:
     spoilt = arrays()
     name = next(iter(decoder_shapes(SMALL)))
@@ -171,6 +192,21 @@ def test_a_hostile_tar_is_refused(kind: str, said: str, tmp_path: Path, cli: Cli
     assert done.status == 1
     assert said in done.error_line
     assert [path for path in sorted(tmp_path.rglob("*")) if "home" not in path.parts] == before
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz", "bz2"])
+def test_a_compressed_tar_that_is_damaged_is_refused(kind: str, tmp_path: Path, prefix: Path, cli: Cli) -> None:
+    path = tmp_path / f"small.tar.{kind}"
+    with tarfile.open(path, f"w:{kind}") as tar:
+        for file in sorted(tmp_path.glob("small.ckpt.*")):
+            tar.add(file, file.name)
+    whole = path.read_bytes()
+    for place in range(100, len(whole), len(whole) // 6):
+        path.write_bytes(whole[:place] + bytes(b ^ 0xFF for b in whole[place : place + 40]) + whole[place + 40 :])
+        done = cli("model", "import", path, "--config", "cat-mel_2bar_small")
+        assert done.status == 1
+        assert f"small.tar.{kind}" in done.error_line
+        assert "mistake" not in done.error_line
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -20,6 +22,8 @@ MAX_COMPRESSION = 100
 
 _DATA = re.compile(r"\.data-(\d{5})-of-(\d{5})$")
 _CHUNK_BYTES = 1 << 20
+# What damaged bytes raise that are no OSErrors.
+_DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
 @contextmanager
@@ -33,6 +37,8 @@ def checkpoint(path: Path) -> Iterator[Bundle]:
     """
     try:
         is_tar = path.is_file() and tarfile.is_tarfile(path)
+    except _DAMAGED as error:
+        raise InputError(f"{path} is not a readable tar: {error}; get it again") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     if is_tar:
@@ -111,7 +117,7 @@ def _tar_extents(path: Path) -> Iterator[dict[str, Extent]]:
                     _copy(tar, member, copy)
                     extents[name] = Extent(copy, 0, member.size, f"{path}: {name}")
             yield extents
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (*_DAMAGED, OSError) as error:
         raise InputError(f"{path} is not a readable tar: {error}; get it again") from error
 
 

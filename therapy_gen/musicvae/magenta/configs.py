@@ -94,13 +94,28 @@ class MagentaConfig:
                 if name in values:
                     values[name] = tuple(int(value) for value in values[name])
             config = cls(**values)
-        except (TypeError, ValueError, AttributeError) as error:
+            _check_types(config)
+        except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise InputError(f"model config is not valid: {error}") from error
         sizes = (config.z_size, *config.encoder_units, *config.decoder_units, *config.outputs)
         sized = config.encoder_units and config.decoder_units and config.outputs
-        if not sized or not all(0 < size <= MAX_UNITS for size in sizes) or not 0 < config.steps <= MAX_STEPS:
+        if (
+            not sized
+            or not all(0 < size <= MAX_UNITS for size in sizes)
+            or not 0 < config.segments <= MAX_STEPS
+            or not 0 < config.steps <= MAX_STEPS
+        ):
             raise InputError(f"model config is not valid: {text[:200]}")
         return config
+
+
+def _check_types(config: MagentaConfig) -> None:
+    """Raise TypeError where a value is of another type than its field's."""
+    types: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "bool": bool, "float": (int, float)}
+    for field in fields(config):
+        wanted = types.get(str(field.type), tuple)
+        if not isinstance(value := getattr(config, field.name), wanted):
+            raise TypeError(f"{field.name} is {value!r}")
 
 
 CONFIGS: dict[str, MagentaConfig] = {

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,10 @@ def read_header(path: Path) -> Header:
         metadata = document.pop("__metadata__", {})
         places: dict[str, tuple[tuple[int, ...], int]] = {}
         for name, entry in document.items():
-            shape = tuple(int(n) for n in entry["shape"])
-            start, end = entry["data_offsets"]
+            shape = tuple(index(n) for n in entry["shape"])
+            start, end = (index(n) for n in entry["data_offsets"])
+            if min(shape, default=0) < 0:
+                raise InputError(f"model {path} is damaged: {name} has a negative size")
             if not 0 <= start <= end or 8 + length + end > size:
                 raise InputError(f"model {path} is cut short: {name} is not whole")
             if metadata.get("format") == FORMAT and (entry["dtype"] != "F32" or end - start != 4 * math.prod(shape)):
@@ -87,7 +90,7 @@ def read_header(path: Path) -> Header:
             places[name] = (shape, 8 + length + start)
     except OSError as error:
         raise InputError(f"model {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
         raise InputError(f"model {path} is not a safetensors file, or damaged") from error
     return Header(metadata, places)
 
@@ -106,13 +109,15 @@ def load_stored(path: Path) -> StoredModel:
     try:
         config = MagentaConfig.from_json(header.metadata["config"])
         facts = json.loads(header.metadata.get("facts", "{}"))
+        if not isinstance(facts, dict):
+            raise TypeError("its facts are none")
         whole = np.memmap(path, dtype=np.uint8, mode="r")
-    except (OSError, ValueError, KeyError) as error:
+        arrays = {
+            name: np.asarray(whole[offset : offset + 4 * math.prod(shape)]).view("<f4").reshape(shape)
+            for name, (shape, offset) in header.places.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"model {path} is damaged: {error}") from error
-    arrays = {
-        name: np.asarray(whole[offset : offset + 4 * math.prod(shape)]).view("<f4").reshape(shape)
-        for name, (shape, offset) in header.places.items()
-    }
     return StoredModel(arrays, config, facts, path)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ SHARDED = "weights_manifest.json"
 BY_VARIABLE = "manifest.json"
 MAX_MANIFEST_BYTES = 4 << 20
 
+_SHARD = re.compile(r"group1-shard[0-9]+of[0-9]+")
 _DTYPES = {"float32": "<f4", "float16": "<f2", "uint8": "|u1", "uint16": "<u2"}
 
 
@@ -93,14 +97,41 @@ def read_variable(stored: Stored) -> npt.NDArray[np.float32]:
 def write_tfjs(
     folder: Path, variables: Mapping[str, npt.NDArray[np.float32]], converter: Mapping[str, Any], shard_bytes: int
 ) -> list[Path]:
-    """Write a model for Magenta.js into `folder` and return the files: config, manifest, shards."""
+    """Write a model for Magenta.js into `folder` and return the files: config, manifest, shards.
+
+    Each file takes its name when all are written, the manifest last; shards of a model that was there before go then.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    config, manifest = folder / "config.json", folder / SHARDED
     total = sum(array.size * 4 for array in variables.values())
     count = max(-(-total // shard_bytes), 1)
     shards = [folder / f"group1-shard{n}of{count}" for n in range(1, count + 1)]
-    weights = []
+    parts = {file: folder / f".{file.name}.{os.getpid()}" for file in (*shards, config, manifest)}
+    try:
+        weights = _write_shards([parts[shard] for shard in shards], variables, shard_bytes)
+        head = {"type": "MusicVAE", "dataConverter": converter}
+        parts[config].write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
+        document = [{"paths": [shard.name for shard in shards], "weights": weights}]
+        parts[manifest].write_text(json.dumps(document) + "\n", encoding="utf-8")
+        for file, part in parts.items():
+            part.replace(file)
+    finally:
+        for part in parts.values():
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+    for file in folder.iterdir():
+        if _SHARD.fullmatch(file.name) and file not in shards:
+            file.unlink()
+    return [config, manifest, *shards]
+
+
+def _write_shards(
+    files: Sequence[Path], variables: Mapping[str, npt.NDArray[np.float32]], shard_bytes: int
+) -> list[dict[str, Any]]:
+    """Write variables one after the other, file after file, and return what the manifest says of them."""
+    weights: list[dict[str, Any]] = []
     number = written = 0
-    stream = shards[0].open("wb")
+    stream = files[0].open("wb")
     try:
         for name, array in variables.items():
             weights.append({"name": name, "shape": list(array.shape), "dtype": "float32"})
@@ -109,19 +140,14 @@ def write_tfjs(
                 if written == shard_bytes:
                     stream.close()
                     number, written = number + 1, 0
-                    stream = shards[number].open("wb")
+                    stream = files[number].open("wb")
                 part = data[: shard_bytes - written]
                 stream.write(part)
                 written += len(part)
                 data = data[len(part) :]
     finally:
         stream.close()
-    config = folder / "config.json"
-    config.write_text(json.dumps({"type": "MusicVAE", "dataConverter": converter}, indent=2) + "\n", encoding="utf-8")
-    manifest = folder / SHARDED
-    document = [{"paths": [shard.name for shard in shards], "weights": weights}]
-    manifest.write_text(json.dumps(document) + "\n", encoding="utf-8")
-    return [config, manifest, *shards]
+    return weights
 
 
 def _by_variable(folder: Path, document: Mapping[str, Any]) -> dict[str, Stored]:
