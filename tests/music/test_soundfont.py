@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,8 +30,13 @@ SINE_RATE = 22050
 SINE_PITCH = 69
 
 
-def sine_soundfont(*, vorbis: bool = False, odd: bool = False, loop: bool = True, bank: int = 0) -> bytes:
-    """Return a soundfont whose only instrument is a sine of pitch 69; `odd` leaves out RIFF's padding byte."""
+def sine_soundfont(
+    *, vorbis: bool = False, odd: bool = False, loop: bool = True, bank: int = 0, more: Sequence[tuple[int, int]] = ()
+) -> bytes:
+    """Return a soundfont whose only instrument is a sine of pitch 69; `odd` leaves out RIFF's padding byte.
+
+    `more` are further generators, as (operator, amount).
+    """
     # 441 Hz: exactly 50 frames a period, 4 cents above its pitch.
     wave = (0.5 * np.sin(2 * np.pi * np.arange(SINE_RATE) / 50)).astype(np.float32)
     if vorbis:
@@ -47,7 +52,7 @@ def sine_soundfont(*, vorbis: bool = False, odd: bool = False, loop: bool = True
     header = struct.pack(
         "<20sIIIIIBbHH", b"sine", 0, end, 50 * 10, 50 * 430, SINE_RATE, SINE_PITCH, -4, 0, 0x11 if vorbis else 1
     )
-    generators = [(54, 1 if loop else 0), (38, -2400), (53, 0)]
+    generators = [(54, 1 if loop else 0), (38, -2400), *more, (53, 0)]
     chunks = {
         b"phdr": _preset(b"Sine", 0, bank, 0) + _preset(b"EOP", 0, 0, 1),
         b"pbag": struct.pack("<HHHH", 0, 0, 1, 0),
@@ -213,6 +218,27 @@ def test_what_is_no_soundfont_is_refused_by_name(tmp_path: Path, kind: str) -> N
     with pytest.raises(InputError, match=r"bad\.sf2 is not a soundfont that can be read; give an \.sf2") as raised:
         render(tune(), soundfont=path)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("amount", [32767, -32768])
+@pytest.mark.parametrize("operator", [5, 6, 7, 8, 11, 13, 46, 51, 52, 56, 58])
+def test_amounts_out_of_range_make_sound_that_is_numbers(tmp_path: Path, operator: int, amount: int) -> None:
+    path = tmp_path / "odd.sf2"
+    path.write_bytes(sine_soundfont(more=[(operator, amount)]))
+    for key in (0, 60, 127):
+        assert np.isfinite(played(StruckNote(0, 0.3, key, 60, 0), seconds=0.3, soundfont=path)).all()
+
+
+def test_samples_that_end_in_half_a_frame_play(tmp_path: Path) -> None:
+    data = bytearray(sine_soundfont())
+    at = data.index(b"smpl") + 4
+    # All that follows the first 999 bytes is another chunk.
+    rest = int.from_bytes(data[at : at + 4], "little") - 1000 - 8
+    data[at : at + 4] = struct.pack("<I", 999)
+    data[at + 4 + 999 : at + 4 + 1008] = b"\0junk" + struct.pack("<I", rest)
+    path = tmp_path / "odd.sf2"
+    path.write_bytes(bytes(data))
+    assert played(StruckNote(0, 0.3, 69, 60, 0), seconds=0.3, soundfont=path).any()
 
 
 def test_a_soundfont_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> None:

@@ -108,6 +108,20 @@ _DEFAULTS = {
     Generator.VOL_RELEASE: -12000,
 }
 
+# What a zone's sum is held to (section 8.1.3), where something else would be past reckoning.
+_RANGES = {
+    Generator.MOD_LFO_TO_PITCH: (-12000, 12000),
+    Generator.VIB_LFO_TO_PITCH: (-12000, 12000),
+    Generator.MOD_ENV_TO_PITCH: (-12000, 12000),
+    Generator.MOD_ENV_TO_FILTER: (-12000, 12000),
+    Generator.MOD_LFO_TO_VOLUME: (-960, 960),
+    Generator.KEY: (-1, 127),
+    Generator.COARSE_TUNE: (-120, 120),
+    Generator.FINE_TUNE: (-99, 99),
+    Generator.SCALE_TUNING: (0, 1200),
+    Generator.ROOT_KEY: (-1, 127),
+}
+
 _PRESET = np.dtype([("name", "S20"), ("program", "<u2"), ("bank", "<u2"), ("bag", "<u2"), ("reserved", "<u4", 3)])
 _INSTRUMENT = np.dtype([("name", "S20"), ("bag", "<u2")])
 _BAG = np.dtype([("generator", "<u2"), ("modulator", "<u2")])
@@ -137,7 +151,10 @@ class ZoneSettings:
 
     def __getitem__(self, generator: Generator) -> int:
         value = self.instrument.get(generator, _DEFAULTS.get(generator, 0))
-        return value if generator in _INSTRUMENT_ONLY else value + self.preset.get(generator, 0)
+        if generator not in _INSTRUMENT_ONLY:
+            value += self.preset.get(generator, 0)
+        lowest, highest = _RANGES.get(generator, (value, value))
+        return min(max(value, lowest), highest)
 
     @property
     def sample(self) -> int:
@@ -200,7 +217,9 @@ class SoundFontFile:
         header = self.headers[sample]
         start, end = int(header["start"]), int(header["end"])
         if not header["type"] & VORBIS_SAMPLE:
-            words = np.frombuffer(self._samples[2 * start : 2 * end], dtype="<i2")
+            stretch = self._samples[2 * start : 2 * end]
+            # A chunk of odd size ends within a sample.
+            words = np.frombuffer(stretch[: len(stretch) & ~1], dtype="<i2")
             return words.astype(np.float32) / np.float32(32768)
         return self._decode(start, end)
 
