@@ -38,7 +38,13 @@ def locate(where: str | Path) -> URL:
     if "://" not in text:
         if not text or "\0" in text:
             raise DatabaseError("the database has no name; give --db a path or a URL")
-        return URL.create("sqlite", database=str(Path(text).expanduser()))
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError as error:
+            raise DatabaseError(
+                f"--db {text}: the home folder of {Path(text).parts[0]} is not known; write its path out"
+            ) from error
+        return URL.create("sqlite", database=str(path))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:

@@ -107,8 +107,11 @@ class SoundCard:
 
     def ahead_s(self) -> float:
         """Return in how many seconds a sample written now will be heard."""
-        waiting = (self._capacity - int(self._stream.write_available)) / self._rate
-        beyond = float(self._stream.latency) - self._capacity / self._rate
+        try:
+            waiting = (self._capacity - int(self._stream.write_available)) / self._rate
+            beyond = float(self._stream.latency) - self._capacity / self._rate
+        except self._problem as error:
+            raise _stopped(error) from None
         return max(waiting, 0.0) + max(beyond, 0.0)
 
     def write(self, block: Samples) -> None:
@@ -116,7 +119,7 @@ class SoundCard:
         try:
             self._stream.write(np.ascontiguousarray(block))
         except self._problem as error:
-            raise PlayError(f"the sound device stopped ({error.args[0] if error.args else error})") from None
+            raise _stopped(error) from None
 
     def close(self, *, drain: bool) -> None:
         """End: once all is heard (`drain`), or at once."""
@@ -127,6 +130,10 @@ class SoundCard:
             else:
                 self._stream.abort()
             self._stream.close()
+
+
+def _stopped(error: Exception) -> PlayError:
+    return PlayError(f"the sound device stopped ({error.args[0] if error.args else error})")
 
 
 def open_output(device: str | None, sample_rate: int, way_out: str) -> Output:

@@ -96,11 +96,15 @@ class Player:
         The log is complete up to where it ended, also after an interrupt.
         """
         finished = False
+        ahead_s = 0.0
         try:
-            finished = all(self._item(item, sound) for item, sound in zip(items, sounds, strict=True))
+            to_end = all(self._item(item, sound) for item, sound in zip(items, sounds, strict=True))
+            if to_end:
+                ahead_s = self._output.ahead_s()
+            finished = to_end
         finally:
             # After an interrupt what waits in the device is not heard any more.
-            ended = self._moment(self._output.ahead_s() if finished else 0.0)
+            ended = self._moment(ahead_s)
             self._end(ended)
             if self._log is not None:
                 self._log.close(ended - self._zero, finished=finished)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from itertools import cycle, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from sessions.outputs import CHANNELS, Samples
+from sessions.errors import PlayError
+from sessions.outputs import CHANNELS, Samples, SoundCard
 from sessions.playing import Player
 from sessions.playlog import PlayWriter, list_plays
 from sessions.records import SessionRecord
@@ -50,3 +53,48 @@ def test_nothing_begins_or_ends_before_what_was_heard_last(store: Store, session
         assert two.onset_s >= one.onset_s + one.duration_s - 1e-9
     assert play.ended_s is not None
     assert play.ended_s >= play.stretches[-1].onset_s + play.stretches[-1].duration_s - 1e-9
+
+
+class PortAudioError(Exception):
+    pass
+
+
+class Vanishing:
+    """A stream of PortAudio whose device is there to be opened and to take some blocks, and then has gone."""
+
+    latency = 0.2
+
+    def __init__(self, **settings: object) -> None:
+        self.left = 3
+
+    @property
+    def write_available(self) -> int:
+        self.write()
+        return 8820
+
+    def write(self, block: Samples | None = None) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise PortAudioError("Unanticipated host error")
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def abort(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("blocks", [1, 5])
+def test_a_device_that_goes_away_ends_the_log_and_is_named(
+    store: Store, session: SessionRecord, blocks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        sys.modules, "sounddevice", SimpleNamespace(OutputStream=Vanishing, PortAudioError=PortAudioError)
+    )
+    player = Player(
+        session.id, SoundCard(44100, None, "play elsewhere"), lambda started: PlayWriter(store, session.id, started)
+    )
+    with pytest.raises(PlayError, match=r"the sound device stopped \(Unanticipated host error\)"):
+        player.play(session.items[:1], [iter([np.zeros((100, CHANNELS), np.float32)] * blocks)])
+    (play,) = list_plays(store)
+    assert play.ended_s is not None
+    assert not play.finished

@@ -32,6 +32,11 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
         Store.open(tmp_path)
 
 
+def test_a_home_that_nobody_has_is_named() -> None:
+    with pytest.raises(DatabaseError, match="the home folder of ~nosuchuser is not known"):
+        Store.open("~nosuchuser/x.db")
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match=r"the folder .*/nowhere does not exist"):
         Store.open(tmp_path / "nowhere" / "a.db")
