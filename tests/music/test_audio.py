@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import soundfile
 from scipy import signal
 
 from therapy_gen.errors import InputError
+from therapy_gen.music import audio
 from therapy_gen.music.arrangement import PALETTES, arrange
 from therapy_gen.music.audio import TARGET_LUFS, TimelineItem, render, render_timeline
 from therapy_gen.music.loudness import LoudnessMeter
@@ -240,11 +242,35 @@ def test_a_timeline_is_the_same_with_one_thread_and_with_three() -> None:
     assert np.array_equal(one, three)
 
 
-def test_a_timeline_that_is_left_stops_rendering() -> None:
+def test_a_timeline_that_is_left_stops_rendering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece that is under way waits behind its first block until the timeline is left: no second block may come."""
+    stops: list[threading.Event] = []
+    begun = threading.Event()
+    told: list[bool] = []
+
+    class Renderer(audio._Renderer):
+        def __init__(self, soundfont: Path | None, sample_rate: int) -> None:
+            super().__init__(soundfont, sample_rate)
+            stops.append(self.stop)
+
+    class Meter(LoudnessMeter):
+        def add(self, block: Sound) -> None:
+            begun.set()
+            told.append(stops[0].wait(10.0))
+            if not told[-1]:
+                raise TimeoutError("nothing told the renderer to stop")
+            super().add(block)
+
+    monkeypatch.setattr(audio, "_Renderer", Renderer)
+    monkeypatch.setattr(audio, "LoudnessMeter", Meter)
     midi = to_midi(piece(tempo=40), title="")
-    blocks = render_timeline([TimelineItem(5.0), *(TimelineItem(60.0, midi) for _ in range(50))])
+    blocks = render_timeline([TimelineItem(5.0), *(TimelineItem(60.0, midi) for _ in range(50))], workers=2)
     next(blocks)
+    assert begun.wait(60.0)
     blocks.close()  # type: ignore[attr-defined]
+    assert all(told)
+    # A block for each worker at most.
+    assert len(told) <= 2
 
 
 def test_an_empty_timeline_is_empty() -> None:
