@@ -144,10 +144,12 @@ def _part_track(part: Part, clock: _TickClock, channel: int, end: int) -> bytes:
     setup = [_meta(TEXT_NAME, part.name.encode())]
     if part.bank and part.bank != DRUM_BANK:
         setup.append(bytes((control, BANK, part.bank & 0x7F)))
-    setup += [bytes((0xC0 | channel, part.program)), *_place(control, part.level, part.pan)]
+    place = _place(control, part.level, part.pan)
+    setup += [bytes((0xC0 | channel, part.program)), *place]
     events = [(0, -len(setup) + index, data) for index, data in enumerate(setup)]
     for onset, level, pan in part.changes:
-        events += [(clock.ticks(onset), _THEN_CONTROL, data) for data in _place(control, level, pan)]
+        before, place = place, _place(control, level, pan)
+        events += [(clock.ticks(onset), _THEN_CONTROL, data) for data in place if data not in before]
     for down, up in part.pedal:
         events.append((clock.ticks(up), _THEN_CONTROL, bytes((control, SUSTAIN, 0))))
         events.append((clock.ticks(down), _THEN_CONTROL, bytes((control, SUSTAIN, 127))))
