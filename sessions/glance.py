@@ -52,7 +52,9 @@ def _rows(where: str | Path, query: str, values: Sequence[object] = ()) -> list[
     with contextlib.suppress(OSError, ValueError, sqlite3.Error):
         path = Path(text).expanduser().absolute()
         if path.is_file():
-            address = f"file:{quote(str(path))}?mode=ro"
+            # Without a log beside it nobody writes it, and SQLite need not make one to read it.
+            logged = path.with_name(f"{path.name}-wal").exists()
+            address = f"file:{quote(str(path))}?mode=ro" + ("" if logged else "&immutable=1")
             with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_S)) as connection:
                 return connection.execute(f"{query} LIMIT {_MOST}", values).fetchall()
     return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -138,7 +139,9 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
         )
     path = sqlite_path(engine.url)
     if path is not None:
-        backup(engine, path.with_name(f"{path.name}.{revision}.bak"), overwrite=True)
+        # Where another process has migrated it meanwhile, the copy that it made first stays.
+        with contextlib.suppress(_MigratedMeanwhile):
+            backup(engine, path.with_name(f"{path.name}.{revision}.bak"), overwrite=True, of_revision=revision)
     with writing(engine).connect() as connection:
         if path is not None:
             # A table that is rebuilt must not take rows of others with it; checked again before the commit.
@@ -161,7 +164,11 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, HEAD)
 
 
-def backup(engine: Engine, target: Path, *, overwrite: bool = False) -> None:
+class _MigratedMeanwhile(Exception):
+    """A database is no longer of the revision that was to be copied."""
+
+
+def backup(engine: Engine, target: Path, *, overwrite: bool = False, of_revision: str | None = None) -> None:
     """Copy an SQLite database, consistent also while others write, to `target`, whole or not at all.
 
     Raises
@@ -195,6 +202,8 @@ def backup(engine: Engine, target: Path, *, overwrite: bool = False) -> None:
             driver_connection(connection).backup(copy)
             # One file, without the journal beside it.
             copy.execute("PRAGMA journal_mode = DELETE")
+            if of_revision and copy.execute("SELECT version_num FROM alembic_version").fetchall() != [(of_revision,)]:
+                raise _MigratedMeanwhile
         except sqlite3.OperationalError as error:
             # Of the two only the copy grows.
             if is_full(error):

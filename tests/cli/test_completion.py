@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,17 @@ def test_a_database_is_read_where_the_options_say(with_session: Path, tmp_path: 
     assert completed(f"therapy-gen --home {with_session} session show ", **nowhere) == ["1"]
     assert completed(f"therapy-gen --db {with_session / 'therapy.db'} session show ", **nowhere) == ["1"]
     assert completed("therapy-gen session show ", **nowhere) == []
+
+
+def test_looking_leaves_nothing_beside_the_database(with_session: Path) -> None:
+    database = next(with_session.rglob("*.db"))
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for beside in database.parent.glob(f"{database.name}-*"):
+        beside.unlink()
+    before = sorted(database.parent.iterdir())
+    assert completed("therapy-gen session show ") == ["1"]
+    assert sorted(database.parent.iterdir()) == before
 
 
 def test_nothing_of_weight_is_imported(with_session: Path) -> None:

@@ -298,3 +298,12 @@ def test_midi_that_is_damaged_is_named() -> None:
 def test_rendered_sound_can_be_written_and_read(tmp_path: Path, rendered: dict[str, Sound]) -> None:
     soundfile.write(tmp_path / "a.wav", rendered["piano"], RATE)
     assert soundfile.info(tmp_path / "a.wav").frames == len(rendered["piano"])
+
+
+@pytest.mark.parametrize("velocity", [1, 3])
+def test_music_too_quiet_for_the_meters_gate_is_as_loud_as_any(velocity: int) -> None:
+    notes = tuple(Note(n * 0.5, 0.5, 60 + n % 5, velocity) for n in range(20))
+    quiet = Performance(parts=(Part("piano", 0, notes),), tempo=120, key="", duration=12.0, palette="")
+    sound = render(to_midi(quiet, title="quiet"))
+    assert loudness_by_filters(sound) == pytest.approx(TARGET_LUFS, abs=0.5)
+    assert np.abs(sound).max() < 0.8

@@ -219,6 +219,30 @@ def test_many_processes_make_one_database(tmp_path: Path) -> None:
     assert Store(tmp_path / "a.db").check() == []
 
 
+def _upgrade(path: Path, ready: object, results: multiprocessing.Queue[str]) -> None:
+    ready.wait()  # type: ignore[attr-defined]
+    try:
+        results.put(str(Store(path).upgrade()[1]))
+    except Exception as error:
+        results.put(repr(error))
+
+
+def test_many_processes_upgrade_one_database_and_the_copy_stays_the_old_one(tmp_path: Path) -> None:
+    by_migrations(f"sqlite:///{tmp_path / 'a.db'}", "0001").dispose()
+    context = multiprocessing.get_context("spawn")
+    ready, results = context.Event(), context.Queue()
+    processes = [context.Process(target=_upgrade, args=(tmp_path / "a.db", ready, results)) for _ in range(6)]
+    for process in processes:
+        process.start()
+    ready.set()
+    assert [results.get(timeout=60) for _ in processes] == [schema.HEAD] * 6
+    for process in processes:
+        process.join()
+    assert Store(tmp_path / "a.db").check() == []
+    with sqlite3.connect(tmp_path / "a.db.0001.bak") as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+
+
 def test_a_failed_creation_leaves_no_table(tmp_path: Path) -> None:
     engine = connect(locate(tmp_path / "a.db"))
 

@@ -33,6 +33,8 @@ loudness as a rule (measured), so that nothing comes near full scale and no limi
 # A piece with sharper peaks (few, slow notes have them) is left softer: above this, the true peak between samples could
 # clip.
 _HIGHEST_PEAK = 10 ** (-2 / 20)
+# What is too quiet to be measured is measured at this peak, and what is too short is left there.
+_QUIET_PEAK = 0.25
 
 _FADE_IN_S = 0.004
 _FADE_OUT_S = 4.0
@@ -147,12 +149,24 @@ class _Renderer:
             kept = block[:, : stop - index * BLOCK]
             meter.add(kept)
             sound[index * BLOCK : stop] = kept.T
-        loudness = meter.integrated()
-        if np.isfinite(loudness) and meter.peak > 0:
-            sound *= np.float32(min(10 ** ((TARGET_LUFS - loudness) / 20), _HIGHEST_PEAK / meter.peak))
+        if meter.peak > 0:
+            sound *= np.float32(_gain(meter))
         _fade_in(sound, self.sample_rate)
         _fade_out(sound, self.sample_rate)
         return sound
+
+
+def _gain(meter: LoudnessMeter) -> float:
+    """Return the factor that brings what was measured, which is not silent, to the loudness of all pieces."""
+    raised = 1.0
+    loudness = meter.integrated()
+    if not np.isfinite(loudness):
+        # Too quiet for the meter's gate as it is, or too short.
+        raised = _QUIET_PEAK / meter.peak
+        loudness = meter.integrated(raised)
+        if not np.isfinite(loudness):
+            return float(raised)
+    return float(min(raised * 10 ** ((TARGET_LUFS - loudness) / 20), _HIGHEST_PEAK / meter.peak))
 
 
 def struck_notes(performance: Performance) -> list[StruckNote]:

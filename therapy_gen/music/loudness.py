@@ -47,12 +47,15 @@ class LoudnessMeter:
         power = spectra.real**2 + spectra.imag**2
         self._energies.append((power @ self._weights).sum(axis=0, dtype=np.float64))
 
-    def integrated(self) -> float:
-        """Return the gated loudness in LUFS; minus infinity for silence and for less than 400 ms."""
+    def integrated(self, gain: float = 1.0) -> float:
+        """Return the gated loudness in LUFS; minus infinity for silence and for less than 400 ms.
+
+        With a `gain`, that of what was added times so much: very quiet sound lies below the absolute gate as it is.
+        """
         energies = np.concatenate(self._energies) if self._energies else np.zeros(0)
         if len(energies) < _STEPS_PER_GATE:
             return -math.inf
-        gates = np.lib.stride_tricks.sliding_window_view(energies, _STEPS_PER_GATE).mean(axis=1)
+        gates = np.lib.stride_tricks.sliding_window_view(energies, _STEPS_PER_GATE).mean(axis=1) * gain**2
         gates = gates[gates > 10 ** ((_ABSOLUTE_GATE - _OFFSET_DB) / 10)]
         if not len(gates):
             return -math.inf

@@ -60,7 +60,7 @@ def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int
     seconds = grid / sample_rate
     now = first // _CONTROL
     volume = _volume(zone, key, seconds)
-    if volume[now:].max() < 10 ** (-SILENCE_DB / 20):
+    if volume[now:].max() < 10 ** (-SILENCE_DB / 20) and seconds[now] > zone.volume.delay:
         return None
     modulation = _modulation(zone, key, seconds)
     position, step = _positions(zone, key, seconds, modulation, sample_rate)

@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.plain import canonical
-from therapy_gen.music.tokens import BARS_PER_SECTION, FIRST_PITCH_CLASS, MIN_PITCH, NOTE_OFF, STEPS_PER_SECTION, VOICES
+from therapy_gen.music.tokens import (
+    BARS_PER_SECTION,
+    FIRST_PITCH_CLASS,
+    MAX_PITCH,
+    MIN_PITCH,
+    NOTE_OFF,
+    STEPS_PER_SECTION,
+    VOICES,
+)
 from therapy_gen.musicvae.attributes import PREFIX as ATTRIBUTES
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.magenta.cells import FloatArray
@@ -21,6 +29,7 @@ from therapy_gen.musicvae.runtime import Model
 
 # Phrases of a section that is longer than what the model writes: a period, varied, as songs have it.
 _PERIOD = (0, 1, 0, 2, 0, 1, 0, 3)
+_LAST_PITCH_CLASS = MAX_PITCH - MIN_PITCH + FIRST_PITCH_CLASS
 
 
 class Sections:
@@ -135,7 +144,12 @@ def _in_key(phrases: npt.NDArray[np.integer], allowed: BoolArray) -> npt.NDArray
         for column in range(min(section.shape[1], 2)):
             events = section[:, column]
             for step in np.flatnonzero(events > NOTE_OFF).tolist():
-                pitch = int(events[step]) - FIRST_PITCH_CLASS + MIN_PITCH
-                by = min((abs(n), n) for n in range(-6, 7) if classes[(pitch + n) % 12])[1]
-                events[step] = min(max(int(events[step]) + by, FIRST_PITCH_CLASS), 89)
+                event = int(events[step])
+                pitch = event - FIRST_PITCH_CLASS + MIN_PITCH
+                ways = [
+                    n
+                    for n in range(-11, 12)
+                    if classes[(pitch + n) % 12] and FIRST_PITCH_CLASS <= event + n <= _LAST_PITCH_CLASS
+                ]
+                events[step] = event + min(ways, key=lambda n: (abs(n), n))
     return moved
