@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import cast
 
@@ -99,7 +98,8 @@ class Renderer:
         """Write files, each whole or not at all; pieces ahead are rendered meanwhile."""
         from therapy_gen.music.encode import write_audio
 
-        blocks = _Blocks([item for file in files for item in file.items], self._midi, self._sound)
+        apart = all(len(file.items) == 1 for file in files)
+        blocks = _Blocks([item for file in files for item in file.items], self._midi, self._sound, apart=apart)
         try:
             for file in files:
                 with written_whole(file.path, replace=replace) as part, _named(part, file.path):
@@ -186,8 +186,10 @@ def _comment_of(path: Path) -> str | None:
 class _Blocks:
     """The sound of items, one after the other, in blocks."""
 
-    def __init__(self, items: Sequence[ItemRecord], midi: Mapping[str, bytes], sound: Sound) -> None:
-        from therapy_gen.music.audio import TimelineItem, render_timeline
+    def __init__(
+        self, items: Sequence[ItemRecord], midi: Mapping[str, bytes], sound: Sound, *, apart: bool = False
+    ) -> None:
+        from therapy_gen.music.audio import TimelineItem, lengths_of, render_timeline
 
         placed = [
             TimelineItem(item.duration_s, midi[item.piece.id], f"piece {item.piece.id}")
@@ -195,9 +197,8 @@ class _Blocks:
             else TimelineItem(item.duration_s)
             for item in items
         ]
-        ends = [round(end * SAMPLE_RATE) for end in accumulate(item.duration_s for item in items)]
-        self._lengths = iter([end - start for start, end in pairwise([0, *ends])])
-        blocks = render_timeline(placed, soundfont=sound.soundfont, sample_rate=SAMPLE_RATE)
+        self._lengths = iter(lengths_of([item.duration_s for item in items], SAMPLE_RATE, apart=apart))
+        blocks = render_timeline(placed, soundfont=sound.soundfont, sample_rate=SAMPLE_RATE, apart=apart)
         self._blocks = cast(Generator[Samples, None, None], blocks)
         self._advance = sound.advance
 

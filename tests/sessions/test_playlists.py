@@ -154,6 +154,18 @@ def test_a_file_that_went_away_comes_back(rendered: tuple[Store, SessionRecord, 
     assert len(gone.read_bytes()) == pytest.approx(len(content), rel=0.01)
 
 
+def test_a_file_that_comes_back_alone_is_the_same_to_the_byte(store: Store, model: Model, tmp_path: Path) -> None:
+    session = new_session(store, model, SessionRequest(minutes=8.0, play_s=75.0), seed=4)
+    path = tmp_path / "list.m3u8"
+    export_session(store, session, "m3u8", path, SOUND, audio="wav")
+    files = {file: file.read_bytes() for file in tmp_path.rglob("*.wav")}
+    assert len(files) > 4
+    for file, content in files.items():
+        file.unlink()
+        export_session(store, session, "m3u8", path, SOUND, audio="wav")
+        assert file.read_bytes() == content, file.name
+
+
 def test_pretending_writes_nothing(rendered: tuple[Store, SessionRecord, Path], tmp_path: Path) -> None:
     store, record, _ = rendered
     written = export_session(store, record, "xspf", tmp_path / "a.xspf", SOUND, desk=Desk(pretend=True))

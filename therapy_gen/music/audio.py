@@ -89,16 +89,16 @@ def render_timeline(
     soundfont: Path | None = None,
     sample_rate: int = SAMPLE_RATE,
     workers: int = 2,
+    apart: bool = False,
 ) -> Iterator[Frames]:
     """Render pieces and silences one after the other, in blocks of at most 65,536 frames of shape (frames, 2).
 
-    Item boundaries stand at the sums of the durations, rounded to a frame. While one piece is handed on, the next
-    ones are rendered by `workers` threads; no more than that are held in memory. Errors are those of `render`, raised
-    when a piece's turn comes.
+    Item boundaries stand at the sums of the durations, rounded to a frame; `apart`, each becomes a file of its own,
+    and is as long as it is alone. While one piece is handed on, the next ones are rendered by `workers` threads; no
+    more than that are held in memory. Errors are those of `render`, raised when a piece's turn comes.
     """
     renderer = _Renderer(soundfont, sample_rate)
-    ends = np.rint(np.cumsum([item.duration for item in items]) * sample_rate).astype(np.int64)
-    lengths = np.diff(ends, prepend=0).tolist()
+    lengths = lengths_of([item.duration for item in items], sample_rate, apart=apart)
     pieces = deque(item for item in items if item.midi is not None)
     with ThreadPoolExecutor(workers, thread_name_prefix="render") as pool:
         under_way: deque[Future[Frames]] = deque()
@@ -125,6 +125,15 @@ def render_timeline(
         finally:
             renderer.stop.set()
             pool.shutdown(cancel_futures=True)
+
+
+def lengths_of(durations: Sequence[float], sample_rate: int, *, apart: bool = False) -> list[int]:
+    """Return the frames of items that follow one another, or of which each stands apart."""
+    seconds = np.asarray(durations, dtype=np.float64)
+    if apart:
+        return [int(frames) for frames in np.rint(seconds * sample_rate)]
+    ends = np.rint(np.cumsum(seconds) * sample_rate).astype(np.int64)
+    return [int(frames) for frames in np.diff(ends, prepend=0)]
 
 
 class _Renderer:
