@@ -17,7 +17,7 @@ from sessions.titles import titles
 from sessions.walks import distinct, latent_walk
 from therapy_gen.errors import InputError
 from therapy_gen.music.arrangement import PALETTES, duration_of, steps_of
-from therapy_gen.music.metre import METRES, Metre
+from therapy_gen.music.metre import METRES
 from therapy_gen.music.midi import read_performance
 from therapy_gen.musicvae.attributes import attribute_values
 from therapy_gen.musicvae.runtime import Model
@@ -157,10 +157,9 @@ def test_attributes_lead_the_music(
     assert measured(high) > 1.2 * measured(low)
 
 
-@pytest.mark.parametrize("metre", METRES.values(), ids=METRES)
-@pytest.mark.parametrize("asked", [7.0, 11.0])
-def test_pieces_on_an_arc_have_the_density_that_is_asked_for(model: Model, metre: Metre, asked: float) -> None:
-    plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major", metre)] * 8
+@pytest.mark.parametrize(("metre", "asked"), [("4/4", 11.0), ("3/4", 7.0)])
+def test_pieces_on_an_arc_have_the_density_that_is_asked_for(model: Model, metre: str, asked: float) -> None:
+    plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major", METRES[metre])] * 8
     targets = np.linspace(0.96, 0.974, 8).tolist()
     attributes = {"density": (asked, asked)}
     pieces = compose(plan, model, np.random.default_rng(3), attributes=attributes, targets=targets)
