@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from eeg.design import make_design, noise_grid, tau_grid
 from eeg.errors import ParameterError, TooLittleDataError
-from eeg.mixedmodel import Noise, Posterior, f_test, fit
+from eeg.mixedmodel import Design, Posterior, f_test, fit
 from eeg.observations import Observation, Rating, check_criterion, rated
 from eeg.settings import FLAG_BELOW_S
 
@@ -168,7 +168,7 @@ def rank(
     ``value = recording + mean of pieces + piece + time in recording + muscle + noise``; blocks of baseline take part
     without the piece terms, which ties the pieces to silence and carries the baseline's own uncertainty along. Ratings
     are observations of the same piece terms, with a mean and a weight of their own (`observations.rated`); whether the
-    order is reliable is a matter of the plays alone.
+    order is reliable is decided by a fit of the plays alone.
 
     Parameters
     ----------
@@ -200,21 +200,18 @@ def rank(
     names = sorted({row.piece for row in (*data, *liked) if row.piece is not None})
     if not names:
         raise TooLittleDataError("no play with enough clean data to rank: score a recording first")
-    design, muscle_column, has_mean = make_design([*data, *liked], names, use_muscle)
-    posterior = fit(design, noise_grid(), tau_grid())
-    first = len(design.prior_sd)
-    draws, new = _draw(posterior, first, has_mean, seed)
-    mean = _pieces(posterior.mean()[None], first, has_mean)[0]
+    sign = 1.0 if lower_is_better else -1.0
+    found = _fit([*data, *liked], names, use_muscle, seed)
+    draws, mean = found.draws, found.mean
     sd = draws.std(axis=0)
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    sign = 1.0 if lower_is_better else -1.0
-    places = np.argsort(np.argsort(sign * draws, axis=1), axis=1) + 1
+    places = _places(sign * draws)
     expected = places.mean(axis=0)
     best = (places == 1).mean(axis=0)
-    order = np.lexsort((sign * mean, np.round(expected, 9)))
+    order = _order(sign * draws, sign * mean)
     plays = {name: [row for row in data if row.piece == name] for name in names}
-    p_value = _p_value(data, use_muscle, posterior.best_noise())
-    reliable, reason = _decide(p_value, data, sign * draws[:, order])
+    p_value, apart = _by_plays(data, found if not liked else None, sign, use_muscle, seed)
+    reliable, reason = _decide(p_value, data, apart, rated_too=bool(liked))
     pieces = tuple(
         PieceRank(
             piece=names[j],
@@ -231,7 +228,7 @@ def rank(
         )
         for place, j in enumerate(order)
     )
-    slope = float(posterior.mean()[muscle_column]) if muscle_column is not None else 0.0
+    posterior = found.posterior
     return Ranking(
         criterion=criterion,
         lower_is_better=lower_is_better,
@@ -239,27 +236,84 @@ def rank(
         reason=reason,
         p_value=p_value,
         pieces=pieces,
-        against_silence=has_mean,
+        against_silence=found.has_mean,
         tau_db=posterior.average([point.tau for point in posterior.points]),
         noise_db=posterior.average([math.hypot(p.noise.sampling, p.noise.drift) for p in posterior.points]),
-        muscle_slope=slope,
+        muscle_slope=found.muscle_slope,
         recordings=len({row.recording for row in data}),
         plays=sum(len(rows) for rows in plays.values()),
         ratings=len(ratings),
         draws=draws[:, order],
-        new_draws=new,
+        new_draws=found.new_draws,
     )
 
 
-def _p_value(data: Sequence[Observation], use_muscle: bool, noise: Noise) -> float:
-    """Return how probable it is that equal pieces would look as different, by the plays alone."""
+@dataclass(frozen=True)
+class _Fit:
+    """What the model makes of some observations: level of each piece (mean, draws), of a new one, slope of muscle."""
+
+    design: Design
+    posterior: Posterior
+    has_mean: bool
+    mean: Float64
+    draws: Float64
+    new_draws: Float64
+    muscle_slope: float
+
+
+def _fit(data: Sequence[Observation], names: Sequence[str], use_muscle: bool, seed: int) -> _Fit:
+    design, muscle_column, has_mean = make_design(data, names, use_muscle)
+    posterior = fit(design, noise_grid(), tau_grid())
+    first = len(design.prior_sd)
+    draws, new = _draw(posterior, first, has_mean, seed)
+    mean = posterior.mean()
+    slope = float(mean[muscle_column]) if muscle_column is not None else 0.0
+    return _Fit(design, posterior, has_mean, _pieces(mean[None], first, has_mean)[0], draws, new, slope)
+
+
+def _places(values: Float64) -> npt.NDArray[np.int64]:
+    """Return the rank of each piece in each draw; low values come first."""
+    return np.asarray(np.argsort(np.argsort(values, axis=1), axis=1) + 1)
+
+
+def _order(values: Float64, mean: Float64) -> npt.NDArray[np.int64]:
+    """Return the pieces by expected rank; by mean where that is the same."""
+    return np.lexsort((mean, np.round(_places(values).mean(axis=0), 9)))
+
+
+def _by_plays(
+    data: Sequence[Observation], found: _Fit | None, sign: float, use_muscle: bool, seed: int
+) -> tuple[float, float]:
+    """Return what the plays alone say of the order.
+
+    Parameters
+    ----------
+    data : sequence of Observation
+        Without ratings.
+    found : _Fit or None
+        Of these, where it is known.
+    sign : float
+        1 where lower is better, else -1.
+    use_muscle : bool
+    seed : int
+
+    Returns
+    -------
+    p_value : float
+        How probable it is that equal pieces would look as different.
+    apart : float
+        How probable it is that the first of the pieces that were played is before the last.
+    """
     names = sorted({row.piece for row in data if row.piece is not None})
     if not names:
-        return 1.0
-    design, _, _ = make_design(data, names, use_muscle)
-    tested = np.zeros(design.columns.shape[1], dtype=np.bool_)
-    tested[len(design.prior_sd) :] = True
-    return f_test(design, noise, tested)
+        return 1.0, 0.0
+    found = found or _fit(data, names, use_muscle, seed)
+    tested = np.zeros(found.design.columns.shape[1], dtype=np.bool_)
+    tested[len(found.design.prior_sd) :] = True
+    values = sign * found.draws
+    order = _order(values, sign * found.mean)
+    apart = float((values[:, order[0]] < values[:, order[-1]]).mean())
+    return f_test(found.design, found.posterior.best_noise(), tested), apart
 
 
 def _flags(rows: Sequence[Observation], criterion: str, reliable: bool) -> tuple[str, ...]:
@@ -296,7 +350,7 @@ def _draw(posterior: Posterior, first: int, has_mean: bool, seed: int) -> tuple[
     return np.concatenate(parts)[shuffled], np.concatenate(new)[shuffled]
 
 
-def _decide(p_value: float, data: Sequence[Observation], ordered: Float64) -> tuple[bool, str]:
+def _decide(p_value: float, data: Sequence[Observation], apart: float, *, rated_too: bool) -> tuple[bool, str]:
     """Say whether the pieces differ; of listeners without any effect at most 5 % may hear yes."""
     plays: dict[str, list[Observation]] = {}
     for row in data:
@@ -314,11 +368,16 @@ def _decide(p_value: float, data: Sequence[Observation], ordered: Float64) -> tu
             False,
             "no reliable order: plays of a piece follow one another, so that a drift looks like a piece; mix them",
         )
-    apart = float((ordered[:, 0] < ordered[:, -1]).mean())
-    if p_value >= ALPHA or apart < LEVEL:
+    if p_value >= ALPHA:
         return False, f"no reliable order: equal pieces would look as different with p = {p_value:.2g}"
     p = f"p = {p_value:.2g}" if p_value >= SMALLEST_P else f"p < {SMALLEST_P:g}"
-    return True, f"the pieces differ ({p}); first before last with probability {apart:.2f}"
+    by_plays = "by the plays alone, " if rated_too else ""
+    if apart < LEVEL:
+        return False, (
+            f"no reliable order: the pieces differ ({p}), but {by_plays}first before last has a probability of only "
+            f"{math.floor(100 * apart) / 100:.2f} ({LEVEL:.2f} is asked for)"
+        )
+    return True, f"the pieces differ ({p}); {by_plays}first before last with probability {apart:.2f}"
 
 
 def _mixed(name: str, plays: Mapping[str, Sequence[Observation]]) -> bool:

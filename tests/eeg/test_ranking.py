@@ -242,3 +242,26 @@ def test_ratings_alone_rank_and_say_that_they_are_alone() -> None:
     assert {piece.flags for piece in ranking.pieces} == {("only-rated",)}
     with pytest.raises(ParameterError):
         rank([], [Rating("a", 6)])
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 5), (5, 1)], ids=["against the plays", "with the plays"])
+@pytest.mark.parametrize(("seed", "size", "reliable"), [(3, 1.0, True), (0, 1.0, False)])
+def test_ratings_neither_make_nor_undo_a_reliable_order(
+    seed: int, size: float, reliable: bool, first: int, last: int
+) -> None:
+    data = listener(np.random.default_rng(seed), np.linspace(-size, 0, 3), plays=2)
+    plain = rank(data)
+    assert plain.reliable_order == reliable
+    rated = rank(data, [Rating("p0", first), Rating("p2", last)] * 4 + [Rating("never played", 5)] * 8)
+    assert rated.reliable_order == reliable
+    assert rated.p_value == plain.p_value
+    assert rated.reason.replace("by the plays alone, ", "") == plain.reason
+
+
+def test_an_order_that_is_not_probable_enough_is_told_as_that() -> None:
+    data = listener(np.random.default_rng(0), [-0.06, 0.0, 0.0], plays=2, sampling=0.01, drift=0.001)
+    ranking = rank(data)
+    assert ranking.p_value < 0.025
+    assert not ranking.reliable_order
+    assert "equal pieces would look as different" not in ranking.reason
+    assert "but first before last has a probability of only 0." in ranking.reason
