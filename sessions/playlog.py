@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -126,7 +127,8 @@ class PlayWriter:
 def list_plays(store: Store, session: int | None = None) -> list[SessionPlay]:
     """Return the plays of a session, or of all, oldest first.
 
-    A stretch whose end was not written is taken to have lasted until the next one, or as long as its item.
+    A stretch whose end was not written is taken to have lasted as long as its item, but no longer than until the next
+    stretch or the next play, of whatever session: what was heard then came from there.
     """
     plays = select(SessionPlayRow).order_by(SessionPlayRow.started, SessionPlayRow.id)
     stretches = (
@@ -138,18 +140,27 @@ def list_plays(store: Store, session: int | None = None) -> list[SessionPlay]:
         plays = plays.where(SessionPlayRow.session_id == session)
         stretches = stretches.where(SessionItemRow.session_id == session)
     with store.read() as database:
+        moments = sorted(database.scalars(select(SessionPlayRow.started)))
         heard: dict[int, list[tuple[PlayedStretchRow, SessionItemRow]]] = {}
         for stretch, item in database.execute(stretches):
             heard.setdefault(stretch.session_play_id, []).append((stretch, item))
         return [
             SessionPlay(
-                row.id, row.session_id, row.started, row.ended_s, row.finished, _stretches(heard.get(row.id, ()))
+                row.id,
+                row.session_id,
+                row.started,
+                row.ended_s,
+                row.finished,
+                _stretches(row.started, heard.get(row.id, ()), moments),
             )
             for row in database.scalars(plays)
         ]
 
 
-def _stretches(rows: Sequence[tuple[PlayedStretchRow, SessionItemRow]]) -> tuple[PlayedStretch, ...]:
+def _stretches(
+    started: datetime, rows: Sequence[tuple[PlayedStretchRow, SessionItemRow]], moments: Sequence[datetime]
+) -> tuple[PlayedStretch, ...]:
+    """Return what was heard in a play; `moments` are those at which plays began, in order."""
     found = []
     for number, (row, item) in enumerate(rows):
         lasted = row.duration_s
@@ -157,6 +168,9 @@ def _stretches(rows: Sequence[tuple[PlayedStretchRow, SessionItemRow]]) -> tuple
             lasted = max(item.duration_s - row.from_s, 0.0)
             if number + 1 < len(rows):
                 lasted = min(lasted, rows[number + 1][0].onset_s - row.onset_s)
+            begun = started + timedelta(seconds=row.onset_s)
+            for moment in moments[bisect_right(moments, begun) :][:1]:
+                lasted = min(lasted, (moment - begun).total_seconds())
         found.append(PlayedStretch(item.position, item.role, item.piece_id, row.onset_s, lasted, row.from_s))
     return tuple(found)
 

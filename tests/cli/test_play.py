@@ -46,8 +46,7 @@ def started(playable: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     running: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
-        # A launcher in the background has it ignored.
-        options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+        options["preexec_fn"] = not_ignored
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
         running.append(subprocess.Popen([*PROGRAM, *map(str, arguments)], **options))
         return running[-1]
@@ -56,6 +55,12 @@ def started(playable: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in running:
         process.kill()
         process.communicate()
+
+
+def not_ignored() -> None:
+    """Take signals as from a terminal: a launcher in the background, and nohup, have some ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def plays(home: Path) -> list[SessionPlay]:
@@ -93,9 +98,12 @@ def test_the_last_item_plays_to_its_end_in_real_time(cli: Cli, playable: Path) -
     assert play.ended_s >= stretch.duration_s
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupt_ends_it_and_the_log_says_how_far_it_came(
-    started: Callable[..., subprocess.Popen[str]], playable: Path
+    started: Callable[..., subprocess.Popen[str]], playable: Path, name: str
 ) -> None:
+    if not hasattr(signal, name):
+        pytest.skip(f"this system has no {name}")
     process = started("session", "play", 1, "--device", "none")
     assert process.stderr is not None
     assert "(silence)" in process.stderr.readline()
@@ -103,7 +111,7 @@ def test_an_interrupt_ends_it_and_the_log_says_how_far_it_came(
     until(lambda: len(plays(playable)[0].stretches) == 2)
     # What was written is heard up to 0.2 s later.
     time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, name))
     out, err = process.communicate(timeout=_PATIENCE_S)
     assert process.returncode == 130
     assert out == ""

@@ -46,6 +46,16 @@ def test_a_program_that_was_killed_leaves_what_was_heard(store: Store, session: 
     assert [one.duration_s for one in play.stretches] == [10.0, session.items[1].duration_s]
 
 
+def test_what_a_killed_program_left_open_ends_where_the_next_play_begins(store: Store, session: SessionRecord) -> None:
+    killed = PlayWriter(store, session.id, STARTED)
+    killed.begin(1, 2.0)
+    again = log_play(store, session.id, STARTED + timedelta(seconds=8.5), [(1, 0.0, 20.0)])
+    log_play(store, session.id, STARTED - timedelta(hours=1), [(0, 0.0, 10.0)])
+    _, first, second = list_plays(store)
+    assert [one.duration_s for one in first.stretches] == [6.5]
+    assert second == again
+
+
 def test_deleting_a_session_deletes_its_log(store: Store, session: SessionRecord) -> None:
     log_play(store, session.id, STARTED, [(0, 0.0, 10.0)])
     delete_session(store, session.id)

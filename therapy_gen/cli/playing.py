@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -79,7 +80,12 @@ def play(
         say("waiting for a recorder of the stream therapy-gen", quiet=options.quiet)
         if not markers.wait(wait):
             say(f"nobody receives the markers after {wait:g} s; playing all the same", quiet=options.quiet)
-    with _keys() as keys, _teller(record, quiet=options.quiet) as tell, item_sounds(store, items, sound) as sounds:
+    with (
+        _ended_as_interrupted(),
+        _keys() as keys,
+        _teller(record, quiet=options.quiet) as tell,
+        item_sounds(store, items, sound) as sounds,
+    ):
         player = Player(
             number,
             output,
@@ -103,6 +109,32 @@ def _first(record: SessionRecord, begin: int) -> int:
 
         raise InputError(f"position {begin} is not in session {record.id}; give --from 0 to {len(record.items) - 1}")
     return begin
+
+
+@contextlib.contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP (its terminal is closed) end playing as Ctrl-C does: the log says how far it came.
+
+    What is ignored, as SIGHUP is under nohup, stays so.
+    """
+    # Windows has no SIGHUP.
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    taken = [number for number in numbers if before[number] not in (signal.SIG_IGN, None)]
+
+    def interrupt(signum: int, frame: object) -> None:
+        # A shell that goes hands SIGHUP on: a second one must not keep the log from being written.
+        for number in taken:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in taken:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
 
 
 @contextlib.contextmanager
