@@ -197,14 +197,13 @@ def score_plan(
         unmixing = fit_unmixing(recording, eeg, starts, length, found, average=average)
         unmix = unmixing.matrix
         warnings.append(unmixing.note)
-    wanted = [bands["beta"], bands["gamma"]]
     work = make_work(
         found,
         grid,
         hop,
         len(eeg),
         average=average,
-        bands=[band if band is not None else settings.beta for band in wanted],
+        bands=[bands["beta"], bands["gamma"]],
         unmix=unmix,
     )
     spectra = collect(

@@ -43,7 +43,7 @@ class Spectra:
     window_clean : array, shape (n_windows,)
         Share of good channels that are clean in it; 0 where it is left out.
     window_power : array, shape (n_windows, n_bands), float32
-        Mean over clean channels of band power in dB re 1 uV^2/Hz; nan where left out.
+        Mean over clean channels of band power in dB re 1 uV^2/Hz; nan where left out, or not scored.
     """
 
     total: Float64
@@ -80,8 +80,8 @@ class Work:
     limits : Limits
     fast_bins : array of bool, shape (bins,)
     muscle_bins : array of bool, shape (bins,), or None
-    bands : sequence of array of bool, shape (bins,)
-        For `Spectra.window_power`.
+    bands : sequence of array of bool, shape (bins,), or None
+        For `Spectra.window_power`; None where a band is not scored.
     factor : float
         To volts.
     unmix : array, shape (n_channels, n_channels), or None
@@ -95,7 +95,7 @@ class Work:
     limits: Limits
     fast_bins: Bool
     muscle_bins: Bool | None
-    bands: Sequence[Bool]
+    bands: Sequence[Bool | None]
     factor: float
     unmix: Float32 | None = None
 
@@ -118,7 +118,7 @@ def make_work(
     n_channels: int,
     *,
     average: bool,
-    bands: Sequence[tuple[float, float]],
+    bands: Sequence[tuple[float, float] | None],
     unmix: Float32 | None,
 ) -> Work:
     """Put together what the workers need from what the survey found."""
@@ -133,7 +133,7 @@ def make_work(
         limits=survey.limits,
         fast_bins=survey.fast_bins,
         muscle_bins=survey.burst_bins,
-        bands=[grid.band(*band) & keep for band in bands],
+        bands=[None if band is None else grid.band(*band) & keep for band in bands],
         factor=survey.unit_factor,
         unmix=unmix,
     )
@@ -209,6 +209,8 @@ def _process(data: Float32, first: int, owners: npt.NDArray[np.int64], work: Wor
     bands = np.full((density.shape[1], len(work.bands)), np.nan, np.float32)
     some = clean.any(axis=0)
     for i, bins in enumerate(work.bands):
+        if bins is None:
+            continue
         logs = 10 * np.log10(np.maximum(_band_mean(density, bins), np.float32(1e-20)))
         bands[some, i] = (logs * clean).sum(axis=0)[some] / clean.sum(axis=0)[some]
     return _Part(first, verdict, left_out, sums, bands)

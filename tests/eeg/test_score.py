@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import mne
 import numpy as np
@@ -16,6 +17,7 @@ from eeg.mne_quiet import quiet_mne
 from eeg.observations import observations
 from eeg.ranking import rank
 from eeg.recording import open_recording
+from eeg.report import render
 from eeg.score import plan_recording, score_recording, sha256_of
 from eeg.settings import Settings
 from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline
@@ -180,3 +182,16 @@ def test_progress_reaches_the_end(listener_fif: Path) -> None:
     score_recording(listener_fif, progress=seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
+
+
+@pytest.mark.parametrize("band", [(48.0, 52.0), (95.0, 99.0)])
+def test_a_beta_band_out_of_reach_is_said_not_to_be_scored(simulated: Simulated, tmp_path: Path, band: Any) -> None:
+    """As such a gamma band is: line noise at 50 Hz, and what the recording does not carry."""
+    path = tmp_path / "rec_raw.fif"
+    write_fif(simulated, path)
+    score = score_recording(path, settings=Settings(beta=band))
+    assert any(text.startswith(f"beta {band[0]:g}-{band[1]:g} Hz is not scored") for text in score.warnings)
+    assert {play.beta_db for play in score.plays} == {None}
+    assert not np.isfinite(score.figures.window_beta_db).any()
+    assert all(play.gamma_db is not None for play in score.plays)
+    assert "gamma power over the session" in render([score])
