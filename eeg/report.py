@@ -360,7 +360,8 @@ def _left_out(score: RecordingScore) -> list[str]:
     cut = sum(play.windows for play in (*score.plays, *score.baseline))
     used = sum(play.windows_used for play in (*score.plays, *score.baseline))
     out.append(
-        f"<p>{cut - used} of {_count(cut, 'window')} are left out in all channels. Of all windows of all channels:</p>"
+        f"<p>{cut - used} of {_count(cut, 'window')} are left out in all channels. "
+        "Of all windows of all good channels:</p>"
     )
     if score.marked_bad_s:
         out.insert(

@@ -222,7 +222,7 @@ def score_plan(
             f"{REFUSE_BELOW_S:g} s; most was left out as {_main_reason(spectra)}"
         )
     names = [recording.channels[i].label for i in eeg]
-    total = max(int(spectra.windows.sum()) * len(eeg), 1)
+    total = max(int(spectra.windows.sum()) * n_good, 1)
     return RecordingScore(
         file=str(recording.path),
         sha256="",

@@ -36,7 +36,8 @@ class Spectra:
     windows, used : array, shape (n_owners,)
         Windows cut, and windows not left out in all channels.
     rejected : array, shape (n_reasons + 1, n_channels)
-        Windows left out for each of `REASONS`, and (last) because too many channels were bad in them.
+        Windows left out for each of `REASONS`, and (last) because too many channels were bad in them; none of channels
+        that are bad as a whole.
     window_start : array, shape (n_windows,)
         First sample of each window.
     window_owner : array, shape (n_windows,)
@@ -141,9 +142,7 @@ def make_work(
 
 def reference(samples: Float32, good: Bool) -> Float32:
     """Return samples minus the mean of the good channels."""
-    total = samples.sum(axis=0)
-    for i in np.flatnonzero(~good):
-        total -= samples[i]
+    total = samples.sum(axis=0) if good.all() else samples[good].sum(axis=0)
     total /= np.float32(np.count_nonzero(good))
     result: Float32 = samples - total
     return result
@@ -282,7 +281,7 @@ def collect(
             count[owner] += counts
         for reason in range(len(REASONS)):
             rejected[reason] += (part.verdict == reason).sum(axis=1)
-        rejected[-1] += ((part.verdict < 0) & part.left_out).sum(axis=1)
+        rejected[-1] += ((part.verdict < 0) & work.good[:, None] & part.left_out).sum(axis=1)
         clean = (part.verdict < 0) & work.good[:, None] & ~part.left_out
         share[span] = clean.sum(axis=0) / n_good
         levels[span] = part.power
@@ -293,6 +292,8 @@ def collect(
     try:
         for begin, end in _stretches(starts, work.hop, work.grid.length, channels, READ_SAMPLES):
             data = recording.read32(int(starts[begin]), int(starts[end - 1]) + work.grid.length, picks)
+            # Whatever they hold, it reaches neither the reference nor, by a product with 0, another channel.
+            data[~work.good] = 0.0
             if not plausible(data):
                 since, until = starts[begin] / recording.sfreq, starts[end - 1] / recording.sfreq + 2
                 raise RecordingError(

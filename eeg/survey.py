@@ -75,7 +75,7 @@ class Survey:
 def survey(
     recording: Recording, picks: Sequence[int], starts: npt.NDArray[np.int64], grid: Grid, *, rereference: bool
 ) -> Survey:
-    """Look at up to 60 windows spread over a recording.
+    """Look at up to 60 windows spread over a recording; channels that it marks as bad take no part in anything.
 
     Parameters
     ----------
@@ -94,33 +94,40 @@ def survey(
     psd = raw_psd if not rereference else np.empty_like(raw_psd)
     columns: list[WindowStats] = []
     nothing = np.zeros((len(picks), 1), np.float32)
-    factor, notes = 1.0, []
+    marked = np.array([recording.channels[at].name in recording.bads for at in picks], dtype=np.bool_)
+    judged = ~marked if not marked.all() else marked
     for i, start in enumerate(chosen):
-        data = recording.read32(int(start), int(start) + grid.length, picks)
-        if not plausible(data):
+        samples = recording.read32(int(start), int(start) + grid.length, picks)
+        samples[marked] = 0.0
+        if not plausible(samples):
             raise RecordingError(
                 f"{recording.path} holds values that are no numbers, or no voltages, at "
                 f"{start / recording.sfreq:.0f} s: mark that stretch as BAD"
             )
-        if i == 0:
-            factor = _unit_factor(recording, data)
-            if factor != 1.0:
-                notes.append("values look like microvolts stored as volts: taken as microvolts")
-        samples = data if factor == 1.0 else data * np.float32(factor)
         raw_psd[:, i] = power(hann_spectra(samples, grid, grid.length), grid)[:, 0]
         referenced = samples
         if rereference:
-            referenced = samples - _middle(samples)
+            referenced = samples - _middle(samples[judged])
             psd[:, i] = power(hann_spectra(referenced, grid, grid.length), grid)[:, 0]
         columns.append(measure(samples, referenced, grid.length, grid.length, nothing))
     stats = WindowStats(*(np.concatenate([getattr(c, name) for c in columns], axis=1) for name in _STATS))
-    line_freq, line_db, line_by_channel = find_line(np.median(raw_psd, axis=1), grid, recording.raw.info["line_freq"])
+    factor, notes = _unit_factor(recording, stats.raw_p2p[judged]), []
+    if factor != 1.0:
+        notes.append("values look like microvolts stored as volts: taken as microvolts")
+        size = np.float32(factor)
+        stats = replace(stats, raw_p2p=stats.raw_p2p * size, p2p=stats.p2p * size, step=stats.step * size)
+        for densities in (raw_psd,) if raw_psd is psd else (raw_psd, psd):
+            densities *= size * size
+    line_by_channel = np.zeros(len(picks))
+    line_freq, line_db, line_by_channel[judged] = find_line(
+        np.median(raw_psd[judged], axis=1), grid, recording.raw.info["line_freq"]
+    )
     muscle_band = find_muscle_band(recording, grid, line_freq)
     burst_bins = find_burst(recording, grid, line_freq, muscle_band)
     muscle = None if burst_bins is None else psd[..., burst_bins].mean(axis=2)
     fast_bins = grid.band(*JUMP_HZ) & off_line(grid, line_freq)
     stats = replace(stats, fast=psd[..., fast_bins].mean(axis=2))
-    bad = {i: "marked bad in the file" for i, at in enumerate(picks) if recording.channels[at].name in recording.bads}
+    bad = {int(i): "marked bad in the file" for i in np.flatnonzero(marked)}
     bad |= _bad_channels(stats, np.median(psd, axis=1), grid, line_freq, line_by_channel, bad)
     return Survey(
         bad=bad,
@@ -146,9 +153,18 @@ def _middle(samples: Float32) -> Float32:
 _STATS = ("raw_p2p", "rail", "p2p", "step", "fast")
 
 
-def _unit_factor(recording: Recording, data: Float32) -> float:
-    """Return what brings values to volts: scalp EEG spans microvolts, never a volt, within 2 s."""
-    size = float(np.median(np.ptp(data, axis=1)))
+def _unit_factor(recording: Recording, raw_p2p: Float32) -> float:
+    """Return what brings values to volts: scalp EEG spans microvolts, never a volt, within 2 s.
+
+    Parameters
+    ----------
+    recording : Recording
+    raw_p2p : array, shape (n_channels, n_windows)
+        Peak-to-peak as stored. Windows that are flat, as before an amplifier is switched on, say nothing of the unit.
+    """
+    sizes = np.median(raw_p2p, axis=0)
+    moving = sizes[sizes >= FLAT_V]
+    size = float(np.median(moving)) if len(moving) else 0.0
     if size < 0.5:
         return 1.0
     if size > 5e4:

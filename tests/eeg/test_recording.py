@@ -170,6 +170,23 @@ def test_microvolts_stored_as_volts_are_noticed(simulated: Simulated, listener_f
     assert np.abs(values(path) - values(listener_fif)).max() < 1e-4
 
 
+@pytest.mark.parametrize("factor", [1.0, 1e6])
+def test_the_unit_is_told_from_the_whole_recording(simulated: Simulated, tmp_path: Path, factor: float) -> None:
+    """Four flat seconds at its start, and a window as large as volts, say nothing of the unit."""
+    found = []
+    for name, size in (("volts", 1.0), ("other", factor)):
+        samples = simulated.samples * np.float32(size)
+        samples[:, : int(4 * simulated.sfreq)] = 0.0
+        samples[:, int(4 * simulated.sfreq) : int(6 * simulated.sfreq)] *= np.float32(1e5)
+        path = tmp_path / f"{name}_raw.fif"
+        with quiet_mne():
+            to_raw(Simulated(samples, simulated.names, simulated.sfreq, simulated.items)).save(path)
+        score = score_recording(path)
+        assert any("microvolts" in warning for warning in score.warnings) == (size > 1)
+        found.append(values(path))
+    assert np.abs(found[0] - found[1]).max() < 1e-4
+
+
 def read_last(path: Path) -> None:
     recording = open_recording(path)
     recording.read(recording.n_samples - 1, recording.n_samples, recording.eeg)

@@ -93,6 +93,54 @@ def test_channels_that_the_file_marks_bad_stay_out(clean: Simulated, tmp_path: P
     assert "Fz" not in score.scored_channels
 
 
+@pytest.mark.parametrize("ica", [False, True])
+@pytest.mark.parametrize("value", [np.nan, 1e30, 1.0])
+def test_what_a_channel_marked_bad_holds_does_not_matter(
+    clean: Simulated, tmp_path: Path, value: float, ica: bool
+) -> None:
+    scores = []
+    for held in (3e-6, value):
+        samples = clean.samples.copy()
+        samples[clean.names.index("Fz")] = held * np.where(np.arange(samples.shape[1]) % 2, 1, -1)
+        raw = to_raw(replace(clean, samples=samples))
+        raw.info["bads"] = ["Fz"]
+        path = tmp_path / f"{held:g}_raw.fif"
+        with quiet_mne():
+            raw.save(path)
+        scores.append(score_recording(path, settings=Settings(ica=ica)))
+    one, two = scores
+    assert two.bad_channels == {"Fz": "marked bad in the file"}
+    assert two.line_freq == 50.0
+    assert two.rejected_windows == one.rejected_windows
+    assert [play.beta_db for play in two.plays] == [play.beta_db for play in one.plays]
+
+
+def test_a_recording_whose_channels_are_all_marked_bad_is_refused(clean: Simulated, tmp_path: Path) -> None:
+    raw = to_raw(clean)
+    raw.info["bads"] = list(clean.names)
+    path = tmp_path / "marked_raw.fif"
+    with quiet_mne():
+        raw.save(path)
+    with pytest.raises(TooLittleDataError, match="no good channel to score"):
+        score_recording(path)
+
+
+def test_what_is_left_out_is_a_share_of_the_good_channels(clean: Simulated, tmp_path: Path) -> None:
+    for name in clean.names[:8]:
+        clean = spoilt(clean, name, "flat")
+    raw = to_raw(clean)
+    raw.info["bads"] = list(clean.names[15:])
+    path = tmp_path / "most_raw.fif"
+    with quiet_mne():
+        raw.save(path)
+    score = score_recording(path)
+    both = (*score.plays, *score.baseline)
+    lost = 1 - sum(play.windows_used for play in both) / sum(play.windows for play in both)
+    assert lost > 0.05
+    assert score.rejected_windows["flat"] == pytest.approx(lost * 8 / 15, rel=0.02)
+    assert score.rejected_windows["most channels bad"] == pytest.approx(lost * 7 / 15, rel=0.02)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e12, 1e30])
 def test_values_that_are_no_numbers_are_refused_unless_marked_bad(
     clean: Simulated, tmp_path: Path, value: float
