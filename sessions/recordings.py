@@ -154,7 +154,8 @@ def forget_recordings(store: Store, recordings: Sequence[tuple[str, str | None]]
     ----------
     store : Store
     recordings : sequence of (str, str or None)
-        Absolute name and digest of each; where there is no such digest, what was stored by that name is meant.
+        Absolute name and digest of each; where there is no such digest, what was stored by that name is meant. One may
+        be named several times.
     ranker : Ranker
 
     Returns
@@ -169,17 +170,19 @@ def forget_recordings(store: Store, recordings: Sequence[tuple[str, str | None]]
     """
     affected: dict[int | None, str | None] = {}
     with store.write() as database:
+        found: dict[int, RecordingRow] = {}
         for file, digest in recordings:
             query = select(RecordingRow)
             rows = list(database.scalars(query.where(RecordingRow.sha256 == digest))) if digest else []
             rows = rows or list(database.scalars(query.where(RecordingRow.file == file)))
             if not rows:
                 raise NotFoundError(f"{file} has no scores in the database, so that there is nothing to forget")
-            for row in rows:
-                owner = database.get(ListenerRow, row.listener_id) if row.listener_id is not None else None
-                affected[row.listener_id] = owner.name if owner else None
-                database.execute(delete(RecordingRow).where(RecordingRow.id == row.id))
-                database.expunge(row)
+            found.update((row.id, row) for row in rows)
+        for row in found.values():
+            owner = database.get(ListenerRow, row.listener_id) if row.listener_id is not None else None
+            affected[row.listener_id] = owner.name if owner else None
+            database.execute(delete(RecordingRow).where(RecordingRow.id == row.id))
+            database.expunge(row)
         database.flush()
         for id_ in affected:
             rank_again(database, id_, ranker)

@@ -135,6 +135,32 @@ def test_a_recording_is_forgotten(cli: Cli, ana: Path, home: Path) -> None:
     assert cli("score-eeg", ana, "--forget", "--dry-run").status == 2
 
 
+def test_a_recording_that_is_named_twice_counts_once(cli: Cli, ana: Path, home: Path) -> None:
+    copy = Path(shutil.copy(ana, ana.with_name("copy_raw.fif")))
+    by_another_way = ana.parent / "." / ".." / ana.parent.name / ana.name
+    done = cli("score-eeg", ana, by_another_way, copy, "--json")
+    assert [recording["file"] for recording in done.document["recordings"]] == [str(ana)]
+    assert f"{copy}: the same recording as {ana}: counted once" in done.err
+    assert done.err.count("scoring") <= 2
+    done = cli("score-eeg", ana, ana, copy, "--forget", "--json")
+    assert done.document == {"forgotten": [str(ana), str(copy)], "rankings": []}
+    with sqlite3.connect(home / "therapy.db") as database:
+        assert database.execute("SELECT count(*) FROM recordings").fetchone()[0] == 0
+
+
+def test_a_mark_that_names_no_session_is_told(cli: Cli, ana: Path) -> None:
+    import mne
+
+    raw = mne.io.read_raw_fif(ana, verbose="error")
+    raw.set_annotations(mne.Annotations([0.0], [0.0], [f"session/{'1' * 5000}"]))
+    marked = ana.with_name("marked_raw.fif")
+    raw.save(marked, verbose="error")
+    done = cli("score-eeg", marked)
+    assert done.status == 1
+    assert "mistake in therapy-gen" not in done.error_line
+    assert "session" in done.error_line
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -241,6 +267,7 @@ WRONG = [
     (["{ana}", "--lower-is-better", "beta", "--higher-is-better", "beta"], 2),
     (["{ana}", "{ana}", "--offset", "3"], 2),
     (["{ana}", "--code", "x"], 2),
+    (["{ana}", "--code", f"{'1' * 5001}=piece/01KA"], 2),
     (["{ana}", "--offset", "nan"], 2),
     (["{ana}", "--code", "1=piece/01KA"], 0),
     (["{ana}", "--report", "/no/such/folder/x.html"], 1),
@@ -253,7 +280,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"), WRONG, ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else ""
+    ("arguments", "status"), WRONG, ids=lambda value: " ".join(map(str, value))[:60] if isinstance(value, list) else ""
 )
 def test_wrong_commands_are_told_in_one_line(
     arguments: list[str], status: int, cli: Cli, ana: Path, tmp_path: Path

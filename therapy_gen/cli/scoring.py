@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EPILOG = "Example: therapy-gen score-eeg ana_raw.fif --listener ana --report ana.html"
 CRITERIA = ("beta", "gamma", "both")
 _LONGEST_OFFSET_S = 30 * 86400.0
+# Longer numbers are neither sessions nor codes; Python itself reads no more than 4300 digits.
+_MOST_DIGITS = 18
 # So common, and of one column only, that it is said below the table.
 _BELOW = "aperiodic-short"
 
@@ -82,6 +84,7 @@ def score_eeg(
         raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
     parameters = _settings(picks, beta, gamma, ica)
     codes = _codes(code or ())
+    recordings = _each_once(recordings)
     if forget and dry_run:
         raise typer.BadParameter("--forget and --dry-run exclude each other")
     if report is not None:
@@ -105,12 +108,17 @@ def score_eeg(
         return
     from eeg.score import score_recording
 
-    scores = []
+    made: dict[str, RecordingScore] = {}
     for path in recordings:
         with progress(f"scoring {path.name}", 1.0, quiet=options.quiet) as advance:
-            scores.append(score_recording(path, library, progress=_steps(advance), **ways))
-        for warning in scores[-1].warnings:
+            score = score_recording(path, library, progress=_steps(advance), **ways)
+        if score.sha256 in made:
+            say(f"{path}: the same recording as {made[score.sha256].file}: counted once", quiet=options.quiet)
+            continue
+        made[score.sha256] = score
+        for warning in score.warnings:
             say(f"{path.name}: {warning}", quiet=options.quiet)
+    scores = list(made.values())
     who = _listener(store, scores, session, listener)
     from sessions.recordings import store_recordings
     from therapy_gen.cli.posterior import Ranker
@@ -156,7 +164,7 @@ def known(store: Store) -> Library:
         return KnownPiece(piece.id, piece.duration_s)
 
     def find_session(name: str) -> KnownSession | None:
-        if not (name.isascii() and name.isdigit()):
+        if not _is_number(name):
             return None
         try:
             record = get_session(store, int(name))
@@ -245,14 +253,25 @@ def _settings(picks: str, beta: str, gamma: str, ica: bool) -> Settings:
     )
 
 
+def _each_once(paths: Sequence[Path]) -> list[Path]:
+    found: dict[Path, Path] = {}
+    for path in paths:
+        found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
 def _codes(pairs: Sequence[str]) -> dict[int, str]:
     codes = {}
     for pair in pairs:
         number, equals, text = pair.partition("=")
-        if not equals or not text.strip() or not (number.strip().isascii() and number.strip().isdigit()):
-            raise typer.BadParameter(f"--code {pair!r} is no code and label; write it as 1=piece/ID")
+        if not equals or not text.strip() or not _is_number(number.strip()):
+            raise typer.BadParameter(f"--code {brief(pair, 60)!r} is no code and label; write it as 1=piece/ID")
         codes[int(number)] = text.strip()
     return codes
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def _listener(store: Store, scores: Sequence[RecordingScore], session: int | None, given: str | None) -> str | None:
