@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -38,6 +38,25 @@ class Look:
             f'<span class="key" style="background:{self.colours[piece]}"></span>'
             f"{escape(self.names[piece])}</span>"
         )
+
+
+def has_silence(score: RecordingScore) -> bool:
+    """Return whether values are against silence; else there was too little of it, and they are against all plays."""
+    return not any("no-silence-baseline" in play.flags for play in score.plays)
+
+
+def against(*, silence: bool) -> str:
+    """Return what values are against, in words."""
+    return "silence" if silence else "the mean of all plays"
+
+
+def what_values_are(scores: Iterable[RecordingScore]) -> str:
+    """Say what the values of some recordings are against."""
+    silent = {has_silence(score) for score in scores}
+    if silent == {False}:
+        return "Values are dB against the mean of all plays in the same recording, for want of silence"
+    rest = "; where there is too little of it, against the mean of all plays" if False in silent else ""
+    return f"Values are dB against the listener's own silence in the same recording{rest}"
 
 
 def _minutes(score: RecordingScore) -> tuple[tuple[float, float], list[float]]:
@@ -135,7 +154,8 @@ _FREQUENCIES = (2, 5, 10, 20, 30, 45, 70, 100)
 
 
 def spectra_picture(score: RecordingScore, look: Look) -> str:
-    """Return the power spectra of every piece and of silence, bands shaded."""
+    """Return the power spectra of every piece and of what they are held against, bands shaded."""
+    base = against(silence=has_silence(score))
     freqs = score.figures.freqs
     inside = freqs >= 2
     levels = {piece: 10 * np.log10(np.maximum(density, 1e-12)) for piece, density in score.figures.spectra.items()}
@@ -153,14 +173,14 @@ def spectra_picture(score: RecordingScore, look: Look) -> str:
             level[inside],
             look.colours[piece] if piece else INK,
             width=1.4 if piece else 2.2,
-            title=piece or "silence",
+            title=piece or base,
         )
     plot.axes("Hz", "power density, dB re 1 µV²/Hz", x_ticks=[f for f in _FREQUENCIES if f <= freqs[-1]])
-    return plot.svg("Power spectra of every piece and of silence")
+    return plot.svg(f"Power spectra of every piece and of {base}")
 
 
 def difference_picture(score: RecordingScore, look: Look) -> str:
-    """Return the spectra of every piece against silence, dB."""
+    """Return the spectra of every piece against silence (or for want of it all plays), dB."""
     freqs = score.figures.freqs
     inside = freqs >= 2
     base = score.figures.spectra[""]
@@ -180,15 +200,15 @@ def difference_picture(score: RecordingScore, look: Look) -> str:
     plot.line([2.0, float(freqs[-1])], [0, 0], INK, width=1.4, dash="4 3")
     for piece, level in levels.items():
         plot.line(freqs[inside][:-3], level[inside][:-3], look.colours[piece], width=1.8, title=piece)
-    against = (
-        "silence" if not any("no-silence-baseline" in play.flags for play in score.plays) else "the mean of all plays"
-    )
-    plot.axes("Hz", f"dB against {against} (2.5 Hz mean)", x_ticks=[f for f in _FREQUENCIES if f <= freqs[-1]])
-    return plot.svg("Power spectra of every piece against silence")
+    base_name = against(silence=has_silence(score))
+    plot.axes("Hz", f"dB against {base_name} (2.5 Hz mean)", x_ticks=[f for f in _FREQUENCIES if f <= freqs[-1]])
+    return plot.svg(f"Power spectra of every piece against {base_name}")
 
 
 def maps(score: RecordingScore) -> list[str]:
-    """Return a map of each band, where at least four electrodes have a known place."""
+    """Return a map of each band, where at least four electrodes have a known place and there is silence."""
+    if not has_silence(score):
+        return []
     figures = score.figures
     positions = figures.positions.copy()
     for i, label in enumerate(score.scored_channels):

@@ -21,11 +21,14 @@ from eeg.pictures import (
     SILENCE,
     WIDTH,
     Look,
+    against,
     course_picture,
     difference_picture,
+    has_silence,
     maps,
     spectra_picture,
     timeline_picture,
+    what_values_are,
 )
 from eeg.ranking import Ranking
 from eeg.results import FLAGS, PlayScore, RecordingScore
@@ -120,8 +123,7 @@ def render(
     body = [
         f"<h1>Band power per piece{who}</h1>",
         f'<p class="note">{_count(len(scores), "recording")}, written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. '
-        "Values are dB against the listener's own silence in the same recording: −1 dB is a fifth less power than in "
-        "silence, −3 dB half of it, +3 dB twice as much. "
+        f"{what_values_are(scores)}: −1 dB is a fifth less power, −3 dB half of it, +3 dB twice as much. "
         "Which direction is wanted is a setting, not a finding.</p>",
     ]
     if ranking is not None:
@@ -159,7 +161,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence
 
 
 def _ranking(ranking: Ranking, look: Look) -> list[str]:
-    against = "silence" if ranking.against_silence else "the mean of all plays"
+    base = against(silence=ranking.against_silence)
     height = 64 + 30 * len(ranking.pieces)
     low = min([0.0, *(piece.ci90_db[0] for piece in ranking.pieces)])
     high = max([0.0, *(piece.ci90_db[1] for piece in ranking.pieces)])
@@ -173,7 +175,7 @@ def _ranking(ranking: Ranking, look: Look) -> list[str]:
         plot.text(plot.x[0], row, f"{row}  {look.names[piece.piece]}", anchor="end", size=13, dx=-10, dy=4)
     better = "left, less" if ranking.lower_is_better else "right, more"
     band = "beta and gamma" if ranking.criterion == "both" else ranking.criterion
-    plot.axes(f"{band} power against {against}, dB: mean and 90 % interval ({better}, is better)", "", y_ticks=[])
+    plot.axes(f"{band} power against {base}, dB: mean and 90 % interval ({better}, is better)", "", y_ticks=[])
     rows = [
         [
             str(piece.rank),
@@ -233,6 +235,7 @@ def _sentence(ranking: Ranking) -> str:
 
 
 def _recording(score: RecordingScore, look: Look) -> list[str]:
+    base = against(silence=has_silence(score))
     facts = [
         f"{score.format}, {score.sfreq:g} Hz, {_count(len(score.channels), 'EEG channel')}",
         *([f"recorded {score.meas_date[:16].replace('T', ' ')}"] if score.meas_date else []),
@@ -255,7 +258,7 @@ def _recording(score: RecordingScore, look: Look) -> list[str]:
             out.append(course_picture(score, look, band))
     out += [
         "<h3>Spectra</h3>",
-        "<p>Left: power at every frequency, silence in black. Right: every piece against silence; under the dashed "
+        f"<p>Left: power at every frequency, {base} in black. Right: every piece against {base}; under the dashed "
         "line is less. What is scored is shaded; around the line frequency nothing is taken.</p>",
         '<div class="row">',
         spectra_picture(score, look),

@@ -148,6 +148,26 @@ def test_a_recording_that_is_named_twice_counts_once(cli: Cli, ana: Path, home: 
         assert database.execute("SELECT count(*) FROM recordings").fetchone()[0] == 0
 
 
+def test_with_too_little_silence_the_ranking_is_against_all_plays(cli: Cli, ana: Path) -> None:
+    import mne
+
+    items = cli("session", "show", 1, "--json").document["session"]["items"]
+    raw = mne.io.read_raw_fif(ana, verbose="error")
+    for item in items:
+        if item["piece"] is None:
+            raw.annotations.append(item["onset_s"] + 4.0, item["duration_s"], "BAD")
+    bare = ana.with_name("bare_raw.fif")
+    raw.save(bare, verbose="error")
+    report = ana.with_name("bare.html")
+    done = cli("score-eeg", bare, "--report", report)
+    assert "values are against the mean of all plays" in done.err
+    assert done.out.splitlines()[-1] == "dB against the mean of all plays"
+    assert "against silence" not in report.read_text(encoding="utf-8")
+    ranking = cli("rank", "--json").document
+    assert not ranking["against_silence"]
+    assert sum(piece["mean_db"] for piece in ranking["pieces"]) == pytest.approx(0.0, abs=0.3)
+
+
 def test_a_mark_that_names_no_session_is_told(cli: Cli, ana: Path) -> None:
     import mne
 

@@ -16,6 +16,8 @@ from eeg.ranking import rank
 from eeg.report import render, write_report
 from eeg.results import FLAGS
 from eeg.score import score_recording
+from eeg.simulate import simulate, timeline
+from eeg.simulated_file import write_fif
 
 
 class Balance(HTMLParser):
@@ -88,6 +90,22 @@ def test_no_reliable_order_is_said_in_words(listener_fif: Path) -> None:
     assert not ranking.reliable_order
     often = f"{100 * ranking.p_value:.0f} of 100"
     assert f"they would look as different as here in {often} such recordings" in render([score], ranking)
+
+
+def test_without_silence_no_word_says_that_there_is(listener_fif: Path, tmp_path: Path) -> None:
+    items = timeline("AB", repeats=2, play_s=40.0, silence_s=12.0, gap_s=0.0, seed=2)
+    path = tmp_path / "loud_raw.fif"
+    write_fif(simulate(items, sfreq=200.0, channels=8, seed=5), path)
+    score = score_recording(path)
+    assert any("values are against the mean of all plays" in warning for warning in score.warnings)
+    text = render([score])
+    assert "Values are dB against the mean of all plays in the same recording" in text
+    assert "against silence" not in text
+    assert "silence in black" not in text
+    assert "Topography" not in text
+    both = render([score, score_recording(listener_fif)])
+    assert "own silence in the same recording; where there is too little of it, against the mean of all plays" in both
+    assert "mean of all plays against silence" in both
 
 
 def test_report_without_ranking_and_without_places(listener_fif: Path) -> None:
