@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,32 @@ from eeg.errors import ParameterError
 from eeg.known import MUSIC
 from eeg.mne_quiet import import_mne, quiet_mne
 from eeg.simulate import Simulated
+
+# MNE-Python splits a file at 2 GiB, less the header and a block of a second (20 MB at 256 channels and 20 kHz): the
+# parts would stay behind under the name that is written first, and the file would refer to them.
+LARGEST_BYTES = 2**31 - 2**25
+
+
+def check_size(channels: int, sfreq: float, duration_s: float) -> None:
+    """Refuse a recording that would not fit into one FIF file; best before it is simulated, which takes long.
+
+    Parameters
+    ----------
+    channels : int
+    sfreq : float
+        Hz.
+    duration_s : float
+
+    Raises
+    ------
+    ParameterError
+    """
+    size = 4 * channels * math.ceil(duration_s * sfreq)
+    if size > LARGEST_BYTES:
+        raise ParameterError(
+            f"{channels} channels at {sfreq:g} Hz over {duration_s / 60:.0f} min are {size / 1e9:.1f} GB, and a FIF "
+            f"file holds {LARGEST_BYTES / 1e9:.1f}: take fewer channels or a lower sampling frequency"
+        )
 
 
 def to_raw(simulated: Simulated, *, annotate: str | None = "piece", first_samp: int = 0, meas_date: Any = None) -> Any:
@@ -51,6 +78,7 @@ def write_fif(simulated: Simulated, path: str | Path, *, annotate: str | None = 
     path = Path(path)
     if not path.name.endswith(".fif"):
         raise ParameterError(f"{path} must end in .fif")
+    check_size(len(simulated.names), simulated.sfreq, simulated.samples.shape[1] / simulated.sfreq)
     raw = to_raw(simulated, annotate=annotate, meas_date=meas_date)
     part = path.with_name(f".{path.stem}-part_raw.fif")
     try:

@@ -14,7 +14,7 @@ from eeg.observations import observations
 from eeg.ranking import rank
 from eeg.score import score_recording
 from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline
-from eeg.simulated_file import write_fif
+from eeg.simulated_file import check_size, write_fif
 
 
 def test_same_seed_same_samples() -> None:
@@ -31,6 +31,17 @@ def test_timeline_plays_every_piece_as_often_in_a_mixed_order() -> None:
     assert sorted(plays) == sorted("ABC" * 4)
     assert items[0].role == items[-1].role == "silence"
     assert all(one.end_s <= two.onset_s for one, two in pairwise(items))
+
+
+def test_what_does_not_fit_into_one_file_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    check_size(64, 1000.0, 8200.0)
+    with pytest.raises(ParameterError, match=r"64 channels at 1000 Hz over 150 min are 2\.3 GB, .* lower sampling"):
+        check_size(64, 1000.0, 9000.0)
+    samples = np.broadcast_to(np.float32(0), (64, 9_000_000))
+    items = timeline("AB", repeats=1, play_s=10, silence_s=5)
+    with pytest.raises(ParameterError, match="a FIF file holds"):
+        write_fif(Simulated(samples, channel_names(64), 1000.0, items), tmp_path / "large_raw.fif")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_and_wrong_values() -> None:
