@@ -106,9 +106,14 @@ def observe(
     flags: Sequence[str],
     criterion: str,
 ) -> Observation | None:
-    """Return one play or block of baseline as the ranking sees it; None where it has too little clean data."""
+    """Return one play or block of baseline as the ranking sees it; None where it has too little clean data.
+
+    Silence that was too short to hold plays against is too short to rank against.
+    """
     value = combine(beta_db, gamma_db, criterion)
     if value is None or "too-little-clean" in flags or clean_s <= 0:
+        return None
+    if piece is None and "no-silence-baseline" in flags:
         return None
     return Observation(piece, recording, onset_s + duration_s / 2, value, muscle_db, clean_s)
 

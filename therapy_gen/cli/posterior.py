@@ -32,8 +32,6 @@ def posterior(evidence: Evidence, *, with_ratings: bool = True) -> Ranking | Non
         )
         for recording in evidence.recordings
         for stretch in recording.stretches
-        # Silence that was too short to hold plays against is too short to rank against.
-        if stretch.piece is not None or "no-silence-baseline" not in stretch.flags
     ]
     usable = [one for one in data if one is not None]
     ratings = [Rating(rating.piece, rating.value) for rating in evidence.ratings] if with_ratings else []

@@ -60,7 +60,7 @@ def simulate_eeg(
     _check("--seed", seed, 0, 2**63 - 1)
     _check("--channels", channels, 1, 256)
     from eeg.simulate import Listener, simulate
-    from eeg.simulated_file import write_fif
+    from eeg.simulated_file import check_size, write_fif
     from sessions.files import check_file_target
     from sessions.library import get_session
 
@@ -73,6 +73,7 @@ def simulate_eeg(
         Item(item.role, item.piece.id if item.piece else None, item.onset_s, item.duration_s) for item in record.items
     ]
     listener = Listener(effects=effects, drift_db=drift, blinks_per_min=blinks, muscle_per_min=muscle)
+    check_size(channels, sfreq, max(item.onset_s + item.duration_s for item in items))
     made = simulate(items, sfreq=sfreq, channels=channels, listener=listener, seed=seed)
     write_fif(made, out, annotate={"piece": "piece", "session": f"session/{record.id}", "none": None}[marks])
     if json:
