@@ -5,28 +5,20 @@ The ways are tried in this order and never mixed; nothing is guessed. Times are 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from eeg.errors import TimelineError
 from eeg.events import read_events, stimulus_marks
 from eeg.known import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library, LoggedPlay
+from eeg.marks import TOLERANCE_S, few, labels_of, read_labels
 from eeg.recording import Mark, Recording
 
-# Marks are rounded by recorders; items may touch, and overlap by this much.
-TOLERANCE_S = 0.05
 QUIET = "baseline (silence)"
-
-# `Stimulus/`, `Comment/` and the like are put in front by BrainVision.
-_LABEL = re.compile(r"(?:^|/)(piece|session)[/ ]([^/\s]+)\s*$", re.IGNORECASE)
-# Where a play or a silence ends that its mark gives no duration, as `session play --lsl` sends it.
-_END = re.compile(r"(?:^|/)end/([^/\s]+)\s*$", re.IGNORECASE)
-_SILENCE = re.compile(r"(?:^|/)(?:silence|baseline)(?:/[^/]*)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -128,15 +120,21 @@ def make_plan(
     found = _find(recording, library, events, codes, session, offset_s, zone, notes)
     if found is None:
         raise TimelineError(_why_none(recording, library, session, zone))
-    items, source, ids = found
+    ids = found.sessions
     if session is not None and ids - {session} and events is None:
         raise TimelineError(
             f"{recording.path} is marked as session {', '.join(sorted(ids))}, not {session}: leave --session out"
         )
-    return _finish(recording, items, source, ids, notes, edge_s, baseline_max_s)
+    return _finish(recording, found, notes, edge_s, baseline_max_s)
 
 
-_Found = tuple[list[Item], str, set[str]]
+class _Found(NamedTuple):
+    """Items, where they come from in words, sessions, and ends of plays whose beginning is not known."""
+
+    items: list[Item]
+    source: str
+    sessions: set[str]
+    lost: tuple[Mark, ...] = ()
 
 
 def _find(
@@ -153,11 +151,11 @@ def _find(
         shift = offset_s or 0.0
         marks = [replace(mark, onset_s=mark.onset_s + shift) for mark in read_events(Path(events))]
         where = f"events file {Path(events).name}" + (f", shifted by {shift:g} s" if shift else "")
-        found = _from_marks(marks, library, str(events), where, notes)
+        found = _from_marks(marks, recording.sfreq, library, str(events), where, notes)
         if found is None:
-            raise TimelineError(f"{events} names no piece/<id> or session/<id> in trial_type ({_labels(marks)})")
+            raise TimelineError(f"{events} names no piece/<id> or session/<id> in trial_type ({labels_of(marks)})")
         return found
-    found = _from_marks(recording.marks, library, str(recording.path), "annotations", notes)
+    found = _from_marks(recording.marks, recording.sfreq, library, str(recording.path), "annotations", notes)
     if found is not None:
         if offset_s is not None:
             notes.append("--offset is not used: the annotations say when the pieces played")
@@ -167,26 +165,15 @@ def _find(
     if codes:
         marks, others = stimulus_marks(recording, codes)
         if others:
-            notes.append(f"codes of the stimulus channel that --code does not name: {_few(map(str, others), 12)}")
-        found = _from_marks(marks, library, str(recording.path), "the stimulus channel", notes)
+            notes.append(f"codes of the stimulus channel that --code does not name: {few(map(str, others), 12)}")
+        found = _from_marks(marks, recording.sfreq, library, str(recording.path), "the stimulus channel", notes)
         if found is not None:
             return found
         raise TimelineError(f"{recording.path}: the codes given stand for no piece/<id> or session/<id>")
     if session is not None and offset_s is not None:
         known = _session(session, library, "--session")
-        return _shift(known, offset_s), f"session {known.id} at {offset_s:g} s", {known.id}
+        return _Found(_shift(known, offset_s), f"session {known.id} at {offset_s:g} s", {known.id})
     return _from_log(recording, library, session, zone, notes)
-
-
-def _labels(marks: Iterable[Mark]) -> str:
-    text = _few((mark.text for mark in marks), 12)
-    return f"labels found: {text}" if text else "it holds no labels"
-
-
-def _few(texts: Iterable[str], most: int = 3) -> str:
-    """Return some of the texts, each once, with commas between."""
-    each = list(dict.fromkeys(texts))
-    return ", ".join(each[:most]) + (", …" if len(each) > most else "")
 
 
 def _why_none(recording: Recording, library: Library, session: str | None, zone: tzinfo | None) -> str:
@@ -201,11 +188,11 @@ def _why_none(recording: Recording, library: Library, session: str | None, zone:
         )
     if session is not None:
         return (
-            f"{recording.path} does not say when session {session} began ({_labels(recording.marks)}{hint}): "
+            f"{recording.path} does not say when session {session} began ({labels_of(recording.marks)}{hint}): "
             "give --offset SECONDS from the first sample"
         )
     return (
-        f"{recording.path} does not say which piece played when ({_labels(recording.marks)}{hint}): "
+        f"{recording.path} does not say which piece played when ({labels_of(recording.marks)}{hint}): "
         "give --events FILE.tsv, or --session ID with --offset SECONDS"
     )
 
@@ -225,51 +212,31 @@ def _shift(known: KnownSession, offset_s: float) -> list[Item]:
     return [replace(item, onset_s=item.onset_s + offset_s) for item in known.items]
 
 
-def _from_marks(marks: Sequence[Mark], library: Library, where: str, source: str, notes: list[str]) -> _Found | None:
+def _from_marks(
+    marks: Sequence[Mark], sfreq: float, library: Library, where: str, source: str, notes: list[str]
+) -> _Found | None:
     """Return the items that marks name, or None where no mark names a piece or a session."""
-    marks = _with_ends(marks)
-    pieces: list[tuple[str, Mark]] = []
-    sessions: list[tuple[str, Mark]] = []
-    silences: list[Mark] = []
-    for mark in marks:
-        match = _LABEL.search(mark.text)
-        if match:
-            (pieces if match.group(1).lower() == "piece" else sessions).append((match.group(2), mark))
-        elif _SILENCE.search(mark.text) and mark.duration_s > 0:
-            silences.append(mark)
-    quiet = [Item(SILENCE, None, mark.onset_s, mark.duration_s) for mark in silences]
-    if pieces:
-        heard = {known.id for name, _ in sessions if (known := _known_session(name, library)) is not None}
-        return _resolve(pieces, library, where, marks) + quiet, f"{source} (piece/…)", heard
-    if not sessions:
+    labels = read_labels(marks, sfreq)
+    quiet = [Item(SILENCE, None, mark.onset_s, mark.duration_s) for mark in labels.silences]
+    if labels.pieces:
+        heard = {known.id for name, _ in labels.sessions if (known := _known_session(name, library)) is not None}
+        items = _resolve(labels.pieces, library, where, marks) + quiet
+        return _Found(items, f"{source} (piece/…)", heard, labels.lost)
+    if not labels.sessions:
         return None
-    items: list[Item] = []
+    items = []
     ids: set[str] = set()
-    for name, mark in sessions:
+    for name, mark in labels.sessions:
         known = _known_session(name, library)
         if known is None:
-            raise TimelineError(f"{where}: session/{name} is no known session ({_labels(marks)})")
+            raise TimelineError(f"{where}: session/{name} is no known session ({labels_of(marks)})")
         items += _shift(known, mark.onset_s)
         ids.add(known.id)
     if quiet:
         notes.append("silence marks are not used: the session's own timeline says where it is silent")
-    return items, f"{source} (session/…)", ids
-
-
-def _with_ends(marks: Sequence[Mark]) -> Sequence[Mark]:
-    """Return marks in which an ``end/<id>`` (or ``end/silence``) has given the mark before it its duration."""
-    ends = [(match.group(1), mark.onset_s) for mark in marks if (match := _END.search(mark.text))]
-    if not ends:
-        return marks
-    found = []
-    for mark in marks:
-        name = mark.text.rsplit("/", 1)[-1].strip()
-        if mark.duration_s <= 0 and not _END.search(mark.text):
-            after = min((at for of, at in ends if of == name and at > mark.onset_s), default=None)
-            if after is not None:
-                mark = replace(mark, duration_s=after - mark.onset_s)
-        found.append(mark)
-    return [mark for mark in found if not _END.search(mark.text)]
+    first, last = min(item.onset_s for item in items), max(item.end_s for item in items)
+    lost = tuple(mark for mark in labels.lost if not first <= mark.onset_s <= last)
+    return _Found(items, f"{source} (session/…)", ids, lost)
 
 
 def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, marks: Sequence[Mark]) -> list[Item]:
@@ -289,7 +256,7 @@ def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, m
         items.append(Item(MUSIC, known.id, mark.onset_s, duration))
     if unknown:
         raise TimelineError(
-            f"{where} names unknown pieces ({_few(unknown)}); {_labels(marks)}: use the database that generated them"
+            f"{where} names unknown pieces ({few(unknown)}); {labels_of(marks)}: use the database that generated them"
         )
     return items
 
@@ -330,7 +297,7 @@ def _from_log(
         heard = replace(known, items=play.items) if play.items else known
         items += _shift(heard, (play.started - begin).total_seconds())
     ids = {known.id for _, known in matches}
-    return items, f"the play log and the recording's date ({begin:%Y-%m-%d %H:%M:%S %z})", ids
+    return _Found(items, f"the play log and the recording's date ({begin:%Y-%m-%d %H:%M:%S %z})", ids)
 
 
 def _overlapping(
@@ -346,17 +313,9 @@ def _overlapping(
     return found
 
 
-def _finish(
-    recording: Recording,
-    items: list[Item],
-    source: str,
-    ids: set[str],
-    notes: list[str],
-    edge_s: float,
-    baseline_max_s: float,
-) -> Plan:
+def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float, baseline_max_s: float) -> Plan:
     """Order items, refuse overlaps, clip to the recording, and find the baseline."""
-    items = sorted(items, key=lambda item: item.onset_s)
+    items = sorted(found.items, key=lambda item: item.onset_s)
     for i, (one, two) in enumerate(pairwise(items)):
         if one.end_s <= two.onset_s:
             continue
@@ -383,21 +342,31 @@ def _finish(
         notes.append(f"{outside} of {len(items)} items lie outside the recording")
     if not any(item.role == MUSIC for item in inside):
         raise TimelineError(
-            f"{recording.path} is {clock(length)} long and no play lies in it (timeline from {source}, "
+            f"{recording.path} is {clock(length)} long and no play lies in it (timeline from {found.source}, "
             f"{clock(items[0].onset_s)} to {clock(items[-1].end_s)}): check --offset or the events"
         )
     baseline = [item for item in inside if item.role == SILENCE]
     first, last = inside[0].onset_s, max(item.end_s for item in inside)
-    for start, end in (
-        (max(edge_s, first - baseline_max_s), first),
-        (last, min(length - edge_s, last + baseline_max_s)),
+    # What ends without a beginning may have played since the recording began, or since the item before it.
+    lost = [end.onset_s for end in found.lost]
+    begin = max([0.0, *(at for at in lost if at <= first + TOLERANCE_S)])
+    end = max([last, *(at for at in lost if at > last)])
+    for start, stop in (
+        (max(edge_s, begin, first - baseline_max_s), first),
+        (end, min(length - edge_s, end + baseline_max_s)),
     ):
-        if end - start > 0:
-            baseline.append(Item(SILENCE, None, start, end - start))
+        if stop - start > 0:
+            baseline.append(Item(SILENCE, None, start, stop - start))
+    if lost:
+        notes.append(
+            f"{few(f'{mark.text} at {clock(mark.onset_s)}' for mark in found.lost)}: its beginning is not marked, so "
+            "the time from the item before it is not taken as silence, nor scored; an events file can name the play"
+        )
     baseline.sort(key=lambda item: item.onset_s)
     if not baseline:
         notes.append("there is no silence in the recording: values are against the mean of all plays")
-    return Plan(tuple(inside), tuple(baseline), source, next(iter(ids)) if len(ids) == 1 else None, tuple(notes))
+    session = next(iter(found.sessions)) if len(found.sessions) == 1 else None
+    return Plan(tuple(inside), tuple(baseline), found.source, session, tuple(notes))
 
 
 def _name(item: Item) -> str:

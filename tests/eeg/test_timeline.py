@@ -71,6 +71,44 @@ def record(
     return path
 
 
+def brainvision(folder: Path, markers: list[str], *, seconds: float = 140.0) -> Path:
+    """Write two channels of noise at 100 Hz with the lines of a marker file, whose first tells the date."""
+    path = folder / "rec.vhdr"
+    noise = 10 * np.random.default_rng(0).standard_normal((int(seconds * 100), 2))
+    noise.astype("<f4").tofile(folder / "rec.eeg")
+    path.write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n\n[Common Infos]\nCodepage=UTF-8\nDataFile=rec.eeg\n"
+        "MarkerFile=rec.vmrk\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=2\n"
+        "SamplingInterval=10000\n\n[Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n\n"
+        "[Channel Infos]\nCh1=C3,,1,µV\nCh2=C4,,1,µV\n",
+        encoding="utf-8",
+    )
+    lines = ["New Segment,,1,1,0,20260701200000000000", *markers]
+    path.with_suffix(".vmrk").write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n\n[Common Infos]\nCodepage=UTF-8\nDataFile=rec.eeg\n\n"
+        "[Marker Infos]\n" + "".join(f"Mk{number}={line}\n" for number, line in enumerate(lines, start=1)),
+        encoding="utf-8",
+    )
+    return path
+
+
+def eeglab(folder: Path, events: list[tuple[str, int, object]], *, seconds: float = 140.0) -> Path:
+    """Write two channels of noise at 100 Hz with events: type, sample from 1, samples that it lasts."""
+    from scipy.io import savemat
+
+    noise = 10 * np.random.default_rng(0).standard_normal((2, int(seconds * 100)))
+    kinds = np.dtype([(name, object) for name in ("type", "latency", "duration")])
+    places = np.array([(name, [], [], []) for name in ("C3", "C4")], [(n, object) for n in ("labels", "X", "Y", "Z")])
+    header = {
+        "setname": "rec", "nbchan": 2, "trials": 1, "pnts": noise.shape[1], "srate": 100.0, "xmin": 0.0,
+        "xmax": seconds, "data": noise, "chanlocs": places, "event": np.array(events, kinds), "epoch": [],
+        "ref": "common",
+    }  # fmt: skip
+    path = folder / "rec.set"
+    savemat(path, {"EEG": header}, appendmat=False)
+    return path
+
+
 def plan_of(path: Path, known: Library | None = None, **options: object) -> Plan:
     with open_recording(path) as recording:
         return make_plan(recording, known, **options)  # type: ignore[arg-type]
@@ -285,3 +323,81 @@ def test_a_mark_of_the_end_gives_a_play_its_length(tmp_path: Path) -> None:
     ]
     plan = plan_of(record(tmp_path / "a_raw.fif", marks), library())
     assert plays(plan) == [("01A", 10.0, 12.0), ("01B", 40.0, 30.0)]
+
+
+def quiet(plan: Plan) -> list[tuple[float, float]]:
+    return [(round(item.onset_s, 2), round(item.end_s, 2)) for item in plan.baseline]
+
+
+def test_what_ends_without_a_beginning_is_no_silence(tmp_path: Path) -> None:
+    marks: Marks = [
+        (59, 0, "end/a"),
+        (89, 0, "piece/b"),
+        (149, 0, "end/b"),
+        (179, 0, "piece/c"),
+        (239, 0, "end/c"),
+        (250, 0, "end/a"),
+    ]
+    plan = plan_of(record(tmp_path / "a_raw.fif", marks, seconds=300))
+    assert plays(plan) == [("b", 89.0, 60.0), ("c", 179.0, 60.0)]
+    assert quiet(plan) == [(59.0, 89.0), (250.0, 299.0)]
+    assert any("end/a at 0:59.0, end/a at 4:10.0: its beginning is not marked" in note for note in plan.notes)
+
+
+def test_a_session_heard_before_the_one_that_is_marked_is_no_silence(tmp_path: Path) -> None:
+    plan = plan_of(record(tmp_path / "a_raw.fif", [(6, 0, "end/01B"), (10, 0, "session/7")]), library())
+    assert plays(plan) == FROM_SESSION_AT_10
+    assert quiet(plan)[0] == (6.0, 10.0)
+
+
+def test_a_silence_does_not_reach_over_a_play_whose_beginning_is_lost(tmp_path: Path) -> None:
+    marks: Marks = [
+        (10, 0, "silence"),
+        (59, 0, "end/a"),
+        (80, 0, "end/silence"),
+        (80, 0, "piece/b"),
+        (110, 0, "end/b"),
+    ]
+    plan = plan_of(record(tmp_path / "a_raw.fif", marks))
+    assert plays(plan) == [("b", 80.0, 30.0)]
+    assert quiet(plan) == [(59.0, 80.0), (110.0, 139.0)]
+
+
+def test_an_end_belongs_to_the_play_before_it(tmp_path: Path) -> None:
+    marks: Marks = [
+        (1, 0, "piece/01A"),
+        (89, 0, "piece/01B"),
+        (109, 0, "end/01B"),
+        (120, 0, "piece/01A"),
+        (135, 0, "end/01A"),
+    ]
+    plan = plan_of(record(tmp_path / "a_raw.fif", marks), library())
+    assert plays(plan) == [("01A", 1.0, 30.0), ("01B", 89.0, 20.0), ("01A", 120.0, 15.0)]
+    lost = [*marks[:3], (135.0, 0.0, "end/01A")]
+    plan = plan_of(record(tmp_path / "a_raw.fif", lost), library())
+    assert plays(plan) == [("01A", 1.0, 30.0), ("01B", 89.0, 20.0)]
+    assert quiet(plan) == [(135.0, 139.0)]
+
+
+def test_an_end_may_come_with_the_next_beginning(tmp_path: Path) -> None:
+    marks: Marks = [(10, 0, "piece/a"), (39.99, 0, "piece/b"), (40, 0, "end/a"), (70, 0, "end/b")]
+    plan = plan_of(record(tmp_path / "a_raw.fif", marks))
+    assert plays(plan) == [("a", 10.0, 29.99), ("b", 39.99, 30.01)]
+
+
+def test_a_name_behind_a_space_finds_its_end(tmp_path: Path) -> None:
+    marks: Marks = [(20, 0, "piece a"), (42, 0, "end/a")]
+    assert plays(plan_of(record(tmp_path / "a_raw.fif", marks))) == [("a", 20.0, 22.0)]
+
+
+def test_a_brainvision_comment_of_one_sample_is_a_moment(tmp_path: Path) -> None:
+    path = brainvision(
+        tmp_path, ["Comment,piece/01A,2001,1,0", "Comment,end/01A,4201,1,0", "Comment,piece/01B,6001,1,0"]
+    )
+    assert plays(plan_of(path, library())) == [("01A", 20.0, 22.0), ("01B", 60.0, 30.0)]
+
+
+@pytest.mark.parametrize("length", [1.0, np.nan, np.array([])])
+def test_an_eeglab_event_of_one_sample_or_none_is_a_moment(tmp_path: Path, length: object) -> None:
+    path = eeglab(tmp_path, [("piece/01A", 2001, length), ("end/01A", 4201, length), ("piece/01B", 6001, length)])
+    assert plays(plan_of(path, library())) == [("01A", 20.0, 22.0), ("01B", 60.0, 30.0)]
