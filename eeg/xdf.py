@@ -22,6 +22,8 @@ _TO_VOLTS = {
 # A hole longer than this many samples is marked bad; what is shorter is jitter of the time stamps.
 GAP_SAMPLES = 2
 MAX_RATE_ERROR = 0.2
+# The rate of the time stamps is followed where the nominal one would be this many samples off in the end.
+DRIFT_SAMPLES = 2
 
 
 def read_xdf(path: Path) -> tuple[Any, list[str]]:
@@ -60,7 +62,11 @@ def read_xdf(path: Path) -> tuple[Any, list[str]]:
     stream = _eeg_stream(path, streams)
     grid = _even(path, stream)
     names, kinds, factors = _channels(stream, len(grid.samples))
-    marks = [(at, 0.0, text) for at, text in _markers(streams, grid.start)]
+    length_s = grid.samples.shape[1] / grid.sfreq
+    found = _markers(streams, grid.start)
+    marks = [(at, 0.0, text) for at, text in found if 0 <= at < length_s]
+    notes = [grid.note] if grid.note else []
+    notes += _left_out(found, length_s)
     marks += [(at, length, "BAD_gap") for at, length in grid.gaps]
     mne = import_mne()
     samples = np.multiply(grid.samples, factors[:, None], out=grid.samples)
@@ -71,7 +77,7 @@ def read_xdf(path: Path) -> tuple[Any, list[str]]:
         raw.set_annotations(mne.Annotations(onsets, durations, texts))
     # The header's date is when the file was opened and the streams' stamps are of a clock of their own: when the first
     # sample was taken is not known, so no date is given.
-    return raw, [grid.note] if grid.note else []
+    return raw, notes
 
 
 def _check_whole(path: Path) -> None:
@@ -137,10 +143,10 @@ def _even(path: Path, stream: Mapping[str, Any]) -> _Grid:
             raise RecordingError(
                 f"{path}: the EEG stream says {nominal:g} Hz but its time stamps {actual:.4g} Hz: samples were lost"
             )
-        if abs(actual / nominal - 1) > 1e-3:
-            sfreq = round(actual, 3)
+        if abs(actual / nominal - 1) * inside * nominal > DRIFT_SAMPLES:
+            sfreq = round(actual, 6)
             note = (
-                f"the EEG stream says {nominal:g} Hz but its time stamps {actual:.4g} Hz: the time stamps are followed"
+                f"the EEG stream says {nominal:g} Hz but its time stamps {actual:.7g} Hz: the time stamps are followed"
             )
     if len(runs) == 1:
         return _Grid(np.ascontiguousarray(values.T, dtype=np.float64), sfreq, float(stamps[0]), [], note)
@@ -194,3 +200,16 @@ def _markers(streams: Sequence[Mapping[str, Any]], start: float) -> list[tuple[f
             if text:
                 found.append((float(at) - start, text))
     return found
+
+
+def _left_out(marks: Sequence[tuple[float, str]], length_s: float) -> list[str]:
+    """Say which marks have no sample of the EEG stream beside them: they cannot be annotations."""
+    notes = []
+    for where, texts in (
+        ("before the EEG stream begins", [f"{text} ({at:.1f} s)" for at, text in marks if at < 0]),
+        ("after the EEG stream ends", [f"{text} ({at:.1f} s)" for at, text in marks if at >= length_s]),
+    ):
+        if texts:
+            some = ", ".join(texts[:6]) + (", …" if len(texts) > 6 else "")
+            notes.append(f"marks {where} are not used: {some}; start the EEG stream before the music and stop it after")
+    return notes

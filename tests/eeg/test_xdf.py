@@ -14,6 +14,7 @@ from eeg.errors import RecordingError
 from eeg.recording import open_recording
 from eeg.score import score_recording
 from eeg.simulate import Simulated
+from eeg.timeline import make_plan
 from eeg.windows import bad_spans
 
 
@@ -113,3 +114,34 @@ def test_cut_short_is_refused(tmp_path: Path, share: float) -> None:
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(RecordingError, match=r"short\.xdf is cut short"):
         open_recording(path)
+
+
+def test_marks_without_eeg_beside_them_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "early.xdf"
+    texts = [(-4, "session/7"), (-3, "piece/a"), (59, "end/a"), (89, "piece/b"), (119, "end/b"), (141, "piece/c")]
+    stamps = 50.0 + np.arange(14_000) / 100
+    marks = [(50.0 + at, text) for at, text in texts]
+    write_xdf(path, stamps, 10 * rng.standard_normal((2, 14_000)), marks, ["C3", "C4"], 100.0)
+    with open_recording(path) as recording:
+        notes = " ".join(recording.notes)
+        assert "before the EEG stream begins are not used: session/7 (-4.0 s), piece/a (-3.0 s)" in notes
+        assert "after the EEG stream ends are not used: piece/c (141.0 s)" in notes
+        plan = make_plan(recording)
+    assert [(item.piece, item.onset_s) for item in plan.plays] == [("b", pytest.approx(89.0, abs=1e-3))]
+    assert [(round(item.onset_s), round(item.end_s)) for item in plan.baseline] == [(59, 89), (119, 139)]
+
+
+def test_a_small_drift_of_the_rate_is_followed(tmp_path: Path) -> None:
+    actual = 100 * (1 - 5e-4)
+    n, rng = 60_000, np.random.default_rng(0)
+    samples = 0.1 * rng.standard_normal((2, n))
+    samples[:, 55_000] = 500.0
+    path = tmp_path / "drift.xdf"
+    stamps = 5.0 + np.arange(n) / actual
+    write_xdf(path, stamps, samples, [(stamps[55_000], "peak")], ["C3", "C4"], 100.0)
+    recording = open_recording(path)
+    assert recording.sfreq == pytest.approx(actual, abs=1e-5)
+    at = round(recording.marks[0].onset_s * recording.sfreq)
+    assert abs(at - 55_000) <= 1
+    assert any("99.95 Hz: the time stamps are followed" in note for note in recording.notes)
