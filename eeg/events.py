@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,8 +36,9 @@ def read_events(path: Path) -> list[Mark]:
         raise TimelineError(f"{path} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise TimelineError(f"{path} is no text in UTF-8: save it as tab-separated text") from None
-    rows = csv.reader(io.StringIO(text), delimiter="\t")
-    header = [name.strip().lower() for name in next(rows, [])]
+    # BIDS knows no quoting: a quotation mark is a character as any other, and every line is a row.
+    rows = [line.split("\t") for line in re.split(r"\r\n|\r|\n", text)]
+    header = [_bare(name).lower() for name in rows[0]]
     missing = [name for name in ("onset", "duration", "trial_type") if name not in header]
     if missing:
         raise TimelineError(
@@ -46,18 +46,24 @@ def read_events(path: Path) -> list[Mark]:
         )
     at = {name: header.index(name) for name in ("onset", "duration", "trial_type")}
     marks = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) < len(header):
             raise TimelineError(f"{path}, line {number}: {len(row)} cells where the header has {len(header)}")
-        onset = _seconds(row[at["onset"]], path, number, "onset")
-        duration = row[at["duration"]].strip()
+        onset = _seconds(_bare(row[at["onset"]]), path, number, "onset")
+        duration = _bare(row[at["duration"]])
         length = 0.0 if duration.lower() == "n/a" else _seconds(duration, path, number, "duration")
         if length < 0:
             raise TimelineError(f"{path}, line {number}: duration {duration} is negative")
-        marks.append(Mark(onset, length, row[at["trial_type"]].strip()))
+        marks.append(Mark(onset, length, _bare(row[at["trial_type"]])))
     return sorted(marks, key=lambda mark: mark.onset_s)
+
+
+def _bare(cell: str) -> str:
+    """Return a cell without spaces around it, and without the pair of quotation marks that some programs add."""
+    cell = cell.strip()
+    return cell[1:-1].strip() if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 
 
 def _seconds(text: str, path: Path, number: int, column: str) -> float:

@@ -121,10 +121,9 @@ def make_plan(
     if found is None:
         raise TimelineError(_why_none(recording, library, session, zone))
     ids = found.sessions
-    if session is not None and ids - {session} and events is None:
-        raise TimelineError(
-            f"{recording.path} is marked as session {', '.join(sorted(ids))}, not {session}: leave --session out"
-        )
+    if session is not None and ids - {session}:
+        where, named = events or recording.path, ", ".join(sorted(ids))
+        raise TimelineError(f"{where} is marked as session {named}, not {session}: leave --session out")
     return _finish(recording, found, notes, edge_s, baseline_max_s)
 
 

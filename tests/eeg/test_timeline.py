@@ -395,3 +395,30 @@ def test_a_brainvision_comment_of_one_sample_is_a_moment(tmp_path: Path) -> None
 def test_an_eeglab_event_of_one_sample_is_a_moment(tmp_path: Path) -> None:
     path = eeglab(tmp_path, [("piece/01A", 2001, 1.0), ("end/01A", 4201, 1.0), ("piece/01B", 6001, 1.0)])
     assert plays(plan_of(path, library())) == [("01A", 20.0, 22.0), ("01B", 60.0, 30.0)]
+
+
+EVENTS = "onset\tduration\ttrial_type\ttitle\n5\t30\tpiece/01B\t{title}\n40\t30\tpiece/01A\tLake\n"
+BOTH = [("01B", 5.0, 30.0), ("01A", 40.0, 30.0)]
+
+
+@pytest.mark.parametrize("title", ['"Dawn', "x" * 140_000])
+def test_an_events_file_has_no_quoting_and_no_longest_cell(tmp_path: Path, title: str) -> None:
+    events = tmp_path / "events.tsv"
+    events.write_text(EVENTS.format(title=title))
+    plan = plan_of(record(tmp_path / "a_raw.fif"), library(), events=events)
+    assert plays(plan) == BOTH
+
+
+def test_an_events_file_of_carriage_returns_and_quoted_cells_is_read(tmp_path: Path) -> None:
+    events = tmp_path / "events.tsv"
+    rows = EVENTS.format(title="Dawn").splitlines()
+    events.write_bytes("\r".join("\t".join(f'"{cell}"' for cell in row.split("\t")) for row in rows).encode())
+    assert plays(plan_of(record(tmp_path / "a_raw.fif"), library(), events=events)) == BOTH
+
+
+def test_an_events_file_of_another_session_is_refused(tmp_path: Path) -> None:
+    path, events = record(tmp_path / "a_raw.fif"), tmp_path / "events.tsv"
+    events.write_text("onset\tduration\ttrial_type\n10\tn/a\tsession/7\n30\t30\tpiece/01A\n")
+    assert plan_of(path, library(), events=events, session="7").session == "7"
+    with pytest.raises(TimelineError, match=r"events\.tsv is marked as session 7, not 8: leave --session out"):
+        plan_of(path, library(), events=events, session="8")
