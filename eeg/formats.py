@@ -25,6 +25,8 @@ MAX_BYTES = 64 * 2**30
 # EEGLAB files without .fdt and XDF files have no random access: they are held in memory while they are read.
 MAX_BYTES_IN_MEMORY = 2 * 2**30
 
+# Data records of EDF+D follow one another where they are this near to it: onsets are rounded, to milliseconds at times.
+_GAP_SAMPLES, _ROUNDED_S = 3, 1e-3
 _SAMPLE_BYTES = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
 _FIF_START = struct.pack(">iii", 100, 31, 20)  # FIFF_FILE_ID, an id structure, of 20 bytes
 
@@ -211,7 +213,10 @@ def read_edf_header(path: Path) -> EdfHeader:
 
 
 def _check_continuous(path: Path, header: EdfHeader, present: int) -> None:
-    """Refuse an EDF+D file whose records do not follow one another (most do)."""
+    """Refuse an EDF+D file whose records do not follow one another (most do).
+
+    From record to record, few samples may be missing; over the file, half a record: clocks drift.
+    """
     at, width = 0, 0
     for label, samples in zip(header.labels, header.samples_per_record, strict=True):
         if label in {"EDF Annotations", "BDF Annotations"}:
@@ -220,7 +225,14 @@ def _check_continuous(path: Path, header: EdfHeader, present: int) -> None:
         at += samples * header.sample_bytes
     if not width:
         return
+    most = max(
+        samples
+        for label, samples in zip(header.labels, header.samples_per_record, strict=True)
+        if samples and ("Annotations" not in label or len(header.labels) == 1)
+    )
+    step_s = max(_GAP_SAMPLES * header.record_s / most, _ROUNDED_S) + 1e-6
     first: float | None = None
+    last = 0.0
     with path.open("rb") as file:
         for record in range(present):
             file.seek(header.header_bytes + record * header.record_bytes + at)
@@ -228,8 +240,10 @@ def _check_continuous(path: Path, header: EdfHeader, present: int) -> None:
             if match is None:
                 continue
             onset = float(match.group(1)) - record * header.record_s
-            first = onset if first is None else first
-            if abs(onset - first) > 0.5 * max(header.record_s, 1e-3):
+            if first is None:
+                first = last = onset
+            step, last = abs(onset - last), onset
+            if step > step_s or abs(onset - first) > 0.5 * max(header.record_s, 1e-3):
                 raise RecordingError(
                     f"{path} is an EDF+D file with gaps (the first at {record * header.record_s:.1f} s): "
                     "export it as continuous EDF+ or as one file per stretch"

@@ -18,6 +18,8 @@ _LABEL = re.compile(r"(?:^|/)(piece|session)[/ ]([^/\s]+)\s*$", re.IGNORECASE)
 _SILENCE = re.compile(r"(?:^|/)((?:silence|baseline)(?:/[^/]*)?)$", re.IGNORECASE)
 # Where a play or a silence ends that its mark gives no duration, as `session play --lsl` sends it.
 _END = re.compile(r"(?:^|/)end/([^/\s]+)\s*$", re.IGNORECASE)
+# Where a recording was stopped and went on (BrainVision), and where EEGLAB joined data or cut some out.
+_SEAM = re.compile(r"^\s*(?:new segment(?:/.*)?|boundary)\s*$", re.IGNORECASE)
 _QUIET_NAMES = {"silence", "baseline"}
 
 
@@ -102,6 +104,11 @@ def _begun_before(begun: Sequence[tuple[str, str, Mark]], name: str, end_s: floa
         if mark.onset_s < end_s - TOLERANCE_S:
             return None
     return None
+
+
+def seams(marks: Iterable[Mark]) -> list[Mark]:
+    """Return the marks behind which the clock of a recording need not be the one before; none at its beginning."""
+    return [mark for mark in marks if mark.onset_s > 0 and _SEAM.search(mark.text)]
 
 
 def labels_of(marks: Iterable[Mark]) -> str:

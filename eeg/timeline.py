@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from eeg.errors import TimelineError
 from eeg.events import read_events, stimulus_marks
 from eeg.known import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library, LoggedPlay
-from eeg.marks import TOLERANCE_S, few, labels_of, read_labels
+from eeg.marks import TOLERANCE_S, few, labels_of, read_labels, seams
 from eeg.recording import Mark, Recording
 
 QUIET = "baseline (silence)"
@@ -124,16 +124,21 @@ def make_plan(
     if session is not None and ids - {session}:
         where, named = events or recording.path, ", ".join(sorted(ids))
         raise TimelineError(f"{where} is marked as session {named}, not {session}: leave --session out")
+    _check_seams(recording, found)
     return _finish(recording, found, notes, edge_s, baseline_max_s)
 
 
 class _Found(NamedTuple):
-    """Items, where they come from in words, sessions, and ends of plays whose beginning is not known."""
+    """Items, where they come from in words, sessions, ends of plays whose beginning is not known, fixed timelines.
+
+    Of a fixed timeline, it says from where on its times count and which session it is of.
+    """
 
     items: list[Item]
     source: str
     sessions: set[str]
     lost: tuple[Mark, ...] = ()
+    fixed: tuple[tuple[float, str, list[Item]], ...] = ()
 
 
 def _find(
@@ -171,7 +176,9 @@ def _find(
         raise TimelineError(f"{recording.path}: the codes given stand for no piece/<id> or session/<id>")
     if session is not None and offset_s is not None:
         known = _session(session, library, "--session")
-        return _Found(_shift(known, offset_s), f"session {known.id} at {offset_s:g} s", {known.id})
+        items = _shift(known, offset_s)
+        source = f"session {known.id} at {offset_s:g} s"
+        return _Found(items, source, {known.id}, fixed=((offset_s, known.id, items),))
     return _from_log(recording, library, session, zone, notes)
 
 
@@ -223,19 +230,18 @@ def _from_marks(
         return _Found(items, f"{source} (piece/…)", heard, labels.lost)
     if not labels.sessions:
         return None
-    items = []
-    ids: set[str] = set()
+    fixed = []
     for name, mark in labels.sessions:
         known = _known_session(name, library)
         if known is None:
             raise TimelineError(f"{where}: session/{name} is no known session ({labels_of(marks)})")
-        items += _shift(known, mark.onset_s)
-        ids.add(known.id)
+        fixed.append((mark.onset_s, known.id, _shift(known, mark.onset_s)))
     if quiet:
         notes.append("silence marks are not used: the session's own timeline says where it is silent")
+    items = [item for _, _, shifted in fixed for item in shifted]
     first, last = min(item.onset_s for item in items), max(item.end_s for item in items)
     lost = tuple(mark for mark in labels.lost if not first <= mark.onset_s <= last)
-    return _Found(items, f"{source} (session/…)", ids, lost)
+    return _Found(items, f"{source} (session/…)", {name for _, name, _ in fixed}, lost, tuple(fixed))
 
 
 def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, marks: Sequence[Mark]) -> list[Item]:
@@ -291,12 +297,15 @@ def _from_log(
         return None
     if recording.clock == "local":
         notes.append(f"the recorder's clock is taken as {begin:%Z (UTC%z)}")
-    items: list[Item] = []
+    fixed = []
     for play, known in matches:
         heard = replace(known, items=play.items) if play.items else known
-        items += _shift(heard, (play.started - begin).total_seconds())
+        # The date is that of the first sample: from there on every second must be in the file.
+        fixed.append((0.0, known.id, _shift(heard, (play.started - begin).total_seconds())))
+    items = [item for _, _, shifted in fixed for item in shifted]
     ids = {known.id for _, known in matches}
-    return _Found(items, f"the play log and the recording's date ({begin:%Y-%m-%d %H:%M:%S %z})", ids)
+    source = f"the play log and the recording's date ({begin:%Y-%m-%d %H:%M:%S %z})"
+    return _Found(items, source, ids, fixed=tuple(fixed))
 
 
 def _overlapping(
@@ -310,6 +319,19 @@ def _overlapping(
         if play.started < end and play.started + timedelta(seconds=duration_s) > begin:
             found.append((play, known))
     return found
+
+
+def _check_seams(recording: Recording, found: _Found) -> None:
+    """Refuse a fixed timeline across a seam, where an unknown time may be missing."""
+    for seam in seams(recording.marks):
+        for begin, session, items in found.fixed:
+            end = max((item.end_s for item in items if item.role == MUSIC), default=begin)
+            if begin < seam.onset_s < min(end, recording.duration_s):
+                raise TimelineError(
+                    f"{recording.path} was interrupted or cut at {clock(seam.onset_s)} ({seam.text.strip('/')}), so "
+                    f"that the fixed timeline of session {session} does not hold behind it: give --events FILE.tsv with the "
+                    "onset of each piece in the recording"
+                )
 
 
 def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float, baseline_max_s: float) -> Plan:

@@ -316,3 +316,22 @@ def test_edf_channels_of_another_rate_are_set_aside(tmp_path: Path) -> None:
     assert recording.sfreq == 250
     assert [c.name for c in recording.channels] == ["Cz", "Pz"]
     assert "Temp" in recording.notes[0]
+
+
+def test_edf_records_that_do_not_follow_one_another_are_refused(tmp_path: Path) -> None:
+    edfio = pytest.importorskip("edfio", reason="edfio, which writes the file, is not installed")
+    rng = np.random.default_rng(0)
+    path = tmp_path / "gap.edf"
+    signal = edfio.EdfSignal(10 * rng.standard_normal(250 * 20), 250, label="Cz", physical_dimension="uV")
+    edfio.Edf([signal], annotations=[edfio.EdfAnnotation(1.0, None, "rest")]).write(path)
+    whole = path.read_bytes().replace(b"EDF+C", b"EDF+D", 1)
+    for gap in (0.01, 0.2):
+        data = whole
+        for second in range(12, 20):
+            old, new = f"+{second}\x14\x14".encode(), f"+{second + gap:g}\x14\x14".encode()
+            assert data.count(old) == 1
+            data = data.replace(old + bytes(len(new) - len(old)), new)
+        path.write_bytes(data)
+        if gap == 0.01:
+            assert open_recording(path).n_samples == 5000
+    assert "EDF+D file with gaps (the first at 12.0 s)" in refused(path)

@@ -422,3 +422,35 @@ def test_an_events_file_of_another_session_is_refused(tmp_path: Path) -> None:
     assert plan_of(path, library(), events=events, session="7").session == "7"
     with pytest.raises(TimelineError, match=r"events\.tsv is marked as session 7, not 8: leave --session out"):
         plan_of(path, library(), events=events, session="8")
+
+
+SEAM = ["New Segment,,4001,1,0,20260701200100000000"]
+
+
+def test_fixed_timelines_across_a_second_segment_are_refused(tmp_path: Path) -> None:
+    path = brainvision(tmp_path, SEAM)
+    match = (
+        r"rec\.vhdr was interrupted or cut at 0:40\.0 \(New Segment\).*session 7 does not hold behind it: give --events"
+    )
+    with pytest.raises(TimelineError, match=match):
+        plan_of(path, library(), session="7", offset_s=10.0)
+    begin = datetime(2026, 7, 1, 20, tzinfo=UTC)
+    with pytest.raises(TimelineError, match=match):
+        plan_of(path, library(LoggedPlay("7", begin + timedelta(seconds=50))), zone=UTC)
+    brainvision(tmp_path, ["Comment,session/7,1001,1,0", *SEAM])
+    with pytest.raises(TimelineError, match=match):
+        plan_of(path, library())
+    brainvision(tmp_path, [*SEAM, "Comment,session/7,4101,1,0"], seconds=200)
+    assert plays(plan_of(path, library())) == [("01A", 61.0, 30.0), ("01B", 96.0, 30.0)]
+    brainvision(tmp_path, ["Comment,session/7,101,1,0", *SEAM, "Comment,piece/01A,4501,1,0"])
+    assert plays(plan_of(path, library())) == [("01A", 45.0, 30.0)]
+
+
+def test_fixed_timelines_across_data_cut_out_in_eeglab_are_refused(tmp_path: Path) -> None:
+    path = eeglab(tmp_path, [("session/7", 1001, 1.0), ("boundary", 4001, 500.0)])
+    with pytest.raises(TimelineError, match=r"rec\.set was interrupted or cut at 0:40\.0 \(boundary\)"):
+        plan_of(path, library())
+    path = eeglab(tmp_path, [("boundary", 4001, 500.0)])
+    with pytest.raises(TimelineError, match="session 7 does not hold behind it"):
+        plan_of(path, library(), session="7", offset_s=10.0)
+    assert plays(plan_of(path, library(), session="7", offset_s=41.0))[0] == ("01A", 61.0, 30.0)
