@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from eeg.errors import TimelineError
 from eeg.events import read_events, stimulus_marks
-from eeg.known import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library, LoggedPlay
+from eeg.known import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.marks import TOLERANCE_S, few, labels_of, read_labels, seams
+from eeg.playlog import begin_of, heard_in, overlapping, session_of
 from eeg.recording import Mark, Recording
 
 QUIET = "baseline (silence)"
@@ -175,7 +176,7 @@ def _find(
             return found
         raise TimelineError(f"{recording.path}: the codes given stand for no piece/<id> or session/<id>")
     if session is not None and offset_s is not None:
-        known = _session(session, library, "--session")
+        known = session_of(session, library, "--session")
         items = _shift(known, offset_s)
         source = f"session {known.id} at {offset_s:g} s"
         return _Found(items, source, {known.id}, fixed=((offset_s, known.id, items),))
@@ -185,7 +186,7 @@ def _find(
 def _why_none(recording: Recording, library: Library, session: str | None, zone: tzinfo | None) -> str:
     stim = [channel.name for channel in recording.channels if channel.kind == "stim"]
     hint = f"; it has a stimulus channel ({stim[0]}): --code 1=piece/ID says what its codes mean" if stim else ""
-    begin = _begin(recording, zone)
+    begin = begin_of(recording, zone)
     if begin is not None and library.play_log:
         nearest = min((play.started for play in library.play_log), key=lambda started: abs(started - begin))
         hint += (
@@ -205,13 +206,6 @@ def _why_none(recording: Recording, library: Library, session: str | None, zone:
 
 def _known_session(name: str, library: Library) -> KnownSession | None:
     return library.find_session(name) if library.find_session else None
-
-
-def _session(name: str, library: Library, where: str) -> KnownSession:
-    known = _known_session(name, library)
-    if known is None:
-        raise TimelineError(f"{where}: there is no session {name}: look at the list of sessions")
-    return known
 
 
 def _shift(known: KnownSession, offset_s: float) -> list[Item]:
@@ -266,26 +260,18 @@ def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, m
     return items
 
 
-def _begin(recording: Recording, zone: tzinfo | None) -> datetime | None:
-    """Return when the first sample was taken; a clock of an unnamed zone is taken as in `make_plan`."""
-    if recording.meas_date is None or recording.clock != "local":
-        return recording.meas_date
-    naive = recording.meas_date.replace(tzinfo=None)
-    return naive.replace(tzinfo=zone) if zone is not None else naive.astimezone()
-
-
 def _from_log(
     recording: Recording, library: Library, session: str | None, zone: tzinfo | None, notes: list[str]
 ) -> _Found | None:
     """Match the play log with the recording's own date."""
     log = [play for play in library.play_log if session is None or play.session == session]
-    begin = _begin(recording, zone)
+    begin = begin_of(recording, zone)
     if recording.meas_date is None or begin is None or not log:
         return None
-    matches = _overlapping(log, library, begin, recording.duration_s)
+    begin, matches, note = heard_in(log, library, recording, begin, zone)
     if not matches:
         if recording.clock == "local" and (
-            others := _overlapping(log, library, recording.meas_date, recording.duration_s)
+            others := overlapping(log, library, recording.meas_date, recording.duration_s)
         ):
             first = others[0][0]
             raise TimelineError(
@@ -297,28 +283,16 @@ def _from_log(
         return None
     if recording.clock == "local":
         notes.append(f"the recorder's clock is taken as {begin:%Z (UTC%z)}")
+    notes += [note] if note else []
     fixed = []
     for play, known in matches:
         heard = replace(known, items=play.items) if play.items else known
         # The date is that of the first sample: from there on every second must be in the file.
-        fixed.append((0.0, known.id, _shift(heard, (play.started - begin).total_seconds())))
+        fixed.append((0.0, known.id, _shift(heard, (play.started.astimezone(UTC) - begin).total_seconds())))
     items = [item for _, _, shifted in fixed for item in shifted]
     ids = {known.id for _, known in matches}
     source = f"the play log and the recording's date ({begin:%Y-%m-%d %H:%M:%S %z})"
     return _Found(items, source, ids, fixed=tuple(fixed))
-
-
-def _overlapping(
-    log: Sequence[LoggedPlay], library: Library, begin: datetime, length_s: float
-) -> list[tuple[LoggedPlay, KnownSession]]:
-    end = begin + timedelta(seconds=length_s)
-    found = []
-    for play in log:
-        known = _session(play.session, library, "the play log")
-        duration_s = max((item.end_s for item in play.items), default=known.duration_s)
-        if play.started < end and play.started + timedelta(seconds=duration_s) > begin:
-            found.append((play, known))
-    return found
 
 
 def _check_seams(recording: Recording, found: _Found) -> None:
@@ -329,8 +303,8 @@ def _check_seams(recording: Recording, found: _Found) -> None:
             if begin < seam.onset_s < min(end, recording.duration_s):
                 raise TimelineError(
                     f"{recording.path} was interrupted or cut at {clock(seam.onset_s)} ({seam.text.strip('/')}), so "
-                    f"that the fixed timeline of session {session} does not hold behind it: give --events FILE.tsv with the "
-                    "onset of each piece in the recording"
+                    f"that the fixed timeline of session {session} does not hold behind it: give --events FILE.tsv "
+                    "with the onset of each piece in the recording"
                 )
 
 

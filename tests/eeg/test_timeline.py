@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import mne
 import numpy as np
@@ -454,3 +455,21 @@ def test_fixed_timelines_across_data_cut_out_in_eeglab_are_refused(tmp_path: Pat
     with pytest.raises(TimelineError, match="session 7 does not hold behind it"):
         plan_of(path, library(), session="7", offset_s=10.0)
     assert plays(plan_of(path, library(), session="7", offset_s=41.0))[0] == ("01A", 61.0, 30.0)
+
+
+def test_the_hour_that_comes_twice_is_the_one_that_meets_the_log(tmp_path: Path) -> None:
+    path = brainvision(tmp_path, [])
+    marker = path.with_suffix(".vmrk")
+    marker.write_text(marker.read_text(encoding="utf-8").replace("20260701200000", "20261025023000"), encoding="utf-8")
+    zone = ZoneInfo("Europe/Berlin")
+    first, second = (
+        LoggedPlay("7", datetime(2026, 10, 25, hour, 30, 10, tzinfo=UTC))
+        for hour in (0, 1)  # 02:30 in summer time, and again in winter time
+    )
+    plan = plan_of(path, library(second), zone=zone)
+    assert plays(plan) == FROM_SESSION_AT_10
+    assert any("taken as CET (UTC+0100)" in note for note in plan.notes)
+    plan = plan_of(path, library(first, second), zone=zone)
+    assert plays(plan) == FROM_SESSION_AT_10
+    assert any("showed 2026-10-25 02:30 twice" in note for note in plan.notes)
+    assert not any("twice" in note for note in plan_of(path, library(first), zone=zone).notes)
