@@ -19,7 +19,7 @@ _SILENCE = re.compile(r"(?:^|/)((?:silence|baseline)(?:/[^/]*)?)$", re.IGNORECAS
 # Where a play or a silence ends that its mark gives no duration, as `session play --lsl` sends it.
 _END = re.compile(r"(?:^|/)end/([^/\s]+)\s*$", re.IGNORECASE)
 # Where a recording was stopped and went on (BrainVision), and where EEGLAB joined data or cut some out.
-_SEAM = re.compile(r"^\s*(?:new segment(?:/.*)?|boundary)\s*$", re.IGNORECASE)
+_SEAM = re.compile(r"(?:^|/)\s*(?:new segment(?:/.*)?|boundary)\s*$", re.IGNORECASE)
 _QUIET_NAMES = {"silence", "baseline"}
 
 

@@ -441,6 +441,9 @@ def test_fixed_timelines_across_a_second_segment_are_refused(tmp_path: Path) -> 
     brainvision(tmp_path, ["Comment,session/7,1001,1,0", *SEAM])
     with pytest.raises(TimelineError, match=match):
         plan_of(path, library())
+    brainvision(tmp_path, ["Comment,session/7,1001,1,0", "Comment,boundary,4001,1,0"])
+    with pytest.raises(TimelineError, match=r"at 0:40\.0 \(Comment/boundary\)"):
+        plan_of(path, library())
     brainvision(tmp_path, [*SEAM, "Comment,session/7,4101,1,0"], seconds=200)
     assert plays(plan_of(path, library())) == [("01A", 61.0, 30.0), ("01B", 96.0, 30.0)]
     brainvision(tmp_path, ["Comment,session/7,101,1,0", *SEAM, "Comment,piece/01A,4501,1,0"])
