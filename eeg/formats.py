@@ -225,11 +225,10 @@ def _check_continuous(path: Path, header: EdfHeader, present: int) -> None:
         at += samples * header.sample_bytes
     if not width:
         return
-    most = max(
-        samples
-        for label, samples in zip(header.labels, header.samples_per_record, strict=True)
-        if samples and ("Annotations" not in label or len(header.labels) == 1)
-    )
+    signals = [
+        n for label, n in zip(header.labels, header.samples_per_record, strict=True) if "Annotations" not in label
+    ]
+    most = max(signals, default=1) or 1
     step_s = max(_GAP_SAMPLES * header.record_s / most, _ROUNDED_S) + 1e-6
     first: float | None = None
     last = 0.0
