@@ -118,6 +118,9 @@ def train(
     material = _material(windows, calmest)
     if start is not None:
         material = replace(material, facts={**material.facts, "from": start})
+    from therapy_gen.musicvae.train import check_enough
+
+    check_enough(material, config)
     # After the scores were read: what is wrong with those is told at once.
     from therapy_gen.musicvae.quiet import load_keras
 

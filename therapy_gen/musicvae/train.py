@@ -110,11 +110,7 @@ def train(
         Where there is too little material, the folder holds another run, or training diverges: the run then stays as it
         was last saved.
     """
-    if len(material.train) < config.batch_size:
-        raise InputError(
-            f"too little music: {len(material.train)} of the {config.batch_size} windows that one batch needs; "
-            "add scores, or give a smaller --batch-size"
-        )
+    check_enough(material, config)
     folder.mkdir(parents=True, exist_ok=True)
     with held_interrupts(on_interrupt) as let_interrupts_through:
         run = _Run(config, material, folder, seed, precision, start)
@@ -155,6 +151,15 @@ def train(
     if figures and math.isfinite(run.lowest) and figures["loss"] < run.lowest:
         return folder / WEIGHTS
     return weights_file(folder, patience)
+
+
+def check_enough(material: Material, config: Config) -> None:
+    """Raise InputError where there is too little to learn from."""
+    if len(material.train) < config.batch_size:
+        raise InputError(
+            f"too little music: {len(material.train)} of the {config.batch_size} windows that one batch needs; "
+            "add scores, or give a smaller --batch-size"
+        )
 
 
 def weights_file(folder: Path, patience: int | None) -> Path:
