@@ -16,20 +16,25 @@ from therapy_gen.musicvae.magenta.store import pieces, write_stored
 Cli = Callable[..., Any]
 
 
+def write_tune(folder: Path, number: int, quarters: int, tune: list[int], bass: list[int]) -> None:
+    """Twenty bars of a tune in quarters, drawn from some pitches, over a bass note a bar."""
+    rng = np.random.default_rng(number)
+    score = symusic.Score(4)
+    score.time_signatures.append(symusic.TimeSignature(0, quarters, 4))
+    track = symusic.Track("tune", 0, False)
+    for beat in range(quarters * 20):
+        track.notes.append(symusic.Note(beat * 4, 4, int(rng.choice(tune)), 60))
+        if beat % quarters == 0:
+            track.notes.append(symusic.Note(beat * 4, quarters * 4, int(rng.choice(bass)), 60))
+    score.tracks.append(track)
+    score.dump_midi(str(folder / f"{number}.mid"))
+
+
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scores")
     for number in range(4):
-        rng = np.random.default_rng(number)
-        score = symusic.Score(4)
-        score.time_signatures.append(symusic.TimeSignature(0, 4, 4))
-        track = symusic.Track("tune", 0, False)
-        for beat in range(4 * 20):
-            track.notes.append(symusic.Note(beat * 4, 4, int(rng.choice([60, 62, 64, 65, 67, 72])), 60))
-            if beat % 4 == 0:
-                track.notes.append(symusic.Note(beat * 4, 16, int(rng.choice([36, 41, 43])), 60))
-        score.tracks.append(track)
-        score.dump_midi(str(folder / f"{number}.mid"))
+        write_tune(folder, number, 4, [60, 62, 64, 65, 67, 72], [36, 41, 43])
     return folder
 
 
@@ -70,16 +75,7 @@ def test_the_embedded_model_is_measured(scores: Path, cli: Cli) -> None:
 
 def test_samples_are_compared_in_the_mode_and_metre_of_the_music(cli: Cli, tmp_path: Path) -> None:
     for number in range(4):
-        rng = np.random.default_rng(number)
-        score = symusic.Score(4)
-        score.time_signatures.append(symusic.TimeSignature(0, 3, 4))
-        track = symusic.Track("tune", 0, False)
-        for beat in range(3 * 20):
-            track.notes.append(symusic.Note(beat * 4, 4, int(rng.choice([57, 60, 62, 64, 68, 69])), 60))
-            if beat % 3 == 0:
-                track.notes.append(symusic.Note(beat * 4, 12, int(rng.choice([33, 38, 40])), 60))
-        score.tracks.append(track)
-        score.dump_midi(str(tmp_path / f"{number}.mid"))
+        write_tune(tmp_path, number, 3, [57, 60, 62, 64, 68, 69], [33, 38, 40])
     done = cli("model", "eval", "calm", tmp_path, "--most", "16", "--json")
     assert done.status == 0, done.err
     # A beat in four would be empty in most bars, and bars of four quarters among those of three, if all were in 4/4.

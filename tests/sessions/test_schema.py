@@ -4,6 +4,7 @@ import multiprocessing
 import re
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,20 @@ def test_a_database_of_the_first_tables_keeps_its_rows(tmp_path: Path) -> None:
     assert (tmp_path / "a.db.0001.bak").exists()
 
 
+def at_once(task: Callable[..., None], path: Path) -> list[str]:
+    """Let six processes do something to one database at the same moment; return what each says."""
+    context = multiprocessing.get_context("spawn")
+    ready, results = context.Event(), context.Queue()
+    processes = [context.Process(target=task, args=(path, ready, results)) for _ in range(6)]
+    for process in processes:
+        process.start()
+    ready.set()
+    said = [results.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join()
+    return said
+
+
 def _open(path: Path, ready: object, results: multiprocessing.Queue[str]) -> None:
     ready.wait()  # type: ignore[attr-defined]
     try:
@@ -207,15 +222,7 @@ def _open(path: Path, ready: object, results: multiprocessing.Queue[str]) -> Non
 
 
 def test_many_processes_make_one_database(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready, results = context.Event(), context.Queue()
-    processes = [context.Process(target=_open, args=(tmp_path / "a.db", ready, results)) for _ in range(6)]
-    for process in processes:
-        process.start()
-    ready.set()
-    assert [results.get(timeout=60) for _ in processes] == ["done"] * 6
-    for process in processes:
-        process.join()
+    assert at_once(_open, tmp_path / "a.db") == ["done"] * 6
     assert Store(tmp_path / "a.db").check() == []
 
 
@@ -229,15 +236,7 @@ def _upgrade(path: Path, ready: object, results: multiprocessing.Queue[str]) -> 
 
 def test_many_processes_upgrade_one_database_and_the_copy_stays_the_old_one(tmp_path: Path) -> None:
     by_migrations(f"sqlite:///{tmp_path / 'a.db'}", "0001").dispose()
-    context = multiprocessing.get_context("spawn")
-    ready, results = context.Event(), context.Queue()
-    processes = [context.Process(target=_upgrade, args=(tmp_path / "a.db", ready, results)) for _ in range(6)]
-    for process in processes:
-        process.start()
-    ready.set()
-    assert [results.get(timeout=60) for _ in processes] == [schema.HEAD] * 6
-    for process in processes:
-        process.join()
+    assert at_once(_upgrade, tmp_path / "a.db") == [schema.HEAD] * 6
     assert Store(tmp_path / "a.db").check() == []
     with sqlite3.connect(tmp_path / "a.db.0001.bak") as copy:
         assert copy.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
