@@ -30,19 +30,19 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from measure import machine, table
 
-from sessions.arcs import rms
 from sessions.builder import new_session
-from sessions.choosing import Drawn, Preference
-from sessions.keys import fifths_between
-from sessions.library import midi_of
-from sessions.plan import SessionRequest, usual_tempo
+from sessions.planning.arcs import rms
+from sessions.planning.choosing import Drawn, Preference
+from sessions.planning.keys import fifths_between
+from sessions.planning.plan import SessionRequest, usual_tempo
 from sessions.records import SessionRecord
-from sessions.store import Store
+from sessions.storage.library import midi_of
+from sessions.storage.store import Store
+from therapy_gen.music.analysis.register import register_of
 from therapy_gen.music.metre import FOUR_FOUR, METRES
-from therapy_gen.music.midi import read_performance
-from therapy_gen.music.register import register_of
+from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.tonality import parse_key
-from therapy_gen.musicvae.runtime import Model, load_model
+from therapy_gen.musicvae.model import Model, load_model
 
 LIMIT = 0.05
 PAD = "Pad"

@@ -20,16 +20,16 @@ import numpy as np
 from measure import machine, table
 
 from sessions.builder import new_session
-from sessions.library import get_piece, midi_of
-from sessions.plan import SessionRequest
-from sessions.store import Store
-from therapy_gen.music.corpus import Corpus
+from sessions.planning.plan import SessionRequest
+from sessions.storage.library import get_piece, midi_of
+from sessions.storage.store import Store
+from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR, METRES
-from therapy_gen.music.midi import read_performance
+from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.tokens import BARS_PER_SECTION
-from therapy_gen.musicvae.attributes import ATTRIBUTES, PREFIX, attribute_values, attribute_vectors, step_along
-from therapy_gen.musicvae.evaluate import posterior
-from therapy_gen.musicvae.runtime import Model, load_model
+from therapy_gen.musicvae.latent.attributes import ATTRIBUTES, PREFIX, attribute_values, attribute_vectors, step_along
+from therapy_gen.musicvae.model import Model, load_model
+from therapy_gen.musicvae.training.held_out import posterior
 
 STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 DENSITIES = (5.0, 6.0, 8.0, 10.0, 12.0)

@@ -33,8 +33,8 @@ from measure import machine, table
 from scipy.optimize import nnls
 from scipy.stats import rankdata, spearmanr
 
-from therapy_gen.music.calmness import FEATURES, calmness_of, contributions, measure
-from therapy_gen.music.midi import read_performance
+from therapy_gen.music.analysis.calmness import FEATURES, calmness_of, contributions, measure
+from therapy_gen.music.midi.midi import read_performance
 
 FloatArray = npt.NDArray[np.float64]
 Weights = Callable[[FloatArray, FloatArray], FloatArray]

@@ -33,14 +33,14 @@ import numpy.typing as npt
 from measure import machine, table
 
 from sessions.builder import new_session
-from sessions.choosing import Preference
-from sessions.library import rate, z_of
-from sessions.plan import SessionRequest
-from sessions.recordings import BandPower, ScoredPlay, ScoredRecording, store_recordings
+from sessions.planning.choosing import Preference
+from sessions.planning.plan import SessionRequest
 from sessions.records import SessionRecord
-from sessions.store import Store
-from therapy_gen.cli.posterior import preference_of
-from therapy_gen.musicvae.runtime import Model, load_model
+from sessions.storage.library import rate, z_of
+from sessions.storage.recordings import BandPower, ScoredPlay, ScoredRecording, store_recordings
+from sessions.storage.store import Store
+from therapy_gen.musicvae.model import Model, load_model
+from therapy_gen.study.posterior import preference_of
 
 Float64 = npt.NDArray[np.float64]
 

@@ -16,9 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from eeg.score import score_recording  # noqa: E402
-from eeg.simulate import Listener, simulate, timeline  # noqa: E402
-from eeg.simulated_file import write_fif  # noqa: E402
+from eeg.score_recording import score_recording  # noqa: E402
+from eeg.simulation.file import write_fif  # noqa: E402
+from eeg.simulation.simulate import Listener, simulate, timeline  # noqa: E402
 
 RATES = (128.0, 160.0, 200.0, 250.0, 256.0, 500.0, 2048.0)
 CHANNELS = (1, 2, 4, 8, 32, 64, 256)

@@ -25,16 +25,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from eeg.known import Item  # noqa: E402
-from eeg.observations import Observation, observations  # noqa: E402
-from eeg.ranking import Ranking, rank  # noqa: E402
-from eeg.recording import open_recording  # noqa: E402
+from eeg.io.recording import open_recording  # noqa: E402
+from eeg.ranking.observations import Observation, observations  # noqa: E402
+from eeg.ranking.rank import Ranking, rank  # noqa: E402
 from eeg.results import RecordingScore  # noqa: E402
-from eeg.score import score_plan, score_recording  # noqa: E402
+from eeg.score_recording import score_plan, score_recording  # noqa: E402
 from eeg.settings import Settings  # noqa: E402
-from eeg.simulate import Listener, simulate, timeline  # noqa: E402
-from eeg.simulated_file import write_fif  # noqa: E402
-from eeg.timeline import Plan  # noqa: E402
+from eeg.simulation.file import write_fif  # noqa: E402
+from eeg.simulation.simulate import Listener, simulate, timeline  # noqa: E402
+from eeg.timeline.library import Item  # noqa: E402
+from eeg.timeline.plan import Plan  # noqa: E402
 
 HEAD = f"{'':66}{'rankings':>9}{'claimed':>9}{'covered':>9}{'se':>7}{'width dB':>9}"
 

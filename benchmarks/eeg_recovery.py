@@ -21,13 +21,13 @@ from scipy.stats import kendalltau
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from eeg.observations import observations  # noqa: E402
-from eeg.ranking import Ranking, rank  # noqa: E402
-from eeg.recording import open_recording  # noqa: E402
-from eeg.score import score_recording  # noqa: E402
+from eeg.io.recording import open_recording  # noqa: E402
+from eeg.ranking.observations import observations  # noqa: E402
+from eeg.ranking.rank import Ranking, rank  # noqa: E402
+from eeg.score_recording import score_recording  # noqa: E402
 from eeg.settings import Settings  # noqa: E402
-from eeg.simulate import Listener, simulate, timeline  # noqa: E402
-from eeg.simulated_file import write_fif  # noqa: E402
+from eeg.simulation.file import write_fif  # noqa: E402
+from eeg.simulation.simulate import Listener, simulate, timeline  # noqa: E402
 
 PIECES = [f"p{i}" for i in range(5)]
 

@@ -35,8 +35,8 @@ def make_recording(path: Path, minutes: float, channels: int, sfreq: float) -> N
     import mne
     import scipy.signal
 
-    from eeg.mne_quiet import quiet_mne
-    from eeg.simulate import channel_names
+    from eeg.io.mne import quiet_mne
+    from eeg.simulation.simulate import channel_names
 
     n = int(minutes * 60 * sfreq)
     rng = np.random.default_rng(0)
@@ -86,8 +86,8 @@ def compute_psd(path: Path) -> None:
 
 def power_only(path: Path) -> None:
     """Read and transform every window and add up its power, in one thread."""
-    from eeg.power import hann_spectra, make_grid, power
-    from eeg.recording import open_recording
+    from eeg.bandpower.psd import hann_spectra, make_grid, power
+    from eeg.io.recording import open_recording
 
     recording = open_recording(path)
     grid = make_grid(recording.sfreq, int(2 * recording.sfreq), 70.0)
@@ -101,13 +101,13 @@ def power_only(path: Path) -> None:
 
 def collect_power(path: Path) -> None:
     """Read and transform every window, rejection and re-referencing included."""
-    from eeg.power import make_grid
-    from eeg.recording import open_recording
-    from eeg.score import lay_out
-    from eeg.spectra import collect, make_work
-    from eeg.survey import survey
-    from eeg.timeline import make_plan
-    from eeg.windows import bad_spans, cut, window_length
+    from eeg.bandpower.accumulate import collect, make_work
+    from eeg.bandpower.epochs import bad_spans, cut, window_length
+    from eeg.bandpower.psd import make_grid
+    from eeg.bandpower.quality import survey
+    from eeg.io.recording import open_recording
+    from eeg.score_recording import lay_out
+    from eeg.timeline.plan import make_plan
 
     recording = open_recording(path)
     plan = make_plan(recording)

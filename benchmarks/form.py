@@ -31,14 +31,14 @@ import numpy.typing as npt
 from measure import machine, table
 
 from sessions.builder import new_session
-from sessions.library import midi_of
-from sessions.plan import SessionRequest
+from sessions.planning.plan import SessionRequest
 from sessions.records import PieceRecord
-from sessions.store import Store
-from therapy_gen.music.arrangement import steps_of
-from therapy_gen.music.corpus import Corpus
+from sessions.storage.library import midi_of
+from sessions.storage.store import Store
+from therapy_gen.music.arranging.arrange import steps_of
+from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR
-from therapy_gen.music.midi import read_performance
+from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.tokens import (
     BARS_PER_SECTION,
     STEPS_PER_BAR,
@@ -49,7 +49,7 @@ from therapy_gen.music.tokens import (
     tokens_to_notes,
 )
 from therapy_gen.music.tonality import parse_key
-from therapy_gen.musicvae.runtime import Model, load_model
+from therapy_gen.musicvae.model import Model, load_model
 
 Classes = npt.NDArray[np.int8]
 

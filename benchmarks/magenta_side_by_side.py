@@ -32,9 +32,9 @@ def warm(model: Path, samples: int) -> None:
     """Print the seconds of a call once the model is loaded; run in a process of its own."""
     import numpy as np
 
-    from therapy_gen.music.midi import to_midi
-    from therapy_gen.music.plain import MAGENTA_TEMPO, plain_performance
-    from therapy_gen.musicvae.opening import open_model, voices_of
+    from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, plain_performance
+    from therapy_gen.music.midi.midi import to_midi
+    from therapy_gen.musicvae.load import open_model, voices_of
 
     found = open_model(str(model))
     seconds, processor = [], []

@@ -25,14 +25,14 @@ from typing import Any
 import numpy as np
 from measure import machine, table
 
-from therapy_gen.music.corpus import Corpus
+from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR, THREE_FOUR
 from therapy_gen.music.tokens import Tokens
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.evaluate import VOICE_NAMES, evaluate
 from therapy_gen.musicvae.features import NOTE_OFF
-from therapy_gen.musicvae.runtime import Model
-from therapy_gen.musicvae.train import Material, train
+from therapy_gen.musicvae.model import Model
+from therapy_gen.musicvae.training.held_out import VOICE_NAMES, evaluate
+from therapy_gen.musicvae.training.train import Material, train
 from therapy_gen.musicvae.weights import load_weights
 
 USUAL = "usual"

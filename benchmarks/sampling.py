@@ -32,16 +32,16 @@ from measure import machine, table
 from section_figures import Sections, copies, dissonance, histogram_overlap, measure_sections, overlap_area, phrases
 
 from sessions.builder import _curve, _targets
-from sessions.compose import DEFAULT_TEMPERATURE, _calm, _decode, compose
-from sessions.plan import SessionRequest, plan_session
-from therapy_gen.music.arrangement import duration_of
-from therapy_gen.music.corpus import Corpus
+from sessions.composing.compose import DEFAULT_TEMPERATURE, _calm, _decode, compose
+from sessions.planning.plan import SessionRequest, plan_session
+from therapy_gen.music.arranging.arrange import duration_of
+from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR, METRES, Metre
 from therapy_gen.music.tokens import Tokens, tokens_to_notes
 from therapy_gen.music.tonality import scale_pitch_classes
-from therapy_gen.musicvae.evaluate import posterior
-from therapy_gen.musicvae.latent import fit_gaussian, neighbour, slerp
-from therapy_gen.musicvae.runtime import Model, load_model
+from therapy_gen.musicvae.latent.interpolate import fit_gaussian, neighbour, slerp
+from therapy_gen.musicvae.model import Model, load_model
+from therapy_gen.musicvae.training.held_out import posterior
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]

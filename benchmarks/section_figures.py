@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.calmness import calmness
-from therapy_gen.music.tension import DISTANCES, KEYS, PITCHES, UNIT
+from therapy_gen.music.analysis.calmness import calmness
+from therapy_gen.music.analysis.tension import DISTANCES, KEYS, PITCHES, UNIT
+from therapy_gen.music.corpus.windows import REFERENCE_QPM
 from therapy_gen.music.tokens import (
     BARS_PER_SECTION,
     FIRST_PITCH_CLASS,
@@ -20,7 +21,6 @@ from therapy_gen.music.tokens import (
     Tokens,
     tokens_to_notes,
 )
-from therapy_gen.music.windows import REFERENCE_QPM
 from therapy_gen.musicvae.features import NOTE_OFF, sounding
 
 FloatArray = npt.NDArray[np.float64]

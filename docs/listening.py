@@ -65,7 +65,7 @@ HEAD = ("", "in scale", "interval", "notes a bar", "dissonant", "calm", "alike")
 
 def figures(parts: Sequence[Sequence[tuple[int, int, int, int]]], steps: int) -> Figures:
     """Measure stretches of `steps` sixteenths of notes (start, end, pitch, voice): means over a piece's stretches."""
-    from therapy_gen.music.calmness import calmness
+    from therapy_gen.music.analysis.calmness import calmness
 
     rows = []
     for part in parts:
@@ -120,7 +120,7 @@ def real(corpus_file: Path) -> list[tuple[str, Figures]]:
     """Measure ten calm pieces that no model was trained on, spread evenly over all of them."""
     from form import real_pieces
 
-    from therapy_gen.music.corpus import Corpus
+    from therapy_gen.music.corpus.corpus import Corpus
     from therapy_gen.music.metre import FOUR_FOUR
 
     corpus = Corpus.load(corpus_file).of_metre(FOUR_FOUR)
@@ -135,7 +135,7 @@ def real(corpus_file: Path) -> list[tuple[str, Figures]]:
 
 def magenta(checkpoint: Path, folder: Path) -> tuple[list[Figures], str]:
     """Import Google's checkpoint, draw samples at Magenta's temperature, measure them; and a picture of ten."""
-    from therapy_gen.music.midi import read_performance
+    from therapy_gen.music.midi.midi import read_performance
 
     program = [str(Path(sys.executable).with_name("therapy-gen")), "--home", str(folder), "--quiet"]
     model = folder / "mel_2bar_small.safetensors"
@@ -191,8 +191,8 @@ def _picture(performance: Performance) -> str:
 
 def sound_of(midi: bytes) -> tuple[Sound, tuple[str, ...]]:
     """Render a piece; return its sound and cells: LUFS, peak, longest near-silence, centroid, energy above 4 kHz."""
-    from therapy_gen.music.audio import SAMPLE_RATE, render
-    from therapy_gen.music.loudness import LoudnessMeter
+    from therapy_gen.music.audio.loudness import LoudnessMeter
+    from therapy_gen.music.audio.render import SAMPLE_RATE, render
 
     sound = render(midi)
     meter = LoudnessMeter(SAMPLE_RATE)
@@ -259,8 +259,8 @@ def make(corpus: Path, checkpoint: Path, audio: Path | None) -> None:
     """Write pictures and figures."""
     from form import made_sessions, read_piece
 
-    from therapy_gen.music.midi import read_performance
-    from therapy_gen.musicvae.runtime import load_model
+    from therapy_gen.music.midi.midi import read_performance
+    from therapy_gen.musicvae.model import load_model
 
     model = load_model("calm")
     made, sounds = [], []

@@ -7,20 +7,20 @@ from functools import partial
 
 import numpy as np
 
-from sessions.arcs import Curve, mean_over, target_curve
-from sessions.asked import choose_asked
-from sessions.choosing import Preference, choose
-from sessions.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, compose
-from sessions.designs import designs_of
+from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, compose
+from sessions.composing.key_path import Neighbour
 from sessions.errors import PlanError
-from sessions.library import add_session
-from sessions.listeners import listener_name
-from sessions.plan import HeldPiece, Plan, PlannedPiece, SessionRequest
+from sessions.planning.arcs import Curve, mean_over, target_curve
+from sessions.planning.choosing import Preference, choose
+from sessions.planning.plan import HeldPiece, Plan, PlannedPiece, SessionRequest
+from sessions.planning.requested import choose_asked
 from sessions.records import SessionRecord
-from sessions.register import Neighbour
-from sessions.store import Store
-from sessions.tables import MUSIC
-from therapy_gen.music.arrangement import duration_of
+from sessions.storage.designs import designs_of
+from sessions.storage.library import add_session
+from sessions.storage.listeners import listener_name
+from sessions.storage.store import Store
+from sessions.storage.tables import MUSIC
+from therapy_gen.music.arranging.arrange import duration_of
 from therapy_gen.music.metre import FOUR_FOUR, METRES
 from therapy_gen.musicvae.section_model import SectionModel
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sessions.arcs import Curve, rms
+from sessions.planning.arcs import Curve, rms
 
 
 @dataclass(frozen=True)

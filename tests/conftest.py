@@ -16,7 +16,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from therapy_gen.cli.settings import use_one_thread
+from therapy_gen.cli.context import use_one_thread
 
 # As the program does, before anything imports NumPy.
 use_one_thread()

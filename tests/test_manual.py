@@ -115,7 +115,7 @@ def test_an_example_that_is_none_is_found() -> None:
 
 
 def test_help_names_every_palette() -> None:
-    from therapy_gen.music.arrangement import PALETTES
+    from therapy_gen.music.arranging.arrange import PALETTES
 
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     lines = [line for line in reference.splitlines() if line.startswith("- `--palette")]

@@ -57,8 +57,8 @@ def test_what_is_stored_is_completed(with_session: Path, cli: Any) -> None:
 
 
 def test_values_with_a_choice_are_completed(home: Path) -> None:
-    from sessions.export import FORMATS
-    from therapy_gen.music.palettes import PALETTES
+    from sessions.export.session import FORMATS
+    from therapy_gen.music.arranging.palettes import PALETTES
 
     assert sorted(completed("therapy-gen export --format ")) == sorted(FORMATS)
     assert completed("therapy-gen export --format xs") == ["xspf"]

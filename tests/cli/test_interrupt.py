@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sessions.store import Store
+from sessions.storage.store import Store
 
 PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 
@@ -128,7 +128,7 @@ import sys, time
 class Closing:
     def __del__(self):
         raise KeyboardInterrupt
-import sessions.library as library
+import sessions.storage.library as library
 def busy(store):
     Closing()
     time.sleep(60)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from sessions.playlog import SessionPlay, list_plays
-from sessions.store import Store
+from sessions.storage.play_log import SessionPlay, list_plays
+from sessions.storage.store import Store
 
 PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 Cli = Callable[..., Any]

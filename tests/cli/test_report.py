@@ -43,11 +43,11 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a home that holds session 1 of two pieces, rated, recorded and played, and the pages of it."""
     from datetime import UTC, datetime
 
-    from sessions.library import get_session
-    from sessions.playlog import log_play
-    from sessions.recordings import BandPower, ScoredPlay, ScoredRecording, store_recordings
-    from sessions.store import Store
-    from therapy_gen.cli.posterior import Ranker
+    from sessions.storage.library import get_session
+    from sessions.storage.play_log import log_play
+    from sessions.storage.recordings import BandPower, ScoredPlay, ScoredRecording, store_recordings
+    from sessions.storage.store import Store
+    from therapy_gen.study.posterior import Ranker
 
     folder = tmp_path_factory.mktemp("reported")
 

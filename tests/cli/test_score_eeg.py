@@ -320,8 +320,8 @@ def test_a_play_that_was_logged_tells_which_piece_played_when(cli: Cli, ana: Pat
 
     import mne
 
-    from sessions.playlog import log_play
-    from sessions.store import Store
+    from sessions.storage.play_log import log_play
+    from sessions.storage.store import Store
 
     raw = mne.io.read_raw_fif(ana, verbose="error")
     raw.set_annotations(None)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from therapy_gen.music.arrangement import arrange
-from therapy_gen.music.midi import read_performance, to_midi
+from therapy_gen.music.arranging.arrange import arrange
+from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.tokens import STEPS_PER_SECTION, VoiceNote, notes_to_tokens
 
 Cli = Callable[..., Any]

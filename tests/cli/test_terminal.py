@@ -19,8 +19,8 @@ def wide_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a long name, a long title, a large seed and a rating."""
     from sqlalchemy import update
 
-    from sessions.store import Store
-    from sessions.tables import PieceRow
+    from sessions.storage.store import Store
+    from sessions.storage.tables import PieceRow
 
     home = tmp_path_factory.mktemp("wide") / "home"
     new = [*PROGRAM, "--home", home, "session", "new", "--minutes", "2", "--seed", "123456789012", "--listener", LONG]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import symusic
 
-from therapy_gen.music.midi import read_performance
-from therapy_gen.musicvae.evenness import distances, even_choice, unevenness
+from therapy_gen.music.midi.midi import read_performance
+from therapy_gen.musicvae.latent.even_spacing import distances, even_choice, unevenness
 from therapy_gen.musicvae.magenta.configs import CONFIGS, smaller, variable_shapes
 from therapy_gen.musicvae.magenta.store import pieces, write_stored
 

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("mne", reason="the extra eeg is not installed")
 
-from eeg.simulate import Listener, Simulated, simulate, timeline
-from eeg.simulated_file import write_fif
+from eeg.simulation.file import write_fif
+from eeg.simulation.simulate import Listener, Simulated, simulate, timeline
 
 EFFECTS = {"A": (-2.0, -1.0), "B": (-0.7, 0.0), "C": (0.6, 0.5)}
 

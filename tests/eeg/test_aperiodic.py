@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eeg.aperiodic import fit_aperiodic
-from eeg.score import score_recording
+from eeg.bandpower.aperiodic import fit_aperiodic
+from eeg.score_recording import score_recording
 from eeg.settings import Settings
 
 FREQS = np.arange(2.0, 40.5, 0.5)

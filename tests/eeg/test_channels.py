@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eeg.channels import CENTRAL, group_of, kind_of, place_of, position_of
-from eeg.simulate import PLACES
+from eeg.io.channels import CENTRAL, group_of, kind_of, place_of, position_of
+from eeg.simulation.simulate import PLACES
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from eeg.errors import TooLittleDataError
-from eeg.score import score_recording
+from eeg.score_recording import score_recording
 from eeg.settings import Settings
-from eeg.simulate import Listener, simulate, timeline
-from eeg.simulated_file import write_fif
+from eeg.simulation.file import write_fif
+from eeg.simulation.simulate import Listener, simulate, timeline
 
 ITEMS = timeline("AB", repeats=2, play_s=40.0, silence_s=50.0, seed=0)
 EFFECTS = {"A": (-2.0, -1.0), "B": (0.0, 0.0)}

@@ -23,7 +23,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
 def test_ranking_needs_no_mne() -> None:
     code = (
         "import sys; sys.modules['mne'] = None\n"
-        "from eeg.observations import Observation\nfrom eeg.ranking import rank\n"
+        "from eeg.ranking.observations import Observation\nfrom eeg.ranking.rank import rank\n"
         "rows = [Observation('a', 'r', 0.0, -1.0, None, 60.0), Observation('b', 'r', 60.0, 0.0, None, 60.0)]\n"
         "print(rank(rows).reason)"
     )
@@ -35,7 +35,7 @@ def test_missing_mne_says_how_to_install_it(tmp_path: Path) -> None:
     path.write_bytes(bytes.fromhex("000000640000001f0000001400000000") + bytes(64))
     code = (
         "import sys; sys.modules['mne'] = None\n"
-        "from eeg.score import score_recording\nfrom therapy_gen.errors import MissingExtraError\n"
+        "from eeg.score_recording import score_recording\nfrom therapy_gen.errors import MissingExtraError\n"
         f"try:\n    score_recording({str(path)!r})\nexcept MissingExtraError as error:\n    print(error)"
     )
     assert "pip install 'therapy-gen[eeg]'" in run(code)

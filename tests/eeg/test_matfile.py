@@ -11,7 +11,7 @@ import scipy.io
 import scipy.sparse
 
 from eeg.errors import RecordingError
-from eeg.matfile import check_matlab
+from eeg.io.matlab import check_matlab
 
 CONTENT = {
     "data": np.arange(12.0).reshape(3, 4),

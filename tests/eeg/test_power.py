@@ -8,7 +8,7 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eeg.power import hann_spectra, make_grid, off_line, power, usable_band
+from eeg.bandpower.psd import hann_spectra, make_grid, off_line, power, usable_band
 
 RATES = [128.0, 160.0, 200.0, 250.0, 256.0, 500.0, 2048.0]
 

@@ -10,10 +10,10 @@ import pytest
 from scipy.stats import f_oneway, kendalltau
 
 from eeg.errors import ParameterError, TooLittleDataError
-from eeg.mixedmodel import FLAT_SD, Design, Noise, f_test
-from eeg.observations import Observation, Rating, combine
-from eeg.ranking import Ranking, rank
-from eeg.selection import thompson
+from eeg.ranking.mixed_model import FLAT_SD, Design, Noise, f_test
+from eeg.ranking.observations import Observation, Rating, combine
+from eeg.ranking.rank import Ranking, rank
+from eeg.ranking.thompson import thompson
 
 
 def listener(

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from eeg.errors import RecordingError
-from eeg.mne_quiet import quiet_mne
-from eeg.recording import open_recording
-from eeg.score import score_recording
-from eeg.simulate import Simulated
-from eeg.simulated_file import to_raw
+from eeg.io.mne import quiet_mne
+from eeg.io.recording import open_recording
+from eeg.score_recording import score_recording
+from eeg.simulation.file import to_raw
+from eeg.simulation.simulate import Simulated
 from therapy_gen.errors import TherapyGenError
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from eeg.errors import ParameterError, RecordingError, TooLittleDataError
-from eeg.mne_quiet import quiet_mne
+from eeg.io.mne import quiet_mne
 from eeg.results import RecordingScore
-from eeg.score import score_recording
+from eeg.score_recording import score_recording
 from eeg.settings import Settings, parse_band
-from eeg.simulate import Listener, Simulated, simulate, timeline
-from eeg.simulated_file import to_raw, write_fif
+from eeg.simulation.file import to_raw, write_fif
+from eeg.simulation.simulate import Listener, Simulated, simulate, timeline
 
 ITEMS = timeline("AB", repeats=2, play_s=40.0, silence_s=50.0, gap_s=0.0, seed=0)
 SFREQ = 250.0

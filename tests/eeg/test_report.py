@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from eeg.errors import ParameterError
-from eeg.observations import observations
-from eeg.ranking import rank
-from eeg.report import render, write_report
+from eeg.ranking.observations import observations
+from eeg.ranking.rank import rank
+from eeg.report.report import render, write_report
 from eeg.results import FLAGS
-from eeg.score import score_recording
-from eeg.simulate import simulate, timeline
-from eeg.simulated_file import write_fif
+from eeg.score_recording import score_recording
+from eeg.simulation.file import write_fif
+from eeg.simulation.simulate import simulate, timeline
 
 
 class Balance(HTMLParser):

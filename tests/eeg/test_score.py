@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from eeg.known import Item
-from eeg.mne_quiet import quiet_mne
-from eeg.observations import observations
-from eeg.ranking import rank
-from eeg.recording import open_recording
-from eeg.report import render
-from eeg.score import plan_recording, score_recording, sha256_of
+from eeg.io.mne import quiet_mne
+from eeg.io.recording import open_recording
+from eeg.ranking.observations import observations
+from eeg.ranking.rank import rank
+from eeg.report.report import render
+from eeg.score_recording import plan_recording, score_recording, sha256_of
 from eeg.settings import Settings
-from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline
-from eeg.simulated_file import to_raw, write_fif
+from eeg.simulation.file import to_raw, write_fif
+from eeg.simulation.simulate import Listener, Simulated, channel_names, simulate, timeline
+from eeg.timeline.library import Item
 
 EFFECTS = {"A": (-2.0, -1.0), "B": (-0.7, 0.0), "C": (0.6, 0.5)}
 

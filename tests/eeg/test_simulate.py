@@ -10,11 +10,11 @@ import pytest
 from scipy.stats import kendalltau
 
 from eeg.errors import ParameterError
-from eeg.observations import observations
-from eeg.ranking import rank
-from eeg.score import score_recording
-from eeg.simulate import Listener, Simulated, channel_names, simulate, timeline
-from eeg.simulated_file import check_size, write_fif
+from eeg.ranking.observations import observations
+from eeg.ranking.rank import rank
+from eeg.score_recording import score_recording
+from eeg.simulation.file import check_size, write_fif
+from eeg.simulation.simulate import Listener, Simulated, channel_names, simulate, timeline
 
 
 def test_same_seed_same_samples() -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from eeg.errors import TimelineError
-from eeg.known import Item, KnownPiece, KnownSession, Library, LoggedPlay
-from eeg.mne_quiet import quiet_mne
-from eeg.recording import open_recording
-from eeg.timeline import Plan, make_plan
+from eeg.io.mne import quiet_mne
+from eeg.io.recording import open_recording
+from eeg.timeline.library import Item, KnownPiece, KnownSession, Library, LoggedPlay
+from eeg.timeline.plan import Plan, make_plan
 
 BEGIN = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eeg.recording import Mark
-from eeg.windows import Span, bad_samples, cut
+from eeg.bandpower.epochs import Span, bad_samples, cut
+from eeg.io.recording import Mark
 
 spans = st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 1500)), min_size=1, max_size=5)
 bads = st.lists(st.tuples(st.floats(0, 30), st.floats(0, 5)), max_size=6)

@@ -10,12 +10,12 @@ import pytest
 
 pytest.importorskip("pyxdf", reason="pyxdf is not installed")
 
+from eeg.bandpower.epochs import bad_spans
 from eeg.errors import RecordingError
-from eeg.recording import open_recording
-from eeg.score import score_recording
-from eeg.simulate import Simulated
-from eeg.timeline import make_plan
-from eeg.windows import bad_spans
+from eeg.io.recording import open_recording
+from eeg.score_recording import score_recording
+from eeg.simulation.simulate import Simulated
+from eeg.timeline.plan import make_plan
 
 
 def chunk(tag: int, content: bytes) -> bytes:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.arrangement import PALETTES, Part, Performance, arrange, duration_of, steps_of
-from therapy_gen.music.harmony import Chord, infer_chords, pad_notes
-from therapy_gen.music.lines import gentle_lines, let_ring, transpositions
+from therapy_gen.music.arranging.arrange import PALETTES, Part, Performance, arrange, duration_of, steps_of
+from therapy_gen.music.arranging.harmony import Chord, infer_chords, pad_notes
+from therapy_gen.music.arranging.voice_leading import gentle_lines, let_ring, transpositions
 from therapy_gen.music.tokens import NUM_CLASSES, STEPS_PER_SECTION, Tokens, VoiceNote, notes_to_tokens, tokens_to_notes
 from therapy_gen.music.tonality import MODES, scale_pitch_classes
 

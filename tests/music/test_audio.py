@@ -14,13 +14,13 @@ import soundfile
 from scipy import signal
 
 from therapy_gen.errors import InputError
-from therapy_gen.music import audio
-from therapy_gen.music.arrangement import PALETTES, arrange
-from therapy_gen.music.audio import TARGET_LUFS, TimelineItem, render, render_timeline
-from therapy_gen.music.loudness import LoudnessMeter
-from therapy_gen.music.midi import read_performance, to_midi
+from therapy_gen.music.arranging.arrange import PALETTES, arrange
+from therapy_gen.music.audio import render as audio
+from therapy_gen.music.audio.loudness import LoudnessMeter
+from therapy_gen.music.audio.render import TARGET_LUFS, TimelineItem, render, render_timeline
+from therapy_gen.music.audio.reverb import BLOCK, Room
+from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
-from therapy_gen.music.room import BLOCK, Room
 
 RATE = 44100
 Sound = npt.NDArray[np.float32]
@@ -278,7 +278,7 @@ def test_an_empty_timeline_is_empty() -> None:
 
 
 def test_a_long_piece_is_kept_in_a_file(monkeypatch: pytest.MonkeyPatch, rendered: dict[str, Sound]) -> None:
-    monkeypatch.setattr("therapy_gen.music.audio._LARGEST_IN_MEMORY", 1 << 20)
+    monkeypatch.setattr("therapy_gen.music.audio.render._LARGEST_IN_MEMORY", 1 << 20)
     sound = render(to_midi(piece("guitar"), title="Calm"))
     assert isinstance(sound, np.memmap)
     assert np.array_equal(sound, rendered["guitar"])

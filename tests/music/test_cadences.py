@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from therapy_gen.music.arrangement import arrange, steps_of
-from therapy_gen.music.cadences import settle
-from therapy_gen.music.lines import Line, gentle_lines
+from therapy_gen.music.arranging.arrange import arrange, steps_of
+from therapy_gen.music.arranging.cadences import settle
+from therapy_gen.music.arranging.voice_leading import Line, gentle_lines
 from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_SECTION, Tokens
 from therapy_gen.music.tonality import scale_pitch_classes
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from therapy_gen.music.calmness import FEATURES, Calmness, calmness, calmness_of, contributions
-from therapy_gen.music.midi import read_performance, to_midi
+from therapy_gen.music.analysis.calmness import FEATURES, Calmness, calmness, calmness_of, contributions
+from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 
 VGMIDI = Path(os.environ.get("THERAPY_GEN_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")) / "vgmidi"

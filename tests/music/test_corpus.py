@@ -10,12 +10,12 @@ import pytest
 import symusic
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.corpus import Corpus, build_corpus
-from therapy_gen.music.score import NOTE, Score, read_score
-from therapy_gen.music.shorter import shortened
+from therapy_gen.music.corpus.corpus import Corpus, build_corpus
+from therapy_gen.music.corpus.crop import shortened
+from therapy_gen.music.corpus.score import NOTE, Score, read_score
+from therapy_gen.music.corpus.voices import BASS, INNER, MELODY, extract_voices
+from therapy_gen.music.corpus.windows import WindowSettings, find_stretches
 from therapy_gen.music.tokens import VoiceNote, tokens_to_notes
-from therapy_gen.music.voices import BASS, INNER, MELODY, extract_voices
-from therapy_gen.music.windows import WindowSettings, find_stretches
 
 DATA = Path(os.environ.get("THERAPY_GEN_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")) / "corpus"
 needs_corpus = pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpus at {DATA}")

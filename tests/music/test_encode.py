@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.encode import FORMATS, write_audio
+from therapy_gen.music.audio.encode import FORMATS, write_audio
 
 RATE = 44100
 Sound = npt.NDArray[np.float32]
@@ -144,7 +144,7 @@ FULL_DISK = """
     from pathlib import Path
     import numpy as np
     from therapy_gen.errors import InputError
-    from therapy_gen.music.encode import write_audio
+    from therapy_gen.music.audio.encode import write_audio
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1 << 16, 2)).astype(np.float32)

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.arrangement import PALETTES, arrange
-from therapy_gen.music.midi import read_performance, to_midi
+from therapy_gen.music.arranging.arrange import PALETTES, arrange
+from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.music.pianoroll import piano_roll
 from therapy_gen.music.tonality import MODES, key_name

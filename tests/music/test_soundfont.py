@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.audio import TimelineItem, render, render_timeline
-from therapy_gen.music.midi import to_midi
+from therapy_gen.music.audio.render import TimelineItem, render, render_timeline
+from therapy_gen.music.audio.soundfont import SoundFont, default_soundfont
+from therapy_gen.music.audio.synth import StruckNote, Synthesiser
+from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Note, Part, Performance
-from therapy_gen.music.soundfont import SoundFont, default_soundfont
-from therapy_gen.music.synth import StruckNote, Synthesiser
 
 RATE = 44100
 Sound = npt.NDArray[np.float32]

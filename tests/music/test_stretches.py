@@ -10,7 +10,7 @@ import pytest
 import symusic
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.stretches import take_stretch
+from therapy_gen.music.corpus.excerpt import take_stretch
 from therapy_gen.music.tokens import token_to_pitch, tokens_to_notes
 
 VOICES = ("melody", "inner", "bass")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from therapy_gen.music.tension import tonal_tension
+from therapy_gen.music.analysis.tension import tonal_tension
 from therapy_gen.music.tokens import VoiceNote
 
 

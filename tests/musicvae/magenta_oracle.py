@@ -15,8 +15,8 @@ import numpy as np
 
 from therapy_gen.musicvae.magenta.configs import CONFIGS, MagentaConfig
 from therapy_gen.musicvae.magenta.engine import MagentaEngine
-from therapy_gen.musicvae.magenta.exporting import export_magenta
-from therapy_gen.musicvae.magenta.importing import import_checkpoint
+from therapy_gen.musicvae.magenta.exports import export_magenta
+from therapy_gen.musicvae.magenta.imports import import_checkpoint
 from therapy_gen.musicvae.magenta.reference import Reference, import_magenta, magenta_config
 from therapy_gen.musicvae.magenta.runtime import MagentaModel
 from therapy_gen.musicvae.magenta.store import load_stored

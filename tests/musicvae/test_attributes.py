@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from therapy_gen.musicvae.attributes import (
+from therapy_gen.musicvae.features import NOTE_OFF
+from therapy_gen.musicvae.latent.attributes import (
     ATTRIBUTES,
     attribute_values,
     attribute_vectors,
@@ -13,7 +14,6 @@ from therapy_gen.musicvae.attributes import (
     step_along,
     steps_towards,
 )
-from therapy_gen.musicvae.features import NOTE_OFF
 
 
 def section(starts: list[int], pitches: list[int]) -> np.ndarray:

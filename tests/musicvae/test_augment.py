@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from therapy_gen.musicvae.augment import transposed
+from therapy_gen.musicvae.training.augment import transposed
 
 
 def test_all_notes_of_a_window_move_together_and_events_stay() -> None:

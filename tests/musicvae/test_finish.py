@@ -10,12 +10,12 @@ import pytest
 from safetensors.numpy import save_file
 
 from therapy_gen.errors import InputError
-from therapy_gen.musicvae.attributes import ATTRIBUTES, EFFECT_STEPS
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.finish import PriorMaterial, finish
-from therapy_gen.musicvae.latent import fit_gaussian, neighbour, slerp
-from therapy_gen.musicvae.prior import BarPrior
-from therapy_gen.musicvae.runtime import Model, expected_shapes, load_model
+from therapy_gen.musicvae.latent.attributes import ATTRIBUTES, EFFECT_STEPS
+from therapy_gen.musicvae.latent.interpolate import fit_gaussian, neighbour, slerp
+from therapy_gen.musicvae.model import Model, expected_shapes, load_model
+from therapy_gen.musicvae.prior.prior import BarPrior
+from therapy_gen.musicvae.training.package import PriorMaterial, finish
 from therapy_gen.musicvae.weights import load_weights, save_weights
 
 SMALL = replace(
@@ -72,7 +72,7 @@ def test_a_finished_model_carries_figures_and_the_prior_of_its_music(trained: Pa
 
 def test_the_prior_knows_mode_density_and_what_returns() -> None:
     pytest.importorskip("keras", reason="keras is an extra")
-    from therapy_gen.musicvae.prior_network import fit_prior
+    from therapy_gen.musicvae.training.prior_network import fit_prior
 
     rng = np.random.default_rng(1)
     count, bars, bar_z = 1200, 4, 2

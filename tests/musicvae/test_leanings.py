@@ -7,7 +7,7 @@ import pytest
 
 from therapy_gen.music.tokens import FIRST_PITCH_CLASS, MIN_PITCH, NOTE_OFF
 from therapy_gen.musicvae.features import sounding
-from therapy_gen.musicvae.runtime import Model, load_model
+from therapy_gen.musicvae.model import Model, load_model
 
 C_MAJOR = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
 

@@ -15,10 +15,10 @@ pytest.importorskip("keras", reason="keras is an extra")
 
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.curve import draw_curve, read_curve
-from therapy_gen.musicvae.runtime import Model, expected_shapes, load_model
-from therapy_gen.musicvae.symptoms import find_symptoms
-from therapy_gen.musicvae.train import BEST, LOG, WEIGHTS, Material, train
+from therapy_gen.musicvae.model import Model, expected_shapes, load_model
+from therapy_gen.musicvae.training.diagnostics import find_symptoms
+from therapy_gen.musicvae.training.learning_curve import draw_curve, read_curve
+from therapy_gen.musicvae.training.train import BEST, LOG, WEIGHTS, Material, train
 from therapy_gen.musicvae.weights import Weights, load_weights
 
 SMALL = replace(

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from therapy_gen.errors import InputError
+from therapy_gen.musicvae.load import open_model
 from therapy_gen.musicvae.magenta.archive import checkpoint
 from therapy_gen.musicvae.magenta.bundle_writer import write_bundle
 from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, smaller, variable_shapes
 from therapy_gen.musicvae.magenta.crc32c import crc32c
 from therapy_gen.musicvae.magenta.download import download
 from therapy_gen.musicvae.magenta.tfjs import read_manifest, read_variable, write_tfjs
-from therapy_gen.musicvae.opening import open_model
 
 Cli = Callable[..., Any]
 SMALL = smaller(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 10))

@@ -16,13 +16,13 @@ import pytest
 
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.runtime import Model, expected_shapes
+from therapy_gen.musicvae.model import Model, expected_shapes
 from therapy_gen.musicvae.weights import load_weights, save_weights
 
 keras = pytest.importorskip("keras", reason="keras is an extra")
 
-from therapy_gen.musicvae.network import MusicVAE, batch_inputs, weight_arrays  # noqa: E402
-from therapy_gen.musicvae.train import STATE, WEIGHTS, Material, train  # noqa: E402
+from therapy_gen.musicvae.training.network import MusicVAE, batch_inputs, weight_arrays  # noqa: E402
+from therapy_gen.musicvae.training.train import STATE, WEIGHTS, Material, train  # noqa: E402
 
 SMALL = replace(
     Config(),

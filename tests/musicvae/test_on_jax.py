@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from therapy_gen.musicvae.augment import shifts, transposed
 from therapy_gen.musicvae.features import coupling_rows, decoder_inputs, token_rows
+from therapy_gen.musicvae.training.augment import shifts, transposed
 
 pytest.importorskip("jax", reason="JAX is not in the locks: pip install jax, for training on a GPU")
 pytest.importorskip("keras", reason="keras is an extra")
@@ -22,7 +22,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.train import Material, train
+from therapy_gen.musicvae.training.train import Material, train
 config = Config(bars=2, bar_z=4, embedding=8, bar_units=(16,), encoder_units=8, bar_width=6, conductor_units=8,
                 decoder_units=16, batch_size=8)
 tokens = np.random.default_rng(0).integers(0, 90, (40, config.steps, 3)).astype(np.uint8)
@@ -38,7 +38,7 @@ def tokens() -> np.ndarray:
 
 
 def test_rows_and_copies_in_other_keys_are_those_of_the_host() -> None:
-    from therapy_gen.musicvae.on_jax import inputs_of, moved
+    from therapy_gen.musicvae.training.jax_steps import inputs_of, moved
 
     some = tokens()
     semitones = shifts(len(some), 1.0, np.random.default_rng(5))

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from therapy_gen.musicvae.quiet import quiet_libraries
+from therapy_gen.musicvae.training.quiet import quiet_libraries
 
 
 def test_words_of_libraries_are_kept_back_unless_something_fails(capfd: pytest.CaptureFixture[str]) -> None:

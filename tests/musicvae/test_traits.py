@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from therapy_gen.musicvae.traits import DENSITY, section_traits
+from therapy_gen.musicvae.prior.descriptors import DENSITY, section_traits
 
 C4 = 60 - 21 + 2
 

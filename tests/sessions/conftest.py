@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from sessions.builder import new_session
-from sessions.plan import SessionRequest
+from sessions.planning.plan import SessionRequest
 from sessions.records import SessionRecord
-from sessions.store import Store
-from therapy_gen.musicvae.runtime import Model, load_model
+from sessions.storage.store import Store
+from therapy_gen.musicvae.model import Model, load_model
 
 
 @pytest.fixture(scope="session")

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sessions.arcs import ARCS, LEAST_CALM, MOST_CALM, rms, start_calm, target_at, value_at
 from sessions.builder import new_session
 from sessions.errors import PlanError
-from sessions.keys import fifths_between
-from sessions.library import midi_of
-from sessions.plan import SessionRequest, usual_tempo
-from sessions.store import Store
-from therapy_gen.music.midi import read_performance
+from sessions.planning.arcs import ARCS, LEAST_CALM, MOST_CALM, rms, start_calm, target_at, value_at
+from sessions.planning.keys import fifths_between
+from sessions.planning.plan import SessionRequest, usual_tempo
+from sessions.storage.library import midi_of
+from sessions.storage.store import Store
+from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.tonality import parse_key
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.musicvae.model import Model
 
 
 @pytest.mark.parametrize("arc", sorted(ARCS))
@@ -81,7 +81,7 @@ def test_the_last_section_of_a_piece_leans_towards_the_next_piece(store: Store, 
     """In latent space it ends nearer to the first section of the next than the piece's first section is."""
     from sqlalchemy import select
 
-    from sessions.tables import PieceRow
+    from sessions.storage.tables import PieceRow
 
     nearer = []
     for seed in range(4):

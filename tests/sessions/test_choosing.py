@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sessions.arcs import rms
 from sessions.builder import new_session
-from sessions.choosing import Drawn, Preference, choose
 from sessions.errors import PlanError
-from sessions.library import rate, z_of
-from sessions.plan import SessionRequest, usual_tempo
+from sessions.planning.arcs import rms
+from sessions.planning.choosing import Drawn, Preference, choose
+from sessions.planning.plan import SessionRequest, usual_tempo
 from sessions.records import SessionRecord
-from sessions.store import Store
-from therapy_gen.cli.posterior import Ranker, preference_of
-from therapy_gen.music.arrangement import duration_of
-from therapy_gen.musicvae.runtime import Model
+from sessions.storage.library import rate, z_of
+from sessions.storage.store import Store
+from therapy_gen.music.arranging.arrange import duration_of
+from therapy_gen.musicvae.model import Model
+from therapy_gen.study.posterior import Ranker, preference_of
 
 REQUEST = SessionRequest(minutes=16.0, arc="flat")
 

@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 
 from sessions.builder import new_session
-from sessions.compose import compose
+from sessions.composing.compose import compose
+from sessions.composing.latent_path import distinct, latent_walk
+from sessions.composing.titles import titles
 from sessions.errors import PlanError
-from sessions.library import midi_of
-from sessions.plan import FORMS, PlannedPiece, SessionRequest
+from sessions.planning.plan import FORMS, PlannedPiece, SessionRequest
 from sessions.records import SessionRecord
-from sessions.store import Store
-from sessions.titles import titles
-from sessions.walks import distinct, latent_walk
+from sessions.storage.library import midi_of
+from sessions.storage.store import Store
 from therapy_gen.errors import InputError
-from therapy_gen.music.arrangement import PALETTES, duration_of, steps_of
+from therapy_gen.music.arranging.arrange import PALETTES, duration_of, steps_of
 from therapy_gen.music.metre import METRES
-from therapy_gen.music.midi import read_performance
-from therapy_gen.musicvae.attributes import attribute_values
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.music.midi.midi import read_performance
+from therapy_gen.musicvae.latent.attributes import attribute_values
+from therapy_gen.musicvae.model import Model
 
 
 def fingerprint(store: Store, record: SessionRecord) -> list[tuple[object, ...]]:

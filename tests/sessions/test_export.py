@@ -19,19 +19,19 @@ import soundfile
 import symusic
 
 from sessions.builder import new_session
-from sessions.cuesheet import cue_sheet
 from sessions.errors import ExportError
-from sessions.export import Desk, export_piece, export_playlist, export_session, format_of, render_entries
-from sessions.imports import import_pieces
-from sessions.library import midi_of
-from sessions.plan import SessionRequest
-from sessions.playlists import Entry, m3u8
+from sessions.export.audio import Sound
+from sessions.export.cue_sheet import cue_sheet
+from sessions.export.playlists import Entry, m3u8
+from sessions.export.session import Desk, export_piece, export_playlist, export_session, format_of, render_entries
+from sessions.planning.plan import SessionRequest
 from sessions.records import Programme, SessionRecord
-from sessions.rendering import Sound
-from sessions.store import Store
+from sessions.storage.library import midi_of
+from sessions.storage.midi_import import import_pieces
+from sessions.storage.store import Store
 from therapy_gen.errors import InputError
-from therapy_gen.music.midi import read_performance
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.music.midi.midi import read_performance
+from therapy_gen.musicvae.model import Model
 
 SOUND = Sound()
 Cli = Callable[..., Any]
@@ -279,10 +279,10 @@ def test_a_full_disk_leaves_no_part(store: Store, short: SessionRecord, tmp_path
         pytest.skip("no disk can be mounted here")
     code = f"""
 from pathlib import Path
-from sessions.export import export_session
-from sessions.library import get_session
-from sessions.rendering import Sound
-from sessions.store import Store
+from sessions.export.session import export_session
+from sessions.storage.library import get_session
+from sessions.export.audio import Sound
+from sessions.storage.store import Store
 from therapy_gen.errors import InputError
 store = Store.open({store.label!r})
 for form in ("wav", "flac", "m3u8"):

@@ -11,7 +11,9 @@ from sqlalchemy import select
 
 from sessions.builder import new_session
 from sessions.errors import NotFoundError
-from sessions.library import (
+from sessions.planning.plan import SessionRequest
+from sessions.records import SessionRecord
+from sessions.storage.library import (
     delete_session,
     get_piece,
     get_session,
@@ -20,13 +22,11 @@ from sessions.library import (
     midi_of,
     rate,
 )
-from sessions.listeners import listener_name
-from sessions.plan import SessionRequest
-from sessions.records import SessionRecord
-from sessions.store import Store
-from sessions.tables import PieceRow, PlayRow, RatingRow, RecordingRow
+from sessions.storage.listeners import listener_name
+from sessions.storage.store import Store
+from sessions.storage.tables import PieceRow, PlayRow, RatingRow, RecordingRow
 from therapy_gen.errors import InputError
-from therapy_gen.musicvae.runtime import Model, load_model
+from therapy_gen.musicvae.model import Model, load_model
 
 SHORT = SessionRequest(minutes=1.0)
 

@@ -10,8 +10,8 @@ import pretty_midi
 import pytest
 
 from sessions.errors import ExportError
-from sessions.medley import join_midi
-from therapy_gen.music.midi import read_performance, to_midi
+from sessions.export.midi import join_midi
+from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 
 PIECE_S = 5.0

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import symusic
 
-from sessions.arcs import rms
 from sessions.builder import new_session
-from sessions.choosing import Drawn, Preference
+from sessions.composing.samples import write_samples
 from sessions.errors import PlanError
-from sessions.library import get_piece, midi_of
-from sessions.plan import SessionRequest
-from sessions.sketches import write_samples
-from sessions.store import Store
+from sessions.planning.arcs import rms
+from sessions.planning.choosing import Drawn, Preference
+from sessions.planning.plan import SessionRequest
+from sessions.storage.library import get_piece, midi_of
+from sessions.storage.store import Store
 from therapy_gen.errors import InputError
-from therapy_gen.music.arrangement import arrange, duration_of, steps_of
+from therapy_gen.music.arranging.arrange import arrange, duration_of, steps_of
+from therapy_gen.music.arranging.literal import plain_performance
 from therapy_gen.music.metre import FOUR_FOUR, THREE_FOUR, in_metres
-from therapy_gen.music.plain import plain_performance
 from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.musicvae.model import Model
 
 
 def waltz() -> np.ndarray:

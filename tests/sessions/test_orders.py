@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions.orders import rounds_of, williams
+from sessions.planning.counterbalance import rounds_of, williams
 
 
 @pytest.mark.parametrize("pieces", range(1, 13))

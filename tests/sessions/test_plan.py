@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessions.arcs import ARCS, target_at
 from sessions.errors import PlanError
-from sessions.keys import fifths_between, key_walk
-from sessions.orders import Design, williams
-from sessions.plan import (
+from sessions.planning.arcs import ARCS, target_at
+from sessions.planning.counterbalance import Design, williams
+from sessions.planning.keys import fifths_between, key_walk
+from sessions.planning.plan import (
     DEFAULT_TEMPO,
     FORMS,
     SHORT_TEMPO,
@@ -27,7 +27,7 @@ from sessions.plan import (
     usual_tempo,
 )
 from therapy_gen.errors import InputError
-from therapy_gen.music.arrangement import duration_of
+from therapy_gen.music.arranging.arrange import duration_of
 
 
 def plan(seed: int = 1, **asked: object) -> Plan:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from sessions.errors import PlayError
-from sessions.outputs import CHANNELS, Samples, SoundCard
-from sessions.playing import Player
-from sessions.playlog import PlayWriter, list_plays
+from sessions.playback.outputs import CHANNELS, Samples, SoundCard
+from sessions.playback.player import Player
 from sessions.records import SessionRecord
-from sessions.store import Store
+from sessions.storage.play_log import PlayWriter, list_plays
+from sessions.storage.store import Store
 
 
 class Unsteady:

@@ -23,14 +23,14 @@ import soundfile
 
 from sessions.builder import new_session
 from sessions.errors import ExportError, NotFoundError
-from sessions.export import PLAYLISTS, Desk, export_session
-from sessions.plan import SessionRequest
-from sessions.playlists import Entry, Naming, jspf, m3u8, pls, xspf
+from sessions.export.audio import Sound
+from sessions.export.playlists import Entry, Naming, jspf, m3u8, pls, xspf
+from sessions.export.session import PLAYLISTS, Desk, export_session
+from sessions.planning.plan import SessionRequest
 from sessions.records import SessionRecord
-from sessions.rendering import Sound
-from sessions.store import Store
-from sessions.tables import PieceRow, SessionItemRow
-from therapy_gen.musicvae.runtime import Model
+from sessions.storage.store import Store
+from sessions.storage.tables import PieceRow, SessionItemRow
+from therapy_gen.musicvae.model import Model
 
 SOUND = Sound()
 NAMESPACE = "{http://xspf.org/ns/0/}"
@@ -41,7 +41,7 @@ ODD = [Entry("a b/#1 é%20&<名>.flac", 'One & "two" <three>', 2.6, "C major"), 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, SessionRecord, Path]:
     """A short session, and a folder with every kind of playlist of it."""
-    from therapy_gen.musicvae.runtime import load_model
+    from therapy_gen.musicvae.model import load_model
 
     folder = tmp_path_factory.mktemp("playlists")
     store = Store.open(folder / "therapy.db")
@@ -180,10 +180,10 @@ def test_two_runs_into_one_place_leave_one_whole(rendered: tuple[Store, SessionR
     code = """
 import sys
 from pathlib import Path
-from sessions.export import export_session
-from sessions.library import get_session
-from sessions.rendering import Sound
-from sessions.store import Store
+from sessions.export.session import export_session
+from sessions.storage.library import get_session
+from sessions.export.audio import Sound
+from sessions.storage.store import Store
 from therapy_gen.errors import InputError
 store = Store.open(sys.argv[1])
 try:
@@ -209,7 +209,7 @@ except InputError as error:
 
 
 def _model() -> Model:
-    from therapy_gen.musicvae.runtime import load_model
+    from therapy_gen.musicvae.model import load_model
 
     return load_model()
 
@@ -257,7 +257,7 @@ def test_events_are_what_the_recording_side_reads(rendered: tuple[Store, Session
     assert set(rows[0]) < set(sidecar)
     assert {row["trial_type"] for row in rows} == set(sidecar["trial_type"]["Levels"])
 
-    events = pytest.importorskip("eeg.events")
+    events = pytest.importorskip("eeg.timeline.events")
     marks = events.read_events(path)
     assert [mark.text for mark in marks[1:]] == [row["trial_type"] for row in rows[1:]]
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from sessions.errors import NotFoundError
-from sessions.library import delete_session
-from sessions.playlog import PlayWriter, list_plays, log_play
 from sessions.records import SessionRecord
-from sessions.store import Store
+from sessions.storage.library import delete_session
+from sessions.storage.play_log import PlayWriter, list_plays, log_play
+from sessions.storage.store import Store
 
 STARTED = datetime(2026, 7, 1, 20, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
 
@@ -70,8 +70,8 @@ def test_a_session_that_does_not_exist_is_refused(store: Store) -> None:
 
 def test_postgres_keeps_the_log(postgres: str) -> None:
     from sessions.builder import new_session
-    from sessions.plan import SessionRequest
-    from therapy_gen.musicvae.runtime import load_model
+    from sessions.planning.plan import SessionRequest
+    from therapy_gen.musicvae.model import load_model
 
     store = Store.open(postgres)
     made = new_session(store, load_model(), SessionRequest(minutes=3.0), seed=3)

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from sessions.builder import new_session
-from sessions.imports import import_pieces
-from sessions.keys import fifths_between
-from sessions.library import get_piece, midi_of
-from sessions.plan import SessionRequest, usual_tempo
+from sessions.planning.keys import fifths_between
+from sessions.planning.plan import SessionRequest, usual_tempo
 from sessions.records import PieceRecord, SessionRecord
-from sessions.store import Store
-from therapy_gen.music.midi import read_performance, to_midi
+from sessions.storage.library import get_piece, midi_of
+from sessions.storage.midi_import import import_pieces
+from sessions.storage.store import Store
+from therapy_gen.music.analysis.register import pitch_name, register_of
+from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
-from therapy_gen.music.register import pitch_name, register_of
 from therapy_gen.music.tonality import parse_key
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.musicvae.model import Model
 
 
 def registers(record: SessionRecord) -> list[float]:

@@ -15,11 +15,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine
 
-from sessions import schema
-from sessions.database import connect, locate
 from sessions.errors import DatabaseError
-from sessions.store import Store
-from sessions.tables import Base
+from sessions.storage import schema
+from sessions.storage.database import connect, locate
+from sessions.storage.store import Store
+from sessions.storage.tables import Base
 
 
 def by_migrations(url: str, to: str = "head") -> Engine:
@@ -95,7 +95,7 @@ def test_opening_a_known_database_does_not_import_alembic(tmp_path: Path) -> Non
 
     code = f"""
 import sys
-from sessions.store import Store
+from sessions.storage.store import Store
 Store.open({str(tmp_path / "a.db")!r})
 Store.open({str(tmp_path / "a.db")!r})
 print("alembic" in sys.modules)

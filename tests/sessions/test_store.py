@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sessions.errors import DatabaseError, ExportError
-from sessions.store import Store
-from sessions.tables import ListenerRow
+from sessions.storage.store import Store
+from sessions.storage.tables import ListenerRow
 from therapy_gen.errors import InputError
 
 
@@ -110,7 +110,7 @@ def test_a_transaction_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_references_to_nothing_are_refused(tmp_path: Path) -> None:
-    from sessions.tables import RatingRow
+    from sessions.storage.tables import RatingRow
 
     store = Store.open(tmp_path / "a.db")
     with pytest.raises(DatabaseError, match="FOREIGN KEY"), store.write() as database:
@@ -136,8 +136,8 @@ def as_nobody(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 OPEN_AND_WRITE = """
-    from sessions.store import Store
-    from sessions.tables import ListenerRow
+    from sessions.storage.store import Store
+    from sessions.storage.tables import ListenerRow
     from therapy_gen.errors import InputError
     try:
         with Store.open("a.db").write() as database:
@@ -188,8 +188,8 @@ def on_small_disk(code: str, folder: Path, kilobytes: int) -> subprocess.Complet
 
 def test_a_full_disk_stores_nothing_and_is_named(tmp_path: Path) -> None:
     code = """
-        from sessions.store import Store
-        from sessions.tables import ListenerRow
+        from sessions.storage.store import Store
+        from sessions.storage.tables import ListenerRow
         from therapy_gen.errors import InputError
         store = Store.open("a.db")
         try:
@@ -242,7 +242,7 @@ def test_a_backup_replaces_no_file_unasked(tmp_path: Path) -> None:
 def test_a_backup_that_may_not_be_written_is_named(tmp_path: Path) -> None:
     code = """
         from pathlib import Path
-        from sessions.store import Store
+        from sessions.storage.store import Store
         from therapy_gen.errors import InputError
         try:
             Store("a.db").backup(Path("closed/copy.db"))
@@ -267,8 +267,8 @@ def test_a_backup_has_to_have_a_place(tmp_path: Path, target: str) -> None:
 def test_a_backup_that_fails_leaves_no_part(tmp_path: Path) -> None:
     code = """
         from pathlib import Path
-        from sessions.store import Store
-        from sessions.tables import ListenerRow
+        from sessions.storage.store import Store
+        from sessions.storage.tables import ListenerRow
         from therapy_gen.errors import InputError
         store = Store.open("a.db")
         with store.write() as database:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from sessions.builder import new_session
-from sessions.designs import designs_of
 from sessions.errors import PlanError
-from sessions.plan import SessionRequest, usual_tempo
+from sessions.planning.plan import SessionRequest, usual_tempo
 from sessions.records import SessionRecord
-from sessions.store import Store
-from therapy_gen.musicvae.runtime import Model
+from sessions.storage.designs import designs_of
+from sessions.storage.store import Store
+from therapy_gen.musicvae.model import Model
 
 
 def rounds(record: SessionRecord) -> list[tuple[str, ...]]:

@@ -14,12 +14,12 @@ from xml.etree import ElementTree
 import pytest
 
 from sessions.builder import new_session
-from sessions.export import export_session
-from sessions.plan import SessionRequest
-from sessions.playlists import Entry, Naming, xspf
-from sessions.rendering import Sound
-from sessions.store import Store
-from therapy_gen.musicvae.runtime import Model
+from sessions.export.audio import Sound
+from sessions.export.playlists import Entry, Naming, xspf
+from sessions.export.session import export_session
+from sessions.planning.plan import SessionRequest
+from sessions.storage.store import Store
+from therapy_gen.musicvae.model import Model
 
 NAMESPACE = "{http://xspf.org/ns/0/}"
 ONCE = {"title", "creator", "annotation", "info", "image"}

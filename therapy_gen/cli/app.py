@@ -12,8 +12,11 @@ import typer
 from typer.main import get_command
 from typer.models import CommandInfo
 
-from therapy_gen.cli import db, export, model, piece, ranking, report, scoring, session, simulation, sketches
-from therapy_gen.cli.settings import Settings
+from therapy_gen.cli import db, export, piece, sample
+from therapy_gen.cli.context import Settings
+from therapy_gen.cli.eeg import rank, score, simulate
+from therapy_gen.cli.model import model
+from therapy_gen.cli.session import report, session
 
 PROGRAM = "therapy-gen"
 
@@ -27,11 +30,11 @@ app.add_typer(session.app, name="session")
 app.add_typer(piece.app, name="piece")
 app.add_typer(model.app, name="model")
 app.add_typer(db.app, name="db")
-app.command("sample", epilog=sketches.SAMPLE_EPILOG)(sketches.sample)
-app.command("interpolate", epilog=sketches.INTERPOLATE_EPILOG)(sketches.interpolate)
-app.command("score-eeg", epilog=scoring.EPILOG)(scoring.score_eeg)
-app.command("simulate-eeg", epilog=simulation.EPILOG)(simulation.simulate_eeg)
-app.command("rank", epilog=ranking.EPILOG)(ranking.rank)
+app.command("sample", epilog=sample.SAMPLE_EPILOG)(sample.sample)
+app.command("interpolate", epilog=sample.INTERPOLATE_EPILOG)(sample.interpolate)
+app.command("score-eeg", epilog=score.EPILOG)(score.score_eeg)
+app.command("simulate-eeg", epilog=simulate.EPILOG)(simulate.simulate_eeg)
+app.command("rank", epilog=rank.EPILOG)(rank.rank)
 app.command("report", epilog=report.LISTENER_EPILOG)(report.listener_report)
 app.command("export", epilog=export.EPILOG)(export.export)
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from therapy_gen.cli.settings import Settings
+from therapy_gen.cli.context import Settings
 
 VARIABLE = "_THERAPY_GEN_COMPLETE"
 
@@ -96,20 +96,20 @@ def _values_of(parameter: Any) -> Values | None:
 
 
 def _sessions(settings: Settings, begin: str) -> Words:
-    from sessions.glance import sessions
+    from sessions.storage.completion_lookup import sessions
 
     return sessions(_place(settings))
 
 
 def _pieces(settings: Settings, begin: str) -> Words:
-    from sessions.glance import pieces
+    from sessions.storage.completion_lookup import pieces
 
     # As they are typed: in lower case, too.
     return [(begin + id_[len(begin) :], title) for id_, title in pieces(_place(settings), begin)]
 
 
 def _listeners(settings: Settings, begin: str) -> Words:
-    from sessions.glance import listeners
+    from sessions.storage.completion_lookup import listeners
 
     return [(name, "") for name in listeners(_place(settings)) if name.isprintable()]
 
@@ -131,7 +131,7 @@ def _formats(settings: Settings, begin: str) -> Words:
 
 
 def _palettes(settings: Settings, begin: str) -> Words:
-    from therapy_gen.music.palettes import PALETTES
+    from therapy_gen.music.arranging.palettes import PALETTES
 
     return [(name, "") for name in PALETTES]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from therapy_gen.cli.context import settings
 from therapy_gen.cli.output import AsJson, print_json, printable
-from therapy_gen.cli.settings import settings
 
 if TYPE_CHECKING:
-    from sessions.store import Store
+    from sessions.storage.store import Store
 
 app = typer.Typer(
     help="Inspect, migrate, copy and check the database.",
@@ -23,7 +23,7 @@ app = typer.Typer(
 
 def _as_it_stands(context: typer.Context) -> Store:
     """Return the database without making or migrating it."""
-    from sessions.store import Store
+    from sessions.storage.store import Store
 
     return Store(settings(context).store_place())
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from therapy_gen.cli.context import settings
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
-from therapy_gen.cli.settings import settings
 
 EPILOG = "Example: therapy-gen export --session 1 --format flac -o evening.flac"
 
@@ -62,10 +62,10 @@ def export(
         raise typer.BadParameter("give either --session ID or --ranked")
     if not ranked and (listener is not None or top is not None):
         raise typer.BadParameter("--listener and --top belong to --ranked")
-    from sessions.export import Desk, check_audio_format, check_format, export_session
-    from sessions.library import get_session
-    from sessions.playlists import Naming
-    from sessions.rendering import Sound
+    from sessions.export.audio import Sound
+    from sessions.export.playlists import Naming
+    from sessions.export.session import Desk, check_audio_format, check_format, export_session
+    from sessions.storage.library import get_session
 
     form = check_format(format_)
     audio_form = check_audio_format("flac" if audio is None else audio)
@@ -73,7 +73,7 @@ def export(
     naming = Naming(relative_to, prefix, urlencode)
     desk = Desk(overwrite=overwrite, pretend=pretend)
     if session is None:
-        from therapy_gen.cli.ranking import export_ranking
+        from therapy_gen.cli.eeg.rank import export_ranking
 
         done = export_ranking(
             options, listener, top, form, out, soundfont, audio=audio_form, naming=naming, desk=desk, cue=cue
@@ -100,8 +100,8 @@ def _check_belongs_to_playlists(
 ) -> None:
     """Raise ExportError where an option says something of a playlist's files and the format has none."""
     from sessions.errors import ExportError
-    from sessions.export import PLAYLISTS
-    from sessions.ranked import TABLES
+    from sessions.export.ranking import TABLES
+    from sessions.export.session import PLAYLISTS
 
     # The table of a ranking names its audio as a playlist does.
     naming = (*PLAYLISTS, *TABLES) if ranked else PLAYLISTS

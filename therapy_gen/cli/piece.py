@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from therapy_gen.cli.context import settings
 from therapy_gen.cli.output import AsJson, clock, day_and_time, print_json, print_table, printable, progress, say
-from therapy_gen.cli.settings import settings
 
 app = typer.Typer(
     help="List, show, import and export pieces.", epilog="Example: therapy-gen piece list", rich_markup_mode=None
@@ -21,7 +21,7 @@ Piece = Annotated[str, typer.Argument(metavar="PIECE", help="Its id, or the firs
 @app.command("list", epilog="Example: therapy-gen piece list --json")
 def list_(context: typer.Context, json: AsJson = False) -> None:
     """List all pieces, oldest first."""
-    from sessions.library import list_pieces
+    from sessions.storage.library import list_pieces
 
     found = list_pieces(settings(context).store())
     if json:
@@ -40,8 +40,8 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
 @app.command(epilog="Example: therapy-gen piece show 01KAT4X2")
 def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
     """Show what is known about a piece."""
-    from sessions.library import get_piece
-    from therapy_gen.music.register import pitch_name
+    from sessions.storage.library import get_piece
+    from therapy_gen.music.analysis.register import pitch_name
 
     found = get_piece(settings(context).store(), piece)
     if json:
@@ -73,7 +73,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
 
 def _explained(values: Mapping[str, float]) -> list[dict[str, object]]:
     """Return how the calmness score comes about: its logit is the sum of what the features add."""
-    from therapy_gen.music.calmness import FEATURES, contributions
+    from therapy_gen.music.analysis.calmness import FEATURES, contributions
 
     return [
         {
@@ -90,7 +90,7 @@ def _explained(values: Mapping[str, float]) -> list[dict[str, object]]:
 
 def _show_features(values: Mapping[str, float]) -> None:
     """Print how the calmness score comes about; what an earlier version measured stands without a weight."""
-    from therapy_gen.music.calmness import FEATURES, contributions
+    from therapy_gen.music.analysis.calmness import FEATURES, contributions
 
     added = contributions(values)
     rows = [
@@ -115,7 +115,7 @@ def import_(
 ) -> None:
     """Store MIDI files as pieces; `session new --with PIECE` makes a session that holds them."""
     options = settings(context)
-    from sessions.imports import import_pieces
+    from sessions.storage.midi_import import import_pieces
 
     imported = import_pieces(options.store(), files)
     for one in imported:
@@ -144,9 +144,9 @@ def export(
 ) -> None:
     """Write a piece as MIDI or audio."""
     options = settings(context)
-    from sessions.export import Desk, export_piece
-    from sessions.library import get_piece
-    from sessions.rendering import Sound
+    from sessions.export.audio import Sound
+    from sessions.export.session import Desk, export_piece
+    from sessions.storage.library import get_piece
 
     store = options.store()
     found = get_piece(store, piece)

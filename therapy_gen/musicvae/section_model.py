@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class SectionModel(Protocol):
-    """A model that writes sections; `therapy_gen.musicvae.runtime.Model` is one."""
+    """A model that writes sections; `therapy_gen.musicvae.model.Model` is one."""
 
     name: str
 

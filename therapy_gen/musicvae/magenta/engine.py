@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.musicvae.latent import slerp
+from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.magenta.cells import FloatArray
-from therapy_gen.musicvae.magenta.exporting import export_magenta
+from therapy_gen.musicvae.magenta.exports import export_magenta
 from therapy_gen.musicvae.magenta.reference import GREEDY_TEMPERATURE, import_magenta, magenta_config, one_hot
 from therapy_gen.musicvae.magenta.runtime import BoolArray, MagentaModel, Tokens
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError, MissingExtraError
 from therapy_gen.musicvae.magenta.configs import MagentaConfig
-from therapy_gen.musicvae.quiet import quiet_libraries
+from therapy_gen.musicvae.training.quiet import quiet_libraries
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.integer[Any]]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.musicvae.latent import slerp
+from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.magenta.cells import (
     FloatArray,
     Layer,
@@ -40,7 +40,7 @@ _MOST_GATE_BYTES = 256 << 20
 
 
 class MagentaModel:
-    """An imported network; the same door as `therapy_gen.musicvae.runtime.Model`.
+    """An imported network; the same door as `therapy_gen.musicvae.model.Model`.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.plain import canonical
+from therapy_gen.music.arranging.literal import canonical
 from therapy_gen.music.tokens import (
     BARS_PER_SECTION,
     FIRST_PITCH_CLASS,
@@ -18,14 +18,14 @@ from therapy_gen.music.tokens import (
     STEPS_PER_SECTION,
     VOICES,
 )
-from therapy_gen.musicvae.attributes import PREFIX as ATTRIBUTES
 from therapy_gen.musicvae.config import Config
+from therapy_gen.musicvae.latent.attributes import PREFIX as ATTRIBUTES
 from therapy_gen.musicvae.magenta.cells import FloatArray
 from therapy_gen.musicvae.magenta.configs import MagentaConfig
 from therapy_gen.musicvae.magenta.engine import MagentaEngine
 from therapy_gen.musicvae.magenta.runtime import BoolArray, MagentaModel
-from therapy_gen.musicvae.prior import USUAL_METRE
-from therapy_gen.musicvae.runtime import Model
+from therapy_gen.musicvae.model import Model
+from therapy_gen.musicvae.prior.prior import USUAL_METRE
 
 # Phrases of a section that is longer than what the model writes: a period, varied, as songs have it.
 _PERIOD = (0, 1, 0, 2, 0, 1, 0, 3)

@@ -1,0 +1,286 @@
+"""A first look at windows from all over a recording: units, line frequency, bad channels, limits for rejection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from eeg.bandpower.psd import Bool, Float32, Float64, Grid, hann_spectra, off_line, plausible, power, usable_band
+from eeg.bandpower.reject import (
+    FLAT_V,
+    JUMP_HZ,
+    P2P_HIGH_V,
+    RAIL_FRACTION,
+    RAIL_MIN_V,
+    Limits,
+    WindowStats,
+    learn_limits,
+    measure,
+)
+from eeg.errors import RecordingError
+from eeg.io.recording import Recording
+from eeg.settings import MUSCLE_HZ
+
+SURVEY_WINDOWS = 60
+# Rules that compare channels with one another need a few of them.
+MIN_CHANNELS_TO_COMPARE = 6
+# PREP's robust deviation (Bigdely-Shamlo 2015, 10.3389/fninf.2015.00016): 5.
+MAX_DEVIATION = 5.0
+_SPREAD_FLOOR_DB = 1.5
+# Bursts of muscle, where the recording does not carry 51 to 69 Hz.
+BURST_HZ = (35.0, 45.0)
+_LINE_SEEN_DB = 3.0
+_LINE_BAD_DB = 10.0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a first look found.
+
+    Parameters
+    ----------
+    bad : dict of int to str
+        Positions (in the picked EEG channels) of bad channels, and why.
+    line_freq : float or None
+        50 or 60 Hz where it stands out of the spectrum (or the file says so), else None.
+    line_db : float
+        How far it stands out, median over channels, dB.
+    limits : Limits
+        For rejection, one for each picked channel.
+    unit_factor : float
+        1, or 1e-6 where microvolts were stored as volts.
+    fast_bins : array of bool, shape (bins,)
+        Where the power of a jump shows.
+    burst_bins : array of bool, shape (bins,), or None
+        Where a burst of muscle shows.
+    muscle_band : (float, float) or None
+        Where muscle power is read; None: by the slope.
+    notes : tuple of str
+    """
+
+    bad: dict[int, str]
+    line_freq: float | None
+    line_db: float
+    limits: Limits
+    unit_factor: float
+    fast_bins: Bool
+    burst_bins: Bool | None
+    muscle_band: tuple[float, float] | None
+    notes: tuple[str, ...]
+
+
+def survey(
+    recording: Recording, picks: Sequence[int], starts: npt.NDArray[np.int64], grid: Grid, *, rereference: bool
+) -> Survey:
+    """Look at up to 60 windows spread over a recording; channels that it marks as bad take no part in anything.
+
+    Parameters
+    ----------
+    recording : Recording
+    picks : sequence of int
+        The EEG channels, as positions in the recording.
+    starts : array of int
+        Of all windows planned.
+    grid : Grid
+    rereference : bool
+        Judge deviations and sizes against the median of the channels, as the average reference will (a median: bad
+        channels are not known yet).
+    """
+    chosen = np.unique(np.sort(starts)[np.linspace(0, len(starts) - 1, min(SURVEY_WINDOWS, len(starts))).astype(int)])
+    raw_psd = np.empty((len(picks), len(chosen), grid.bins), np.float32)
+    psd = raw_psd if not rereference else np.empty_like(raw_psd)
+    columns: list[WindowStats] = []
+    nothing = np.zeros((len(picks), 1), np.float32)
+    marked = np.array([recording.channels[at].name in recording.bads for at in picks], dtype=np.bool_)
+    judged = ~marked if not marked.all() else marked
+    for i, start in enumerate(chosen):
+        samples = recording.read32(int(start), int(start) + grid.length, picks)
+        samples[marked] = 0.0
+        if not plausible(samples):
+            raise RecordingError(
+                f"{recording.path} holds values that are no numbers, or no voltages, at "
+                f"{start / recording.sfreq:.0f} s: mark that stretch as BAD"
+            )
+        raw_psd[:, i] = power(hann_spectra(samples, grid, grid.length), grid)[:, 0]
+        referenced = samples
+        if rereference:
+            referenced = samples - _middle(samples[judged])
+            psd[:, i] = power(hann_spectra(referenced, grid, grid.length), grid)[:, 0]
+        columns.append(measure(samples, referenced, grid.length, grid.length, nothing))
+    stats = WindowStats(*(np.concatenate([getattr(c, name) for c in columns], axis=1) for name in _STATS))
+    factor, notes = _unit_factor(recording, stats.raw_p2p[judged]), []
+    if factor != 1.0:
+        notes.append("values look like microvolts stored as volts: taken as microvolts")
+        size = np.float32(factor)
+        stats = replace(stats, raw_p2p=stats.raw_p2p * size, p2p=stats.p2p * size, step=stats.step * size)
+        for densities in (raw_psd,) if raw_psd is psd else (raw_psd, psd):
+            densities *= size * size
+    line_by_channel = np.zeros(len(picks))
+    line_freq, line_db, line_by_channel[judged] = find_line(
+        np.median(raw_psd[judged], axis=1), grid, recording.raw.info["line_freq"]
+    )
+    muscle_band = find_muscle_band(recording, grid, line_freq)
+    burst_bins = find_burst(recording, grid, line_freq, muscle_band)
+    muscle = None if burst_bins is None else psd[..., burst_bins].mean(axis=2)
+    fast_bins = grid.band(*JUMP_HZ) & off_line(grid, line_freq)
+    stats = replace(stats, fast=psd[..., fast_bins].mean(axis=2))
+    bad = {int(i): "marked bad in the file" for i in np.flatnonzero(marked)}
+    bad |= _bad_channels(stats, np.median(psd, axis=1), grid, line_freq, line_by_channel, bad)
+    return Survey(
+        bad=bad,
+        line_freq=line_freq,
+        line_db=line_db,
+        limits=learn_limits(stats, muscle),
+        unit_factor=factor,
+        fast_bins=fast_bins,
+        burst_bins=burst_bins,
+        muscle_band=muscle_band,
+        notes=tuple(notes),
+    )
+
+
+def _middle(samples: Float32) -> Float32:
+    """Return the median over channels; by sorting, which takes a sixth of the time of `np.median`."""
+    ordered = np.sort(samples, axis=0)
+    half = len(ordered) // 2
+    result: Float32 = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) * np.float32(0.5)
+    return result
+
+
+_STATS = ("raw_p2p", "rail", "p2p", "step", "fast")
+
+
+def _unit_factor(recording: Recording, raw_p2p: Float32) -> float:
+    """Return what brings values to volts: scalp EEG spans microvolts, never a volt, within 2 s.
+
+    Parameters
+    ----------
+    recording : Recording
+    raw_p2p : array, shape (n_channels, n_windows)
+        Peak-to-peak as stored. Windows that are flat, as before an amplifier is switched on, say nothing of the unit.
+    """
+    sizes = np.median(raw_p2p, axis=0)
+    moving = sizes[sizes >= FLAT_V]
+    size = float(np.median(moving)) if len(moving) else 0.0
+    if size < 0.5:
+        return 1.0
+    if size > 5e4:
+        raise RecordingError(
+            f"{recording.path}: values span {size:.3g} V in 2 s, which is no EEG in volts or microvolts: "
+            "export it with physical units"
+        )
+    return 1e-6
+
+
+def find_line(spectra: Float32, grid: Grid, stated: float | None) -> tuple[float | None, float, Float64]:
+    """Find the line frequency: the larger of the peaks at 50 and 60 Hz over their surroundings, if over 3 dB.
+
+    Parameters
+    ----------
+    spectra : array, shape (n_channels, bins)
+        Power densities.
+    grid : Grid
+    stated : float or None
+        What the file says; taken where it is 50 or 60.
+
+    Returns
+    -------
+    line_freq : float or None
+    height_db : float
+        Median over channels.
+    by_channel : array, shape (n_channels,)
+        Height of the peak in dB (0 where there is none).
+    """
+    best: tuple[float | None, float, Float64] = (None, 0.0, np.zeros(len(spectra)))
+    for line in (50.0, 60.0):
+        if grid.freqs[-1] < line + 3.0:
+            continue
+        height = line_height(spectra.astype(np.float64), grid, line)
+        middle = float(np.median(height))
+        wanted = stated is not None and abs(stated - line) < 1.0
+        if wanted or (middle > _LINE_SEEN_DB and middle > best[1]):
+            best = (line, middle, height)
+            if wanted:
+                break
+    return best
+
+
+def line_height(spectra: Float64, grid: Grid, line: float) -> Float64:
+    """Return how far the line frequency stands above its surroundings in each spectrum, dB."""
+    away = np.abs(grid.freqs - line)
+    logs = 10 * np.log10(np.maximum(spectra, 1e-30))
+    result: Float64 = logs[:, away <= 0.75].max(axis=1) - logs[:, (away >= 1.5) & (away <= 4.0)].mean(axis=1)
+    return result
+
+
+def find_muscle_band(recording: Recording, grid: Grid, line_freq: float | None) -> tuple[float, float] | None:
+    """Return the part of 51 to 69 Hz that the recording carries, or None where too little of it does."""
+    ceiling = min(0.95 * recording.lowpass, 0.9 * recording.sfreq / 2)
+    band = usable_band(*MUSCLE_HZ, ceiling)
+    if band is None:
+        return None
+    kept = np.count_nonzero(grid.band(*band) & off_line(grid, line_freq)) * grid.step
+    return band if kept >= 4.0 else None
+
+
+def find_burst(
+    recording: Recording, grid: Grid, line_freq: float | None, muscle_band: tuple[float, float] | None
+) -> Bool | None:
+    """Return where bursts of muscle are looked for: the muscle band, or else the upper end of gamma; None below it."""
+    ceiling = min(recording.lowpass, 0.9 * recording.sfreq / 2)
+    band = muscle_band or usable_band(*BURST_HZ, ceiling)
+    return None if band is None else grid.band(*band) & off_line(grid, line_freq)
+
+
+def _deviation(values: Float64) -> Float64:
+    middle = np.median(values)
+    spread = max(1.4826 * float(np.median(np.abs(values - middle))), _SPREAD_FLOOR_DB)
+    return np.asarray((values - middle) / spread)
+
+
+def _bad_channels(
+    stats: WindowStats,
+    spectra: Float32,
+    grid: Grid,
+    line_freq: float | None,
+    line_by_channel: Float64,
+    marked: Mapping[int, str],
+) -> dict[int, str]:
+    """Find channels that are bad as a whole; those marked take no part in the comparison."""
+    bad = dict(marked)
+
+    def add(found: npt.NDArray[np.bool_], why: str) -> None:
+        for i in np.flatnonzero(found):
+            bad.setdefault(int(i), why)
+
+    add(np.mean(stats.raw_p2p < FLAT_V, axis=1) > 0.5, "flat")
+    add(np.mean((stats.rail > RAIL_FRACTION) & (stats.raw_p2p > RAIL_MIN_V), axis=1) > 0.5, "railed")
+    add(np.mean(stats.p2p > 2 * P2P_HIGH_V, axis=1) > 0.5, "too large")
+    alive = np.array([i for i in range(len(spectra)) if i not in bad], dtype=np.int64)
+    if len(alive) < MIN_CHANNELS_TO_COMPARE:
+        return bad
+    keep = off_line(grid, line_freq)
+    slow = grid.band(1.0, 30.0) & keep
+    fast = grid.band(30.0, min(60.0, float(grid.freqs[-1]))) & keep
+    level = 10 * np.log10(np.maximum(spectra[alive][:, slow].mean(axis=1).astype(np.float64), 1e-30))
+    found = np.zeros(len(spectra), dtype=np.bool_)
+    deviation = _deviation(level)
+    found[alive] = deviation > MAX_DEVIATION
+    add(found, "deviates: larger than the other channels")
+    found[:] = False
+    found[alive] = deviation < -MAX_DEVIATION
+    add(found, "deviates: smaller than the other channels")
+    if fast.any():
+        found[:] = False
+        noise = 10 * np.log10(np.maximum(spectra[alive][:, fast].mean(axis=1).astype(np.float64), 1e-30)) - level
+        found[alive] = _deviation(noise) > MAX_DEVIATION
+        add(found, "noisy: fast activity out of proportion")
+    if line_freq:
+        found[:] = False
+        height = line_by_channel[alive]
+        found[alive] = (_deviation(height) > MAX_DEVIATION) & (height > np.median(height) + _LINE_BAD_DB)
+        add(found, "line noise")
+    return bad

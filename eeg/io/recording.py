@@ -1,0 +1,383 @@
+"""Opening a recording: MNE-Python's lazy readers, channels sorted, volts, times from the first stored sample."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eeg.errors import RecordingError
+from eeg.io.channels import Channel, kind_of, place_of
+from eeg.io.fif import FifSamples, walk
+from eeg.io.formats import check_brainvision, find_format, is_hdf5, read_edf_header
+from eeg.io.matlab import check_matlab
+from eeg.io.mne import import_mne, quiet_mne
+
+Samples = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+
+MIN_SFREQ = 60.0
+MAX_CHANNELS = 1024
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An annotation or marker.
+
+    Parameters
+    ----------
+    onset_s : float
+        Seconds from the first stored sample.
+    duration_s : float
+        Seconds; 0 for a moment.
+    text : str
+        As the file writes it.
+    """
+
+    onset_s: float
+    duration_s: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An open recording; nothing is in memory until `read`.
+
+    Parameters
+    ----------
+    path : Path
+        As given.
+    format : str
+        ``"FIF"``, ``"EDF"``, ``"BDF"``, ``"BrainVision"``, ``"EEGLAB"`` or ``"XDF"``.
+    files : tuple of Path
+        Every file of it, the named one first.
+    sfreq : float
+        Sampling frequency in Hz.
+    n_samples : int
+        Samples of each channel.
+    lowpass, highpass : float
+        The recording's own filter in Hz, as its header says.
+    meas_date : datetime or None
+        Time of the first stored sample, aware; `clock` says of which clock.
+    clock : str
+        ``"utc"``; ``"local"`` where the format stores the wall clock of an unnamed zone (then `meas_date` carries UTC
+        as a stand-in); ``"none"``.
+    channels : tuple of Channel
+        All, in the file's order.
+    marks : tuple of Mark
+        Annotations and markers, by onset.
+    bads : tuple of str
+        Channels that the file itself marks as bad.
+    notes : tuple of str
+        What the reader should know: channels set aside, units mended.
+    """
+
+    path: Path
+    format: str
+    files: tuple[Path, ...]
+    sfreq: float
+    n_samples: int
+    lowpass: float
+    highpass: float
+    meas_date: datetime | None
+    clock: str
+    channels: tuple[Channel, ...]
+    marks: tuple[Mark, ...]
+    bads: tuple[str, ...]
+    notes: tuple[str, ...]
+    raw: Any = field(repr=False, compare=False)
+    fast: FifSamples | None = field(default=None, repr=False, compare=False)
+    scratch: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.sfreq
+
+    @property
+    def eeg(self) -> tuple[int, ...]:
+        """Positions of the EEG channels."""
+        return tuple(i for i, channel in enumerate(self.channels) if channel.kind == "eeg")
+
+    def read(self, start: int, stop: int, picks: Sequence[int]) -> Samples:
+        """Read samples ``start`` to ``stop`` (exclusive) of some channels.
+
+        Returns
+        -------
+        array, shape (len(picks), stop - start), float64
+            In volts.
+        """
+        chosen: Any = slice(None) if len(picks) == len(self.channels) else list(picks)
+        try:
+            with quiet_mne():
+                data = self.raw[chosen, start:stop][0]
+        except (OSError, ValueError, RuntimeError, EOFError, IndexError, TypeError) as error:
+            raise RecordingError(
+                f"{self.path} cannot be read at {start / self.sfreq:.1f} s ({first_line(error)}): copy it again"
+            ) from error
+        if data.shape[1] != stop - start:
+            raise RecordingError(f"{self.path} is cut short at {start / self.sfreq:.1f} s: copy it again")
+        return np.asarray(data, dtype=np.float64)
+
+    def read32(self, start: int, stop: int, picks: Sequence[int]) -> Float32:
+        """Read samples as float32, each channel less its first sample: an amplifier's offset would eat the digits.
+
+        Returns
+        -------
+        array, shape (len(picks), stop - start), float32
+            In volts.
+        """
+        if self.fast is not None:
+            samples: Float32 = self.fast.read(start, stop, picks)
+            samples -= samples[:, :1].copy()
+            return samples
+        data = self.read(start, stop, picks)
+        samples = np.empty(data.shape, np.float32)
+        np.subtract(data, data[:, :1], out=samples, casting="same_kind")
+        return samples
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file and of what was unpacked for it."""
+        close = getattr(self.raw, "close", None)
+        if close is not None:
+            close()
+        if self.scratch is not None:
+            self.scratch.cleanup()
+
+
+def first_line(error: BaseException) -> str:
+    """Return an exception's text in one line, or its kind where it has none."""
+    text = " ".join(str(error).split())
+    return text[:200] if text else type(error).__name__
+
+
+def open_recording(path: str | Path) -> Recording:
+    """Open a recording for reading piece by piece.
+
+    Parameters
+    ----------
+    path : str or Path
+        FIF (also split and ``.fif.gz``), EDF, EDF+, BDF, BrainVision ``.vhdr``, EEGLAB ``.set`` or XDF.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    RecordingError
+        The file is missing, empty, cut short, damaged, wrongly named, or holds no EEG.
+    MissingEEGExtraError
+        MNE-Python, or for XDF pyxdf, is not installed.
+    """
+    path = Path(path)
+    kind = find_format(path)
+    import_mne()
+    scratch = None
+    files: tuple[Path, ...] = (path,)
+    exclude: list[str] = []
+    notes: list[str] = []
+    if kind in {"EDF", "BDF"}:
+        exclude = _slower_channels(path, notes)
+    elif kind == "BrainVision":
+        files = check_brainvision(path)
+    elif kind == "EEGLAB" and not is_hdf5(path):
+        check_matlab(path)
+    source = path
+    try:
+        if path.name.lower().endswith(".gz"):
+            scratch, source = _unpack(path)
+        if kind == "FIF":
+            walked = walk(source)
+        with quiet_mne():
+            raw, clock = _reader(kind, source, exclude, notes)
+    except RecordingError:
+        if scratch is not None:
+            scratch.cleanup()
+        raise
+    except Exception as error:  # the readers raise whatever their parsers meet
+        if scratch is not None:
+            scratch.cleanup()
+        raise RecordingError(f"{path} cannot be read as {kind} ({_cause(error)}): export or copy it again") from error
+    named = [Path(str(name)) for name in getattr(raw, "filenames", ()) if name is not None]
+    if kind == "EEGLAB":
+        _check_eeglab(raw, named)
+    if kind != "XDF" and scratch is None:
+        files = tuple(dict.fromkeys([*files, *named]))
+    recording = _describe(path, kind, files, raw, clock, notes, scratch)
+    if kind == "FIF":
+        with quiet_mne():
+            recording = replace(recording, fast=FifSamples.open(raw, named, walked))
+    return recording
+
+
+def _cause(error: Exception) -> str:
+    """Say in words why a reader failed; what only its author can read is called damage."""
+    text = first_line(error)
+    if ".fdt" in text and isinstance(error, FileNotFoundError):
+        return "its samples are in a file .fdt, which is not beside it"
+    inner = isinstance(error, AttributeError | KeyError | IndexError | UnicodeDecodeError | AssertionError)
+    if inner or "object has no attribute" in text or "truth value" in text or "NoneType" in text:
+        return "its structure is damaged or incomplete"
+    return text
+
+
+def _reader(kind: str, path: Path, exclude: list[str], notes: list[str]) -> tuple[Any, str]:
+    mne = import_mne()
+    if kind == "FIF":
+        raw = mne.io.read_raw_fif(path, allow_maxshield="yes", preload=False)
+        return raw, "utc" if raw.info["meas_date"] is not None else "none"
+    if kind == "EDF":
+        return mne.io.read_raw_edf(path, exclude=exclude, preload=False), "local"
+    if kind == "BDF":
+        return mne.io.read_raw_bdf(path, exclude=exclude, preload=False), "local"
+    if kind == "BrainVision":
+        raw = mne.io.read_raw_brainvision(path, preload=False)
+        return raw, "local" if raw.info["meas_date"] is not None else "none"
+    if kind == "EEGLAB":
+        return mne.io.read_raw_eeglab(path, preload=False), "none"
+    from eeg.io.xdf import read_xdf
+
+    raw, found = read_xdf(path)
+    notes += found
+    return raw, "none"
+
+
+def _check_eeglab(raw: Any, files: Sequence[Path]) -> None:
+    """Refuse an EEGLAB recording whose file of samples (float32) is shorter than its header says."""
+    for file in files:
+        if file.suffix.lower() == ".fdt":
+            present = file.stat().st_size // (4 * len(raw.ch_names))
+            if present < raw.n_times:
+                raise RecordingError(f"{file} is cut short: it holds {present} of {raw.n_times} samples; copy it again")
+
+
+def _unpack(path: Path) -> tuple[Any, Path]:
+    """Unpack a ``.fif.gz`` into a scratch file: gzip has no random access, each backward step starts afresh."""
+    import gzip
+
+    scratch = tempfile.TemporaryDirectory(prefix="therapy-gen-eeg-")
+    target = Path(scratch.name) / path.name[: -len(".gz")]
+    try:
+        with gzip.open(path) as packed, target.open("wb") as out:
+            shutil.copyfileobj(packed, out, 2**20)
+    except EOFError:
+        scratch.cleanup()
+        raise RecordingError(f"{path} is cut short: copy it again") from None
+    except (OSError, zlib.error) as error:
+        scratch.cleanup()
+        raise RecordingError(f"{path} cannot be unpacked ({first_line(error)}): copy it again") from None
+    return scratch, target
+
+
+def _slower_channels(path: Path, notes: list[str]) -> list[str]:
+    """Return the labels of EDF signals sampled otherwise than most EEG: they would be resampled on every read."""
+    header = read_edf_header(path)
+    counts = [
+        samples
+        for label, samples in zip(header.labels, header.samples_per_record, strict=True)
+        if "Annotations" not in label and kind_of(label) == "eeg"
+    ]
+    if not counts:
+        return []
+    usual = max(set(counts), key=lambda count: (counts.count(count), count))
+    slower = [
+        label
+        for label, samples in zip(header.labels, header.samples_per_record, strict=True)
+        if samples != usual and "Annotations" not in label
+    ]
+    if slower:
+        notes.append(f"set aside, sampled at another rate: {', '.join(slower)}")
+    return slower
+
+
+def _describe(
+    path: Path, kind: str, files: tuple[Path, ...], raw: Any, clock: str, notes: list[str], scratch: Any
+) -> Recording:
+    info = raw.info
+    sfreq = float(info["sfreq"])
+    if len(raw.ch_names) > MAX_CHANNELS:
+        raise RecordingError(
+            f"{path} has {len(raw.ch_names)} channels; at most {MAX_CHANNELS} can be scored: pick fewer"
+        )
+    if raw.n_times < 1:
+        raise RecordingError(f"{path} holds no samples: record or copy it again")
+    if sfreq < MIN_SFREQ:
+        raise RecordingError(
+            f"{path} is sampled at {sfreq:g} Hz: beta power (13 to 30 Hz) needs at least {MIN_SFREQ:g} Hz"
+        )
+    channels = tuple(
+        Channel(name, place_of(name), kind_of(name, file_kind))
+        for name, file_kind in zip(raw.ch_names, raw.get_channel_types(), strict=True)
+    )
+    channels = _cap_labels(channels)
+    if not any(channel.kind == "eeg" for channel in channels):
+        some = ", ".join(raw.ch_names[:8])
+        raise RecordingError(f"{path} has no EEG channel (its channels: {some}): name a recording of EEG")
+    aside: dict[str, list[str]] = {}
+    for channel in channels:
+        if channel.kind not in {"eeg", "stim"}:
+            aside.setdefault(channel.kind, []).append(channel.name)
+    notes += [f"set aside, {kind}: {', '.join(names)}" for kind, names in aside.items()]
+    first = float(raw.first_time)
+    marks = tuple(
+        sorted(
+            (
+                Mark(float(onset) - first, float(duration), str(text).strip())
+                for onset, duration, text in zip(
+                    raw.annotations.onset, raw.annotations.duration, raw.annotations.description, strict=True
+                )
+            ),
+            key=lambda mark: mark.onset_s,
+        )
+    )
+    meas_date = info["meas_date"]
+    if meas_date is not None and clock != "none":
+        from datetime import timedelta
+
+        # FIF: meas_date is when acquisition began, first_samp samples before the first stored one.
+        meas_date = meas_date + timedelta(seconds=first)
+    return Recording(
+        path=path,
+        format=kind,
+        files=files,
+        sfreq=sfreq,
+        n_samples=int(raw.n_times),
+        lowpass=float(info["lowpass"]) if info["lowpass"] else sfreq / 2,
+        highpass=float(info["highpass"] or 0.0),
+        meas_date=meas_date,
+        clock=clock if meas_date is not None else "none",
+        channels=channels,
+        marks=marks,
+        bads=tuple(info["bads"]),
+        notes=tuple(notes),
+        raw=raw,
+        scratch=scratch,
+    )
+
+
+def _cap_labels(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """BioSemi caps number their electrodes A1 to A32, B1 …: there A1 and A2 are no ear lobes, and P or C no places."""
+    names = {channel.name.strip().upper() for channel in channels}
+    if not {f"A{i}" for i in range(1, 17)} <= names:
+        return channels
+    return tuple(
+        Channel(channel.name, None, "eeg")
+        if channel.name.strip().upper()[:1] in "ABCDEFGH" and channel.name.strip()[1:].isdigit()
+        else channel
+        for channel in channels
+    )

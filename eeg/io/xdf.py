@@ -1,0 +1,215 @@
+"""XDF recordings (Lab Streaming Layer) through pyxdf: the EEG stream on an even grid, markers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eeg.errors import MissingEEGExtraError, RecordingError
+from eeg.io.mne import import_mne
+
+Float64 = npt.NDArray[np.float64]
+
+_TO_VOLTS = {
+    "microvolts": 1e-6, "microvolt": 1e-6, "uv": 1e-6, "µv": 1e-6, "μv": 1e-6, "millivolts": 1e-3, "millivolt": 1e-3,
+    "mv": 1e-3, "volts": 1.0, "volt": 1.0, "v": 1.0, "nanovolts": 1e-9, "nv": 1e-9,
+}  # fmt: skip
+# A hole longer than this many samples is marked bad; what is shorter is jitter of the time stamps.
+GAP_SAMPLES = 2
+MAX_RATE_ERROR = 0.2
+# The rate of the time stamps is followed where the nominal one would be this many samples off in the end.
+DRIFT_SAMPLES = 2
+
+
+def read_xdf(path: Path) -> tuple[Any, list[str]]:
+    """Read an XDF file.
+
+    Time stamps decide where samples lie: holes (lost samples, a clock that was reset) are filled with zeros and marked
+    ``BAD_gap``, so that no window crosses them.
+
+    Returns
+    -------
+    raw : mne.io.RawArray
+        Markers as annotations.
+    notes : list of str
+
+    Raises
+    ------
+    RecordingError
+        There is no EEG stream or several, or it is damaged.
+    MissingEEGExtraError
+        pyxdf is not installed.
+    """
+    try:
+        import pyxdf
+    except ImportError:
+        raise MissingEEGExtraError("reading XDF recordings") from None
+    _check_whole(path)
+    import logging
+
+    logger = logging.getLogger("pyxdf")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        streams, _ = pyxdf.load_xdf(str(path))
+    finally:
+        logger.setLevel(level)
+    stream = _eeg_stream(path, streams)
+    grid = _even(path, stream)
+    names, kinds, factors = _channels(stream, len(grid.samples))
+    length_s = grid.samples.shape[1] / grid.sfreq
+    found = _markers(streams, grid.start)
+    marks = [(at, 0.0, text) for at, text in found if 0 <= at < length_s]
+    notes = [grid.note] if grid.note else []
+    notes += _left_out(found, length_s)
+    marks += [(at, length, "BAD_gap") for at, length in grid.gaps]
+    mne = import_mne()
+    samples = np.multiply(grid.samples, factors[:, None], out=grid.samples)
+    raw = mne.io.RawArray(samples, mne.create_info(names, grid.sfreq, kinds), copy=None)
+    if marks:
+        marks.sort()
+        onsets, durations, texts = zip(*marks, strict=True)
+        raw.set_annotations(mne.Annotations(onsets, durations, texts))
+    # The header's date is when the file was opened and the streams' stamps are of a clock of their own: when the first
+    # sample was taken is not known, so no date is given.
+    return raw, notes
+
+
+def _check_whole(path: Path) -> None:
+    """Walk through the chunks (github.com/sccn/xdf/wiki/Specifications); refuse where the last is cut short."""
+    size = path.stat().st_size
+    at = 4
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            width = file.read(1)[0]
+            length = int.from_bytes(file.read(width), "little") if width in {1, 4, 8} else -1
+            if length < 2 or at + 1 + width + length > size:
+                raise RecordingError(f"{path} is cut short or damaged at byte {at}: copy it again")
+            at += 1 + width + length
+
+
+def _eeg_stream(path: Path, streams: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    listed = ", ".join(f"{_text(s, 'name') or '?'} ({_text(s, 'type') or 'no type'})" for s in streams[:8])
+    found = [s for s in streams if _text(s, "type").lower() == "eeg" and len(s["time_series"])]
+    if not found:
+        raise RecordingError(f"{path} holds no EEG stream with samples (its streams: {listed or 'none'})")
+    if len(found) > 1:
+        raise RecordingError(f"{path} holds {len(found)} EEG streams ({listed}): export the one to score")
+    return found[0]
+
+
+def _text(stream: Mapping[str, Any], name: str) -> str:
+    value = stream["info"].get(name)
+    return str(value[0]) if value and value[0] is not None else ""
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Samples (n_channels, n_samples) at `sfreq` from the time stamp `start`; holes as (onset, duration) in seconds."""
+
+    samples: Float64
+    sfreq: float
+    start: float
+    gaps: list[tuple[float, float]]
+    note: str | None
+
+
+def _even(path: Path, stream: Mapping[str, Any]) -> _Grid:
+    """Put samples on an even grid by their time stamps."""
+    values = np.asarray(stream["time_series"])
+    stamps = np.asarray(stream["time_stamps"], dtype=np.float64)
+    nominal = float(_text(stream, "nominal_srate") or 0)
+    if values.ndim != 2 or not np.issubdtype(values.dtype, np.number) or len(values) != len(stamps) or len(stamps) < 2:
+        raise RecordingError(f"{path}: the EEG stream is damaged (samples and time stamps do not fit)")
+    sfreq = nominal if nominal > 0 else float(1 / np.median(np.diff(stamps)))
+    if not np.isfinite(sfreq) or sfreq <= 0:
+        raise RecordingError(f"{path}: the EEG stream has no sampling rate")
+    # Runs without a hole; the stamps of each are even (pyxdf), at a rate that may differ from the nominal one.
+    breaks = np.flatnonzero(np.abs(np.diff(stamps) * sfreq - 1) > GAP_SAMPLES) + 1
+    runs = [(int(a), int(b)) for a, b in zip(np.r_[0, breaks], np.r_[breaks, len(stamps)], strict=True)]
+    if any(stamps[begin] < stamps[begin - 1] for begin, _ in runs[1:]):
+        raise RecordingError(f"{path}: the clock of the EEG stream runs backwards: record it again without a reset")
+    inside = sum(float(stamps[stop - 1] - stamps[begin]) for begin, stop in runs)
+    note = None
+    if inside > 0 and nominal > 0:
+        actual = (len(stamps) - len(runs)) / inside
+        if abs(actual / nominal - 1) > MAX_RATE_ERROR:
+            raise RecordingError(
+                f"{path}: the EEG stream says {nominal:g} Hz but its time stamps {actual:.4g} Hz: samples were lost"
+            )
+        if abs(actual / nominal - 1) * inside * nominal > DRIFT_SAMPLES:
+            sfreq = round(actual, 6)
+            note = (
+                f"the EEG stream says {nominal:g} Hz but its time stamps {actual:.7g} Hz: the time stamps are followed"
+            )
+    if len(runs) == 1:
+        return _Grid(np.ascontiguousarray(values.T, dtype=np.float64), sfreq, float(stamps[0]), [], note)
+    start = float(stamps[0])
+    total = round((float(stamps[-1]) - start) * sfreq) + 1
+    if total > 20 * len(stamps):
+        raise RecordingError(f"{path}: the EEG stream is mostly holes ({len(stamps)} samples in {total / sfreq:.0f} s)")
+    samples = np.zeros((values.shape[1], total))
+    gaps = []
+    end = 0
+    for begin, stop in runs:
+        at = max(round((float(stamps[begin]) - start) * sfreq), end)
+        if begin:
+            gaps.append(((end - 1) / sfreq, (at - end + 2) / sfreq))
+        end = min(at + stop - begin, total)
+        samples[:, at:end] = values[begin : begin + end - at].T
+    return _Grid(samples, sfreq, start, gaps, note)
+
+
+def _channels(stream: Mapping[str, Any], count: int) -> tuple[list[str], list[str], Float64]:
+    """Return names, kinds and the factors to volts; microvolts where the stream does not say."""
+    described: list[Mapping[str, Any]] = []
+    desc = stream["info"].get("desc")
+    if desc and desc[0] and desc[0].get("channels") and desc[0]["channels"][0]:
+        described = list(desc[0]["channels"][0].get("channel") or [])
+    names, kinds, factors = [], [], []
+    for i in range(count):
+        entry: Mapping[str, Any] = described[i] if len(described) == count else {}
+        name = str((entry.get("label") or [None])[0] or f"EEG {i + 1:03d}").strip()
+        while name in names:
+            name += "+"
+        kind = str((entry.get("type") or [None])[0] or "eeg").strip().lower()
+        unit = str((entry.get("unit") or [None])[0] or "microvolts").strip().lower()
+        names.append(name)
+        kinds.append(
+            kind if kind in {"eeg", "eog", "ecg", "emg"} else "stim" if kind in {"trg", "stim", "trigger"} else "misc"
+        )
+        factors.append(_TO_VOLTS.get(unit, 1e-6))
+    return names, kinds, np.array(factors)
+
+
+def _markers(streams: Sequence[Mapping[str, Any]], start: float) -> list[tuple[float, str]]:
+    """Return the text of every marker stream, in seconds from the first sample."""
+    found = []
+    for stream in streams:
+        series = stream["time_series"]
+        if not isinstance(series, list):
+            continue
+        for at, value in zip(stream["time_stamps"], series, strict=False):
+            text = str(value[0]).strip() if len(value) else ""
+            if text:
+                found.append((float(at) - start, text))
+    return found
+
+
+def _left_out(marks: Sequence[tuple[float, str]], length_s: float) -> list[str]:
+    """Say which marks have no sample of the EEG stream beside them: they cannot be annotations."""
+    notes = []
+    for where, texts in (
+        ("before the EEG stream begins", [f"{text} ({at:.1f} s)" for at, text in marks if at < 0]),
+        ("after the EEG stream ends", [f"{text} ({at:.1f} s)" for at, text in marks if at >= length_s]),
+    ):
+        if texts:
+            some = ", ".join(texts[:6]) + (", …" if len(texts) > 6 else "")
+            notes.append(f"marks {where} are not used: {some}; start the EEG stream before the music and stop it after")
+    return notes

@@ -1,0 +1,47 @@
+"""Choosing the next session's pieces from a ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eeg.errors import ParameterError
+from eeg.ranking.rank import Ranking
+
+
+def thompson(
+    ranking: Ranking, candidates: Sequence[str], n: int, *, explore: float = 0.25, rng: np.random.Generator
+) -> list[str]:
+    """Choose pieces for the next session: each choice is the best of one draw from the posterior.
+
+    Parameters
+    ----------
+    ranking : Ranking
+    candidates : sequence of str
+        Pieces to choose from; those never ranked are drawn from the prior.
+    n : int
+        How many; at most as many as there are candidates.
+    explore : float
+        Share of choices that are made evenly among all candidates, 0 to 1.
+    rng : Generator
+
+    Returns
+    -------
+    list of str
+        Different pieces, in the order chosen.
+    """
+    if not 0.0 <= explore <= 1.0:
+        raise ParameterError(f"explore {explore:g} is out of range: give 0 to 1")
+    at = {piece.piece: i for i, piece in enumerate(ranking.pieces)}
+    left = list(dict.fromkeys(candidates))
+    sign = 1.0 if ranking.lower_is_better else -1.0
+    chosen: list[str] = []
+    while left and len(chosen) < n:
+        if rng.random() < explore:
+            chosen.append(left.pop(int(rng.integers(len(left)))))
+            continue
+        draw = ranking.draws[int(rng.integers(len(ranking.draws)))]
+        values = [draw[at[name]] if name in at else rng.choice(ranking.new_draws) for name in left]
+        chosen.append(left.pop(int(np.argmin(sign * np.asarray(values)))))
+    return chosen

@@ -1,0 +1,4 @@
+"""The EEG report.
+
+In: scores and a ranking. Out: one HTML page with its pictures.
+"""

@@ -1,0 +1,132 @@
+"""Marks from outside the annotations: a BIDS events file, and the codes of a stimulus channel."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from eeg.errors import TimelineError
+from eeg.io.recording import Mark, Recording
+
+MAX_BYTES = 16 * 2**20
+MAX_ONSET_S = 30 * 86400.0
+# A level held this long is the length of the play; a shorter one is a pulse that marks its start.
+HELD_S = 1.0
+
+
+def read_events(path: Path) -> list[Mark]:
+    """Read a BIDS ``events.tsv`` (onset and duration in seconds, ``trial_type``).
+
+    Raises
+    ------
+    TimelineError
+        The file is missing, too large, no such table, or a value in it is no number.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise TimelineError(f"{path} is larger than {MAX_BYTES // 2**20} MiB: that is no events file")
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise TimelineError(f"{path} does not exist: check --events") from None
+    except OSError as error:
+        raise TimelineError(f"{path} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise TimelineError(f"{path} is no text in UTF-8: save it as tab-separated text") from None
+    # BIDS knows no quoting: a quotation mark is a character as any other, and every line is a row.
+    rows = [line.split("\t") for line in re.split(r"\r\n|\r|\n", text)]
+    header = [_bare(name).lower() for name in rows[0]]
+    missing = [name for name in ("onset", "duration", "trial_type") if name not in header]
+    if missing:
+        raise TimelineError(
+            f"{path} has no column {', '.join(missing)}: a BIDS events file has onset, duration, trial_type"
+        )
+    at = {name: header.index(name) for name in ("onset", "duration", "trial_type")}
+    marks = []
+    for number, row in enumerate(rows[1:], start=2):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) < len(header):
+            raise TimelineError(f"{path}, line {number}: {len(row)} cells where the header has {len(header)}")
+        onset = _seconds(_bare(row[at["onset"]]), path, number, "onset")
+        duration = _bare(row[at["duration"]])
+        length = 0.0 if duration.lower() == "n/a" else _seconds(duration, path, number, "duration")
+        if length < 0:
+            raise TimelineError(f"{path}, line {number}: duration {duration} is negative")
+        marks.append(Mark(onset, length, _bare(row[at["trial_type"]])))
+    return sorted(marks, key=lambda mark: mark.onset_s)
+
+
+def _bare(cell: str) -> str:
+    """Return a cell without spaces around it, and without the pair of quotation marks that some programs add."""
+    cell = cell.strip()
+    return cell[1:-1].strip() if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
+
+
+def _seconds(text: str, path: Path, number: int, column: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or abs(value) > MAX_ONSET_S:
+        raise TimelineError(f"{path}, line {number}: {column} {text.strip()!r} is no number of seconds")
+    return value
+
+
+def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> tuple[list[Mark], list[int]]:
+    """Turn the codes of the stimulus channel into marks.
+
+    Parameters
+    ----------
+    recording : Recording
+    codes : mapping of int to str
+        From a code to its label.
+
+    Returns
+    -------
+    marks : list of Mark
+        Only codes that have a label; a level held over a second gives the duration.
+    others : list of int
+        Codes found that have none.
+
+    Raises
+    ------
+    TimelineError
+        There is no stimulus channel, or none of its codes is among `codes`.
+    """
+    channels = [i for i, channel in enumerate(recording.channels) if channel.kind == "stim"]
+    if not channels:
+        channels = [
+            i for i, c in enumerate(recording.channels) if c.name.strip().upper() in {"STATUS", "TRIGGER", "STI"}
+        ]
+    if not channels:
+        raise TimelineError(f"{recording.path} has no stimulus channel for the codes given")
+    step = max(int(60 * recording.sfreq), 1)
+    seen: set[int] = set()
+    marks: list[Mark] = []
+    for channel in channels:
+        edges: list[tuple[int, int]] = []
+        last = 0
+        for start in range(0, recording.n_samples, step):
+            # BioSemi's Status channel keeps its own state above the 16 bits of the trigger.
+            values = 0xFFFF & np.rint(
+                recording.read(start, min(start + step, recording.n_samples), [channel])[0]
+            ).astype(np.int64)
+            changed = np.flatnonzero(np.diff(values, prepend=last))
+            edges += [(start + int(i), int(values[i])) for i in changed]
+            last = int(values[-1])
+        ends = [at for at, _ in edges[1:]] + [recording.n_samples]
+        seen.update(code for _, code in edges if code)
+        for (at, code), end in zip(edges, ends, strict=True):
+            if code in codes:
+                held = (end - at) / recording.sfreq
+                marks.append(Mark(at / recording.sfreq, held if held >= HELD_S else 0.0, codes[code]))
+    if not marks:
+        found = ", ".join(str(code) for code in sorted(seen)[:12]) or "none"
+        raise TimelineError(
+            f"{recording.path}: the stimulus channel holds none of the codes given (codes found: {found})"
+        )
+    return sorted(marks, key=lambda mark: mark.onset_s), sorted(seen - codes.keys())

@@ -1,0 +1,368 @@
+"""Which piece played when: an events file, annotations, a stimulus channel, a session and an offset, the play log.
+
+The ways are tried in this order and never mixed; nothing is guessed. Times are seconds from the first stored sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, tzinfo
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from eeg.errors import TimelineError
+from eeg.io.recording import Mark, Recording
+from eeg.timeline.events import read_events, stimulus_marks
+from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, seams
+from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
+from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
+
+QUIET = "baseline (silence)"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be scored.
+
+    Parameters
+    ----------
+    items : tuple of Item
+        Plays and silences inside the recording, by onset.
+    baseline : tuple of Item
+        Silences, and the time before the first and after the last item.
+    source : str
+        Where the timeline comes from, in words.
+    session : str or None
+        The session, where there is exactly one.
+    notes : tuple of str
+        What was ignored, cut or assumed.
+    """
+
+    items: tuple[Item, ...]
+    baseline: tuple[Item, ...]
+    source: str
+    session: str | None
+    notes: tuple[str, ...]
+
+    @property
+    def plays(self) -> tuple[Item, ...]:
+        """The items that are music."""
+        return tuple(item for item in self.items if item.role == MUSIC)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "source": self.source,
+            "session": self.session,
+            "plays": [asdict(item) for item in self.plays],
+            "baseline": [asdict(item) for item in self.baseline],
+            "notes": list(self.notes),
+        }
+
+    def lines(self, names: Mapping[str, str] | None = None) -> list[str]:
+        """Return the plan as lines of text, one for each stretch; `names` are those of pieces."""
+        names = names or {}
+        rows = sorted((*self.plays, *self.baseline), key=lambda item: item.onset_s)
+        text = [f"timeline from {self.source}", f"{'from':>9}  {'to':>9}  {'seconds':>8}  what"]
+        text += [
+            f"{clock(item.onset_s):>9}  {clock(item.end_s):>9}  {item.duration_s:8.1f}  "
+            + (f"piece {item.piece}  {names.get(item.piece or '', '')}".rstrip() if item.role == MUSIC else QUIET)
+            for item in rows
+        ]
+        return text + [f"note: {note}" for note in self.notes]
+
+
+def clock(seconds: float) -> str:
+    """Return minutes and seconds: ``75.25`` -> ``"1:15.2"``."""
+    tenths = round(abs(seconds) * 10)
+    return f"{'-' if seconds < 0 and tenths else ''}{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
+
+
+def make_plan(
+    recording: Recording,
+    library: Library | None = None,
+    *,
+    events: str | Path | None = None,
+    codes: Mapping[int, str] | None = None,
+    session: str | None = None,
+    offset_s: float | None = None,
+    zone: tzinfo | None = None,
+    edge_s: float = 1.0,
+    baseline_max_s: float = 600.0,
+) -> Plan:
+    """Find out which piece played when.
+
+    Parameters
+    ----------
+    recording : Recording
+    library : Library, optional
+    events : path, optional
+        A BIDS ``events.tsv``; `offset_s`, where given, is added to its onsets.
+    codes : mapping of int to str, optional
+        What the codes of the stimulus channel mean, e.g. ``{1: "piece/01J…"}``.
+    session : str, optional
+        Id of the session that was played.
+    offset_s : float, optional
+        When it began, seconds from the first stored sample; negative where the recording began later.
+    zone : tzinfo, optional
+        Time zone of the recorder's clock, for formats that do not say; by default this machine's.
+    edge_s, baseline_max_s : float
+        As in `Settings`.
+
+    Raises
+    ------
+    TimelineError
+        Nothing says which piece played when; labels are unknown; items overlap or lie outside the recording.
+    """
+    library = library or Library()
+    notes: list[str] = []
+    found = _find(recording, library, events, codes, session, offset_s, zone, notes)
+    if found is None:
+        raise TimelineError(_why_none(recording, library, session, zone))
+    ids = found.sessions
+    if session is not None and ids - {session}:
+        where, named = events or recording.path, ", ".join(sorted(ids))
+        raise TimelineError(f"{where} is marked as session {named}, not {session}: leave --session out")
+    _check_seams(recording, found)
+    return _finish(recording, found, notes, edge_s, baseline_max_s)
+
+
+class _Found(NamedTuple):
+    """Items, where they come from in words, sessions, ends of plays whose beginning is not known, fixed timelines.
+
+    Of a fixed timeline, it says from where on its times count and which session it is of.
+    """
+
+    items: list[Item]
+    source: str
+    sessions: set[str]
+    lost: tuple[Mark, ...] = ()
+    fixed: tuple[tuple[float, str, list[Item]], ...] = ()
+
+
+def _find(
+    recording: Recording,
+    library: Library,
+    events: str | Path | None,
+    codes: Mapping[int, str] | None,
+    session: str | None,
+    offset_s: float | None,
+    zone: tzinfo | None,
+    notes: list[str],
+) -> _Found | None:
+    if events is not None:
+        shift = offset_s or 0.0
+        marks = [replace(mark, onset_s=mark.onset_s + shift) for mark in read_events(Path(events))]
+        where = f"events file {Path(events).name}" + (f", shifted by {shift:g} s" if shift else "")
+        found = _from_marks(marks, recording.sfreq, library, str(events), where, notes)
+        if found is None:
+            raise TimelineError(f"{events} names no piece/<id> or session/<id> in trial_type ({labels_of(marks)})")
+        return found
+    found = _from_marks(recording.marks, recording.sfreq, library, str(recording.path), "annotations", notes)
+    if found is not None:
+        if offset_s is not None:
+            notes.append("--offset is not used: the annotations say when the pieces played")
+        if codes:
+            notes.append("--code is not used: the annotations say when the pieces played")
+        return found
+    if codes:
+        marks, others = stimulus_marks(recording, codes)
+        if others:
+            notes.append(f"codes of the stimulus channel that --code does not name: {few(map(str, others), 12)}")
+        found = _from_marks(marks, recording.sfreq, library, str(recording.path), "the stimulus channel", notes)
+        if found is not None:
+            return found
+        raise TimelineError(f"{recording.path}: the codes given stand for no piece/<id> or session/<id>")
+    if session is not None and offset_s is not None:
+        known = session_of(session, library, "--session")
+        items = _shift(known, offset_s)
+        source = f"session {known.id} at {offset_s:g} s"
+        return _Found(items, source, {known.id}, fixed=((offset_s, known.id, items),))
+    return _from_log(recording, library, session, zone, notes)
+
+
+def _why_none(recording: Recording, library: Library, session: str | None, zone: tzinfo | None) -> str:
+    stim = [channel.name for channel in recording.channels if channel.kind == "stim"]
+    hint = f"; it has a stimulus channel ({stim[0]}): --code 1=piece/ID says what its codes mean" if stim else ""
+    begin = begin_of(recording, zone)
+    if begin is not None and library.play_log:
+        nearest = min((play.started for play in library.play_log), key=lambda started: abs(started - begin))
+        hint += (
+            f"; its date ({begin:%Y-%m-%d %H:%M:%S %z}) meets no session in the play log, of which the nearest began "
+            f"{nearest.astimezone(begin.tzinfo):%Y-%m-%d %H:%M:%S %z}"
+        )
+    if session is not None:
+        return (
+            f"{recording.path} does not say when session {session} began ({labels_of(recording.marks)}{hint}): "
+            "give --offset SECONDS from the first sample"
+        )
+    return (
+        f"{recording.path} does not say which piece played when ({labels_of(recording.marks)}{hint}): "
+        "give --events FILE.tsv, or --session ID with --offset SECONDS"
+    )
+
+
+def _known_session(name: str, library: Library) -> KnownSession | None:
+    return library.find_session(name) if library.find_session else None
+
+
+def _shift(known: KnownSession, offset_s: float) -> list[Item]:
+    return [replace(item, onset_s=item.onset_s + offset_s) for item in known.items]
+
+
+def _from_marks(
+    marks: Sequence[Mark], sfreq: float, library: Library, where: str, source: str, notes: list[str]
+) -> _Found | None:
+    """Return the items that marks name, or None where no mark names a piece or a session."""
+    labels = read_labels(marks, sfreq)
+    quiet = [Item(SILENCE, None, mark.onset_s, mark.duration_s) for mark in labels.silences]
+    if labels.pieces:
+        heard = {known.id for name, _ in labels.sessions if (known := _known_session(name, library)) is not None}
+        items = _resolve(labels.pieces, library, where, marks) + quiet
+        return _Found(items, f"{source} (piece/…)", heard, labels.lost)
+    if not labels.sessions:
+        return None
+    fixed = []
+    for name, mark in labels.sessions:
+        known = _known_session(name, library)
+        if known is None:
+            raise TimelineError(f"{where}: session/{name} is no known session ({labels_of(marks)})")
+        fixed.append((mark.onset_s, known.id, _shift(known, mark.onset_s)))
+    if quiet:
+        notes.append("silence marks are not used: the session's own timeline says where it is silent")
+    items = [item for _, _, shifted in fixed for item in shifted]
+    first, last = min(item.onset_s for item in items), max(item.end_s for item in items)
+    lost = tuple(mark for mark in labels.lost if not first <= mark.onset_s <= last)
+    return _Found(items, f"{source} (session/…)", {name for _, name, _ in fixed}, lost, tuple(fixed))
+
+
+def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, marks: Sequence[Mark]) -> list[Item]:
+    items: list[Item] = []
+    unknown: list[str] = []
+    for name, mark in pieces:
+        known = library.find_piece(name) if library.find_piece else KnownPiece(name)
+        if known is None:
+            unknown.append(f"piece/{name}")
+            continue
+        duration = mark.duration_s if mark.duration_s > 0 else known.duration_s
+        if not duration:
+            raise TimelineError(
+                f"{where}: piece/{name} at {clock(mark.onset_s)} has no duration, and its length is not known: "
+                "give an events file with durations"
+            )
+        items.append(Item(MUSIC, known.id, mark.onset_s, duration))
+    if unknown:
+        raise TimelineError(
+            f"{where} names unknown pieces ({few(unknown)}); {labels_of(marks)}: use the database that generated them"
+        )
+    return items
+
+
+def _from_log(
+    recording: Recording, library: Library, session: str | None, zone: tzinfo | None, notes: list[str]
+) -> _Found | None:
+    """Match the play log with the recording's own date."""
+    log = [play for play in library.play_log if session is None or play.session == session]
+    begin = begin_of(recording, zone)
+    if recording.meas_date is None or begin is None or not log:
+        return None
+    begin, matches, note = heard_in(log, library, recording, begin, zone)
+    if not matches:
+        if recording.clock == "local" and (
+            others := overlapping(log, library, recording.meas_date, recording.duration_s)
+        ):
+            first = others[0][0]
+            raise TimelineError(
+                f"{recording.path} begins at {begin:%Y-%m-%d %H:%M:%S %z} by this machine's time zone, "
+                "when no session played; "
+                f"if its clock was UTC, give --session {first.session} "
+                f"--offset {(first.started - recording.meas_date).total_seconds():.1f}"
+            )
+        return None
+    if recording.clock == "local":
+        notes.append(f"the recorder's clock is taken as {begin:%Z (UTC%z)}")
+    notes += [note] if note else []
+    fixed = []
+    for play, known in matches:
+        heard = replace(known, items=play.items) if play.items else known
+        # The date is that of the first sample: from there on every second must be in the file.
+        fixed.append((0.0, known.id, _shift(heard, (play.started.astimezone(UTC) - begin).total_seconds())))
+    items = [item for _, _, shifted in fixed for item in shifted]
+    ids = {known.id for _, known in matches}
+    source = f"the play log and the recording's date ({begin:%Y-%m-%d %H:%M:%S %z})"
+    return _Found(items, source, ids, fixed=tuple(fixed))
+
+
+def _check_seams(recording: Recording, found: _Found) -> None:
+    """Refuse a fixed timeline across a seam, where an unknown time may be missing."""
+    for seam in seams(recording.marks):
+        for begin, session, items in found.fixed:
+            end = max((item.end_s for item in items if item.role == MUSIC), default=begin)
+            if begin < seam.onset_s < min(end, recording.duration_s):
+                raise TimelineError(
+                    f"{recording.path} was interrupted or cut at {clock(seam.onset_s)} ({seam.text.strip('/')}), so "
+                    f"that the fixed timeline of session {session} does not hold behind it: give --events FILE.tsv "
+                    "with the onset of each piece in the recording"
+                )
+
+
+def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float, baseline_max_s: float) -> Plan:
+    """Order items, refuse overlaps, clip to the recording, and find the baseline."""
+    items = sorted(found.items, key=lambda item: item.onset_s)
+    for i, (one, two) in enumerate(pairwise(items)):
+        if one.end_s <= two.onset_s:
+            continue
+        if one.end_s - two.onset_s > TOLERANCE_S:
+            raise TimelineError(
+                f"{recording.path}: {_name(one)} ({clock(one.onset_s)} to {clock(one.end_s)}) and {_name(two)} "
+                f"(from {clock(two.onset_s)}) overlap: mend the events"
+            )
+        items[i] = replace(one, duration_s=two.onset_s - one.onset_s)
+    length = recording.duration_s
+    inside: list[Item] = []
+    outside = 0
+    for item in items:
+        start, end = max(item.onset_s, 0.0), min(item.end_s, length)
+        if end - start <= 0:
+            outside += 1
+            continue
+        if item.role == MUSIC and (item.onset_s < -TOLERANCE_S or item.end_s > length + TOLERANCE_S):
+            notes.append(
+                f"{_name(item)} at {clock(item.onset_s)} is only partly in the recording: cut to what is there"
+            )
+        inside.append(replace(item, onset_s=start, duration_s=end - start))
+    if outside:
+        notes.append(f"{outside} of {len(items)} items lie outside the recording")
+    if not any(item.role == MUSIC for item in inside):
+        raise TimelineError(
+            f"{recording.path} is {clock(length)} long and no play lies in it (timeline from {found.source}, "
+            f"{clock(items[0].onset_s)} to {clock(items[-1].end_s)}): check --offset or the events"
+        )
+    baseline = [item for item in inside if item.role == SILENCE]
+    first, last = inside[0].onset_s, max(item.end_s for item in inside)
+    # What ends without a beginning may have played since the recording began, or since the item before it.
+    lost = [end.onset_s for end in found.lost]
+    begin = max([0.0, *(at for at in lost if at <= first + TOLERANCE_S)])
+    end = max([last, *(at for at in lost if at > last)])
+    for start, stop in (
+        (max(edge_s, begin, first - baseline_max_s), first),
+        (end, min(length - edge_s, end + baseline_max_s)),
+    ):
+        if stop - start > 0:
+            baseline.append(Item(SILENCE, None, start, stop - start))
+    if lost:
+        notes.append(
+            f"{few(f'{mark.text} at {clock(mark.onset_s)}' for mark in found.lost)}: its beginning is not marked, so "
+            "the time from the item before it is not taken as silence, nor scored; an events file can name the play"
+        )
+    baseline.sort(key=lambda item: item.onset_s)
+    if not baseline:
+        notes.append("there is no silence in the recording: values are against the mean of all plays")
+    session = next(iter(found.sessions)) if len(found.sessions) == 1 else None
+    return Plan(tuple(inside), tuple(baseline), found.source, session, tuple(notes))
+
+
+def _name(item: Item) -> str:
+    return f"piece {item.piece}" if item.role == MUSIC else "silence"

@@ -1,0 +1,236 @@
+"""Pieces as calm as an arc asks for: every section is decoded at several densities, and those that fit are taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.music.analysis.calmness import calmness
+from therapy_gen.music.corpus.voices import MELODY
+from therapy_gen.music.metre import FOUR_FOUR, Metre
+from therapy_gen.music.tokens import (
+    BARS_PER_SECTION,
+    STEPS_PER_BAR,
+    STEPS_PER_QUARTER,
+    Tokens,
+    tokens_to_notes,
+)
+from therapy_gen.musicvae.latent.attributes import effect_of, step_along, steps_towards
+from therapy_gen.musicvae.section_model import SectionModel
+
+FloatArray = npt.NDArray[np.float32]
+Piece = TypeVar("Piece")
+
+# The densities at which a section is decoded, as shares of the one that is guessed.
+LEVELS = (0.65, 1.0, 1.5)
+# The guess: the logit of the score falls with the logarithm of the notes a second, as its strongest feature does
+# (`therapy_gen.music.analysis.calmness`). It need not be right, since what was decoded is measured.
+_AT_NOTHING, _SLOPE, _OFFSET = 9.7, 3.5, 4.0
+_DENSITIES = (3.0, 24.0)
+# Sections that are to have more notes a bar than this are drawn with that many, and moved from there: calm ones have
+# fewer, some of them too few to be moved so far.
+_DRAWN_DENSE = 12.0
+# Music that is to be as calm as the first is played with the softest touch; as calm as the second, so many units of
+# velocity above.
+_SOFT, _LOUD, _LOUDEST = 0.94, 0.6, 16
+# What notes leave of the way to a target, the touch makes up for, by so many units of velocity at most; about what one
+# takes from the logit of the score (`FEATURES` of `therapy_gen.music.analysis.calmness`).
+_MOST_TOUCH, _LOGIT_PER_UNIT = 6.0, 0.05
+# How loud the pad is beside the instruments that are struck, whose articulation arouses more (Gabrielsson & Lindström
+# 2010): three decibels from the beginning of a calm arc to its end, six over an iso arc.
+_PAD_CALM, _PAD_LEVELS = (0.5, 0.92, 0.96, 0.978), (0.5, 0.75, 0.85, 1.3)
+# Share of bars in which a note must begin; sections with fewer are taken only where there is no other.
+FILLED = 0.9
+_EMPTY_COSTS = 1.0
+# Neighbouring sections should not jump from one density to another: what a step between levels costs, in calmness.
+_JUMP_COSTS = 0.03
+# Nor should it change how high a melody lies: what a semitone costs.
+_REGISTER_COSTS = 0.008
+_NOTHING_COSTS = 100.0
+# With more ways to combine sections than this, all are taken from one level.
+_MOST_WAYS = 1000
+# What arranging adds to the logit of decoded sections, about: long notes, left-out strokes, a soft touch.
+_ARRANGED = 0.65
+# A piece is arranged at most so often, and no more once it is so near.
+_TRIES = 3
+_NEAR = 0.004
+
+
+def guessed_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> float:
+    """Return the notes a bar, of all voices, that make music about this calm at a tempo (quarter notes a minute)."""
+    logit = math.log(calm / (1.0 - calm))
+    rate = math.exp((_AT_NOTHING - logit) / _SLOPE) - _OFFSET
+    return min(max(rate * metre.quarters * 60.0 / tempo, _DENSITIES[0]), _DENSITIES[1])
+
+
+def drawn_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> float | None:
+    """Return the notes a bar that sections are to be drawn with, if they need more than calm ones have."""
+    return _DRAWN_DENSE if guessed_density(calm, tempo, metre) > _DRAWN_DENSE else None
+
+
+def louder(calm: float) -> int:
+    """Return how many units of velocity above the softest touch music as calm as that is played."""
+    return round(_LOUDEST * min(max((_SOFT - calm) / (_SOFT - _LOUD), 0.0), 1.0))
+
+
+def touch_towards(target: float, score: float) -> int:
+    """Return by how many units of velocity to strike harder, or softer, for what notes leave to a target score."""
+    if abs(score - target) < _NEAR:
+        return 0
+    wanted = (_logit(score) - _logit(target)) / _LOGIT_PER_UNIT
+    return round(min(max(wanted, -_MOST_TOUCH), _MOST_TOUCH))
+
+
+def fuller(calm: float) -> float:
+    """Return the factor of the pad's level in music as calm as that: calmer, what is held comes forward."""
+    return float(np.interp(calm, _PAD_CALM, _PAD_LEVELS))
+
+
+def at_levels(
+    walk: FloatArray,
+    model: SectionModel,
+    density: float,
+    drawn: Sequence[float] | None = None,
+    metre: Metre = FOUR_FOUR,
+) -> list[FloatArray]:
+    """Return a walk (sections, z_size) moved to several densities; as it is, where the model has no vector for that.
+
+    Where its sections were `drawn` with a density each, they are moved from there, else from what the model writes left
+    to itself.
+    """
+    effect = effect_of(model.arrays, "density", metre.quarters)
+    if effect is None:
+        return [walk] * len(LEVELS)
+    low, middle, high = (density * level for level in LEVELS)
+    most = float(effect.max())
+    if high > most:
+        # All else would be as dense as the model gets.
+        low *= math.sqrt(most / high)
+        high = most
+        middle = math.sqrt(low * high)
+
+    def steps(dense: float) -> float:
+        return steps_towards(model.arrays, "density", dense, metre.quarters)
+
+    start = np.zeros(len(walk)) if drawn is None else np.array([steps(dense) for dense in drawn])
+    return [step_along(walk, model.arrays, "density", steps(level) - start) for level in (low, middle, high)]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What was decoded for a section at one level: its notes, and how calm and how high they are as they stand.
+
+    Attributes
+    ----------
+    logit : float
+        Of the calmness score.
+    filled : float
+        Share of bars in which a note begins.
+    melody : array of int
+        The pitches of its melody.
+    """
+
+    z: FloatArray
+    tokens: Tokens
+    logit: float
+    filled: float
+    melody: npt.NDArray[np.int64]
+
+
+def measured(z: FloatArray, tokens: Tokens, tempo: float, metre: Metre = FOUR_FOUR) -> Section:
+    """Measure a decoded section at a tempo."""
+    notes = tokens_to_notes(tokens)
+    if not notes:
+        return Section(z, tokens, math.inf, 0.0, np.zeros(0, dtype=np.int64))
+    starts = metre.from_grid(np.array([note.start for note in notes]))
+    lengths = metre.from_grid(np.array([note.end for note in notes])) - starts
+    pitches = np.array([note.pitch for note in notes])
+    seconds = 60.0 / tempo / STEPS_PER_QUARTER
+    score = calmness(starts * seconds, lengths * seconds, pitches)
+    bars = {note.start // STEPS_PER_BAR for note in notes}
+    melody = pitches[[note.voice == MELODY for note in notes]]
+    return Section(z, tokens, sum(score.contributions.values()), len(bars) / BARS_PER_SECTION, melody)
+
+
+class Fitting:
+    """The search for levels at which a piece is as calm as wanted.
+
+    Parameters
+    ----------
+    sections : sequence of (sequence of Section)
+        For each distinct section of the piece, what was decoded at each level.
+    weights : sequence of int
+        How often each section is heard.
+    target : float
+        The calmness score.
+    """
+
+    def __init__(self, sections: Sequence[Sequence[Section]], weights: Sequence[int], target: float) -> None:
+        self._sections = sections
+        self._weights = weights
+        self._target = target
+        levels = len(sections[0])
+        if levels ** len(sections) <= _MOST_WAYS:
+            self._ways = np.array(list(product(range(levels), repeat=len(sections))))
+        else:
+            self._ways = np.tile(np.arange(levels)[:, None], len(sections))
+        shares = np.array(weights)
+
+        def of_ways(values: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
+            table = np.array(values, dtype=np.float64)
+            return np.stack([row[levels] for row, levels in zip(table, self._ways.T, strict=True)], axis=1)
+
+        self._logits = of_ways([[s.logit for s in choices] for choices in sections]) @ shares / shares.sum()
+        empty = of_ways([[max(FILLED - s.filled, 0.0) for s in choices] for choices in sections]).sum(axis=1)
+        jumps = np.abs(np.diff(self._ways, axis=1)).sum(axis=1)
+        self._costs = _EMPTY_COSTS * empty + _JUMP_COSTS * jumps
+        counts = of_ways([[len(s.melody) for s in choices] for choices in sections]) @ shares
+        sums = of_ways([[int(s.melody.sum()) for s in choices] for choices in sections]) @ shares
+        first = self._likeliest(_ARRANGED)
+        # Keys and octaves were chosen for the first way: others should not lie much higher or lower.
+        lie = sums / np.maximum(counts, 1)
+        self._costs += _REGISTER_COSTS * np.abs(lie - lie[first])
+        self._first = first
+
+    def melody(self) -> npt.NDArray[np.int64]:
+        """Return the pitches of the melody, all sections in their numbers, of the way that is tried first."""
+        chosen = zip(self._chosen(self._first), self._weights, strict=True)
+        return np.concatenate([section.melody for section, weight in chosen for _ in range(weight)])
+
+    def fitted(self, arranged: Callable[[Sequence[Section]], tuple[float, Piece]]) -> Piece:
+        """Return the piece that comes nearest; `arranged` makes the piece of chosen sections, and gives its score."""
+        best: tuple[float, Piece] | None = None
+        way = self._first
+        for _ in range(_TRIES):
+            score, piece = arranged(self._chosen(way))
+            away = abs(score - self._target)
+            if best is None or away < best[0]:
+                best = (away, piece)
+            self._costs[way] = math.inf
+            if away < _NEAR or np.isinf(self._costs).all():
+                break
+            bias = _logit(score) - float(self._logits[way])
+            way = self._likeliest(bias if math.isfinite(bias) else _ARRANGED)
+        assert best is not None
+        return best[1]
+
+    def _likeliest(self, bias: float) -> int:
+        """Return the way that promises to come nearest, where arranging adds a bias to the logit."""
+        away = np.abs(1.0 / (1.0 + np.exp(-np.clip(self._logits + bias, -50.0, 50.0))) - self._target)
+        # A section without a note is taken only where there is no other.
+        away[np.isinf(self._logits)] = _NOTHING_COSTS
+        return int((away + self._costs).argmin())
+
+    def _chosen(self, way: int) -> list[Section]:
+        return [choices[level] for choices, level in zip(self._sections, self._ways[way], strict=True)]
+
+
+def _logit(score: float) -> float:
+    score = min(max(score, 1e-6), 1.0 - 1e-6)
+    return math.log(score / (1.0 - score))

@@ -1,0 +1,400 @@
+"""Pieces from a model: a short walk in latent space, decoded at once for a whole session, arranged, scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from sessions.composing.calm_fit import (
+    FILLED,
+    LEVELS,
+    Fitting,
+    Section,
+    at_levels,
+    drawn_density,
+    fuller,
+    guessed_density,
+    louder,
+    measured,
+    touch_towards,
+)
+from sessions.composing.key_path import Neighbour, Place, led
+from sessions.composing.latent_path import LEANING, closing, distinct, latent_walk, led_along, written
+from sessions.composing.titles import titles
+from sessions.errors import PlanError
+from sessions.planning.plan import PlannedPiece
+from therapy_gen.music.analysis.calmness import calmness, calmness_of
+from therapy_gen.music.analysis.register import register_of
+from therapy_gen.music.arranging.arrange import PALETTES, arrange
+from therapy_gen.music.metre import Metre, in_metres
+from therapy_gen.music.midi.midi import to_midi
+from therapy_gen.music.performance import Performance
+from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
+from therapy_gen.music.tonality import key_name, scale_pitch_classes
+from therapy_gen.musicvae.latent.interpolate import slerp
+from therapy_gen.musicvae.model import DECODER_TEMPERATURE
+from therapy_gen.musicvae.section_model import SectionModel
+
+DEFAULT_TEMPERATURE = DECODER_TEMPERATURE
+DEFAULT_PALETTE = "piano"
+TEMPERATURES = (0.05, 2.0)
+
+# Each section is decoded this often; the calmest piece of notes stays.
+_CANDIDATES = 2
+# By how many nats notes outside the key, and notes that clash with another voice, are made less likely: sessions are
+# then in key unless the model is sure of a chromatic note, and a little less dissonant than calm music
+# (docs/sampling.md).
+_CHROMATIC = 1.5
+_CONSONANCE = 0.7
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ComposedPiece:
+    """A piece as it will be stored.
+
+    Attributes
+    ----------
+    z : float32 array, shape (distinct sections, z_size)
+        In order of first appearance in `form`.
+    sections : tuple of tokens
+        What was decoded for each of them, on tonic C.
+    seed : int
+        That the arrangement was made with.
+    features : mapping of str to float
+        What the calmness score measured.
+    register : float or None
+        Mean MIDI pitch of the melody.
+    metre : str
+        E.g. ``"3/4"``.
+    calm : float
+        0 to 1, higher is calmer.
+    """
+
+    title: str
+    form: tuple[str, ...]
+    z: FloatArray
+    sections: tuple[Tokens, ...]
+    seed: int
+    temperature: float
+    palette: str
+    key: str
+    tempo: float
+    duration_s: float
+    midi: bytes
+    features: Mapping[str, float]
+    register: float | None
+    metre: str
+    calm: float
+
+
+def compose(
+    pieces: Sequence[PlannedPiece],
+    model: SectionModel,
+    rng: np.random.Generator,
+    *,
+    temperature: float = DEFAULT_TEMPERATURE,
+    palette: str = DEFAULT_PALETTE,
+    homes: Sequence[FloatArray | None] | None = None,
+    attributes: Mapping[str, tuple[float, float]] | None = None,
+    targets: Sequence[float] | None = None,
+    among: Sequence[Neighbour | None] | None = None,
+    free: bool = False,
+) -> list[ComposedPiece]:
+    """Write the music of planned pieces.
+
+    Parameters
+    ----------
+    pieces : sequence of PlannedPiece
+    model : SectionModel
+    rng : Generator
+        Decides everything that is left open: the same state gives the same bytes.
+    temperature : float
+        Of the model's choices, within `TEMPERATURES`.
+    palette : str
+        Instruments, one of `therapy_gen.music.arranging.arrange.PALETTES`.
+    homes : sequence of (array, shape (z_size,), or None), optional
+        Near which point of the latent space each piece begins; None: anywhere.
+    attributes : mapping of str to (float, float), optional
+        Attributes of the model (see `therapy_gen.musicvae.latent.attributes`) that the music is led to: the higher
+        value in the first piece, the lower one in the last.
+    targets : sequence of float, optional
+        How calm each piece is to be, 0 to 1: sections are then decoded at several densities, and those taken that come
+        nearest, and the last section of a piece leans towards the first one of the next.
+    among : sequence of (Neighbour or None), optional
+        With targets: all pieces of the session in their order, None for each one to be composed; without it there are
+        no others. Octaves are chosen so that melodies are as high as the arc wants them.
+    free : bool
+        With targets: whether the keys of the plan may give way to others that bring melodies nearer to that.
+
+    Raises
+    ------
+    PlanError
+        Where temperature or palette is out of range, or the model has no vectors for the attributes.
+    """
+    check_temperature(temperature)
+    check_palette(palette)
+    if not pieces:
+        return []
+    for metre in {piece.metre for piece in pieces}:
+        check_metre(metre, model)
+    if targets is not None:
+        pieces = [replace(piece, form=closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
+    starts = homes if homes is not None else [None] * len(pieces)
+    free_density = targets is not None and "density" not in (attributes or {})
+    dense: list[float | None] = [None] * len(pieces)
+    if targets is not None and free_density:
+        dense = [drawn_density(target, piece.tempo, piece.metre) for piece, target in zip(pieces, targets, strict=True)]
+    walks = [
+        latent_walk(piece.form, model, rng, piece.mode, home, piece.metre, density)
+        for piece, home, density in zip(pieces, starts, dense, strict=True)
+    ]
+    if targets is not None:
+        for walk, following in pairwise(walks):
+            walk[-1] = slerp(walk[-1], following[0], LEANING)
+    walks = led_along(walks, model, attributes or {}, [piece.metre for piece in pieces])
+    modes = [piece.mode for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
+    metres = [piece.metre for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
+    names = titles(len(pieces), rng)
+    seeds = [int(rng.integers(2**31)) for _ in pieces]
+    composed = []
+    if targets is None:
+        sections = _decode(np.concatenate(walks), modes, metres, model, temperature, rng)
+        start = 0
+        for piece, walk, name, seed in zip(pieces, walks, names, seeds, strict=True):
+            own = sections[start : start + len(walk)]
+            start += len(walk)
+            performance = _arranged(piece, own, palette, seed)
+            composed.append(_finish(piece, walk, own, performance, name, seed, temperature))
+        return composed
+    drawn = _drawn(pieces, walks, starts, dense, model) if free_density else None
+    ladders = _ladders(pieces, walks, modes, targets, drawn, model, temperature, rng)
+    fittings = [
+        Fitting(ladder, [piece.form.count(label) for label in distinct(piece.form)], target)
+        for piece, ladder, target in zip(pieces, ladders, targets, strict=True)
+    ]
+    open_places = iter(
+        Place.for_melody(fitting.melody(), target, piece.tonic, piece.mode, free=free)
+        for piece, fitting, target in zip(pieces, fittings, targets, strict=True)
+    )
+    order = [None] * len(pieces) if among is None else among
+    places = [next(open_places) if there is None else Place.of(there) for there in order]
+    slots = [slot for slot, there in enumerate(order) if there is None]
+    for slot, piece, fitting, target, name, seed in zip(slots, pieces, fittings, targets, names, seeds, strict=True):
+        # Anew for every piece, since those before it came out a little higher or lower than was to be foreseen.
+        way = led(places)[slot]
+        up = int(places[slot].shifts[way])
+        piece = replace(piece, tonic=up % 12)
+        chosen, performance = _nearest(piece, fitting, target, up, palette, seed)
+        z = np.stack([section.z for section in chosen])
+        made = _finish(piece, z, [s.tokens for s in chosen], performance, name, seed, temperature)
+        composed.append(made)
+        places[slot] = places[slot].settled(way, made.register)
+    return composed
+
+
+def _drawn(
+    pieces: Sequence[PlannedPiece],
+    walks: Sequence[FloatArray],
+    homes: Sequence[FloatArray | None],
+    dense: Sequence[float | None],
+    model: SectionModel,
+) -> list[Sequence[float] | None]:
+    """Return the notes a bar that the sections of each walk have before they are moved, where that is no usual density.
+
+    Near a piece heard before they are about as dense as that is: they are decoded to find out.
+    """
+    drawn: list[Sequence[float] | None] = [
+        None if density is None else [density] * len(walk) for density, walk in zip(dense, walks, strict=True)
+    ]
+    near = [n for n, home in enumerate(homes) if home is not None]
+    if near:
+        metres = [pieces[n].metre for n in near for _ in walks[n]]
+        densities = iter(written(np.concatenate([walks[n] for n in near]), "density", metres, model))
+        for n in near:
+            drawn[n] = [next(densities) for _ in walks[n]]
+    return drawn
+
+
+def _ladders(
+    pieces: Sequence[PlannedPiece],
+    walks: Sequence[FloatArray],
+    modes: Sequence[str],
+    targets: Sequence[float],
+    drawn: Sequence[Sequence[float] | None] | None,
+    model: SectionModel,
+    temperature: float,
+    rng: np.random.Generator,
+) -> list[list[list[Section]]]:
+    """Decode the sections of all pieces at several densities, in one batch: [piece][section][level].
+
+    Without what they were `drawn` with, because a density was asked for, they are decoded as often, as they are.
+    """
+    levels: list[list[FloatArray]] = [[] for _ in LEVELS]
+    for n, (piece, walk, target) in enumerate(zip(pieces, walks, targets, strict=True)):
+        moved = [walk] * len(LEVELS)
+        if drawn is not None:
+            guess = guessed_density(target, piece.tempo, piece.metre)
+            moved = at_levels(walk, model, guess, drawn[n], piece.metre)
+        for held, z in zip(levels, moved, strict=True):
+            held.append(z)
+    z = np.concatenate([np.concatenate(held) for held in levels]).astype(np.float32)
+    tokens = model.decode(
+        z,
+        temperature=temperature,
+        rng=rng,
+        pitch_classes=np.tile(_scales(modes), (len(LEVELS), 1)),
+        chromatic=_CHROMATIC,
+        consonance=_CONSONANCE,
+    )
+    tokens = in_metres(
+        tokens, [piece.metre for piece, walk in zip(pieces, walks, strict=True) for _ in walk] * len(LEVELS)
+    )
+    ladders: list[list[list[Section]]] = []
+    start = 0
+    for piece, walk in zip(pieces, walks, strict=True):
+        rows = [[start + n + level * len(modes) for level in range(len(LEVELS))] for n in range(len(walk))]
+        ladders.append(
+            [
+                [measured(z[row], tokens[row], piece.tempo, piece.metre) for row in row_of_levels]
+                for row_of_levels in rows
+            ]
+        )
+        start += len(walk)
+    return ladders
+
+
+def _nearest(
+    piece: PlannedPiece, fitting: Fitting, target: float, up: int, palette: str, seed: int
+) -> tuple[Sequence[Section], Performance]:
+    """Choose sections of a piece so that it is as calm as wanted; return them, and the piece."""
+
+    def arranged(chosen: Sequence[Section]) -> tuple[float, tuple[float, Sequence[Section], Performance]]:
+        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed, target, up)
+        score = calmness_of(performance).score
+        return score, (score, chosen, performance)
+
+    score, chosen, performance = fitting.fitted(arranged)
+    return chosen, performance.louder(touch_towards(target, score))
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise PlanError where a temperature is out of range."""
+    low, high = TEMPERATURES
+    if not low <= temperature <= high:
+        raise PlanError(f"temperature {temperature:g} is out of range; give {low:g} to {high:g}")
+
+
+def check_metre(metre: Metre, model: SectionModel) -> None:
+    """Raise PlanError where a model does not write bars of a metre."""
+    if metre.quarters not in model.metres:
+        written = " or ".join(f"--metre {quarters}/4" for quarters in model.metres)
+        raise PlanError(f"model {model.name} writes no bars of {metre.name}; give {written}, or another model")
+
+
+def check_palette(palette: str) -> None:
+    """Raise PlanError where a palette is not known."""
+    if palette not in PALETTES:
+        raise PlanError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
+
+
+def _decode(
+    z: FloatArray,
+    modes: Sequence[str],
+    metres: Sequence[Metre],
+    model: SectionModel,
+    temperature: float,
+    rng: np.random.Generator,
+) -> list[Tokens]:
+    """Decode every z several times in one batch, within its scale; return the calmest candidate of each."""
+    tokens = model.decode(
+        np.repeat(z, _CANDIDATES, axis=0),
+        temperature=temperature,
+        rng=rng,
+        pitch_classes=np.repeat(_scales(modes), _CANDIDATES, axis=0),
+        chromatic=_CHROMATIC,
+        consonance=_CONSONANCE,
+    )
+    tokens = in_metres(tokens, [metre for metre in metres for _ in range(_CANDIDATES)])
+    return [max(tokens[n : n + _CANDIDATES], key=_calm) for n in range(0, len(tokens), _CANDIDATES)]
+
+
+def _scales(modes: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return the pitch classes (n, 12) that sections on tonic C may have."""
+    allowed = np.zeros((len(modes), 12), dtype=bool)
+    for row, mode in zip(allowed, modes, strict=True):
+        row[sorted(scale_pitch_classes(0, mode))] = True
+    return allowed
+
+
+def _arranged(
+    piece: PlannedPiece,
+    sections: Sequence[Tokens],
+    palette: str,
+    seed: int,
+    target: float | None = None,
+    up: int | None = None,
+) -> Performance:
+    by_label = dict(zip(distinct(piece.form), sections, strict=True))
+    return arrange(
+        [by_label[label] for label in piece.form],
+        tonic=piece.tonic,
+        mode=piece.mode,
+        tempo=piece.tempo,
+        palette=palette,
+        seed=seed,
+        louder=0 if target is None else louder(target),
+        pad=1.0 if target is None else fuller(target),
+        up=up,
+        form=piece.form,
+        metre=piece.metre,
+    )
+
+
+def _finish(
+    piece: PlannedPiece,
+    walk: FloatArray,
+    sections: Sequence[Tokens],
+    performance: Performance,
+    title: str,
+    seed: int,
+    temperature: float,
+) -> ComposedPiece:
+    scored = calmness_of(performance)
+    register = register_of(performance)
+    return ComposedPiece(
+        title=title,
+        form=piece.form,
+        z=walk,
+        sections=tuple(sections),
+        seed=seed,
+        temperature=temperature,
+        palette=performance.palette,
+        key=key_name(piece.tonic, piece.mode),
+        tempo=piece.tempo,
+        duration_s=round(performance.duration, 3),
+        midi=to_midi(performance, title=title),
+        features={name: round(value, 4) for name, value in scored.values.items()},
+        register=None if register is None else round(register, 2),
+        metre=piece.metre.name,
+        calm=round(scored.score, 4),
+    )
+
+
+def _calm(tokens: Tokens) -> float:
+    """Return how calm a section is at one quarter note a second; one with empty bars counts for less."""
+    notes = tokens_to_notes(tokens)
+    if not notes:
+        return -1.0
+    starts = np.array([note.start for note in notes])
+    ends = np.array([note.end for note in notes])
+    bars = {start // STEPS_PER_BAR for start in starts.tolist()}
+    filled = len(bars) / BARS_PER_SECTION
+    quarters = 1.0 / STEPS_PER_QUARTER
+    score = calmness(starts * quarters, (ends - starts) * quarters, np.array([note.pitch for note in notes])).score
+    return score if filled >= FILLED else filled - 1.0

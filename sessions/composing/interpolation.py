@@ -1,0 +1,181 @@
+"""The way from one file to another through the latent space, as MIDI files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sessions.composing.compose import check_palette
+from sessions.composing.samples import Sketch
+from sessions.errors import PlanError
+from sessions.files import make_folder, write_bytes
+from therapy_gen.errors import InputError
+from therapy_gen.music.arranging.arrange import MAX_TEMPO, MIN_TEMPO, arrange
+from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, canonical, plain_performance
+from therapy_gen.music.corpus.excerpt import Stretch, take_stretch
+from therapy_gen.music.midi.midi import to_midi
+from therapy_gen.music.performance import Performance
+from therapy_gen.music.tokens import BARS_PER_SECTION
+from therapy_gen.music.tonality import key_name
+from therapy_gen.musicvae.latent.even_spacing import FINER, distances, even_choice, unevenness
+from therapy_gen.musicvae.load import voices_of
+from therapy_gen.musicvae.model import Model
+
+if TYPE_CHECKING:
+    from therapy_gen.musicvae.magenta.engine import MagentaEngine
+    from therapy_gen.musicvae.magenta.runtime import MagentaModel
+
+STEPS = (2, 100)
+JOINED = "way.mid"
+# A point this near to an end (in each dimension) is that end.
+_SAME = 1e-6
+
+IntArray = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Way:
+    """What was written.
+
+    Attributes
+    ----------
+    sketches : list of Sketch
+    changes : list of float
+        From each file to the next: the share of sixteenths at which another note sounds.
+    unevenness : float
+        Deviation of `changes` over their mean.
+    joined : Path or None
+        The file with all of them, one after the other.
+    ends : tuple of Stretch
+        What was taken from the two files.
+    """
+
+    sketches: list[Sketch]
+    changes: list[float]
+    unevenness: float
+    joined: Path | None
+    ends: tuple[Stretch, Stretch]
+
+
+def write_way(
+    model: Model | MagentaModel | MagentaEngine,
+    start: Path,
+    end: Path,
+    folder: Path,
+    *,
+    steps: int = 8,
+    palette: str | None = None,
+    smooth: bool = False,
+    joined: bool = False,
+) -> Way:
+    """Write the way from the best bars of one MIDI file to those of another, both ends included.
+
+    The points lie on the great circle between the two posterior means. The first and the last file have the files' own
+    notes; each point between is decoded to its likeliest notes. A model that was trained on one tonic writes them in
+    the key of the nearer end. The tempo goes from that of one file to that of the other.
+
+    Parameters
+    ----------
+    palette : str, optional
+        Arrange each step as `session new` does its pieces; without it, the notes stand as they are.
+    smooth : bool
+        Choose the points so that as much changes from each step to the next.
+    joined : bool
+        Also write all steps as one file.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read or holds nothing for the model, or the folder cannot be written.
+    """
+    if not STEPS[0] <= steps <= STEPS[1]:
+        raise PlanError(f"steps {steps} is out of range; give {STEPS[0]} to {STEPS[1]}")
+    if palette is not None:
+        check_palette(palette)
+        if not isinstance(model, Model) or model.config.bars != BARS_PER_SECTION:
+            raise InputError(
+                "--palette arranges what therapy-gen's own models write, sixteen bars at a time; "
+                "leave it out with Magenta's and with those of fewer bars"
+            )
+    voices = voices_of(model)
+    own = isinstance(model, Model)
+    ends = tuple(take_stretch(path, model.config.bars, voices, common_tonic=own) for path in (start, end))
+    mu, _ = model.encode(np.stack([stretch.tokens for stretch in ends]))
+    count = (steps - 1) * FINER + 1 if smooth else steps
+    sections = _sections(model, mu, ends, count, voices)
+    chosen = even_choice(distances(sections, voices), steps) if smooth else list(range(count))
+    sections = [sections[n] for n in chosen]
+    along = [n / (count - 1) for n in chosen]
+    changes = distances(sections, voices)
+    make_folder(folder)
+    sketches = []
+    nearer = [ends[0] if share <= 0.5 else ends[1] for share in along]
+    tempi = _tempi(ends, along)
+    for number, section in enumerate(sections, 1):
+        title = f"{start.stem} to {end.stem}, {number} of {steps}"
+        at = number - 1
+        performance = (
+            _plain([section], [nearer[at]], [tempi[at]], voices, own=own)
+            if palette is None
+            else _arranged(section, nearer[at], tempi[at], palette, seed=number)
+        )
+        path = folder / f"step-{number:0{max(2, len(str(steps)))}d}.mid"
+        write_bytes(path, to_midi(performance, title=title))
+        sketches.append(Sketch(path, title, performance.key))
+    together = None
+    if joined:
+        together = folder / JOINED
+        performance = _plain(sections, nearer, tempi, voices, own=own)
+        write_bytes(together, to_midi(performance, title=f"{start.stem} to {end.stem}"))
+    return Way(
+        sketches, [round(float(change), 4) for change in changes], unevenness(changes), together, (ends[0], ends[1])
+    )
+
+
+def _sections(
+    model: Any, mu: npt.NDArray[np.float32], ends: Sequence[Stretch], count: int, voices: Sequence[str]
+) -> list[IntArray]:
+    points = model.interpolate(mu[0], mu[1], count)
+    decoded = model.decode(points, temperature=0.0)
+    sections: list[IntArray] = []
+    for number, (point, section) in enumerate(zip(points, decoded, strict=True)):
+        if number == 0 or np.abs(point - mu[0]).max() < _SAME:
+            sections.append(ends[0].tokens)
+        elif number == count - 1 or np.abs(point - mu[1]).max() < _SAME:
+            sections.append(ends[1].tokens)
+        else:
+            columns = [
+                section[:, n].astype(np.int64) if name == "drums" else canonical(section[:, n].astype(np.int64))
+                for n, name in enumerate(voices)
+            ]
+            sections.append(np.stack(columns, axis=-1))
+    return sections
+
+
+def _tempi(ends: Sequence[Stretch], along: Sequence[float]) -> list[float]:
+    first, last = (min(max(stretch.tempo or MAGENTA_TEMPO, MIN_TEMPO), MAX_TEMPO) for stretch in ends)
+    return [round(first + (last - first) * share, 3) for share in along]
+
+
+def _plain(
+    sections: Sequence[IntArray], ends: Sequence[Stretch], tempi: Sequence[float], voices: Sequence[str], *, own: bool
+) -> Performance:
+    return plain_performance(
+        sections,
+        voices,
+        tempi=tempi,
+        key=key_name(ends[0].tonic, ends[0].mode),
+        shifts=[-stretch.shift for stretch in ends],
+        band=not own,
+    )
+
+
+def _arranged(section: IntArray, nearer: Stretch, tempo: float, palette: str, *, seed: int) -> Performance:
+    return arrange(
+        [section.astype(np.uint8)], tonic=nearer.tonic, mode=nearer.mode, tempo=tempo, palette=palette, seed=seed
+    )

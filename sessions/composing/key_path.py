@@ -1,0 +1,122 @@
+"""Register along an arc: keys, related ones in succession, in which melodies lie where the curve wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sessions.planning.keys import fifths_of, parsed
+from therapy_gen.music.arranging.voice_leading import transpositions
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+# The mean pitch of a melody that goes with a calmness score: straight lines between these, bent where the tempo's are
+# (`sessions.planning.request`). It sinks: register comes next to mode and tempo in Eerola, Friberg & Bresin 2013
+# (Front. Psychol. 4:487), and lower is less aroused, as long as it is not so low as to threaten.
+_CALM, _REGISTERS = (0.5, 0.92, 0.96, 0.978), (72.0, 69.5, 68.5, 67.5)
+
+# What a session's keys cost, in squared semitones: a melody away from where the curve wants it, a step between two
+# neighbours other than the curve's, and what is more of it than a whole tone; staying in a key, and going further than
+# to the next one.
+_AWAY, _STEP, _WIDE, _STAYS, _FAR = 0.25, 1.0, 4.0, 2.5, 60.0
+_TONE = 2.0
+# And what a melody costs all of whose notes had to go to another octave.
+_FOLDED = 20.0
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A piece that is there already, among those to be composed: its key, its mean melody pitch, how calm it is."""
+
+    key: str
+    register: float | None
+    calm: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """A piece as the walk sees it.
+
+    Attributes
+    ----------
+    shifts : array of int, shape (ways,)
+        Semitones by which its melody can go up from tonic C.
+    fifths : array of int, shape (ways,)
+        Where its key then stands on the circle of fifths.
+    registers : array of float, shape (ways,)
+        Where its melody then lies.
+    costs : array of float, shape (ways,)
+        What each way costs by itself.
+    wanted : float
+        Where the curve wants it.
+    """
+
+    shifts: IntArray
+    fifths: IntArray
+    registers: FloatArray
+    costs: FloatArray
+    wanted: float
+
+    @classmethod
+    def of(cls, there: Neighbour) -> Place:
+        """Return the place of a piece that is there already."""
+        wanted = register_for(there.calm)
+        key = parsed(there.key)
+        fifths = np.arange(12) if key is None else np.array([fifths_of(*key)])
+        lies = wanted if there.register is None else there.register
+        return cls(
+            np.zeros(len(fifths), dtype=np.int64), fifths, np.full(len(fifths), lies), np.zeros(len(fifths)), wanted
+        )
+
+    @classmethod
+    def for_melody(cls, pitches: IntArray, calm: float, tonic: int, mode: str, *, free: bool) -> Place:
+        """Return the place of a melody, on tonic C, that is to be so calm, in a key that is `free` to give way."""
+        wanted = register_for(calm)
+        if len(pitches):
+            shifts, registers, folded = transpositions(pitches)
+        else:
+            shifts, registers, folded = np.arange(-6, 6), np.full(12, wanted), np.zeros(12)
+        fifths = np.array([fifths_of(shift, mode) for shift in shifts.tolist()])
+        allowed = np.full(len(shifts), True) if free else shifts % 12 == tonic
+        return cls(shifts[allowed], fifths[allowed], registers[allowed], _FOLDED * folded[allowed], wanted)
+
+    def settled(self, way: int, register: float | None) -> Place:
+        """Return the place of a piece of which one way was taken, and its melody then lay at `register`."""
+        lies = self.registers[way : way + 1] if register is None else np.array([register])
+        return Place(self.shifts[way : way + 1], self.fifths[way : way + 1], lies, np.zeros(1), self.wanted)
+
+
+def register_for(calm: float) -> float:
+    """Return the mean pitch of a melody, as a MIDI pitch, that goes with a calmness score."""
+    return float(np.interp(calm, _CALM, _REGISTERS))
+
+
+def led(places: Sequence[Place]) -> list[int]:
+    """Return for each piece of a session the way that it takes.
+
+    Of all walks through related keys the one in which melodies follow the curve best, by the costs above (Viterbi's
+    algorithm).
+    """
+    costs = np.zeros(0)
+    ways: list[npt.NDArray[np.intp]] = []
+    for number, place in enumerate(places):
+        away = place.registers - place.wanted
+        here = place.costs + _AWAY * away**2
+        if number:
+            before = places[number - 1]
+            apart = np.abs(before.fifths[:, None] - place.fifths)
+            apart = np.minimum(apart, 12 - apart)
+            step = np.abs(away - (before.registers - before.wanted)[:, None])
+            moves = costs[:, None] + _STEP * step**2 + _WIDE * np.maximum(step - _TONE, 0.0) ** 2
+            moves += np.where(apart == 0, _STAYS, _FAR * np.maximum(apart - 1, 0) ** 2)
+            ways.append(moves.argmin(axis=0))
+            here += moves.min(axis=0)
+        costs = here
+    walk = [int(costs.argmin())]
+    for way in reversed(ways):
+        walk.append(int(way[walk[-1]]))
+    return walk[::-1]

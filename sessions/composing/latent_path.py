@@ -1,0 +1,103 @@
+"""Walks in latent space: the sections of a piece, its theme, variations and contrasts, as points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sessions.errors import PlanError
+from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
+from therapy_gen.musicvae.latent.attributes import attribute_values, effect_of, step_along, steps_towards
+from therapy_gen.musicvae.latent.interpolate import neighbour, slerp
+from therapy_gen.musicvae.section_model import SectionModel
+
+FloatArray = npt.NDArray[np.float32]
+
+# How far a variation stands from its section on the way to another sample, and how far a contrasting section does:
+# sections of real pieces are as similar (docs/listening).
+_VARIATION = 0.1
+_CONTRAST = 0.8
+# A new piece near one that a listener has heard: kin, not a variation.
+_KINSHIP = 0.3
+# How far the last section of a piece leans towards the first one of the next.
+LEANING = 0.3
+
+
+def closing(form: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a form whose last section is one of its own: a variation, where it was heard before."""
+    label = form[-1]
+    while label in form[:-1]:
+        label += "'"
+    return (*form[:-1], label)
+
+
+def distinct(form: Sequence[str]) -> list[str]:
+    """Return the labels of a form, each once, in order of first appearance."""
+    return list(dict.fromkeys(form))
+
+
+def latent_walk(
+    form: Sequence[str],
+    model: SectionModel,
+    rng: np.random.Generator,
+    mode: str = "major",
+    near: FloatArray | None = None,
+    metre: Metre = FOUR_FOUR,
+    density: float | None = None,
+) -> FloatArray:
+    """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off.
+
+    The first section is drawn from the prior, with a `density` in notes a bar where one is given, or stands `near` a
+    point.
+    """
+    labels = distinct(form)
+    letters = distinct([label[0] for label in labels])
+    samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.quarters, density=density)
+    home = samples[0] if near is None else neighbour(near, samples[0], _KINSHIP)
+    base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
+    others = samples[len(letters) :]
+    walk = []
+    for label, other in zip(labels, others, strict=True):
+        point = base[label[0]]
+        for _ in range(label.count("'")):
+            point = neighbour(point, other, _VARIATION)
+        walk.append(point)
+    return np.stack(walk)
+
+
+def led_along(
+    walks: list[FloatArray],
+    model: SectionModel,
+    attributes: Mapping[str, tuple[float, float]],
+    metres: Sequence[Metre],
+) -> list[FloatArray]:
+    """Move the walks of a session's pieces, each in its metre, along attribute vectors.
+
+    A step is known by its mean over many sections: each section is written out once to see where it is, and moved from
+    there.
+    """
+    if not attributes:
+        return walks
+    z = np.concatenate(walks)
+    of_sections = [metre for walk, metre in zip(walks, metres, strict=True) for _ in walk]
+    for name, (low, high) in attributes.items():
+        if any(effect_of(model.arrays, name, metre.quarters) is None for metre in metres):
+            raise PlanError(f"model {model.name} has no vector for {name}; leave it out, or finish the model anew")
+        values = np.linspace(high, low, len(walks)) if len(walks) > 1 else [(low + high) / 2]
+        wanted = [value for walk, value in zip(walks, values, strict=True) for _ in walk]
+        had = written(z, name, of_sections, model)
+        steps = [
+            steps_towards(model.arrays, name, float(value), metre.quarters)
+            - steps_towards(model.arrays, name, own, metre.quarters)
+            for value, own, metre in zip(wanted, had, of_sections, strict=True)
+        ]
+        z = step_along(z, model.arrays, name, np.array(steps))
+    return np.split(z, np.cumsum([len(walk) for walk in walks])[:-1])
+
+
+def written(z: FloatArray, name: str, metres: Sequence[Metre], model: SectionModel) -> list[float]:
+    """Return an attribute of what the model writes for each z (sections, z_size) at temperature 0."""
+    tokens = in_metres(model.decode(z, temperature=0.0), metres)
+    return [float(value) for value in attribute_values(tokens, np.array([m.quarters for m in metres]))[name]]

@@ -1,0 +1,132 @@
+"""Single sections as MIDI files: samples of the prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sessions.builder import check_seed
+from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, check_temperature, compose
+from sessions.errors import PlanError
+from sessions.files import make_folder, write_bytes
+from sessions.planning.plan import DEFAULT_TEMPO, PlannedPiece
+from therapy_gen.errors import InputError
+from therapy_gen.music.analysis.calmness import calmness_of
+from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, plain_performance
+from therapy_gen.music.metre import FOUR_FOUR, Metre
+from therapy_gen.music.midi.midi import to_midi
+from therapy_gen.music.tokens import BARS_PER_SECTION
+from therapy_gen.musicvae.load import voices_of
+from therapy_gen.musicvae.model import Model
+
+if TYPE_CHECKING:
+    from therapy_gen.musicvae.magenta.engine import MagentaEngine
+    from therapy_gen.musicvae.magenta.runtime import MagentaModel
+
+MOST_SAMPLES = 1000
+_TEMPO = sum(DEFAULT_TEMPO) / 2.0
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A file that was written; `calm` is None where it was not asked for."""
+
+    path: Path
+    title: str
+    key: str
+    calm: float | None = None
+
+
+def write_samples(
+    model: Model | MagentaModel | MagentaEngine,
+    folder: Path,
+    *,
+    count: int,
+    seed: int,
+    temperature: float | None = None,
+    palette: str | None = None,
+) -> list[Sketch]:
+    """Write `count` sections from the prior to ``sample-01.mid`` and so on.
+
+    They are in 4/4, where the model writes that. Our own models' are arranged; Magenta's stand note for note, at
+    Magenta's tempo.
+
+    Parameters
+    ----------
+    temperature : float, optional
+        `DEFAULT_TEMPERATURE`, which `music_vae_generate` of Magenta has as well.
+    palette : str, optional
+        Of our own models' instruments.
+
+    Raises
+    ------
+    InputError
+        Where a value is out of range or the folder cannot be written.
+    """
+    if not 1 <= count <= MOST_SAMPLES:
+        raise PlanError(f"-n {count} is out of range; give 1 to {MOST_SAMPLES}")
+    check_seed(seed)
+    rng = np.random.default_rng(seed)
+    if temperature is not None:
+        check_temperature(temperature)
+    if not isinstance(model, Model) or model.config.bars != BARS_PER_SECTION:
+        if palette is not None:
+            raise InputError(
+                "--palette arranges what therapy-gen's own models write, sixteen bars at a time; "
+                "leave it out with Magenta's and with those of fewer bars"
+            )
+        chosen = DEFAULT_TEMPERATURE if temperature is None else temperature
+        return _write_plain(model, folder, count=count, rng=rng, temperature=chosen)
+    plans = [PlannedPiece(("A",), _TEMPO, 0, "major", metre=Metre(model.metres[0]))] * count
+    pieces = compose(
+        plans,
+        model,
+        rng,
+        temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
+        palette=palette or DEFAULT_PALETTE,
+    )
+    make_folder(folder)
+    sketches = []
+    for number, piece in enumerate(pieces, 1):
+        path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"
+        write_bytes(path, piece.midi)
+        sketches.append(Sketch(path, piece.title, piece.key, piece.calm))
+    return sketches
+
+
+def _write_plain(
+    model: Model | MagentaModel | MagentaEngine,
+    folder: Path,
+    *,
+    count: int,
+    rng: np.random.Generator,
+    temperature: float,
+) -> list[Sketch]:
+    """Write what a model wrote as Magenta does: note for note, in its tempo."""
+    if isinstance(model, Model):
+        metre = Metre(model.metres[0])
+        z = model.sample_prior(count, rng, metre=metre.quarters)
+    else:
+        metre = FOUR_FOUR
+        z = model.sample_prior(count, rng)
+    tokens = model.decode(z, temperature=temperature, rng=rng)
+    voices = voices_of(model)
+    make_folder(folder)
+    sketches = []
+    for number, section in enumerate(tokens, 1):
+        performance = plain_performance(
+            [section.astype(np.int64)],
+            voices,
+            tempi=[MAGENTA_TEMPO],
+            band=not isinstance(model, Model),
+            metre=metre,
+        )
+        title = f"{model.name if isinstance(model, Model) else model.config.name}, sample {number}"
+        path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"
+        write_bytes(path, to_midi(performance, title=title))
+        sounded = any(part.notes for part in performance.parts)
+        sketches.append(Sketch(path, title, "", round(calmness_of(performance).score, 4) if sounded else None))
+    return sketches

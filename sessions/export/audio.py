@@ -1,0 +1,216 @@
+"""The sound of pieces and silences as audio files that say what they hold, so that none is written twice."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from sessions.errors import ExportError, NotFoundError
+from sessions.files import taken, written_whole
+from sessions.records import ItemRecord
+from sessions.storage.library import midi_of
+from sessions.storage.store import Store
+from therapy_gen.errors import InputError
+
+AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
+SAMPLE_RATE = 44100
+
+# Part of what a file says of itself; to be raised where the same notes begin to sound different.
+_RENDERING = 2
+_DIGEST_LETTERS = 16
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """How to render.
+
+    Attributes
+    ----------
+    soundfont : Path or None
+        An SF2 file; None takes the one that is there.
+    advance : callable
+        Told the seconds of music that are done since it was last called.
+    """
+
+    soundfont: Path | None = None
+    advance: Callable[[float], None] = lambda seconds: None
+
+    def __post_init__(self) -> None:
+        if self.soundfont is not None and not self.soundfont.is_file():
+            raise ExportError(f"soundfont {self.soundfont} is not a file; give an SF2 file with --soundfont")
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    """An audio file to be: items one after the other, and its tags."""
+
+    path: Path
+    items: tuple[ItemRecord, ...]
+    title: str
+    album: str = ""
+    track: int | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """Its length in seconds."""
+        return sum(item.duration_s for item in self.items)
+
+
+class Renderer:
+    """Renders items as audio of one format.
+
+    Raises
+    ------
+    NotFoundError
+        Where a piece is no longer in the library.
+    """
+
+    def __init__(self, store: Store, items: Sequence[ItemRecord], form: str, sound: Sound) -> None:
+        self._form = form
+        self._sound = sound
+        self._midi = present_midi(store, items)
+        self._instruments = _digest_of_soundfont(sound.soundfont)
+
+    def stands(self, file: AudioFile) -> bool:
+        """Say whether a file is there and holds exactly what it is to hold.
+
+        Raises
+        ------
+        ExportError
+            Where a file of that name holds something else.
+        """
+        if not file.path.exists():
+            return False
+        if _comment_of(file.path) != self._comment(file):
+            raise taken(file.path)
+        return True
+
+    def write(self, files: Sequence[AudioFile], *, replace: bool) -> None:
+        """Write files, each whole or not at all; pieces ahead are rendered meanwhile."""
+        from therapy_gen.music.audio.encode import write_audio
+
+        apart = all(len(file.items) == 1 for file in files)
+        blocks = _Blocks([item for file in files for item in file.items], self._midi, self._sound, apart=apart)
+        try:
+            for file in files:
+                with written_whole(file.path, replace=replace) as part, _named(part, file.path):
+                    write_audio(
+                        part,
+                        blocks.following(len(file.items)),
+                        SAMPLE_RATE,
+                        self._form,
+                        title=file.title,
+                        album=file.album,
+                        track=file.track,
+                        comment=self._comment(file),
+                    )
+        finally:
+            blocks.close()
+
+    def _comment(self, file: AudioFile) -> str:
+        """Return what a file says of itself: the piece, and a digest of all that decides its sound and tags."""
+        content = hashlib.sha256()
+        facts = (_RENDERING, SAMPLE_RATE, self._form, self._instruments, file.title, file.album, file.track)
+        content.update(repr(facts).encode())
+        for item in file.items:
+            content.update(f"{item.duration_s:.3f}".encode())
+            content.update(self._midi[item.piece.id] if item.piece else b"silence")
+        pieces = {item.piece.id for item in file.items if item.piece}
+        name = f"piece/{pieces.pop()} " if len(pieces) == 1 else ""
+        return f"{name}{content.hexdigest()[:_DIGEST_LETTERS]}"
+
+
+@contextlib.contextmanager
+def item_sounds(store: Store, items: Sequence[ItemRecord], sound: Sound) -> Iterator[Iterator[Iterator[Samples]]]:
+    """Give the sound of each item in blocks of shape (frames, 2) at `SAMPLE_RATE`; one is used up before the next.
+
+    Raises
+    ------
+    NotFoundError
+        Where a piece is no longer in the library.
+    """
+    blocks = _Blocks(items, present_midi(store, items), sound)
+    try:
+        yield (blocks.following(1) for _ in items)
+    finally:
+        blocks.close()
+
+
+def present_midi(store: Store, items: Sequence[ItemRecord]) -> Mapping[str, bytes]:
+    """Return the MIDI of all pieces of items; NotFoundError where one is no longer in the library."""
+    wanted = {item.piece.id: item.piece.title for item in items if item.piece}
+    found = midi_of(store, list(wanted))
+    for id_, title in wanted.items():
+        if id_ not in found:
+            raise NotFoundError(
+                f"piece {id_} ({title}) is no longer in the library; `therapy-gen piece list` shows all"
+            )
+    return found
+
+
+@contextlib.contextmanager
+def _named(part: Path, path: Path) -> Iterator[None]:
+    """Let errors name a file as it will be called."""
+    try:
+        yield
+    except InputError as error:
+        raise ExportError(str(error).replace(str(part), str(path))) from error
+
+
+def _digest_of_soundfont(path: Path | None) -> str:
+    from therapy_gen.music.audio.soundfont import default_soundfont
+
+    with (path or default_soundfont()).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _comment_of(path: Path) -> str | None:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            return str(file.comment)
+    except (soundfile.LibsndfileError, OSError):
+        return None
+
+
+class _Blocks:
+    """The sound of items, one after the other, in blocks."""
+
+    def __init__(
+        self, items: Sequence[ItemRecord], midi: Mapping[str, bytes], sound: Sound, *, apart: bool = False
+    ) -> None:
+        from therapy_gen.music.audio.render import TimelineItem, lengths_of, render_timeline
+
+        placed = [
+            TimelineItem(item.duration_s, midi[item.piece.id], f"piece {item.piece.id}")
+            if item.piece
+            else TimelineItem(item.duration_s)
+            for item in items
+        ]
+        self._lengths = iter(lengths_of([item.duration_s for item in items], SAMPLE_RATE, apart=apart))
+        blocks = render_timeline(placed, soundfont=sound.soundfont, sample_rate=SAMPLE_RATE, apart=apart)
+        self._blocks = cast(Generator[Samples, None, None], blocks)
+        self._advance = sound.advance
+
+    def following(self, count: int) -> Iterator[Samples]:
+        """Give the blocks of the next items."""
+        left = sum(next(self._lengths) for _ in range(count))
+        while left > 0:
+            block = next(self._blocks)
+            left -= len(block)
+            yield block
+            self._advance(len(block) / SAMPLE_RATE)
+
+    def close(self) -> None:
+        """Stop rendering."""
+        self._blocks.close()

@@ -1,0 +1,138 @@
+"""A ranking as a playlist or a table, with the audio of its pieces."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from sessions.errors import ExportError
+from sessions.export.audio import Sound
+from sessions.export.playlists import Naming
+from sessions.export.session import Desk, Written, check_name, export_programme, render_entries
+from sessions.files import check_file_target
+from sessions.records import ItemRecord, Programme
+from sessions.storage.library import get_piece
+from sessions.storage.store import Store
+from sessions.storage.tables import MUSIC
+
+TABLES = ("csv", "json")
+_COLUMNS = (
+    "rank",
+    "piece",
+    "title",
+    "file",
+    "duration_s",
+    "key",
+    "tempo",
+    "calm",
+    "mean_db",
+    "ci90_low_db",
+    "ci90_high_db",
+    "p_best",
+    "expected_rank",
+    "plays",
+    "clean_s",
+    "flags",
+)
+
+
+def ranked_programme(store: Store, ranking: Mapping[str, Any], top: int | None = None) -> Programme:
+    """Return the best pieces of a ranking, best first.
+
+    Parameters
+    ----------
+    store : Store
+    ranking : mapping
+        What `rank --json` prints.
+    top : int, optional
+        How many; all by default.
+
+    Raises
+    ------
+    ExportError
+        Where `top` is not positive.
+    """
+    if top is not None and top < 1:
+        raise ExportError(f"--top {top} is out of range; give how many pieces, 1 or more")
+    pieces = [get_piece(store, row["piece"]) for row in ranking["pieces"][:top]]
+    onsets = accumulate((piece.duration_s for piece in pieces), initial=0.0)
+    who = f" for {ranking['listener']}" if ranking["listener"] else ""
+    sure = "" if ranking["reliable_order"] else ", no reliable order"
+    return Programme(
+        f"Ranking{who} by {ranking['criterion']}{sure}",
+        tuple(
+            ItemRecord(position, MUSIC, piece, onset, piece.duration_s)
+            for position, (piece, onset) in enumerate(zip(pieces, onsets, strict=False))
+        ),
+    )
+
+
+def export_ranked(
+    store: Store,
+    ranking: Mapping[str, Any],
+    programme: Programme,
+    form: str,
+    path: Path,
+    sound: Sound,
+    *,
+    audio: str,
+    naming: Naming | None = None,
+    desk: Desk | None = None,
+    cue: bool = False,
+) -> list[Written]:
+    """Write the pieces of a ranking, best first, as a session is written, or as a table with their audio.
+
+    Parameters
+    ----------
+    ranking : mapping
+        What `rank --json` prints.
+    programme : Programme
+        Of the pieces to be written: see `ranked_programme`.
+    form : str
+        As for a session; not ``"events"``. The audio of a table lies in a folder of the same name.
+    audio : str
+        Format of the files that a playlist or table names.
+    naming, desk, cue
+        As for `sessions.export.session.export_session`.
+
+    Raises
+    ------
+    ExportError
+        Where a file cannot be written.
+    """
+    if form == "events":
+        raise ExportError("a ranking has no events: they are a session's; give --session ID")
+    desk = desk or Desk()
+    if form not in TABLES:
+        return export_programme(store, programme, form, path, sound, audio=audio, naming=naming, desk=desk, cue=cue)
+    check_name(path, form)
+    check_file_target(path)
+    entries = render_entries(store, programme, path, audio, sound, naming=naming, desk=desk)
+    rows = []
+    for row, item, entry in zip(ranking["pieces"], programme.items, entries, strict=False):
+        if item.piece is not None:
+            known = {"duration_s": item.duration_s, "key": item.piece.key, "tempo": item.piece.tempo}
+            known |= {"title": item.piece.title, "calm": item.piece.calm, "file": entry.path}
+            rows.append({**row, **known})
+    text = _json({**ranking, "pieces": rows}) if form == "json" else _csv(rows)
+    desk.put(path, text.encode())
+    return desk.written
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    for row in rows:
+        low, high = row["ci90_db"]
+        writer.writerow({**row, "ci90_low_db": low, "ci90_high_db": high, "flags": " ".join(row["flags"])})
+    return text.getvalue()

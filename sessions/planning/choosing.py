@@ -1,0 +1,207 @@
+"""Which pieces a session holds: some heard before, as they were drawn, and new ones near the best of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sessions.errors import PlanError
+from sessions.planning.arcs import mean_over, rms, target_at, target_curve
+from sessions.planning.counterbalance import Design
+from sessions.planning.plan import DurationOf, HeldPiece, Plan, SessionRequest, plan_session
+from sessions.records import PieceRecord
+from sessions.storage.library import find_pieces, z_of
+from sessions.storage.store import Store
+
+DEFAULT_EXPLORE = 0.25
+# How far the numbers of pieces may be from those wanted where these do not fill the time.
+_NUMBERS_TRIED = 3
+# A piece heard before has a place on an arc where it is as calm as that asks for, by so much.
+_AS_CALM = 0.06
+# So far may pieces heard before take a session from its arc, RMS; the one that does so most is left out until then.
+_ON_ARC = 0.038
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A piece drawn from a listener's posterior, and why in words."""
+
+    piece: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Preference:
+    """What is known of a listener's pieces.
+
+    Attributes
+    ----------
+    drawn : tuple of Drawn
+        All pieces that the listener has heard, in the order in which they were drawn: each the best of one draw from
+        the posterior.
+    explore : float
+        Share of pieces that are new, 0 to 1.
+    """
+
+    drawn: tuple[Drawn, ...]
+    explore: float = DEFAULT_EXPLORE
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.explore <= 1.0:
+            raise PlanError(f"explore {self.explore:g} is out of range; give 0 (no new pieces) to 1 (all)")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plan, why each of its pieces is in it, and where in latent space the new ones begin (None: anywhere)."""
+
+    plan: Plan
+    why: tuple[str, ...]
+    homes: tuple[FloatArray | None, ...]
+
+
+def choose(
+    store: Store,
+    request: SessionRequest,
+    preference: Preference | None,
+    seed: np.random.SeedSequence,
+    duration_of: DurationOf,
+    model_sha256: str,
+    designs: Sequence[Design] = (),
+) -> Choice:
+    """Lay out a session of pieces heard before and new ones.
+
+    Parameters
+    ----------
+    preference : Preference or None
+        Of the listener; without one, or where it holds no piece, all pieces are new.
+    seed : SeedSequence
+        Of the plan.
+    duration_of : callable
+        See `plan_session`.
+    model_sha256 : str
+        Of the model that writes the new pieces: only in its own latent space do they have neighbours.
+    designs : sequence of Design
+        See `plan_session`.
+
+    Raises
+    ------
+    PlanError
+        Where no timeline can be laid out.
+    """
+    fresh = plan_session(request, np.random.default_rng(seed), duration_of)
+    if preference is None or not preference.drawn or preference.explore == 1.0:
+        why = "new" if preference is None else "new: all pieces are to be" if preference.drawn else "new: nothing heard"
+        return Choice(fresh, (why,) * len(fresh.pieces), (None,) * len(fresh.pieces))
+    known = find_pieces(store, [drawn.piece for drawn in preference.drawn])
+    heard = [(known[drawn.piece], drawn.why) for drawn in preference.drawn if drawn.piece in known]
+    if request.repeats == 1:
+        heard = _on_arc(request, heard, len(fresh.pieces))
+    # A fraction of a piece is a chance of one more.
+    chance = float(np.random.default_rng(seed.spawn(1)[0]).random())
+    new = min(math.floor(preference.explore * len(fresh.pieces) + chance), len(fresh.pieces))
+    while heard:
+        plan = _planned(request, seed, duration_of, heard, designs, len(fresh.pieces) - new, new)
+        if plan is None:
+            break
+        away, worst = _furthest(request, plan)
+        if away <= _ON_ARC or request.repeats > 1:
+            return _explained(store, plan, heard, model_sha256, request.metre)
+        heard = [(piece, why) for piece, why in heard if piece.id != worst]
+    return Choice(fresh, ("new: no piece heard before fits",) * len(fresh.pieces), (None,) * len(fresh.pieces))
+
+
+def _planned(
+    request: SessionRequest,
+    seed: np.random.SeedSequence,
+    duration_of: DurationOf,
+    heard: Sequence[tuple[PieceRecord, str]],
+    designs: Sequence[Design],
+    keep: int,
+    new: int,
+) -> Plan | None:
+    """Return a plan with about so many pieces heard before and new; None where they fill no session."""
+    for kept, count in _numbers(keep, new, len(heard)):
+        held = [HeldPiece.of(piece) for piece, _ in heard[:kept]]
+        try:
+            return plan_session(
+                request, np.random.default_rng(seed), duration_of, held=held, new=count, designs=designs
+            )
+        except PlanError:
+            continue
+    return None
+
+
+def _furthest(request: SessionRequest, plan: Plan) -> tuple[float, str]:
+    """Return how far from its arc a plan is, RMS, if new pieces come out right, and the held piece that adds most."""
+    music = [item for item in plan.items if item.piece is not None]
+    curve = target_curve(request.arc, request.arousal, music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
+    achieved = []
+    shares: dict[str, float] = {}
+    for item in music:
+        end_s = item.onset_s + item.duration_s
+        piece = plan.pieces[item.piece or 0]
+        if not isinstance(piece, HeldPiece):
+            achieved.append((item.onset_s, end_s, mean_over(curve, item.onset_s, end_s)))
+            continue
+        achieved.append((item.onset_s, end_s, piece.calm))
+        shares[piece.id] = shares.get(piece.id, 0.0) + item.duration_s * rms(curve, achieved[-1:]) ** 2
+    return rms(curve, achieved), max(shares, key=lambda id_: shares[id_])
+
+
+def _on_arc(
+    request: SessionRequest, heard: Sequence[tuple[PieceRecord, str]], places: int
+) -> list[tuple[PieceRecord, str]]:
+    """Return the pieces, in the order in which they were drawn, that find a place of their own on the arc."""
+    targets = [target_at(request.arc, request.arousal, (place + 0.5) / places) for place in range(places)]
+    holder: dict[int, int] = {}
+
+    def seat(index: int, tried: set[int]) -> bool:
+        """Give a piece a place, moving others to further ones where that helps (Kuhn 1955)."""
+        for place, target in enumerate(targets):
+            if place in tried or abs(heard[index][0].calm - target) > _AS_CALM:
+                continue
+            tried.add(place)
+            if place not in holder or seat(holder[place], tried):
+                holder[place] = index
+                return True
+        return False
+
+    return [piece for index, piece in enumerate(heard) if seat(index, set())]
+
+
+def _numbers(keep: int, new: int, most: int) -> Iterator[tuple[int, int]]:
+    """Give numbers of pieces heard before and new, those wanted first."""
+    away = range(-_NUMBERS_TRIED, _NUMBERS_TRIED + 1)
+    pairs = {(min(keep, most) + more, new + max(keep - most, 0) + other) for more in away for other in away}
+    wanted = (min(keep, most), new + max(keep - most, 0))
+    allowed = [(k, n) for k, n in pairs if 1 <= k <= most and n >= 0]
+    yield from sorted(allowed, key=lambda pair: (abs(pair[1] - wanted[1]) + abs(pair[0] - wanted[0]), pair[1], pair))
+
+
+def _explained(
+    store: Store, plan: Plan, heard: Sequence[tuple[PieceRecord, str]], model_sha256: str, metre: str
+) -> Choice:
+    reasons = {piece.id: why for piece, why in heard}
+    z = z_of(store, [piece.id for piece, _ in heard], model_sha256)
+    # Between points of two metres lies neither.
+    models = [piece for piece, _ in heard if piece.id in z and piece.metre == metre]
+    why: list[str] = []
+    homes: list[FloatArray | None] = []
+    for piece in plan.pieces:
+        if isinstance(piece, HeldPiece):
+            why.append(reasons[piece.id])
+        elif models:
+            near = models[len(homes) % len(models)]
+            homes.append(z[near.id])
+            why.append(f"new: near {near.title} ({near.id[:10]})")
+        else:
+            homes.append(None)
+            why.append("new")
+    return Choice(plan, tuple(why), tuple(homes))

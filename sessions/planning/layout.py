@@ -1,0 +1,271 @@
+"""How pieces and silences fill the time: how many sections, how fast, how long the silences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from sessions.errors import PlanError
+from sessions.planning.arcs import target_at
+from sessions.planning.request import DEFAULT_TEMPO, SHORT_TEMPO, TEMPI, USUAL_GAP_S, DurationOf, SessionRequest
+from therapy_gen.music.metre import METRES
+from therapy_gen.music.tokens import BARS_PER_SECTION
+
+# A session may be this much shorter or longer than asked for.
+TOLERANCE = 0.05
+
+# Seconds between two pieces: the span within which they absorb the remainder of a fit.
+_GAPS_S = (6.0, 10.0)
+# Where pieces cannot fill the time, silences grow up to this, and one may follow the last piece.
+_LONGEST_GAP_S = 30.0
+_LEAST_SILENCE_S = 1.0
+_TEMPO_STEP = 0.1
+# Halvings of the span in which the tempo is sought: finer than a step of it.
+_BISECTIONS = 12
+# With more pieces than this, only those of usual length are tried.
+_FEW = 6
+# Pieces are repeated to be compared: a single one costs more than short ones.
+_ALONE = 6.0
+# What plays cost, as a share, of another length than asked for.
+_OTHER_LENGTH = 30.0
+# What an arc costs that changes within pieces, each of which is as calm all through: for all of calmness, RMS.
+_COARSE = 100.0
+# So many points of each piece are compared.
+_POINTS = 6
+_MOST_SECTIONS = 5
+# What it costs that tempi differ too little, where they should fall by so many beats a minute.
+_LEVELLED, _FAR_DOWN = 8.0, 30.0
+# Plays may be shorter than was asked for by this share at least.
+_NEARLY = 0.1
+_USUAL_SECTIONS = (3, 5)
+
+# Places in the music, 0 to 1, of so many pieces that are to be composed.
+PlacesOf = Callable[[int], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way to fill the time.
+
+    Attributes
+    ----------
+    cost : float
+        The less, the more usual.
+    sections : tuple of int
+        How many each piece has.
+    tempi : tuple of float
+    gap_s : float
+        Silence between two plays.
+    closing_s : float
+        Silence after the last one, a baseline not counted.
+    """
+
+    cost: float
+    sections: tuple[int, ...]
+    tempi: tuple[float, ...]
+    gap_s: float
+    closing_s: float
+
+
+def best_layout(
+    request: SessionRequest,
+    offset: float,
+    duration_of: DurationOf,
+    held: Sequence[float],
+    new: int | None,
+    places_of: PlacesOf,
+) -> Layout:
+    """Return the most usual way to fill the time.
+
+    Parameters
+    ----------
+    request : SessionRequest
+    offset : float
+        0 to 1; decides which pieces get a section more than others.
+    duration_of : callable
+        Seconds that a piece of so many sections at a tempo lasts.
+    held : sequence of float
+        Seconds that pieces of the library last which the session holds, too.
+    new : int or None
+        How many pieces are to be composed; None: as many as fit.
+    places_of : callable
+        Where in the music composed pieces stand.
+
+    Raises
+    ------
+    PlanError
+        Where no timeline within `TOLERANCE` of the minutes exists.
+    """
+    asked = request.minutes * 60.0
+    available = asked - 2.0 * request.baseline_s
+    shortest = duration_of(1, request.tempo[1])
+    if not request.tempo_asked and request.tempo == DEFAULT_TEMPO and shortest > available:
+        request = replace(request, tempo=SHORT_TEMPO)
+        shortest = duration_of(1, request.tempo[1])
+    shortest = max(shortest, request.least_play_s)
+    least_gap = _GAPS_S[0] if request.fixed_gap_s is None else request.fixed_gap_s
+    if not held and available + TOLERANCE * asked < shortest * request.repeats + least_gap * (request.repeats - 1):
+        raise PlanError(
+            f"minutes {request.minutes:g} {request.conditions}leave {max(available, 0.0):.0f} s for music, "
+            f"too little at up to {request.tempo[1]:g} BPM{_least(request)}; "
+            f"give {_ways_out(request)}"
+        )
+    longest = duration_of(_MOST_SECTIONS, request.tempo[0])
+    if request.play_s is not None and request.play_s > longest * (1.0 + _NEARLY):
+        raise PlanError(
+            f"play length {request.play_s:g} is out of reach: pieces have at most {_MOST_SECTIONS} sections, "
+            f"{longest:.0f} s at {request.tempo[0]:g} BPM; give a shorter --play-length or a slower --tempo"
+        )
+    usual_gap = USUAL_GAP_S if request.fixed_gap_s is None else request.fixed_gap_s
+    most = max(1, math.ceil((available + usual_gap) / (request.repeats * (shortest + usual_gap))))
+    bars_at_1_bpm = 60.0 * BARS_PER_SECTION * METRES[request.metre].quarters
+    # Where new pieces stand on the whole; beside held ones, where those leave room.
+    spread = [(point + 0.5) / _POINTS for point in range(_POINTS)]
+    free = available - request.repeats * (sum(held) + usual_gap * len(held))
+    best: Layout | None = None
+    for count in range(1, most + 1) if new is None else (new,):
+        if count == 0:
+            best = _fit(request, 0, 0, available, offset, duration_of, held, ())
+            break
+        coarse = _COARSE * _change_within(request, count + len(held)) if request.repeats == 1 else 0.0
+        middle = _mean_tempo(request, places_of(count) if held else spread)
+        tail = max(duration_of(1, middle) - bars_at_1_bpm / middle, 0.0)
+        slot = (free + usual_gap) / (request.repeats * count) - usual_gap - tail
+        guess = count * slot * middle / bars_at_1_bpm
+        usual = _USUAL_SECTIONS[0] - 1 <= guess / count <= _USUAL_SECTIONS[1]
+        if count > _FEW and not usual and request.play_s is None:
+            continue
+        totals: Sequence[int] = range(math.floor(guess) - 1, math.ceil(guess) + 2)
+        if request.play_s is not None:
+            # Plays of one length have equally many sections.
+            totals = [count * sections for sections in range(1, _MOST_SECTIONS + 1)]
+        if new is not None:
+            totals = sorted({min(max(total, count), count * _MOST_SECTIONS) for total in totals})
+        for total in totals:
+            if not count <= total <= count * _MOST_SECTIONS:
+                continue
+            layout = _fit(request, count, total, available, offset, duration_of, held, places_of(count))
+            if layout is not None:
+                layout = replace(layout, cost=layout.cost + coarse)
+            if layout is not None and (best is None or layout.cost < best.cost):
+                best = layout
+    if best is None:
+        raise PlanError(
+            f"no pieces between {request.tempo[0]:g} and {request.tempo[1]:g} BPM fill {request.minutes:g} minutes "
+            f"{request.conditions}within {TOLERANCE:.0%}{_least(request)}; give a wider --tempo or other minutes"
+        )
+    return best
+
+
+def _mean_tempo(request: SessionRequest, places: Sequence[float]) -> float:
+    """Return about the tempo that the arc asks for, on the average, of pieces at these places."""
+    shares = [request.tempo_share(place) for place in places]
+    return request.tempo[0] + (request.tempo[1] - request.tempo[0]) * sum(shares) / len(shares)
+
+
+def _change_within(request: SessionRequest, pieces: int) -> float:
+    """Return how much the target changes within pieces of one length, as the RMS distance from the mean of each."""
+    moments = ((np.arange(pieces * _POINTS) + 0.5) / (pieces * _POINTS)).tolist()
+    targets = np.array([target_at(request.arc, request.arousal, moment) for moment in moments])
+    return float(np.sqrt(targets.reshape(pieces, _POINTS).var(axis=1).mean()))
+
+
+def _ways_out(request: SessionRequest) -> str:
+    """Return in words what would leave more time for music, or need less."""
+    ways = ["more minutes"]
+    ways += ["a faster --tempo"] if request.tempo[1] < TEMPI[1] else []
+    ways += ["less baseline"] if request.baseline_s else []
+    ways += ["fewer repeats"] if request.repeats > 1 else []
+    return ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])} or {ways[-1]}"
+
+
+def _least(request: SessionRequest) -> str:
+    return f" in plays of at least {request.least_play_s:g} s" if request.least_play_s else ""
+
+
+def _fit(
+    request: SessionRequest,
+    count: int,
+    total: int,
+    available: float,
+    offset: float,
+    duration_of: DurationOf,
+    held: Sequence[float],
+    places: Sequence[float],
+) -> Layout | None:
+    """Fit `count` pieces of `total` sections, and held ones, into the seconds available; None where that cannot be."""
+    edges = [math.floor(index * total / max(count, 1) + offset) for index in range(count + 1)]
+    sections = tuple(after - before for before, after in pairwise(edges))
+    plays = (count + len(held)) * request.repeats
+    gaps = plays - 1
+    low, high = request.tempo
+    usual = [request.tempo_share(place) for place in places]
+
+    def tempi(shift: float) -> tuple[float, ...]:
+        shares = (min(max(share + shift, 0.0), 1.0) for share in usual)
+        return tuple(_on_grid(low + (high - low) * share, low, high) for share in shares)
+
+    def music(at: tuple[float, ...]) -> float:
+        return request.repeats * (sum(held) + sum(map(duration_of, sections, at)))
+
+    target = available - gaps * (USUAL_GAP_S if request.fixed_gap_s is None else request.fixed_gap_s)
+    slow, fast = -1.0, 1.0
+    for _ in range(_BISECTIONS):
+        shift = (slow + fast) / 2.0
+        if music(tempi(shift)) > target:
+            slow = shift
+        else:
+            fast = shift
+    # The slower edge of the last step; silences take what is left.
+    chosen = min((tempi(slow), tempi(fast)), key=lambda at: abs(music(at) - target))
+    gap, closing, rest, stretch = _silences(request, available - music(chosen), gaps)
+    if abs(rest) > (TOLERANCE - 0.002) * request.minutes * 60.0:
+        return None
+    lengths = [*held, *map(duration_of, sections, chosen)]
+    if any(length < request.least_play_s for length in lengths):
+        return None
+    cost = 0.0
+    if request.play_s is not None:
+        cost = abs(slow) + _OTHER_LENGTH * sum(abs(length / request.play_s - 1.0) for length in lengths) / len(lengths)
+    elif count:
+        cost = abs(slow) + _LEVELLED * _fall_lost(tempi(0.0), chosen)
+        cost += 0.3 * abs(total / count - sum(_USUAL_SECTIONS) / 2.0)
+        cost += 2.0 * sum(max(_USUAL_SECTIONS[0] - n, n - _USUAL_SECTIONS[1], 0) for n in sections) / count
+    cost += max(stretch, 0.0) / USUAL_GAP_S / plays + 40.0 * abs(rest) / (request.minutes * 60.0)
+    if request.repeats > 1:
+        cost += _ALONE if count + len(held) == 1 else 0.0
+    return Layout(cost, sections, chosen, gap, closing)
+
+
+def _fall_lost(wanted: Sequence[float], chosen: Sequence[float]) -> float:
+    """Return by how much, as a share beyond half of it, tempi differ less than an arc that leads far down wants."""
+    fall = max(wanted) - min(wanted)
+    return max(0.5 - (max(chosen) - min(chosen)) / fall, 0.0) if fall > _FAR_DOWN else 0.0
+
+
+def _silences(request: SessionRequest, rest: float, gaps: int) -> tuple[float, float, float, float]:
+    """Spread the seconds that music leaves over: gap, closing silence, what is left, by how much silences grew."""
+    if request.fixed_gap_s is not None:
+        rest -= gaps * request.fixed_gap_s
+        # A moment is no silence of its own, but lengthens the baseline.
+        closing = min(max(rest, 0.0), _LONGEST_GAP_S) if rest >= _LEAST_SILENCE_S or request.baseline_s else 0.0
+        return request.fixed_gap_s, closing, rest - closing, closing
+    gap = min(max(rest / gaps, _GAPS_S[0]), _GAPS_S[1]) if gaps else 0.0
+    rest -= gaps * gap
+    stretch = min(rest, (gaps + 1) * _LONGEST_GAP_S - gaps * gap)
+    closing = 0.0
+    if stretch > 1.0:
+        # Too little music: the same more silence after each piece, the last one included.
+        closing = min(stretch / (gaps + 1), _LONGEST_GAP_S)
+        if gaps:
+            gap = min(gap + (stretch - closing) / gaps, _LONGEST_GAP_S)
+        rest -= stretch
+    return gap, closing, rest, stretch
+
+
+def _on_grid(tempo: float, low: float, high: float) -> float:
+    return min(max(round(round(tempo / _TEMPO_STEP) * _TEMPO_STEP, 1), low), high)

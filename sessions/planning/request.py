@@ -1,0 +1,168 @@
+"""What a session is asked to be, and the tempi that an arc goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sessions.errors import PlanError
+from sessions.planning.arcs import start_calm, target_at
+from therapy_gen.music.metre import FOUR_FOUR, METRES
+from therapy_gen.music.tonality import parse_key
+
+# 24 minutes did about as well as 36, both better than 12 (Mullen & Russo, PLOS Mental Health, n = 144).
+DEFAULT_MINUTES = 24.0
+MINUTES = (1.0, 180.0)
+# Slower than the 60 to 80 BPM of convention: note density and arousal go together (Bernardi 2006, Heart 92:445).
+DEFAULT_TEMPO = (54.0, 72.0)
+TEMPI = (30.0, 140.0)
+# Where nobody asked for a tempo, a session of hardly more than a minute may hold a piece this fast, and one with plays
+# of a given length pieces from here to there.
+SHORT_TEMPO = (54.0, 80.0)
+STUDY_TEMPO = (48.0, 80.0)
+BASELINE_S = (0.0, 1800.0)
+REPEATS = (1, 20)
+DENSITIES = (1.0, 32.0)
+SPANS = (3.0, 36.0)
+GAP_S = (1.0, 300.0)
+# Seconds between two plays: usual, and fixed where pieces are repeated to be compared.
+USUAL_GAP_S = 8.0
+# In a shorter play too little clean EEG is left to say anything.
+LEAST_PLAY_S = 60.0
+PLAY_S = (LEAST_PLAY_S, 900.0)
+
+# The tempo that goes with a calmness score where nobody asks for one: straight lines between these. The fastest one is
+# where the embedded model, at its densest, comes down to the least calm that an arc can ask for (benchmarks/arcs.py).
+_TEMPO_OF_CALM = ((0.5, 132.0), (0.7, 116.0), (0.85, 92.0), (0.92, 74.0), (0.96, 63.0), (0.975, 56.0))
+
+DurationOf = Callable[[int, float], float]
+
+
+@dataclass(frozen=True)
+class SessionRequest:
+    """What a session is asked to be.
+
+    Attributes
+    ----------
+    minutes : float
+    arc : str
+        One of `sessions.planning.arcs.ARCS`.
+    arousal : float or None
+        Where the listener is when it begins, 0 (calm) to 1; None leaves that to the arc.
+    tempo : (float, float)
+        Slowest and fastest, in quarter notes a minute.
+    key : str or None
+        Such as ``"Am"``; None chooses a major key for each piece, near that of its neighbour.
+    baseline_s : float
+        Silence before and after the music, in seconds.
+    repeats : int
+        How often each piece is played. Where that is more than once, no play is shorter than `LEAST_PLAY_S`.
+    density : (float, float) or None
+        Fewest and most notes a bar, of all voices together.
+    span : (float, float) or None
+        Smallest and largest range of the melody, in semitones.
+    gap_s : float or None
+        Silence between two plays, in seconds; None: `USUAL_GAP_S` with repeats, and without them what tempi leave over,
+        6 to 10 s as a rule.
+    play_s : float or None
+        About how long each play is, in seconds; None leaves that open.
+    metre : str
+        Of the new pieces, one of `METRES`.
+    tempo_asked : bool
+        Whether the tempo was asked for: then no piece is faster or slower, however short the session.
+
+    Raises
+    ------
+    PlanError
+        Where a value is out of its range.
+    """
+
+    minutes: float = DEFAULT_MINUTES
+    arc: str = "calm"
+    tempo: tuple[float, float] = DEFAULT_TEMPO
+    key: str | None = None
+    baseline_s: float = 0.0
+    repeats: int = 1
+    density: tuple[float, float] | None = None
+    span: tuple[float, float] | None = None
+    arousal: float | None = None
+    gap_s: float | None = None
+    play_s: float | None = None
+    metre: str = FOUR_FOUR.name
+    tempo_asked: bool = False
+
+    def __post_init__(self) -> None:
+        _check("minutes", self.minutes, MINUTES)
+        start_calm(self.arc, self.arousal)
+        for value in self.tempo:
+            _check("tempo", value, TEMPI, " BPM")
+        if self.tempo[0] > self.tempo[1]:
+            raise PlanError(f"tempo {self.tempo[0]:g}:{self.tempo[1]:g} is upside down; give the slower one first")
+        _check("baseline", self.baseline_s, BASELINE_S, " seconds")
+        _check("repeats", self.repeats, REPEATS)
+        if self.gap_s is not None:
+            _check("gap", self.gap_s, GAP_S, " seconds")
+        if self.play_s is not None:
+            _check("play length", self.play_s, PLAY_S, " seconds")
+        for name, pair, limits, unit in (
+            ("density", self.density, DENSITIES, " notes a bar"),
+            ("range", self.span, SPANS, " semitones"),
+        ):
+            for value in pair or ():
+                _check(name, value, limits, unit)
+            if pair is not None and pair[0] > pair[1]:
+                raise PlanError(f"{name} {pair[0]:g} to {pair[1]:g} is upside down; give the smaller one first")
+        if self.metre not in METRES:
+            raise PlanError(f"metre {self.metre!r} is not known; give one of: {', '.join(METRES)}")
+        if self.key is not None:
+            parse_key(self.key)
+
+    @property
+    def fixed_gap_s(self) -> float | None:
+        """The silence between two plays, where it is not left to what tempi leave over."""
+        return USUAL_GAP_S if self.gap_s is None and self.repeats > 1 else self.gap_s
+
+    @property
+    def least_play_s(self) -> float:
+        """How short a play may be: plays that are to be compared are not short."""
+        return LEAST_PLAY_S if self.repeats > 1 or self.play_s is not None else 0.0
+
+    @property
+    def attributes(self) -> dict[str, tuple[float, float]]:
+        """The attributes of the music that are asked for, by their names in the model."""
+        asked = {"density": self.density, "range": self.span}
+        return {name: pair for name, pair in asked.items() if pair is not None}
+
+    @property
+    def conditions(self) -> str:
+        """What makes the time short, in words that follow on "with"; nothing where that is the minutes alone."""
+        parts = [f"a baseline of {self.baseline_s:g} s"] if self.baseline_s else []
+        parts += [f"{self.repeats} repeats"] if self.repeats > 1 else []
+        parts += [f"gaps of {self.fixed_gap_s:g} s"] if self.fixed_gap_s is not None else []
+        parts += [f"plays of {self.play_s:g} s"] if self.play_s is not None else []
+        return f"with {' and '.join(parts)} " if parts else ""
+
+    def tempo_share(self, place: float) -> float:
+        """Return where in the range of tempi (0 slowest, 1 fastest) the arc is at a place in the music, 0 to 1."""
+        low, high = usual_tempo(self.arc, self.arousal)
+        return min(max((_tempo_of(target_at(self.arc, self.arousal, place)) - low) / (high - low), 0.0), 1.0)
+
+
+def usual_tempo(arc: str, arousal: float | None = None, play_s: float | None = None) -> tuple[float, float]:
+    """Return the slowest and the fastest tempo of an arc, and of plays of a length, where nobody asks for one."""
+    low, high = DEFAULT_TEMPO if play_s is None else STUDY_TEMPO
+    return low, max(high, float(round(_tempo_of(start_calm(arc, arousal)))))
+
+
+def _tempo_of(calm: float) -> float:
+    for (from_calm, fast), (to_calm, slow) in pairwise(_TEMPO_OF_CALM):
+        if calm <= to_calm:
+            return fast + (slow - fast) * max(calm - from_calm, 0.0) / (to_calm - from_calm)
+    return _TEMPO_OF_CALM[-1][1]
+
+
+def _check(name: str, value: float, limits: tuple[float, float], unit: str = "") -> None:
+    low, high = limits
+    if not low <= value <= high:
+        raise PlanError(f"{name} {value:g} is out of range; give {low:g} to {high:g}{unit}")

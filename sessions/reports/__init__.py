@@ -1,0 +1,4 @@
+"""Pages about sessions and listeners.
+
+In: what is stored. Out: HTML that needs no network.
+"""

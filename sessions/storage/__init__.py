@@ -1,0 +1,4 @@
+"""The database.
+
+In and out: plain values of `sessions.records`; SQLAlchemy stays inside.
+"""

@@ -1,0 +1,37 @@
+"""What a listener has heard of the designs by which pieces are repeated: orders go on from session to session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from sessions.planning.counterbalance import Design
+from sessions.storage.listeners import listener_name
+from sessions.storage.tables import ListenerRow, SessionRow
+
+if TYPE_CHECKING:
+    from sessions.storage.store import Store
+
+
+def designs_of(store: Store, listener: str | None) -> list[Design]:
+    """Return the designs that a listener's sessions (None: those of nobody named) followed, one for each set of pieces.
+
+    The pieces of a design keep the numbers that its first session gave them.
+    """
+    query = select(SessionRow.parameters).order_by(SessionRow.id)
+    if listener is None:
+        query = query.where(SessionRow.listener_id.is_(None))
+    else:
+        query = query.join(ListenerRow, ListenerRow.id == SessionRow.listener_id)
+        query = query.where(ListenerRow.name == listener_name(listener))
+    found: dict[frozenset[str], Design] = {}
+    with store.read() as database:
+        for parameters in database.scalars(query):
+            stored = parameters.get("design")
+            if not stored:
+                continue
+            pieces, rows = tuple(stored["pieces"]), tuple(stored["rows"])
+            before = found.get(frozenset(pieces), Design(pieces, ()))
+            found[frozenset(pieces)] = Design(before.pieces, before.used + rows)
+    return list(found.values())

@@ -1,0 +1,138 @@
+"""Pieces from MIDI files, into the library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import select
+
+from sessions.records import PieceRecord
+from sessions.storage.library import get_piece, new_ids
+from sessions.storage.store import Store
+from sessions.storage.tables import METRE, REGISTER, USUAL_METRE, PieceRow, now
+from therapy_gen.errors import InputError
+from therapy_gen.music.analysis.calmness import calmness_of
+from therapy_gen.music.analysis.register import register_of
+from therapy_gen.music.corpus.score import MIDI_SUFFIXES
+from therapy_gen.music.midi.midi import MAX_MIDI_BYTES, read_performance
+from therapy_gen.music.performance import Performance
+from therapy_gen.music.tonality import find_key, key_name, pitch_class_weights
+
+_DRUM_BANK = 128
+_LONGEST_TITLE = 120
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A piece that came from a file.
+
+    Attributes
+    ----------
+    piece : PieceRecord
+    file : Path
+    new : bool
+        False where the library had the same file already.
+    remarks : tuple of str
+        What is particular about the file.
+    """
+
+    piece: PieceRecord
+    file: Path
+    new: bool
+    remarks: tuple[str, ...]
+
+
+def import_pieces(store: Store, files: Sequence[Path]) -> list[Imported]:
+    """Store MIDI files as pieces, all of them in one transaction, or none.
+
+    A file whose music the library has already, from an import, is not stored again.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be read or holds no notes.
+    """
+    read = [(file, *_read(file)) for file in files]
+    ids = new_ids(len(read))
+    found: list[tuple[str, bool]] = []
+    with store.write() as database:
+        for (file, midi, performance, _), id_ in zip(read, ids, strict=True):
+            query = select(PieceRow.id).where(
+                PieceRow.source.is_not(None), PieceRow.midi == midi, PieceRow.duration_s == _seconds(performance)
+            )
+            known = database.scalar(query)
+            if known is None:
+                database.add(_row(id_, file, midi, performance))
+                database.flush()
+            found.append((known or id_, known is None))
+    return [
+        Imported(get_piece(store, id_), file, new, remarks)
+        for (file, _, _, remarks), (id_, new) in zip(read, found, strict=True)
+    ]
+
+
+def _read(file: Path) -> tuple[bytes, Performance, tuple[str, ...]]:
+    if file.suffix.lower() not in MIDI_SUFFIXES:
+        raise InputError(f"{file} is not a MIDI file; give one that ends in {' or '.join(MIDI_SUFFIXES)}")
+    try:
+        if file.is_dir():
+            raise InputError(f"{file} is a folder; give a file in it")
+        if file.stat().st_size > MAX_MIDI_BYTES:
+            raise InputError(f"{file} is larger than {MAX_MIDI_BYTES >> 20} MB, which no MIDI file of music is")
+        midi = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror or error}") from error
+    performance = read_performance(midi, name=str(file))
+    sounding = [part for part in performance.parts if part.notes]
+    if not sounding:
+        raise InputError(f"{file} holds no notes; give another file")
+    remarks = []
+    drums = sum(len(part.notes) for part in sounding if part.bank == _DRUM_BANK)
+    if drums:
+        remarks.append(f"{drums} strokes of drums, which calm music does without, are kept")
+    if len(sounding) < len(performance.parts):
+        remarks.append(f"{len(performance.parts) - len(sounding)} tracks without notes")
+    return midi, performance, tuple(remarks)
+
+
+def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRow:
+    calm = calmness_of(performance)
+    register = register_of(performance)
+    title = performance.title.strip() or _readable(file.stem)
+    return PieceRow(
+        id=id_,
+        title=title[:_LONGEST_TITLE],
+        source=_readable(file.name),
+        key=performance.key or _key(performance),
+        tempo=round(performance.tempo, 3),
+        duration_s=_seconds(performance),
+        midi=midi,
+        features={
+            **{name: round(value, 4) for name, value in calm.values.items()},
+            **({} if register is None else {REGISTER: round(register, 2)}),
+            **({} if performance.metre == USUAL_METRE else {METRE: performance.metre}),
+        },
+        calm=round(calm.score, 4),
+        created=now(),
+    )
+
+
+def _readable(name: str) -> str:
+    """Return a file's name as UTF-8, which names need not be, but databases hold."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+def _seconds(performance: Performance) -> float:
+    return round(performance.duration, 3)
+
+
+def _key(performance: Performance) -> str:
+    notes = [note for part in performance.parts if part.bank != _DRUM_BANK for note in part.notes]
+    if not notes:
+        return ""
+    weights = pitch_class_weights(np.array([note.pitch for note in notes]), np.array([note.duration for note in notes]))
+    return key_name(*find_key(weights))

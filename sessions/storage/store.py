@@ -1,0 +1,192 @@
+"""The store: a database that is opened, made or migrated on first use, with transactions over it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from sessions.errors import DatabaseError
+from sessions.storage import schema
+from sessions.storage.database import connect, explained, label, locate, sqlite_path, writing
+from sessions.storage.tables import Base, ListenerRow, PieceRow, SessionRow
+
+Row = TypeVar("Row", bound=Base)
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """Facts about a database.
+
+    Attributes
+    ----------
+    database : str
+        Path, or URL without the password.
+    revision, newest : str
+        The schema's revision, and the newest that this program knows.
+    bytes : int or None
+        Size of the file; None on a server.
+    sessions, pieces, listeners : int
+        Rows.
+    """
+
+    database: str
+    revision: str | None
+    newest: str
+    bytes: int | None
+    sessions: int
+    pieces: int
+    listeners: int
+
+
+class Store:
+    """Sessions, pieces and listeners in a database.
+
+    Parameters
+    ----------
+    where : str or Path
+        A file (made where it does not exist) or a URL.
+
+    Raises
+    ------
+    DatabaseError
+        Where it cannot be reached; at `open` also where it is newer than this program or not ours.
+    """
+
+    def __init__(self, where: str | Path) -> None:
+        self.url = locate(where)
+        self._engine = connect(self.url)
+        self._writing = writing(self._engine)
+
+    @classmethod
+    def open(cls, where: str | Path) -> Store:
+        """Return a store whose schema is the newest, made or migrated where need be."""
+        store = cls(where)
+        with explained(store.url):
+            schema.ensure(store._engine)
+        return store
+
+    @property
+    def label(self) -> str:
+        """How to name the database to the user."""
+        return label(self.url)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session of the ORM that sees one state of the database."""
+        with explained(self.url), Session(self._engine, expire_on_commit=False) as database:
+            yield database
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session of the ORM in one transaction: all of it is stored at the end, or nothing."""
+        with (
+            explained(self.url),
+            Session(self._writing, expire_on_commit=False) as database,
+            database.begin(),
+        ):
+            yield database
+
+    def info(self) -> StoreInfo:
+        """Return facts about the database as it stands, without migrating it."""
+        path = sqlite_path(self.url)
+        with explained(self.url):
+            self._require()
+            with self._engine.connect() as connection:
+                revision = schema.revision_of(connection)
+            counts = [0, 0, 0]
+            if revision == schema.HEAD:
+                with Session(self._engine) as database:
+                    counts = [
+                        database.scalar(select(func.count()).select_from(table)) or 0
+                        for table in (SessionRow, PieceRow, ListenerRow)
+                    ]
+        return StoreInfo(self.label, revision, schema.HEAD, path.stat().st_size if path else None, *counts)
+
+    def upgrade(self) -> tuple[str | None, str]:
+        """Migrate to the newest schema; return the revision before and after."""
+        with explained(self.url):
+            return schema.upgrade(self._engine)
+
+    def backup(self, target: Path, *, overwrite: bool = False) -> None:
+        """Write a consistent copy of the database to `target`, whole or not at all.
+
+        Parameters
+        ----------
+        target : Path
+        overwrite : bool
+            Whether a file that stands there is replaced.
+
+        Raises
+        ------
+        DatabaseError
+            Where the database is not a file, or `target` is the database itself.
+        ExportError
+            Where the copy cannot be written, or a file stands there that may not be replaced.
+        """
+        self._require()
+        with explained(self.url):
+            schema.backup(self._engine, target, overwrite=overwrite)
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the database, one line each; an empty list where nothing is."""
+        from alembic.autogenerate import compare_metadata
+        from alembic.migration import MigrationContext
+
+        self._require()
+        problems: list[str] = []
+        with explained(self.url), self._engine.connect() as connection:
+            revision = schema.revision_of(connection)
+            if revision != schema.HEAD:
+                problems.append(f"schema is at revision {revision}, not {schema.HEAD}; run `db upgrade`")
+            if self.url.get_backend_name() == "sqlite":
+                rows = connection.exec_driver_sql("PRAGMA integrity_check")
+                problems += [f"integrity: {row[0]}" for row in rows if row[0] != "ok"]
+                rows = connection.exec_driver_sql("PRAGMA foreign_key_check")
+                problems += [f"{row[0]} row {row[1]} points at a missing row of {row[2]}" for row in rows]
+            if revision == schema.HEAD:
+                differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+                problems += [f"schema differs: {difference}" for difference in differences]
+                problems += _broken_sessions(Session(connection))
+        return problems
+
+    def _require(self) -> None:
+        path = sqlite_path(self.url)
+        if path is not None and not path.exists():
+            raise DatabaseError(f"database {path} does not exist; `therapy-gen session new` makes it")
+
+
+def added(database: Session, row: Row) -> Row | None:
+    """Add a row; None where another transaction was first (possible on a server, where writers run side by side)."""
+    try:
+        with database.begin_nested():
+            database.add(row)
+    except IntegrityError:
+        return None
+    return row
+
+
+# Onsets are sums of durations in floating point.
+_SAME_MOMENT_S = 1e-3
+
+
+def _broken_sessions(database: Session) -> list[str]:
+    problems = []
+    for row in database.scalars(select(SessionRow).order_by(SessionRow.id)):
+        moment = 0.0
+        for item in row.items:
+            if abs(item.onset_s - moment) > _SAME_MOMENT_S:
+                problems.append(f"session {row.id}: item {item.position} begins at {item.onset_s}, not {moment}")
+            moment = item.onset_s + item.duration_s
+        if abs(moment - row.duration_s) > _SAME_MOMENT_S:
+            problems.append(f"session {row.id} lasts {row.duration_s} s, its items {moment} s")
+    for piece, head in database.execute(select(PieceRow.id, func.substr(PieceRow.midi, 1, 4))):
+        if bytes(head) != b"MThd":
+            problems.append(f"piece {piece} holds no MIDI file")
+    return problems

@@ -1,0 +1,1 @@
+"""Calm music from a MusicVAE, arranged into listening sessions."""

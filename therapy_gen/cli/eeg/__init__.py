@@ -1,0 +1,1 @@
+"""`therapy-gen score-eeg`, `rank`, `simulate-eeg`."""

@@ -1,0 +1,117 @@
+"""`therapy-gen sample` and `therapy-gen interpolate`: single sections as MIDI files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
+from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
+
+if TYPE_CHECKING:
+    from sessions.composing.samples import Sketch
+
+SAMPLE_EPILOG = "Example: therapy-gen sample -n 8 --seed 1 -o samples"
+INTERPOLATE_EPILOG = "Example: therapy-gen interpolate a.mid b.mid --steps 8 -o way"
+
+ModelOption = Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Model that writes the music")]
+EngineOption = Annotated[
+    str, typer.Option(metavar="numpy|magenta", help="What runs it: NumPy, or Magenta's own TrainedModel")
+]
+Folder = Annotated[
+    Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the files; those of the same names are replaced")
+]
+Palette = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Instruments: piano, harp, guitar, pad  [default: piano]")
+]
+Arranged = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Arrange the steps for piano, harp, guitar or pad  [default: the plain notes]"),
+]
+
+
+def sample(
+    context: typer.Context,
+    out: Folder,
+    count: Annotated[int, typer.Option("-n", metavar="N", help="How many")] = 8,
+    temperature: Annotated[
+        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.5]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="The same seed and model give the same files  [default: drawn]")
+    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    engine: EngineOption = "numpy",
+    palette: Palette = None,
+    json: AsJson = False,
+) -> None:
+    """Write pieces from the model's prior, as MIDI."""
+    use_one_thread()
+    from sessions.composing.samples import write_samples
+
+    seed = drawn_seed() if seed is None else seed
+    sketches = write_samples(
+        settings(context).engine(model, engine, seed),
+        out,
+        count=count,
+        seed=seed,
+        temperature=temperature,
+        palette=palette,
+    )
+    if json:
+        print_json({"seed": seed, "samples": [_document(sketch) for sketch in sketches]})
+    else:
+        rows = [(str(sketch.path), sketch.title, f"{sketch.calm or 0:.2f}") for sketch in sketches]
+        print_table(("file", "title", "calm"), rows, right=(2,))
+
+
+def interpolate(
+    context: typer.Context,
+    start: Annotated[Path, typer.Argument(metavar="A.mid", help="Where the way begins: its best bars")],
+    end: Annotated[Path, typer.Argument(metavar="B.mid", help="Where the way ends")],
+    out: Folder,
+    steps: Annotated[int, typer.Option(metavar="N", help="Files to write, both ends included")] = 8,
+    model: ModelOption = DEFAULT_MODEL,
+    engine: EngineOption = "numpy",
+    smooth: Annotated[bool, typer.Option("--smooth", help="Let as much change from each step to the next")] = False,
+    joined: Annotated[bool, typer.Option("--joined", help="Also write all steps as one file, way.mid")] = False,
+    palette: Arranged = None,
+    json: AsJson = False,
+) -> None:
+    """Write the way from one MIDI file to another through the latent space."""
+    use_one_thread()
+    from sessions.composing.interpolation import write_way
+
+    options = settings(context)
+    way = write_way(
+        options.engine(model, engine), start, end, out, steps=steps, palette=palette, smooth=smooth, joined=joined
+    )
+    for path, taken in zip((start, end), way.ends, strict=True):
+        bars = f"bars {taken.bar} to {taken.bar + taken.bars - 1}" if taken.bars > 1 else f"bar {taken.bar}"
+        say("; ".join((f"{path}: {bars} taken", *taken.remarks)), quiet=options.quiet)
+    changes = [None, *way.changes]
+    if json:
+        documents = [
+            {**_document(sketch), "change": change} for sketch, change in zip(way.sketches, changes, strict=True)
+        ]
+        ends = [
+            {"file": str(path), "bar": end.bar, "bars": end.bars, "remarks": list(end.remarks)}
+            for path, end in zip((start, end), way.ends, strict=True)
+        ]
+        joined_file = None if way.joined is None else str(way.joined)
+        print_json({"steps": documents, "unevenness": round(way.unevenness, 4), "joined": joined_file, "taken": ends})
+        return
+    rows = [
+        (str(sketch.path), sketch.key, "" if change is None else f"{change:.0%}")
+        for sketch, change in zip(way.sketches, changes, strict=True)
+    ]
+    print_table(("file", "key", "change"), rows, right=(2,))
+    print(f"Deviation of the changes over their mean: {way.unevenness:.2f}" + ("" if smooth else " (even: --smooth)"))
+    if way.joined is not None:
+        print(printable(str(way.joined)))
+
+
+def _document(sketch: Sketch) -> dict[str, Any]:
+    return {"file": str(sketch.path), "title": sketch.title, "key": sketch.key, "calm": sketch.calm}

@@ -1,0 +1,76 @@
+"""An arc in the terminal: what was asked for and what the pieces came to."""
+
+from __future__ import annotations
+
+import math
+import sys
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from therapy_gen.cli.output import clock
+
+if TYPE_CHECKING:
+    from sessions.records import SessionRecord
+
+_WIDTH, _HEIGHT = 64, 8
+# Target, piece, both: with and without what ASCII lacks.
+_MARKS = {True: ("·", "━", "━"), False: (".", "=", "=")}
+
+
+def arc_lines(record: SessionRecord) -> list[str]:
+    """Return the lines of the picture, at most 80 characters wide; none for a session without a known target."""
+    from sessions.planning.arcs import rms, value_at
+
+    target, achieved = record.curve(), record.achieved()
+    if not target or not achieved:
+        return []
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    dot, bar, _ = _MARKS[_can(encoding, "·━")]
+    moments = [(column + 0.5) / _WIDTH * record.duration_s for column in range(_WIDTH)]
+    wanted = [value_at(target, moment) if target[0][0] <= moment <= target[-1][0] else None for moment in moments]
+    heard = [next((calm for onset, end, calm in achieved if onset <= moment < end), None) for moment in moments]
+    known = [value for value in (*wanted, *heard) if value is not None]
+    low = math.floor(20 * min(known)) / 20
+    high = max(math.ceil(20 * max(known)) / 20, low + 0.1)
+
+    def row_of(value: float) -> int:
+        return min(int((high - value) / (high - low) * _HEIGHT), _HEIGHT - 1)
+
+    rows = [[" "] * _WIDTH for _ in range(_HEIGHT)]
+    for column, (asked, came) in enumerate(zip(wanted, heard, strict=True)):
+        if asked is not None:
+            rows[row_of(asked)][column] = dot
+        if came is not None:
+            rows[row_of(came)][column] = bar
+    lines = []
+    for number, row in enumerate(rows):
+        label = f"{high:.2f}" if number == 0 else f"{low:.2f}" if number == _HEIGHT - 1 else ""
+        lines.append(f"{label:>5} |{''.join(row)}".rstrip())
+    end = clock(record.duration_s)
+    lines.append(f"      +{'-' * _WIDTH}")
+    lines.append(f"       0:00{end:>{_WIDTH - 4}}")
+    away = rms(target, achieved)
+    lines.append(f"Calm, 0 to 1: {dot * 3} asked for, {bar * 3} pieces; root mean square distance {away:.3f}")
+    return lines
+
+
+def register_line(record: SessionRecord) -> str:
+    """Return in a line how high the melodies of a session lie, from its first piece to its last."""
+    known = [piece.register for piece in record.pieces() if piece.register is not None]
+    if not known:
+        return ""
+    from therapy_gen.music.analysis.register import pitch_name
+
+    first, last = pitch_name(known[0]), pitch_name(known[-1])
+    steps = [abs(b - a) for a, b in pairwise(known)]
+    if not steps:
+        return f"Register: the melody lies about {first}"
+    return f"Register: melodies about {first} to {last}, neighbours {sum(steps) / len(steps):.1f} semitones apart"
+
+
+def _can(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

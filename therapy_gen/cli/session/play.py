@@ -1,0 +1,216 @@
+"""`therapy-gen session play`: a session through the sound card, or in silence for those who only want markers."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.output import clock, printable, say
+
+if TYPE_CHECKING:
+    from sessions.playback.player import Progress
+    from sessions.records import SessionRecord
+
+EPILOG = "Example: therapy-gen session play 1 --lsl"
+
+_REDRAW_S = 0.2
+_WIDTH = 79
+
+
+def play(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")],
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|NUMBER|none", help="Sound device; none: in real time without sound  [default: the system's]"
+        ),
+    ] = None,
+    begin: Annotated[
+        int, typer.Option("--from", metavar="POSITION", help="Begin there, as `session show --json` counts: from 0")
+    ] = 0,
+    lsl: Annotated[
+        bool, typer.Option("--lsl", help="Send a marker for each piece on a Lab Streaming Layer stream, therapy-gen")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", help="With --lsl: wait so long for a recorder before beginning")
+    ] = 0.0,
+    soundfont: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="SF2 instruments  [default: a small one]")
+    ] = None,
+) -> None:
+    """Play a session, and keep when each piece was heard, so that `score-eeg` can find it by a recording's date.
+
+    On a terminal: space pauses, n goes to the next piece, q ends.
+    """
+    options = settings(context)
+    if not 0 <= wait <= 86400:
+        raise typer.BadParameter(f"--wait {wait:g} is no number of seconds within a day")
+    if wait and not lsl:
+        raise typer.BadParameter("--wait belongs to --lsl")
+    use_one_thread()
+    from sessions.export.audio import SAMPLE_RATE, Sound, item_sounds, present_midi
+    from sessions.playback.markers import LslMarkers
+    from sessions.playback.outputs import open_output
+    from sessions.playback.player import Player
+    from sessions.storage.library import get_session
+    from sessions.storage.play_log import PlayWriter
+
+    store = options.store()
+    record = get_session(store, number)
+    items = record.items[_first(record, begin) :]
+    sound = Sound(soundfont)
+    present_midi(store, items)
+    way_out = (
+        f"to hear it elsewhere: therapy-gen export --session {number} --format flac -o session-{number}.flac "
+        "(or --device none for markers without sound)"
+    )
+    output = open_output(device, SAMPLE_RATE, way_out)
+    markers = LslMarkers(number) if lsl else None
+    if markers is not None and wait:
+        say("waiting for a recorder of the stream therapy-gen", quiet=options.quiet)
+        if not markers.wait(wait):
+            say(f"nobody receives the markers after {wait:g} s; playing all the same", quiet=options.quiet)
+    with (
+        _ended_as_interrupted(),
+        _keys() as keys,
+        _teller(record, quiet=options.quiet) as tell,
+        item_sounds(store, items, sound) as sounds,
+    ):
+        player = Player(
+            number,
+            output,
+            lambda started: PlayWriter(store, number, started),
+            markers=markers,
+            keys=keys,
+            tell=tell,
+        )
+        try:
+            finished = player.play(items, sounds)
+        finally:
+            if markers is not None:
+                markers.close()
+    how = "to its end" if finished else "and stopped"
+    print(f"Played {clock(player.heard_s)} of session {number} {how}")
+
+
+def _first(record: SessionRecord, begin: int) -> int:
+    if not 0 <= begin < len(record.items):
+        from therapy_gen.errors import InputError
+
+        raise InputError(f"position {begin} is not in session {record.id}; give --from 0 to {len(record.items) - 1}")
+    return begin
+
+
+@contextlib.contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP (its terminal is closed) end playing as Ctrl-C does: the log says how far it came.
+
+    What is ignored, as SIGHUP is under nohup, stays so.
+    """
+    # Windows has no SIGHUP.
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    taken = [number for number in numbers if before[number] not in (signal.SIG_IGN, None)]
+
+    def interrupt(signum: int, frame: object) -> None:
+        # A shell that goes hands SIGHUP on: a second one must not keep the log from being written.
+        for number in taken:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in taken:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[Callable[[], str]]:
+    """Give a function that returns the keys pressed since it was last called; always none without a terminal."""
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+        yield lambda: ""
+        return
+    try:
+        import termios
+        import tty
+    except ImportError:
+        yield _windows_keys
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    tty.setcbreak(descriptor)
+    try:
+        yield lambda: _pressed(descriptor)
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _pressed(descriptor: int) -> str:
+    import os
+
+    if not select.select([descriptor], [], [], 0)[0]:
+        return ""
+    return os.read(descriptor, 64).decode("ascii", "ignore").lower()
+
+
+def _windows_keys() -> str:
+    import msvcrt
+
+    pressed = ""
+    while msvcrt.kbhit():  # type: ignore[attr-defined,unused-ignore]
+        pressed += msvcrt.getwch().lower()  # type: ignore[attr-defined,unused-ignore]
+    return pressed
+
+
+@contextlib.contextmanager
+def _teller(record: SessionRecord, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Give a function that shows where playing is: one line that changes on a terminal, a line for each item else."""
+    if quiet:
+        yield lambda progress: None
+        return
+    if not sys.stderr.isatty():
+        last: list[int] = []
+
+        def line(progress: Progress) -> None:
+            if last != [progress.item.position]:
+                last[:] = [progress.item.position]
+                say(_described(record, progress))
+
+        yield line
+        return
+    drawn = 0.0
+
+    def draw(progress: Progress) -> None:
+        nonlocal drawn
+        if time.monotonic() - drawn < _REDRAW_S:
+            return
+        drawn = time.monotonic()
+        keys = "space resume" if progress.paused else "space pause"
+        text = f"{_described(record, progress)}  [{keys}, n next, q quit]"
+        print(f"\r{printable(text)[:_WIDTH]:<{_WIDTH}}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield draw
+    finally:
+        print(file=sys.stderr)
+
+
+def _described(record: SessionRecord, progress: Progress) -> str:
+    item = progress.item
+    at = f"{clock(item.onset_s + progress.at_s)}/{clock(record.duration_s)}"
+    title = item.piece.title if item.piece else "(silence)"
+    paused = "  paused" if progress.paused else ""
+    return f"{at}  {item.position}  {title}  {clock(progress.at_s)}/{clock(item.duration_s)}{paused}"

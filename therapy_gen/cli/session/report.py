@@ -1,0 +1,84 @@
+"""`therapy-gen session report` and `therapy-gen report`: pages that stand alone, to hear and see in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.output import AsJson, print_json, printable, progress
+
+if TYPE_CHECKING:
+    from sessions.storage.store import Store
+
+SESSION_EPILOG = "Example: therapy-gen session report 1 -o evening.html"
+LISTENER_EPILOG = "Example: therapy-gen report --listener ana -o ana.html"
+
+Out = Annotated[
+    Path, typer.Option("-o", "--out", metavar="FILE.html", help="File to write; replaced where it is there")
+]
+
+
+def session_report(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")],
+    out: Out,
+    soundfont: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="SF2 instruments for the sound  [default: a small one]")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Write a session as one page that works offline: its sound, its notes, its arc, and what was measured."""
+    options = settings(context)
+    use_one_thread()
+    from sessions.export.audio import Sound
+    from sessions.files import check_file_target
+    from sessions.reports.session_report import write_session_report
+    from sessions.storage.library import get_session
+
+    check_file_target(out)
+    store = options.store()
+    record = get_session(store, number)
+    total = sum({item.piece.id: item.duration_s for item in record.items if item.piece}.values())
+    with progress("rendering", total, quiet=options.quiet) as advance:
+        size = write_session_report(store, number, out, _ranking(store, record.listener), Sound(soundfont, advance))
+    if json:
+        print_json({"report": {"file": str(out), "session": number, "pieces": len(record.pieces()), "bytes": size}})
+    else:
+        print(f"Wrote {printable(str(out))} ({size / 1e6:.1f} MB); open it in a browser")
+
+
+def listener_report(
+    context: typer.Context,
+    listener: Annotated[str, typer.Option(metavar="NAME", help="Whose history")],
+    out: Out,
+    json: AsJson = False,
+) -> None:
+    """Write a listener's history as one page that works offline: sessions, ratings, ranking, recordings over time."""
+    options = settings(context)
+    use_one_thread()
+    from sessions.files import check_file_target
+    from sessions.reports.listener_report import write_listener_report
+
+    check_file_target(out)
+    store = options.store()
+    size = write_listener_report(store, listener, out, _ranking(store, listener))
+    if json:
+        print_json({"report": {"file": str(out), "listener": listener, "bytes": size}})
+    else:
+        print(f"Wrote {printable(str(out))} ({size / 1e3:.0f} kB); open it in a browser")
+
+
+def _ranking(store: Store, listener: str | None) -> dict[str, Any] | None:
+    """Return a listener's ranking as `rank --json` prints it; None where there is none."""
+    from sessions.storage.evidence import evidence_of
+    from therapy_gen.cli.eeg.rank import ranking_document
+    from therapy_gen.study.posterior import posterior
+
+    evidence = evidence_of(store, listener)
+    if not evidence.recordings and not evidence.ratings:
+        return None
+    made = posterior(evidence)
+    return None if made is None else ranking_document(made, evidence.listener)

@@ -1,0 +1,347 @@
+"""`therapy-gen session`: make, list, show, rate, play and delete sessions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
+from therapy_gen.cli.output import (
+    AsJson,
+    brief,
+    clock,
+    day_and_time,
+    print_json,
+    print_notes,
+    print_table,
+    printable,
+    progress,
+    say,
+)
+from therapy_gen.cli.session import play, report
+
+if TYPE_CHECKING:
+    from sessions.records import SessionRecord
+
+app = typer.Typer(
+    help="Make, list, show, play, rate and delete sessions.",
+    epilog="Example: therapy-gen session new --minutes 24",
+    rich_markup_mode=None,
+)
+
+Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")]
+
+
+@app.command(epilog="Example: therapy-gen session new --minutes 12 --audio flac --out evening")
+def new(
+    context: typer.Context,
+    minutes: Annotated[float, typer.Option(help="Length of the session, silences included")] = 24.0,
+    arc: Annotated[
+        str,
+        typer.Option(
+            metavar="calm|iso|flat", help="How calm it is over time: calmer and calmer, led down, or the same"
+        ),
+    ] = "calm",
+    arousal: Annotated[
+        float | None,
+        typer.Option("--from", metavar="0..1", help="How aroused it begins: 0 calm; an arc leads down from there"),
+    ] = None,
+    listener: Annotated[str | None, typer.Option(metavar="NAME", help="Who it is for")] = None,
+    explore: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0..1",
+            help="Share of new pieces, once the listener has heard some; with --with or --again, 0 adds none  "
+            "[default: 0.25]",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="The same seed and model give the same music  [default: drawn]")
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Model that writes the music")] = DEFAULT_MODEL,
+    engine: Annotated[
+        str, typer.Option(metavar="numpy|magenta", help="What runs the model: NumPy, or Magenta's own TrainedModel")
+    ] = "numpy",
+    holding: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="PIECE", help="A piece of the library to hold, an imported one too; repeatable"),
+    ] = None,
+    again: Annotated[
+        int | None,
+        typer.Option(metavar="ID", help="Hold the pieces of a session; with --repeats, in the next orders for them"),
+    ] = None,
+    key: Annotated[str, typer.Option(metavar="auto|C|Am…", help="Key of all pieces; auto: near major keys")] = "auto",
+    tempo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BPM[:BPM]",
+            help="Slowest and fastest tempo, in quarter notes a minute  "
+            "[default: 54:72; wider where an arc begins less calm, with --play-length, and in a session of a minute]",
+        ),
+    ] = None,
+    density: Annotated[
+        str | None,
+        typer.Option(metavar="LOW..HIGH", help="Notes a bar, from most in the first piece to fewest in the last"),
+    ] = None,
+    span: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW-HIGH", help="Range of the melody in semitones, from widest to narrowest"),
+    ] = None,
+    metre: Annotated[str, typer.Option(metavar="4/4|3/4", help="Of the new pieces")] = "4/4",
+    baseline: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Silence before and after the music, within the minutes")
+    ] = 0.0,
+    repeats: Annotated[
+        int, typer.Option(metavar="N", help="Play each piece N times, in orders balanced over the listener's sessions")
+    ] = 1,
+    gap: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Silence between two plays  "
+            "[default: 8 with repeats; else 6 to 10, up to 30 where pieces do not fill it]",
+        ),
+    ] = None,
+    play: Annotated[
+        float | None,
+        typer.Option("--play-length", metavar="SECONDS", help="About how long each play is, 60 to 900"),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.5]")
+    ] = None,
+    palette: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Instruments: piano, harp, guitar, pad  [default: piano]")
+    ] = None,
+    audio: Annotated[
+        str | None, typer.Option(metavar="wav|flac|ogg|mp3", help="Also render the pieces, with a playlist")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the audio  [default: renders in --home; flac without --audio]"),
+    ] = None,
+    soundfont: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="SF2 instruments for the audio  [default: a small one]")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Generate pieces, arrange them into a session, and store it."""
+    options = settings(context)
+    use_one_thread()
+    from sessions.builder import new_session
+    from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE
+    from sessions.planning.plan import SessionRequest, usual_tempo
+
+    request = SessionRequest(
+        minutes=minutes,
+        arc=arc,
+        arousal=arousal,
+        tempo=usual_tempo(arc, arousal, play) if tempo is None else _tempo_range(tempo),
+        tempo_asked=tempo is not None,
+        key=None if key == "auto" else key,
+        baseline_s=baseline,
+        repeats=repeats,
+        gap_s=gap,
+        play_s=play,
+        metre=metre,
+        density=None if density is None else _interval("density", density, ".."),
+        span=None if span is None else _interval("range", span, "-"),
+    )
+    folder = None
+    if audio is not None or out is not None:
+        from sessions.export.audio import Sound
+        from sessions.export.session import check_audio_format
+        from sessions.files import make_folder
+
+        Sound(soundfont)
+        audio = check_audio_format(audio or "flac")
+        folder = make_folder(out if out is not None else options.home_folder() / "renders")
+    store = options.store()
+    asked = list(holding or ())
+    if again is not None:
+        from sessions.storage.library import get_session
+
+        asked += [piece.id for piece in get_session(store, again).pieces()]
+    seed = seed if seed is not None else drawn_seed()
+    preference = None
+    if listener is not None:
+        from therapy_gen.study.posterior import preference_of
+
+        preference = preference_of(store, listener, explore, seed)
+    elif explore is not None:
+        raise typer.BadParameter("--explore belongs to --listener")
+    made = new_session(
+        store,
+        options.section_model(model, engine, seed),
+        request,
+        seed=seed,
+        preference=preference,
+        listener=listener,
+        temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
+        palette=DEFAULT_PALETTE if palette is None else palette,
+        asked=asked,
+    )
+    playlist = None
+    if folder is not None and audio is not None:
+        from sessions.export.session import export_playlist
+
+        say(f"session {made.id} is stored; rendering it to {folder}", quiet=options.quiet)
+        with progress("rendering", made.duration_s, quiet=options.quiet) as advance:
+            playlist = _free(folder, f"session-{made.id}")
+            export_playlist(store, made.programme(), playlist, audio, Sound(soundfont, advance), beside=True)
+    if json:
+        print_json(made.document())
+        return
+    _print_session(made)
+    print()
+    if playlist is not None:
+        print(f"To hear it, open {printable(str(playlist))}")
+    else:
+        print(f"To hear it: therapy-gen export --session {made.id} --format flac -o session-{made.id}.flac")
+
+
+def _free(folder: Path, name: str) -> Path:
+    """Return a name for a playlist that no file has yet: sessions of other databases are numbered alike."""
+    found = folder / f"{name}.m3u8"
+    number = 1
+    while found.exists():
+        number += 1
+        found = folder / f"{name}-{number}.m3u8"
+    return found
+
+
+def _tempo_range(text: str) -> tuple[float, float]:
+    from therapy_gen.errors import InputError
+
+    low, colon, high = text.partition(":")
+    try:
+        return float(low), float(high if colon else low)
+    except ValueError as error:
+        raise InputError(f"tempo {text!r} is no tempo; give beats a minute, such as 60 or 54:72") from error
+
+
+def _interval(name: str, text: str, between: str) -> tuple[float, float]:
+    from therapy_gen.errors import InputError
+
+    low, found, high = text.partition(between)
+    try:
+        return float(low), float(high if found else low)
+    except ValueError as error:
+        raise InputError(f"{name} {text!r} is no range; give two numbers, such as 6{between}10") from error
+
+
+def _print_session(record: SessionRecord) -> None:
+    who = f" for {printable(record.listener)}" if record.listener else ""
+    print(f"Session {record.id}{who}: {clock(record.duration_s)} minutes, arc {record.arc}, seed {record.seed}")
+    print()
+    rated = any(item.rating for item in record.items)
+    rows: list[tuple[str, ...]] = []
+    for item in record.items:
+        piece = item.piece
+        row: tuple[str, ...] = (clock(item.onset_s), clock(item.duration_s))
+        if piece is None:
+            row += ("(silence)", "", "", "", "")
+        else:
+            row += (piece.title, piece.key, f"{piece.tempo:.1f}", f"{piece.calm:.2f}", piece.id)
+        rows.append((*row, "*" * (item.rating or 0)) if rated else row)
+    columns = ("start", "length", "title", "key", "tempo", "calm", "piece", "rated")
+    print_table(columns if rated else columns[:-1], rows, right=(0, 1, 4, 5))
+    # By id: titles need not differ.
+    reasons = {item.piece.id: (printable(brief(item.piece.title)), item.why) for item in record.items if item.piece}
+    told = [(title, printable(why)) for title, why in reasons.values() if why]
+    if told:
+        print()
+        print_notes(told)
+
+
+@app.command("list", epilog="Example: therapy-gen session list --json")
+def list_(context: typer.Context, json: AsJson = False) -> None:
+    """List the sessions, oldest first."""
+    from sessions.storage.library import list_sessions
+
+    found = list_sessions(settings(context).store())
+    if json:
+        print_json({"sessions": [summary.document() for summary in found]})
+        return
+    if not found:
+        print("No sessions yet. To make one: therapy-gen session new")
+        return
+    rows = [
+        (
+            str(summary.id),
+            day_and_time(summary.created),
+            summary.listener or "",
+            summary.arc,
+            clock(summary.duration_s),
+            str(summary.pieces),
+            str(summary.seed),
+        )
+        for summary in found
+    ]
+    print_table(("id", "made", "listener", "arc", "length", "pieces", "seed"), rows, right=(0, 4, 5, 6))
+
+
+@app.command(epilog="Example: therapy-gen session show 1")
+def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
+    """Show the timeline of a session, why its pieces are there, and its arc: what was asked for, what they came to."""
+    from sessions.storage.library import get_session
+
+    record = get_session(settings(context).store(), number)
+    if json:
+        print_json(record.document())
+        return
+    _print_session(record)
+    from therapy_gen.cli.session.arc_plot import arc_lines, register_line
+
+    if lines := arc_lines(record):
+        print("\n" + "\n".join(lines))
+    if line := register_line(record):
+        print(printable(line))
+
+
+@app.command(epilog="Example: therapy-gen session rate 1 01KAT4X2 5")
+def rate(
+    context: typer.Context,
+    number: Number,
+    piece: Annotated[str, typer.Argument(metavar="PIECE", help="Its id, or the first characters of it")],
+    value: Annotated[int, typer.Argument(metavar="1-5", help="1 not at all, 5 very much")],
+    json: AsJson = False,
+) -> None:
+    """Note how much a piece of a session was liked; a later rating replaces an earlier one."""
+    use_one_thread()
+    from sessions.storage.library import rate as rate_piece
+    from therapy_gen.study.posterior import Ranker
+
+    session, rated = rate_piece(settings(context).store(), number, piece, value, Ranker())
+    if json:
+        print_json({"rating": {"session": session.id, "piece": rated.id, "listener": session.listener, "value": value}})
+    else:
+        print(f"Rated {rated.title} ({rated.id}) in session {session.id}: {value} of 5")
+
+
+app.command(epilog=play.EPILOG)(play.play)
+app.command("report", epilog=report.SESSION_EPILOG)(report.session_report)
+
+
+@app.command(epilog="Example: therapy-gen session delete 1 --yes")
+def delete(
+    context: typer.Context,
+    number: Number,
+    pieces: Annotated[
+        bool, typer.Option("--pieces", help="Also its pieces that nothing else holds; they stay in the library else")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask; without a terminal on standard input it deletes unasked")
+    ] = False,
+) -> None:
+    """Delete a session, its ratings and the log of its plays. Recordings and their scores stay."""
+    from sessions.storage.library import delete_session, get_session
+
+    store = settings(context).store()
+    if not yes and sys.stdin.isatty():
+        record = get_session(store, number)
+        typer.confirm(f"Delete session {record.id} of {day_and_time(record.created)}?", abort=True)
+    gone = delete_session(store, number, with_pieces=pieces)
+    print(f"Deleted session {number}" + (f" and {gone} of its pieces" if pieces else ""))

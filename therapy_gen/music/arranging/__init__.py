@@ -1,0 +1,4 @@
+"""From tokens to music as performed.
+
+In: sections of tokens, a key, a tempo. Out: a `Performance` with chords, cadences and expression.
+"""

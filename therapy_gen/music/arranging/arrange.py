@@ -1,0 +1,225 @@
+"""Sections of tokens as a calm performance: key, slow tempo, soft and flat dynamics, legato, pedal, a real ending."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.arranging.cadences import settle
+from therapy_gen.music.arranging.expression import perform
+from therapy_gen.music.arranging.harmony import infer_chords, pad_notes, tonic_chord
+from therapy_gen.music.arranging.palettes import PALETTES
+from therapy_gen.music.arranging.voice_leading import gentle_lines, let_ring
+from therapy_gen.music.metre import FOUR_FOUR, Metre
+from therapy_gen.music.performance import Note, Part, Performance
+from therapy_gen.music.tokens import (
+    BARS_PER_SECTION,
+    STEPS_PER_BAR,
+    STEPS_PER_QUARTER,
+    STEPS_PER_SECTION,
+    VOICES,
+    Tokens,
+    VoiceNote,
+)
+from therapy_gen.music.tonality import key_name
+
+__all__ = ["PALETTES", "Note", "Part", "Performance", "arrange", "duration_of", "steps_of"]
+
+MIN_TEMPO, MAX_TEMPO = 20.0, 200.0
+
+# Over the piece the tempo falls by this share, a little with every four bars, too little to be heard as a change. The
+# last two bars slow down to the second share of it, and a last bar holds the final chord.
+_FALL = 0.04
+_PHRASE_BARS = 4
+_RITARDANDO_BARS = 2
+_FINAL_TEMPO = 0.72
+
+# The final chord stays in the middle of the keyboard.
+_WHERE_NOTHING_SOUNDED = (72, 60, 45)
+_FINAL_BASS = (36, 52)
+_FINAL_MELODY = (60, 79)
+# What it costs a melody, in semitones, to leap up to its last note.
+_DEAR_RISE = 3
+
+# The keys of the final chord stay down while it dies away; instruments that do not die away are faded out in `audio`.
+_RING_S = 4.0
+_RELEASED_BEFORE_END_S = 1.25
+
+
+def duration_of(section_count: int, tempo: float, metre: Metre = FOUR_FOUR) -> float:
+    """Return the seconds that `arrange` makes of so many sections at a tempo (quarter notes a minute)."""
+    return _duration(_quarter_lengths(section_count, tempo, metre))
+
+
+def steps_of(section_count: int, tempo: float, metre: Metre = FOUR_FOUR) -> tuple[float, ...]:
+    """Return the seconds at which `arrange` puts each step of so many sections, and the end of the last chord."""
+    return tuple(_Clock(section_count, tempo, metre).steps)
+
+
+def arrange(
+    sections: Sequence[Tokens],
+    *,
+    tonic: int,
+    mode: str,
+    tempo: float,
+    palette: str = "piano",
+    seed: int,
+    louder: int = 0,
+    pad: float = 1.0,
+    up: int | None = None,
+    form: Sequence[str] = (),
+    metre: Metre = FOUR_FOUR,
+) -> Performance:
+    """Perform sections one after the other.
+
+    Parameters
+    ----------
+    sections : sequence of arrays of uint8, shape (256, 3)
+        Sixteen bars each of melody, inner voice and bass, on tonic C.
+    tonic : int
+        Pitch class to bring C to, by the shorter way.
+    mode : str
+        ``"major"`` or ``"minor"``.
+    tempo : float
+        Quarter notes a minute, 20 to 200, at the start. It falls by a few per cent over the piece, and more over the
+        last two bars.
+    palette : str
+        One of `PALETTES`.
+    seed : int
+        Of what varies from performance to performance: a few milliseconds and units of velocity.
+    louder : int
+        Units of velocity above the palette's own touch, 0 to 24.
+    pad : float
+        Factor of the level at which the palette's pad plays.
+    up : int, optional
+        By how many semitones the melody goes up, in place of the shorter way to the tonic: one of `transpositions` of
+        `therapy_gen.music.arranging.voice_leading` that leads there. The other voices then lie below it.
+    form : sequence of str, optional
+        Labels of the sections, such as ``("A", "A'", "B")``: a section ends open before a variation of itself. Without
+        them every section is taken for a thought of its own.
+    metre : Metre, optional
+        What the bars of the sections are.
+
+    Returns
+    -------
+    Performance
+
+    Raises
+    ------
+    InputError
+        Where palette, tempo or mode is not one that can be played.
+    ValueError
+        Where there is no section, its shape is not that of a section, or `up` does not lead to the tonic.
+    """
+    if palette not in PALETTES:
+        raise InputError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
+    if mode not in ("major", "minor"):
+        raise InputError(f"mode {mode!r} is not known; give major or minor")
+    if not sections or any(section.shape != (STEPS_PER_SECTION, len(VOICES)) for section in sections):
+        raise ValueError(f"sections must be arrays of shape ({STEPS_PER_SECTION}, {len(VOICES)}), one or more")
+    if form and len(form) != len(sections):
+        raise ValueError(f"{len(form)} labels for {len(sections)} sections")
+    if up is not None and (up - tonic) % 12:
+        raise ValueError(f"{up} semitones up do not lead to tonic {tonic}")
+    labels = form or [chr(ord("A") + n) for n in range(len(sections))]
+    clock = _Clock(len(sections), tempo, metre)
+    steps = len(sections) * STEPS_PER_SECTION
+    shift = (tonic + 6) % 12 - 6 if up is None else up
+    voices = settle(gentle_lines(sections, shift, led=up is not None), labels, tonic % 12, mode, metre)
+    chords = infer_chords([note for line in voices for note in line], steps, tonic % 12, mode, metre)
+    voices = let_ring(voices, chords)
+    notes = [note for line in voices for note in line]
+    final_start, final_end = steps, len(clock.steps) - 1
+    chords.append(tonic_chord(final_start, final_end, tonic % 12, mode))
+    endings = _final_chord(voices, tonic % 12, mode)
+    lines = [
+        [*line, *(VoiceNote(final_start, final_end, pitch, voice) for pitch in endings[voice])]
+        for voice, line in enumerate(voices)
+    ]
+    lines.append(pad_notes(chords, notes, metre))
+    under = replace(PALETTES[palette].pad, level=min(PALETTES[palette].pad.level * pad, 1.0))
+    rng = np.random.default_rng(seed)
+    parts = [
+        perform(line, instrument=instrument, seconds=clock.steps, chords=chords, rng=rng, louder=louder)
+        for line, instrument in zip(lines, (*PALETTES[palette].voices, under), strict=True)
+    ]
+    return Performance(
+        parts=tuple(parts),
+        tempo=clock.tempi[0][1],
+        key=key_name(tonic, mode),
+        duration=clock.duration,
+        palette=palette,
+        tempi=clock.tempi,
+        metre=metre.name,
+    )
+
+
+class _Clock:
+    """Steps of a piece to seconds: a tempo that hardly falls, a ritardando, a bar for the final chord, a ring."""
+
+    def __init__(self, section_count: int, tempo: float, metre: Metre) -> None:
+        lengths = _quarter_lengths(section_count, tempo, metre)
+        ends = np.concatenate(([0], np.cumsum(lengths))) / 1e6
+        bars = np.arange(len(lengths) // metre.quarters)[:, None] * metre.steps
+        inside = bars + np.minimum(np.arange(STEPS_PER_BAR), metre.steps)
+        sixteenths = np.append(inside.ravel(), len(lengths) * STEPS_PER_QUARTER)
+        self.steps: list[float] = np.interp(sixteenths / STEPS_PER_QUARTER, np.arange(len(ends)), ends).tolist()
+        """Seconds at each step of the grid; the last is where the keys of the final chord are released."""
+        self.duration = _duration(lengths)
+        self.steps[-1] = self.duration - _RELEASED_BEFORE_END_S
+        changes = np.flatnonzero(np.diff(lengths, prepend=0)).tolist()
+        self.tempi = tuple((float(ends[at]), 60e6 / int(lengths[at])) for at in changes)
+
+
+def _quarter_lengths(section_count: int, tempo: float, metre: Metre) -> npt.NDArray[np.int64]:
+    """Return the length of each quarter of a piece in whole microseconds, as a MIDI file counts them."""
+    if not (math.isfinite(tempo) and MIN_TEMPO <= tempo <= MAX_TEMPO):
+        raise InputError(f"tempo {tempo:g} is not playable; give {MIN_TEMPO:g} to {MAX_TEMPO:g} quarters a minute")
+    return np.rint(60e6 / (tempo * _tempo_factors(section_count, metre))).astype(np.int64)
+
+
+@cache
+def _tempo_factors(section_count: int, metre: Metre) -> npt.NDArray[np.float64]:
+    """Return the tempo at each quarter, as a share of that at the start: a session is laid out by hundreds of tries."""
+    quarters = section_count * BARS_PER_SECTION * metre.quarters
+    factors = np.ones(quarters + metre.quarters)
+    phrases = np.arange(quarters) // (_PHRASE_BARS * metre.quarters)
+    factors[:quarters] = 1 - _FALL * phrases / max(phrases[-1], 1)
+    ritardando = _RITARDANDO_BARS * metre.quarters
+    slowing = np.arange(1, ritardando + 1) / ritardando
+    before = factors[quarters - 1]
+    factors[quarters - ritardando : quarters] = before - (before - _FINAL_TEMPO) * slowing**1.5
+    factors[quarters:] = _FINAL_TEMPO
+    factors.flags.writeable = False
+    return factors
+
+
+def _duration(lengths: npt.NDArray[np.int64]) -> float:
+    """Return the seconds to the end of the last sound."""
+    return round(int(lengths.sum()) / 1e6 + _RING_S, 3)
+
+
+def _final_chord(voices: Sequence[Sequence[VoiceNote]], tonic: int, mode: str) -> tuple[tuple[int, ...], ...]:
+    """Return the pitches that end the piece in each voice: the tonic triad, from where the voices last were."""
+    third, fifth = (tonic + (4 if mode == "major" else 3)) % 12, (tonic + 7) % 12
+    last = [line[-1].pitch if line else default for line, default in zip(voices, _WHERE_NOTHING_SOUNDED, strict=True)]
+    bass = _nearest(last[2], (tonic,), *_FINAL_BASS)
+    melody = _nearest(last[0], (tonic, third), max(_FINAL_MELODY[0], bass + 12), _FINAL_MELODY[1], rise=_DEAR_RISE)
+    middle = [tone for tone in (third, fifth, tonic) if tone != melody % 12][:2]
+    return (melody,), tuple(_nearest(last[1], (tone,), melody - 12, melody - 1) for tone in middle), (bass,)
+
+
+def _nearest(pitch: int, pitch_classes: Sequence[int], low: int, high: int, rise: int = 0) -> int:
+    """Return the pitch of one of the classes that is nearest, the first a little before others; a leap up costs."""
+    choices = [
+        (abs(choice - pitch) + pitch_classes.index(choice % 12) + (rise if choice > pitch + 2 else 0), choice)
+        for choice in range(low, high + 1)
+        if choice % 12 in pitch_classes
+    ]
+    return min(choices)[1]

@@ -1,0 +1,4 @@
+"""Sound.
+
+In: MIDI. Out: samples, and files of them.
+"""

@@ -1,0 +1,127 @@
+"""Sound to WAV, FLAC, Ogg Vorbis and MP3 files with titles; a file appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.audio.id3 import write_id3
+
+Frames = npt.NDArray[np.float32]
+
+ARTIST = "therapy-gen"
+
+# libsndfile's MP3 and Vorbis encoders have crashed on longer writes.
+_FRAMES_PER_WRITE = 1 << 15
+_WAV_LIMIT_BYTES = (1 << 32) - (1 << 16)
+
+
+@dataclass(frozen=True)
+class _Format:
+    container: str
+    subtype: str
+    options: Mapping[str, Any]
+
+
+FORMATS: Mapping[str, _Format] = MappingProxyType(
+    {
+        "wav": _Format("WAV", "PCM_16", {}),
+        "flac": _Format("FLAC", "PCM_16", {"compression_level": 0.3}),
+        "ogg": _Format("OGG", "VORBIS", {"compression_level": 0.4}),
+        "mp3": _Format("MP3", "MPEG_LAYER_III", {"compression_level": 0.3, "bitrate_mode": "VARIABLE"}),
+    }
+)
+
+
+def write_audio(
+    path: Path,
+    samples: Frames | Iterable[Frames],
+    sample_rate: int,
+    format: str | None = None,
+    *,
+    title: str = "",
+    album: str = "",
+    artist: str = ARTIST,
+    track: int | None = None,
+    comment: str = "",
+) -> int:
+    """Write sound to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    samples : array of float32, shape (frames, 2), or an iterable of such
+        Below full scale.
+    sample_rate : int
+    format : str, optional
+        One of `FORMATS`; by default the ending of the file's name.
+    title, album, artist, comment : str
+        Tags; an empty one is left out.
+    track : int, optional
+        Its number on the album.
+
+    Returns
+    -------
+    int
+        The frames written.
+
+    Raises
+    ------
+    InputError
+        Where the format is not known, or the file cannot be written there.
+    """
+    import soundfile
+
+    chosen = FORMATS.get((format or path.suffix.removeprefix(".")).lower())
+    if chosen is None:
+        given = format or path.suffix or path.name
+        raise InputError(f"audio format {given!r} is not known; give one of: {', '.join(FORMATS)}")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"{path} cannot be written: there is no folder {path.parent}")
+    tags = {"title": title, "album": album, "artist": artist, "comment": comment}
+    tags |= {"tracknumber": str(track)} if track is not None else {}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    written = 0
+    try:
+        # Asks the system first: libsndfile's own message would name no reason.
+        temporary.touch()
+        with soundfile.SoundFile(
+            temporary, "w", sample_rate, 2, format=chosen.container, subtype=chosen.subtype, **chosen.options
+        ) as file:
+            for tag, value in tags.items():
+                if value and chosen.container != "MP3":
+                    setattr(file, tag, value)
+            for block in _blocks(samples):
+                file.write(block)
+                written += len(block)
+                if chosen.container == "WAV" and written * 4 > _WAV_LIMIT_BYTES:
+                    raise InputError(f"{path} would be larger than a WAV file can be; give flac")
+        if chosen.container == "MP3":
+            write_id3(temporary, tags)
+        # A full disk shows only here where the last bytes were still in a buffer.
+        if soundfile.info(temporary).frames < written:
+            raise InputError(f"{path} cannot be written whole; free some space on the disk")
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path} cannot be written: {error.error_string}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return written
+
+
+def _blocks(samples: Frames | Iterable[Frames]) -> Iterator[Frames]:
+    for block in (samples,) if isinstance(samples, np.ndarray) else samples:
+        for start in range(0, len(block), _FRAMES_PER_WRITE):
+            yield block[start : start + _FRAMES_PER_WRITE]

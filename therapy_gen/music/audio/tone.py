@@ -1,0 +1,198 @@
+"""A key of an instrument held for ever: a soundfont's sample at pitch, through its filter and envelopes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.music.audio.soundfont import Lfo, Zone
+
+Frames = npt.NDArray[np.float32]
+Curve = npt.NDArray[np.float64]
+
+SEGMENT = 1 << 16
+"""Frames of a tone that are worked out at a time. Always as many, so that a tone's bytes never depend on its use."""
+
+SILENCE_DB = 96.0
+"""A sound so far below full is over: the step of 16 bits."""
+
+# Envelopes and oscillators move every 64 frames (1.5 ms), as FluidSynth's do.
+_CONTROL = 64
+
+# Windowed-sinc interpolation.
+_TAPS = 8
+_LEFT = _TAPS // 2 - 1
+_PHASES = 2048
+_KAISER_BETA = 6.0
+
+# The filter moves between Hann windows that overlap by half, which is a cross-fade.
+_WINDOW = 2048
+_HOP = _WINDOW // 2
+_HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
+_CUTOFF_STEP_CENTS = 10
+
+
+def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int) -> Frames | None:
+    """Work out a stretch of a held tone.
+
+    Parameters
+    ----------
+    zone : Zone
+    key : int
+        MIDI pitch.
+    index : int
+        Which stretch of `SEGMENT` frames.
+    sample : array of float32, shape (frames,)
+        The zone's sample.
+    sample_rate : int
+
+    Returns
+    -------
+    array of float32, shape (SEGMENT,), or None
+        None where nothing sounds from here on.
+    """
+    first = index * SEGMENT
+    filtered = zone.cutoff_hz * 2 ** (min(zone.modulation_to_filter, 0) / 1200) < 0.4 * sample_rate
+    margin = _WINDOW if filtered else 0
+    grid = np.arange(0, first + SEGMENT + margin + 2 * _CONTROL, _CONTROL)
+    seconds = grid / sample_rate
+    now = first // _CONTROL
+    volume = _volume(zone, key, seconds)
+    if volume[now:].max() < 10 ** (-SILENCE_DB / 20) and seconds[now] > zone.volume.delay:
+        return None
+    modulation = _modulation(zone, key, seconds)
+    position, step = _positions(zone, key, seconds, modulation, sample_rate)
+    if not zone.loops and position[now] > zone.end - zone.start:
+        return None
+
+    frames = np.arange(first - margin, first + SEGMENT + margin)
+    bent = bool(zone.lfos or zone.modulation_to_pitch)
+    where: Curve = np.asarray(np.interp(frames, grid, position, left=-1.0) if bent else frames * step, dtype=np.float64)
+    tone = _play(zone, sample, where, bandwidth=min(1.0, 1 / step))
+    if filtered:
+        centres = frames[_HOP : 1 - _HOP : _HOP]
+        cutoff = zone.cutoff_hz * np.exp2(np.interp(centres, grid, modulation) * (zone.modulation_to_filter / 1200))
+        tone = _low_pass(tone, cutoff, zone.resonance_db, sample_rate)[margin:-margin]
+    tone *= _fill_in(volume[now : now + SEGMENT // _CONTROL + 1])
+    return tone
+
+
+@lru_cache(maxsize=64)
+def release_curve(frames: int) -> Frames:
+    """Return the fall from 1 to silence, even in decibels, that a released key takes."""
+    return np.logspace(0, -SILENCE_DB / 20, frames).astype(np.float32)
+
+
+def _fill_in(points: Curve) -> Frames:
+    """Return the frames between control points, on straight lines."""
+    steps = np.diff(points)[:, None] * (np.arange(_CONTROL) / _CONTROL)
+    return (points[:-1, None] + steps).astype(np.float32).ravel()
+
+
+def _volume(zone: Zone, key: int, seconds: Curve) -> Curve:
+    """Return the volume envelope with its tremolo, as factors of amplitude."""
+    envelope = zone.volume
+    peak = envelope.delay + envelope.attack
+    falling = seconds - peak - envelope.hold(key)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fall_db = np.where(falling > 0, 100 * falling / envelope.decay(key), 0.0)
+        rise = np.where(seconds < peak, np.clip((seconds - envelope.delay) / envelope.attack, 0, 1), 1.0)
+    level_db = -np.minimum(fall_db, zone.sustain_db)
+    for lfo in zone.lfos:
+        level_db += lfo.volume_db * _triangle(lfo, seconds)
+    return np.asarray(rise * 10 ** (level_db / 20))
+
+
+def _modulation(zone: Zone, key: int, seconds: Curve) -> Curve:
+    """Return the modulation envelope, 0 to 1; its attack is convex (section 8.1.3, generator 26)."""
+    envelope = zone.modulation
+    peak = envelope.delay + envelope.attack
+    falling = seconds - peak - envelope.hold(key)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fall = np.where(falling > 0, falling / envelope.decay(key), 0.0)
+        rise = np.where(seconds < peak, np.clip((seconds - envelope.delay) / envelope.attack, 0, 1), 1.0)
+    convex = 1 + np.log10(np.maximum(rise, 1e-5)) * (2 / 4.8)
+    return np.asarray(np.where(seconds < peak, np.clip(convex, 0, 1), np.maximum(1 - fall, zone.modulation_sustain)))
+
+
+def _triangle(lfo: Lfo, seconds: Curve) -> Curve:
+    phase = np.maximum(seconds - lfo.delay, 0) * lfo.frequency
+    return np.asarray(1 - 4 * np.abs((phase + 0.25) % 1 - 0.5))
+
+
+def _positions(zone: Zone, key: int, seconds: Curve, modulation: Curve, sample_rate: int) -> tuple[Curve, float]:
+    """Return the place in the sample at each control point, and the step from frame to frame where it is even."""
+    step = zone.frames_per_second(key) / sample_rate
+    cents = zone.modulation_to_pitch * modulation
+    for lfo in zone.lfos:
+        cents += lfo.pitch_cents * _triangle(lfo, seconds)
+    steps = np.cumsum(step * _CONTROL * np.exp2(cents / 1200))
+    return np.concatenate(([0.0], steps[:-1])), step
+
+
+def _play(zone: Zone, sample: Frames, where: Curve, bandwidth: float) -> Frames:
+    """Read a sample, looped if its zone is, at fractional places; zero before its start and after its end."""
+    if zone.loops:
+        end = zone.loop_end
+        length = zone.loop_end - zone.loop_start
+        after = sample[zone.loop_start + np.arange(2 * _TAPS) % length]
+        # Past the loop's end by half the taps, so that those on the left have come round the loop as well.
+        turn = end - zone.start + _TAPS // 2
+        if where[-1] >= turn:
+            rounds = np.floor((where - (turn - length)) / length)
+            where = where - length * np.maximum(rounds, 0)
+    else:
+        end = zone.end
+        after = np.zeros(2 * _TAPS, dtype=np.float32)
+    source = np.concatenate((np.zeros(_LEFT + 1, dtype=np.float32), sample[zone.start : end], after))
+    whole = np.floor(where)
+    phase = ((where - whole) * _PHASES + 0.5).astype(np.intp)
+    # One place on: those before the start read the zeros in front of it.
+    at = np.clip(whole + 1, 0, len(source) - _TAPS).astype(np.intp)
+    kernel = _kernel(round(bandwidth, 2))
+    tone = np.zeros(len(where), dtype=np.float32)
+    for tap in range(_TAPS):
+        tone += np.take(kernel[tap], phase) * np.take(source[tap:], at)
+    if where[0] < 0:
+        tone[where < 0] = 0
+    return tone
+
+
+@lru_cache(maxsize=64)
+def _kernel(bandwidth: float) -> Frames:
+    """Return the taps of each phase, shape (taps, phases + 1), of a low-pass at `bandwidth` of the sample's own."""
+    place = np.arange(_TAPS)[:, None] - _LEFT - np.arange(_PHASES + 1) / _PHASES
+    window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(1 - (place / (_TAPS / 2)) ** 2, 0)))
+    taps = np.sinc(place * bandwidth) * window
+    return np.asarray(taps / taps.sum(axis=0), dtype=np.float32)
+
+
+def _low_pass(tone: Frames, cutoff: Curve, resonance_db: float, sample_rate: int) -> Frames:
+    """Filter with two poles; `cutoff` is in hertz at the middle of each window."""
+    cents = np.rint(1200 / _CUTOFF_STEP_CENTS * np.log2(np.clip(cutoff, 20, 0.45 * sample_rate)))
+    different, which = np.unique(cents, return_inverse=True)
+    responses = np.stack([_response(float(step), resonance_db, sample_rate) for step in different])
+    windows = np.lib.stride_tricks.sliding_window_view(tone, _WINDOW)[::_HOP]
+    spectra = np.fft.rfft(windows * _HANN, axis=1).astype(np.complex64, copy=False)
+    spectra *= responses[which]
+    pieces = np.fft.irfft(spectra, n=_WINDOW, axis=1).astype(np.float32, copy=False)
+    out = np.empty(len(tone), dtype=np.float32)
+    halves = out[: (len(pieces) + 1) * _HOP].reshape(-1, _HOP)
+    halves[:-1] = pieces[:, :_HOP]
+    halves[-1] = 0
+    halves[1:] += pieces[:, _HOP:]
+    return out
+
+
+@lru_cache(maxsize=1024)
+def _response(cutoff_step: float, resonance_db: float, sample_rate: int) -> npt.NDArray[np.complex64]:
+    """Return the response of the low-pass at the frequencies of a window."""
+    z = np.exp(-2j * np.pi * np.arange(_HOP + 1) / _WINDOW)
+    angle = 2 * np.pi * 2 ** (cutoff_step * _CUTOFF_STEP_CENTS / 1200) / sample_rate
+    # A resonance of 0 dB has a quality of 3 dB less (FluidSynth's reading of section 8.1.3, generator 9).
+    quality = 10 ** ((resonance_db - 3.01) / 20)
+    alpha, cosine = np.sin(angle) / (2 * quality), np.cos(angle)
+    gain = (1 - cosine) / (2 * np.sqrt(quality))
+    return np.asarray(gain * (1 + z) ** 2 / ((1 + alpha) - 2 * cosine * z + (1 - alpha) * z**2), dtype=np.complex64)

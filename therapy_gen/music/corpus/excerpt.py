@@ -1,0 +1,303 @@
+"""From a MIDI file as people have them to so many bars that a model can read: the best stretch, and what was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.corpus.drums import read_drums
+from therapy_gen.music.corpus.score import Score, read_score
+from therapy_gen.music.corpus.skyline import outer_lines
+from therapy_gen.music.corpus.voices import MELODY, extract_voices
+from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VOICES, VoiceNote, notes_to_tokens
+from therapy_gen.music.tonality import find_key, pitch_class_weights, shift_to_common_tonic
+
+IntArray = npt.NDArray[np.integer]
+
+_QUARTERS_PER_BAR = STEPS_PER_BAR / STEPS_PER_QUARTER
+_TOLERANCE = 0.02
+# Further than this from its sixteenth (in sixteenths), an onset counts as off the grid.
+_OFF_GRID = 0.15
+# A window with more off the grid than this is only taken where there is no better one, and said to be.
+_MOST_OFF_GRID = 0.1
+# Shorter than this (in sixteenths), a note is an ornament, for which the grid has no place.
+_ORNAMENT = 1 / 3
+# Of windows almost as good as the best (of 1), the first is taken.
+_AS_GOOD = 0.1
+# A piece is repeated to fill up to so many times its length.
+_MOST_REPEATS = 4
+_MOST_NAMED = 4
+_NOTHING = "no note on the piano's 88 keys that is longer than a third of a sixteenth"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Bars that were taken from a file.
+
+    Attributes
+    ----------
+    tokens : int array, shape (bars * 16, voices)
+        As the model reads them.
+    bar : int
+        The first bar, counted from 1, as the file counts them.
+    bars : int
+        How many bars of the file: fewer than asked for where they are repeated.
+    tonic, mode : int, str
+        Their key, before they were brought to a common tonic.
+    shift : int
+        Semitones that were added.
+    tempo : float or None
+        Quarter notes a minute where they begin; None where the file names none.
+    remarks : tuple of str
+        What was left out, changed or doubtful, for the user.
+    """
+
+    tokens: IntArray
+    bar: int
+    bars: int
+    tonic: int
+    mode: str
+    shift: int
+    tempo: float | None
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Notes of a stretch of bars in sixteenths from its start, and which onsets lay off the grid."""
+
+    notes: list[tuple[int, int, int]]
+    starts: npt.NDArray[np.int64]
+    off: npt.NDArray[np.bool_]
+
+
+def take_stretch(path: Path, bars: int, voices: Sequence[str], *, common_tonic: bool) -> Stretch:
+    """Take the best `bars` bars of a file for a model.
+
+    Bars of four quarters are read as they are, bars of two quarters in pairs; where there are too few of them, bars of
+    other lengths are read on as if they had four. A piece that is too short is repeated.
+
+    Parameters
+    ----------
+    path : Path
+        MIDI of format 0 or 1, MusicXML or ABC, in any tempo, with any number of tracks.
+    bars : int
+    voices : sequence of str
+        Of ``"melody"``, ``"inner"``, ``"bass"``, ``"drums"``: what the columns are to be.
+    common_tonic : bool
+        Bring the music to the tonic C.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read or has nothing that the model could read; the text says what was found.
+    """
+    score = read_score(path)
+    remarks: list[str] = []
+    drums = read_drums(path) if "drums" in voices else None
+    candidates = _candidates(score, bars, remarks)
+    best: tuple[float, int, list[float]] | None = None
+    silent = False
+    shortest = -(-bars // _MOST_REPEATS)
+    longest = max((len(lines) - 1 for lines in candidates), default=0)
+    if longest < shortest:
+        said = "; ".join([f"it has {longest}", *remarks])
+        raise InputError(
+            f"{path} is too short: {shortest} bars of four quarters are needed ({said}); give another file"
+        )
+    reduce = _reduction(voices)
+    for lines in candidates:
+        if len(lines) - 1 < min(bars, longest):
+            continue
+        grid = _on_grid(score, lines)
+        melody = [note for note in reduce(grid.notes, (len(lines) - 1) * STEPS_PER_BAR) if note.voice == MELODY]
+        for offset in range(max(len(lines) - bars, 1)):
+            quality = _quality(melody, grid, offset * STEPS_PER_BAR, min(bars, len(lines) - 1) * STEPS_PER_BAR)
+            if quality <= 0:
+                silent = True
+            elif best is None or quality > best[0] + _AS_GOOD:
+                best = quality, offset, lines
+    if best is None:
+        why = "; ".join(remarks) or (_NOTHING if silent else "no bars")
+        raise InputError(f"{path} has no bars that the model can read ({why}); give another file")
+    return _cut(score, bars, voices, best[1], best[2], drums, remarks, common_tonic=common_tonic)
+
+
+def _candidates(score: Score, bars: int, remarks: list[str]) -> list[list[float]]:
+    """Return stretches as lists of bar lines four quarters apart; all are short where none is long enough."""
+    others: list[tuple[int, float]] = []
+    runs: list[list[float]] = []
+    run: list[float] = []
+    half: tuple[int, float] | None = None
+    for number, (start, end) in enumerate(pairwise(score.bars.tolist()), 1):
+        length = end - start
+        is_half = abs(length - _QUARTERS_PER_BAR / 2) < _TOLERANCE
+        if half and is_half:
+            run.append(end)
+            half = None
+            continue
+        if half:
+            # Alone, as a pick-up of half a bar is: the next bar begins anew.
+            others.append(half)
+            runs.append(run)
+            run, half = [], None
+        if is_half:
+            half = number, length
+            run = run or [start]
+        elif abs(length - _QUARTERS_PER_BAR) < _TOLERANCE:
+            run = run or [start]
+            run.append(end)
+        else:
+            runs.append(run)
+            run = []
+            others.append((number, length))
+    runs.append(run)
+    runs = [run for run in runs if len(run) > 1]
+    if not any(len(run) > bars for run in runs) and others:
+        # Not enough bars of 4/4: the notes keep their rhythm, the bar lines give way.
+        end = float((score.notes["onset"] + score.notes["duration"]).max())
+        begin = float(score.bars[np.searchsorted(score.bars, score.notes["onset"][0] + _TOLERANCE) - 1])
+        count = int(np.ceil((end - begin) / _QUARTERS_PER_BAR - _TOLERANCE))
+        if count > max((len(run) - 1 for run in runs), default=0):
+            remarks.append(f"{_bars_named(others)}: read on as bars of four, across the bar lines")
+            return [[begin + _QUARTERS_PER_BAR * n for n in range(count + 1)]]
+    if others:
+        pick_up = others[0][0] == 1 and others[0][1] < _QUARTERS_PER_BAR and len(others) < len(score.bars) // 2
+        if pick_up:
+            remarks.append(f"bar 1 is a pick-up of {_quarters(others.pop(0)[1])}: left out")
+        if others:
+            remarks.append(f"{_bars_named(others)}: left out")
+    return runs
+
+
+def _reduction(voices: Sequence[str]) -> Callable[[list[tuple[int, int, int]], int], list[VoiceNote]]:
+    """Return what reduces notes to lines: as our own models learned it, or to the outer lines alone."""
+    return _own_lines if "inner" in voices else outer_lines
+
+
+def _own_lines(notes: list[tuple[int, int, int]], steps: int) -> list[VoiceNote]:
+    """Reduce notes as our own models learned it; a tune without accompaniment is melody, however far it leaps."""
+    ordered = sorted(notes)
+    alone = all(note[1] <= following[0] for note, following in pairwise(ordered))
+    return outer_lines(notes, steps) if alone else extract_voices(notes, steps)
+
+
+def _bars_named(bars: Sequence[tuple[int, float]]) -> str:
+    """Return in words which bars have how many quarters."""
+    named: list[str] = []
+    start = 0
+    for n in range(1, len(bars) + 1):
+        if n == len(bars) or bars[n][0] != bars[n - 1][0] + 1 or abs(bars[n][1] - bars[start][1]) > _TOLERANCE:
+            first, last = bars[start][0], bars[n - 1][0]
+            many = f"bars {first} to {last} have" if last > first else f"bar {first} has"
+            named.append(f"{many} {_quarters(bars[start][1])}")
+            start = n
+    if len(named) > _MOST_NAMED:
+        named = [*named[: _MOST_NAMED - 1], f"and {len(named) - _MOST_NAMED + 1} more such"]
+    return ", ".join(named)
+
+
+def _quarters(length: float) -> str:
+    return f"{length:g} quarter{'s' if length != 1 else ''}"
+
+
+def _on_grid(score: Score, lines: list[float]) -> _Grid:
+    begin, end = lines[0], lines[-1]
+    all_notes = score.notes
+    notes = all_notes[(all_notes["onset"] >= begin - 0.1) & (all_notes["onset"] < end - 0.1)]
+    exact = (notes["onset"] - begin) * STEPS_PER_QUARTER
+    start = np.maximum(np.rint(exact), 0)
+    stop = np.rint((notes["onset"] + notes["duration"] - begin) * STEPS_PER_QUARTER)
+    real = notes["duration"] * STEPS_PER_QUARTER > _ORNAMENT
+    start, exact = start[real].astype(np.int64), exact[real]
+    stop = np.maximum(stop[real].astype(np.int64), start + 1)
+    found = list(zip(start.tolist(), stop.tolist(), notes["pitch"][real].tolist(), strict=True))
+    return _Grid(found, start, np.abs(exact - start) > _OFF_GRID)
+
+
+def _quality(melody: list[VoiceNote], grid: _Grid, begin: int, length: int) -> float:
+    """Return how well a window serves: the share that its melody fills, less what lies off the grid; 0 for silence."""
+    stop = begin + length
+    own = [note for note in melody if begin <= note.start < stop]
+    if not own:
+        return 0.0
+    filled = len({step // STEPS_PER_BAR for note in own for step in (note.start, min(note.end, stop) - 1)})
+    inside = (grid.starts >= begin) & (grid.starts < stop)
+    return filled / (length / STEPS_PER_BAR) * (1.0 - float(grid.off[inside].mean()))
+
+
+def _cut(
+    score: Score,
+    bars: int,
+    voices: Sequence[str],
+    offset: int,
+    lines: list[float],
+    drums: npt.NDArray[np.float64] | None,
+    remarks: list[str],
+    *,
+    common_tonic: bool,
+) -> Stretch:
+    have = min(bars, len(lines) - 1)
+    begin, length = offset * STEPS_PER_BAR, have * STEPS_PER_BAR
+    grid = _on_grid(score, lines)
+    notes = [
+        note._replace(start=note.start - begin, end=min(note.end, begin + length) - begin)
+        for note in _reduction(voices)(grid.notes, (len(lines) - 1) * STEPS_PER_BAR)
+        if begin <= note.start < begin + length
+    ]
+    off = grid.off[(grid.starts >= begin) & (grid.starts < begin + length)]
+    if off.mean() > _MOST_OFF_GRID:
+        share = f"{off.mean():.0%} of its notes"
+        remarks.append(f"{share} lie off the sixteenth grid (triplets, free playing): moved to it")
+    _tell_of_notes(score, notes, len(off), voices, remarks)
+    sharps = [key[1] for key in score.keys if key[0] <= lines[offset] + _TOLERANCE]
+    pitches = np.array([note.pitch for note in notes])
+    lengths = np.array([note.end - note.start for note in notes], dtype=float)
+    tonic, mode = find_key(pitch_class_weights(pitches, lengths), sharps[-1] if sharps else None)
+    shift = shift_to_common_tonic(tonic) if common_tonic else 0
+    columns = [VOICES.index(name) for name in voices if name in VOICES]
+    tokens = _tokens(notes, shift, length, columns)
+    if drums is not None:
+        first = lines[offset]
+        kinds = np.zeros((length, 1), dtype=np.int64)
+        steps = np.rint((drums[:, 0] - first) * STEPS_PER_QUARTER).astype(np.int64)
+        for step, kind in zip(steps.tolist(), drums[:, 1].astype(int).tolist(), strict=True):
+            if 0 <= step < length:
+                kinds[step] |= 1 << kind
+        tokens = np.concatenate([tokens, kinds], axis=1)
+        if not kinds.any():
+            remarks.append("no drums in these bars")
+    if have < bars:
+        remarks.append(f"only {have} bars long: repeated to fill {bars}")
+        tokens = np.tile(tokens, (-(-bars // have), 1))[: bars * STEPS_PER_BAR]
+    before = [tempo for tempo in score.tempi if tempo[0] <= lines[offset] + _TOLERANCE]
+    first_bar = int(np.searchsorted(score.bars, lines[offset] - _TOLERANCE)) + 1
+    tempo = before[-1][1] if before else None
+    return Stretch(tokens, first_bar, have, tonic, mode, shift, tempo, tuple(dict.fromkeys(remarks)))
+
+
+def _tell_of_notes(
+    score: Score, notes: list[VoiceNote], onsets: int, voices: Sequence[str], remarks: list[str]
+) -> None:
+    kept = sum(VOICES[note.voice] in voices for note in notes)
+    parts = len(set(score.notes["part"].tolist()))
+    if kept < onsets:
+        whence = f"{parts} tracks" if parts > 1 else "chords"
+        lines = f"{', '.join(voices)}, one note at a time"
+        remarks.append(f"{kept} of {onsets} notes are taken: the model reads {lines}, of its {whence}")
+
+
+def _tokens(notes: list[VoiceNote], shift: int, length: int, columns: list[int]) -> IntArray:
+    """Return tokens of the chosen voices; a note that leaves the piano by the shift moves by an octave."""
+    moved = []
+    for note in notes:
+        pitch = note.pitch + shift
+        pitch += 12 if pitch < 21 else -12 if pitch > 108 else 0
+        moved.append(note._replace(pitch=pitch))
+    return notes_to_tokens(moved, length)[:, columns].astype(np.int64)

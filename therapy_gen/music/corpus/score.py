@@ -1,0 +1,288 @@
+"""A score as plain arrays in quarter notes, read from MIDI, MusicXML or ABC."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError, MissingExtraError
+from therapy_gen.music.midi.midi import read_performance
+
+MAX_FILE_BYTES = 20_000_000
+MIDI_SUFFIXES = (".mid", ".midi")
+MUSICXML_SUFFIXES = (".mxl", ".musicxml", ".xml")
+ABC_SUFFIXES = (".abc",)
+SUFFIXES = MIDI_SUFFIXES + MUSICXML_SUFFIXES + ABC_SUFFIXES
+
+NOTE = np.dtype(
+    [("onset", np.float64), ("duration", np.float64), ("pitch", np.int16), ("velocity", np.int16), ("part", np.int16)]
+)
+DEFAULT_VELOCITY = 64
+DEFAULT_QPM = 120.0
+# A score longer than this is a fault of the file (a stray event far out), not music.
+MAX_QUARTERS = 100_000.0
+
+
+@dataclass(frozen=True)
+class Score:
+    """Notes, bars and keys of one file.
+
+    Attributes
+    ----------
+    notes : structured array of `NOTE`
+        Onset and duration in quarter notes from the start of the file, sorted by onset, then pitch. No percussion.
+    bars : array of float64, shape (n + 1,)
+        Bar lines in quarter notes; bar i lies between lines i and i + 1.
+    metres : tuple of (float, int, int)
+        Time signatures: onset in quarter notes, numerator, denominator.
+    keys : tuple of (float, int)
+        Key signatures: onset in quarter notes, sharps (negative for flats).
+    tempi : tuple of (float, float)
+        Onset in quarter notes, quarter notes a minute; empty where the file names none.
+    bars_from_score : bool
+        Whether the bar lines are written in the file, or were laid from its time signatures.
+    """
+
+    notes: npt.NDArray[Any]
+    bars: npt.NDArray[np.float64]
+    metres: tuple[tuple[float, int, int], ...]
+    keys: tuple[tuple[float, int], ...]
+    tempi: tuple[tuple[float, float], ...]
+    bars_from_score: bool
+
+
+def read_score(path: Path) -> Score:
+    """Read a MIDI, MusicXML or ABC file.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, too large, of another kind, damaged, or holds no notes.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path} is not a score; give one of {', '.join(SUFFIXES)}")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give a file in it")
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    if size > MAX_FILE_BYTES:
+        raise InputError(f"{path} has {size / 1e6:.0f} MB; scores of up to {MAX_FILE_BYTES // 1_000_000} MB are read")
+    if suffix in MIDI_SUFFIXES:
+        score = _read_midi(path)
+    elif suffix in MUSICXML_SUFFIXES:
+        score = _read_musicxml(path)
+    else:
+        score = _read_abc(path)
+    if not len(score.notes):
+        raise InputError(f"{path} holds no notes; give another file")
+    return score
+
+
+def _build(
+    rows: list[tuple[float, float, int, int, int]],
+    metres: list[tuple[float, int, int]],
+    keys: list[tuple[float, int]],
+    tempi: list[tuple[float, float]],
+    bars: list[float] | None = None,
+) -> Score:
+    notes = np.array([row for row in rows if row[1] > 0 and row[0] < MAX_QUARTERS], dtype=NOTE)
+    notes["duration"] = np.minimum(notes["duration"], MAX_QUARTERS - notes["onset"])
+    notes.sort(order=("onset", "pitch", "duration"))
+    end = float((notes["onset"] + notes["duration"]).max()) if len(notes) else 0.0
+    metres = _distinct(metres)
+    if bars is None:
+        bars = bar_lines(metres, end)
+        written = False
+    else:
+        written = True
+    return Score(
+        notes,
+        np.asarray(bars, dtype=np.float64),
+        tuple(metres),
+        tuple(_distinct(keys)),
+        tuple(_distinct(tempi)),
+        written,
+    )
+
+
+def _distinct(events: list[Any]) -> list[Any]:
+    """Sort events by onset; of several at one onset keep the last, of equal neighbours the first."""
+    at: dict[float, Any] = {}
+    for event in sorted(events, key=lambda event: float(event[0])):
+        at[round(event[0], 3)] = event
+    kept: list[Any] = []
+    for event in at.values():
+        if not kept or kept[-1][1:] != event[1:]:
+            kept.append(event)
+    return kept
+
+
+def bar_lines(metres: list[tuple[float, int, int]], end: float) -> list[float]:
+    """Lay bar lines from time signatures (4/4 where there is none) until `end`, in quarter notes."""
+    if not metres or metres[0][0] > 0.01:
+        metres = [(0.0, 4, 4), *metres]
+    lines = [0.0]
+    for n, (onset, numerator, denominator) in enumerate(metres):
+        until = metres[n + 1][0] if n + 1 < len(metres) else max(end, onset + 1e-6)
+        length = numerator * 4.0 / denominator
+        if length <= 0:
+            continue
+        if onset > lines[-1] + 1e-3:
+            lines.append(onset)
+        while lines[-1] + length <= until + 1e-3:
+            lines.append(lines[-1] + length)
+        if n + 1 == len(metres) and lines[-1] < end - 1e-3:
+            lines.append(lines[-1] + length)
+    return lines
+
+
+def _read_midi(path: Path) -> Score:
+    import symusic
+
+    try:
+        midi: Any = symusic.Score(str(path))
+    except Exception as error:
+        data = path.read_bytes()
+        # Our own reader says in plain words what is wrong.
+        read_performance(data, name=str(path))
+        if data[12] & 0x80:
+            raise InputError(
+                f"{path} counts time in frames (SMPTE) and so has no bars; save it with ticks a quarter note"
+            ) from error
+        raise InputError(
+            f"{path} is not a MIDI file that can be read ({_one_line(error)}); give a Standard MIDI File"
+        ) from error
+    if midi.note_num() and all(track.is_drum for track in midi.tracks if len(track.notes)):
+        raise InputError(f"{path} holds no notes but those of drums; give another file")
+    return _from_symusic(midi)
+
+
+def _from_symusic(midi: Any) -> Score:
+    tpq = float(midi.tpq)
+    rows: list[tuple[float, float, int, int, int]] = []
+    for part, track in enumerate(track for track in midi.tracks if not track.is_drum):
+        soa = track.notes.numpy()
+        rows.extend(
+            zip(
+                (soa["time"] / tpq).tolist(),
+                (soa["duration"] / tpq).tolist(),
+                soa["pitch"].tolist(),
+                soa["velocity"].tolist(),
+                [part] * len(soa["time"]),
+                strict=True,
+            )
+        )
+    metres = [(e.time / tpq, int(e.numerator), int(e.denominator)) for e in midi.time_signatures]
+    keys = [(e.time / tpq, int(e.key)) for e in midi.key_signatures]
+    tempi = [(e.time / tpq, float(e.qpm)) for e in midi.tempos]
+    return _build(rows, metres, keys, tempi)
+
+
+def _read_musicxml(path: Path) -> Score:
+    import note_seq
+
+    try:
+        sequence = note_seq.musicxml_file_to_sequence_proto(str(path))
+    except Exception as error:
+        raise InputError(f"{path} is not readable MusicXML: {_one_line(error)}") from error
+    tempi = _distinct([(t.time, t.qpm) for t in sequence.tempos if t.qpm > 0])
+    to_quarters = _clock(tempi)
+    rows = []
+    for note in sequence.notes:
+        onset = to_quarters(note.start_time)
+        rows.append(
+            (onset, to_quarters(note.end_time) - onset, note.pitch, note.velocity or DEFAULT_VELOCITY, note.part)
+        )
+    metres = [(to_quarters(t.time), t.numerator, t.denominator) for t in sequence.time_signatures]
+    # note_seq names a key by its tonic: the number of sharps of the major key on it, three fewer for minor.
+    keys = [
+        (to_quarters(k.time), (k.key * 7 + 6 + (9 if k.mode == k.MINOR else 0)) % 12 - 6)
+        for k in sequence.key_signatures
+    ]
+    return _build(rows, metres, keys, [(to_quarters(time), qpm) for time, qpm in tempi])
+
+
+def _clock(tempi: list[tuple[float, float]]) -> Any:
+    """Return the function from seconds to quarter notes of a tempo map given in seconds."""
+    if not tempi or tempi[0][0] > 0:
+        tempi = [(0.0, tempi[0][1] if tempi else DEFAULT_QPM), *tempi]
+    times = np.array([time for time, _ in tempi])
+    rates = np.array([qpm / 60.0 for _, qpm in tempi])
+    starts = np.concatenate([[0.0], np.cumsum(np.diff(times) * rates[:-1])])
+
+    def quarters(seconds: float) -> float:
+        n = max(int(np.searchsorted(times, seconds, side="right")) - 1, 0)
+        # Seconds carry float noise of the reader; 1/480 quarter is finer than any notated value here.
+        return round(float(starts[n] + (seconds - times[n]) * rates[n]) * 480) / 480
+
+    return quarters
+
+
+def _read_abc(path: Path) -> Score:
+    try:
+        import music21
+    except ImportError as error:
+        raise MissingExtraError(f"{path}: reading ABC", "train") from error
+    text = path.read_bytes().decode("utf-8", errors="replace")
+    try:
+        parts = []
+        for voice in _abc_voices(text):
+            parsed = music21.converter.parseData(voice, format="abc")
+            parts.append((parsed.scores[0] if isinstance(parsed, music21.stream.Opus) else parsed).parts[0])
+        return _from_music21(parts)
+    except Exception as error:
+        raise InputError(f"{path} is not readable ABC: {_one_line(error)}") from error
+
+
+def _abc_voices(text: str) -> list[str]:
+    """Split the first tune of an ABC text into tunes of one voice each, which music21 reads without mixing them."""
+    header: list[str] = []
+    body: dict[str, list[str]] = {}
+    in_body = False
+    voice = ""
+    for line in text.splitlines():
+        if re.match(r"(w:|%|\s*$)", line):
+            continue
+        field = re.match(r"\[?V:\s*(\w+)[^\]]*\]?\s*(.*)", line)
+        if not in_body:
+            if not field and re.match(r"[A-Za-z]:", line):
+                header.append(line)
+            in_body = line.startswith("K:")
+            continue
+        if line.startswith("X:"):
+            break
+        if field:
+            voice, line = field.group(1), field.group(2) if line.startswith("[") else ""
+        body.setdefault(voice, []).append(re.sub(r"![^!\n]*!", "", line))
+    return ["\n".join([*header, *lines]) + "\n" for lines in body.values() if any("|" in line for line in lines)]
+
+
+def _from_music21(parts: list[Any]) -> Score:
+    rows: list[tuple[float, float, int, int, int]] = []
+    for number, part in enumerate(parts):
+        for element in part.stripTies().flatten().notes:
+            if element.duration.isGrace:
+                continue
+            onset, length = float(element.offset), float(element.quarterLength)
+            rows.extend((onset, length, int(pitch.midi), DEFAULT_VELOCITY, number) for pitch in element.pitches)
+    measures = list(parts[0].getElementsByClass("Measure"))
+    bars = [float(measure.offset) for measure in measures]
+    if bars:
+        bars.append(bars[-1] + float(measures[-1].duration.quarterLength))
+    flat = parts[0].flatten()
+    metres = [(float(t.offset), int(t.numerator), int(t.denominator)) for t in flat.getElementsByClass("TimeSignature")]
+    keys = [(float(k.offset), int(k.sharps)) for k in flat.getElementsByClass("KeySignature")]
+    tempi = [(float(t.offset), float(t.getQuarterBPM())) for t in flat.getElementsByClass("MetronomeMark") if t.number]
+    return _build(rows, metres, keys, tempi, bars or None)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,4 @@
+"""Standard MIDI Files.
+
+In: bytes. Out: a `Performance`, and back.
+"""

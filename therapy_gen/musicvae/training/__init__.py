@@ -1,0 +1,4 @@
+"""Training a model, in Keras.
+
+In: a corpus. Out: a model file.
+"""

@@ -1,0 +1,137 @@
+"""Between the database and the EEG package: a listener's stored evidence, ranked."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eeg.ranking.rank import PieceRank, Ranking
+    from sessions.planning.choosing import Preference
+    from sessions.storage.evidence import Evidence, StoredRanking
+    from sessions.storage.store import Store
+
+
+def posterior(evidence: Evidence, *, with_ratings: bool = True) -> Ranking | None:
+    """Return the ranking that a listener's evidence gives; None where nothing was heard with enough clean data."""
+    from eeg.ranking.observations import Rating, observe
+    from eeg.ranking.rank import rank
+
+    data = [
+        observe(
+            stretch.piece,
+            recording.sha256,
+            onset_s=stretch.onset_s,
+            duration_s=stretch.duration_s,
+            clean_s=stretch.clean_s,
+            beta_db=stretch.db.get("beta"),
+            gamma_db=stretch.db.get("gamma"),
+            muscle_db=stretch.muscle_db,
+            flags=stretch.flags,
+            criterion=evidence.criterion,
+        )
+        for recording in evidence.recordings
+        for stretch in recording.stretches
+    ]
+    usable = [one for one in data if one is not None]
+    ratings = [Rating(rating.piece, rating.value) for rating in evidence.ratings] if with_ratings else []
+    if not ratings and not any(one.piece is not None for one in usable):
+        return None
+    return rank(usable, ratings, criterion=evidence.criterion, lower_is_better=evidence.lower_is_better)
+
+
+class Ranker:
+    """Ranks evidence for the database, and keeps what came out.
+
+    Attributes
+    ----------
+    made : dict of (str or None) to (Ranking or None)
+        By listener.
+    """
+
+    def __init__(self) -> None:
+        self.made: dict[str | None, Ranking | None] = {}
+
+    def __call__(self, evidence: Evidence) -> StoredRanking | None:
+        """Return the ranking that a listener's evidence gives, as it is stored."""
+        from sessions.storage.evidence import RankedPiece, StoredRanking
+
+        made = self.made[evidence.listener] = posterior(evidence)
+        if made is None:
+            return None
+        return StoredRanking(
+            made.criterion,
+            tuple(
+                RankedPiece(
+                    piece=piece.piece,
+                    mean_db=piece.mean_db,
+                    sd_db=piece.sd_db,
+                    p_best=piece.p_best,
+                    expected_rank=piece.expected_rank,
+                    plays=piece.plays,
+                    clean_s=piece.clean_s,
+                )
+                for piece in made.pieces
+            ),
+        )
+
+
+def evidence_for(store: Store, listener: str | None) -> Evidence:
+    """Return a listener's evidence; without a name, that of nobody named, or of the only one there is.
+
+    Raises
+    ------
+    InputError
+        Where there is no such listener, or no name was given and several could be meant.
+    """
+    from sessions.storage.evidence import evidence_of
+    from sessions.storage.recordings import listeners_with_evidence
+    from therapy_gen.errors import InputError
+
+    if listener is not None:
+        return evidence_of(store, listener)
+    known = listeners_with_evidence(store)
+    if not known:
+        raise InputError("no recording has been scored and no piece rated yet; to score one: therapy-gen score-eeg")
+    if None not in known and len(known) > 1:
+        names = ", ".join(shlex.quote(str(name)) for name in known)
+        raise InputError(f"several listeners have been recorded; give --listener one of: {names}")
+    return evidence_of(store, None if None in known else known[0])
+
+
+def preference_of(store: Store, listener: str, explore: float | None, seed: int) -> Preference:
+    """Return what a listener's posterior says about the next session: all pieces, as Thompson sampling drew them."""
+    from sessions.planning.choosing import DEFAULT_EXPLORE, Drawn, Preference
+    from sessions.storage.evidence import evidence_of
+    from sessions.storage.listeners import is_listener
+
+    share = DEFAULT_EXPLORE if explore is None else explore
+    nothing = Preference((), share)
+    if not is_listener(store, listener):
+        return nothing
+    evidence = evidence_of(store, listener)
+    if not evidence.recordings and not evidence.ratings:
+        return nothing
+    made = posterior(evidence)
+    if made is None:
+        return nothing
+    import numpy as np
+
+    from eeg.ranking.thompson import thompson
+
+    pieces = {piece.piece: piece for piece in made.pieces}
+    order = thompson(made, list(pieces), len(pieces), explore=0.0, rng=np.random.default_rng([seed, 1]))
+    return Preference(tuple(Drawn(name, _why(pieces[name], made, evidence)) for name in order), share)
+
+
+def _why(piece: PieceRank, ranking: Ranking, evidence: Evidence) -> str:
+    """Say why a piece was drawn."""
+    said = [f"rank {piece.rank} of {len(ranking.pieces)}"]
+    if piece.plays:
+        low, high = piece.ci90_db
+        said.append(f"{ranking.criterion} {piece.mean_db:+.1f} dB ({low:+.1f} to {high:+.1f})")
+    given = [rating.value for rating in evidence.ratings if rating.piece == piece.piece]
+    if given:
+        said.append(f"rated {' '.join(map(str, given[-3:]))}")
+    said.append(f"P(best) {piece.p_best:.2f}")
+    return "drawn: " + ", ".join(said)
