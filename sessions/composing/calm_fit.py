@@ -74,7 +74,7 @@ def drawn_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> float 
     return _DRAWN_DENSE if guessed_density(calm, tempo, metre) > _DRAWN_DENSE else None
 
 
-def louder(calm: float) -> int:
+def velocity_offset(calm: float) -> int:
     """Return how many units of velocity above the softest touch music as calm as that is played."""
     return round(_LOUDEST * min(max((_SOFT - calm) / (_SOFT - _LOUD), 0.0), 1.0))
 
@@ -87,7 +87,7 @@ def touch_towards(target: float, score: float) -> int:
     return round(min(max(wanted, -_MOST_TOUCH), _MOST_TOUCH))
 
 
-def fuller(calm: float) -> float:
+def pad_gain(calm: float) -> float:
     """Return the factor of the pad's level in music as calm as that: calmer, what is held comes forward."""
     return float(np.interp(calm, _PAD_CALM, _PAD_LEVELS))
 

@@ -16,11 +16,11 @@ from sessions.composing.calm_fit import (
     Section,
     at_levels,
     drawn_density,
-    fuller,
     guessed_density,
-    louder,
     measured,
+    pad_gain,
     touch_towards,
+    velocity_offset,
 )
 from sessions.composing.key_path import Neighbour, Place, led
 from sessions.composing.latent_path import LEANING, closing, distinct, latent_walk, led_along, written
@@ -280,7 +280,7 @@ def _nearest(
         return score, (score, chosen, performance)
 
     score, chosen, performance = fitting.fitted(arranged)
-    return chosen, performance.louder(touch_towards(target, score))
+    return chosen, performance.with_velocity_offset(touch_towards(target, score))
 
 
 def check_temperature(temperature: float) -> None:
@@ -348,8 +348,8 @@ def _arranged(
         tempo=piece.tempo,
         palette=palette,
         seed=seed,
-        louder=0 if target is None else louder(target),
-        pad=1.0 if target is None else fuller(target),
+        velocity_offset=0 if target is None else velocity_offset(target),
+        pad_gain=1.0 if target is None else pad_gain(target),
         up=up,
         form=piece.form,
         metre=piece.metre,

@@ -114,7 +114,7 @@ def test_the_same_seed_gives_the_same_and_another_differs_by_milliseconds_only()
 
 
 def test_a_louder_touch_is_louder_in_every_part_by_as_much() -> None:
-    soft, loud = (arrange([hymn()], tonic=0, mode="major", tempo=64, seed=0, louder=more) for more in (0, 12))
+    soft, loud = (arrange([hymn()], tonic=0, mode="major", tempo=64, seed=0, velocity_offset=more) for more in (0, 12))
     for one, other in zip(soft.parts, loud.parts, strict=True):
         assert [n.velocity + 12 for n in one.notes] == [n.velocity for n in other.notes]
 

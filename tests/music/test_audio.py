@@ -18,7 +18,7 @@ from therapy_gen.music.arranging.arrange import PALETTES, arrange
 from therapy_gen.music.audio import render as audio
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.render import TARGET_LUFS, TimelineItem, render, render_timeline
-from therapy_gen.music.audio.reverb import BLOCK, Room
+from therapy_gen.music.audio.reverb import BLOCK, Reverb
 from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 
@@ -144,13 +144,13 @@ def test_another_sample_rate() -> None:
     assert loudness_by_filters(low) == pytest.approx(TARGET_LUFS, abs=0.3)
 
 
-# Room and meter
+# Reverb and meter
 
 
 def test_the_room_rings_for_about_a_second_and_is_light() -> None:
     click = np.zeros((2, BLOCK), dtype=np.float32)
     click[:, 0] = 1
-    heard = next(iter(Room(RATE).process([click])))
+    heard = next(iter(Reverb(RATE).process([click])))
     ring = heard.copy()
     ring[:, 0] = 0
     energy = np.cumsum(np.square(ring[0], dtype=np.float64)[::-1])[::-1]
@@ -165,10 +165,10 @@ def test_the_room_rings_for_about_a_second_and_is_light() -> None:
 def test_the_room_goes_on_from_block_to_block() -> None:
     rng = np.random.default_rng(0)
     blocks = [rng.standard_normal((2, BLOCK)).astype(np.float32) * 0.1 for _ in range(3)]
-    whole = np.concatenate(list(Room(RATE).process(blocks)), axis=1)
+    whole = np.concatenate(list(Reverb(RATE).process(blocks)), axis=1)
     click = np.zeros((2, BLOCK), dtype=np.float32)
     click[:, 0] = 1
-    response = next(iter(Room(RATE).process([click]))).astype(np.float64)
+    response = next(iter(Reverb(RATE).process([click]))).astype(np.float64)
     response[:, 0] -= 1
     dry = np.concatenate(blocks, axis=1)
     for ear in (0, 1):

@@ -84,7 +84,7 @@ class Performance:
     metre: str = "4/4"
     metres: tuple[tuple[float, str], ...] = ()
 
-    def louder(self, units: int) -> Performance:
+    def with_velocity_offset(self, units: int) -> Performance:
         """Return the same with every note struck so many units of velocity harder, or softer where that is negative."""
         return replace(
             self,

@@ -70,8 +70,8 @@ def arrange(
     tempo: float,
     palette: str = "piano",
     seed: int,
-    louder: int = 0,
-    pad: float = 1.0,
+    velocity_offset: int = 0,
+    pad_gain: float = 1.0,
     up: int | None = None,
     form: Sequence[str] = (),
     metre: Metre = FOUR_FOUR,
@@ -93,9 +93,9 @@ def arrange(
         One of `PALETTES`.
     seed : int
         Of what varies from performance to performance: a few milliseconds and units of velocity.
-    louder : int
+    velocity_offset : int
         Units of velocity above the palette's own touch, 0 to 24.
-    pad : float
+    pad_gain : float
         Factor of the level at which the palette's pad plays.
     up : int, optional
         By how many semitones the melody goes up, in place of the shorter way to the tonic: one of `transpositions` of
@@ -143,10 +143,12 @@ def arrange(
         for voice, line in enumerate(voices)
     ]
     lines.append(pad_notes(chords, notes, metre))
-    under = replace(PALETTES[palette].pad, level=min(PALETTES[palette].pad.level * pad, 1.0))
+    under = replace(PALETTES[palette].pad, level=min(PALETTES[palette].pad.level * pad_gain, 1.0))
     rng = np.random.default_rng(seed)
     parts = [
-        perform(line, instrument=instrument, seconds=clock.steps, chords=chords, rng=rng, louder=louder)
+        perform(
+            line, instrument=instrument, seconds=clock.steps, chords=chords, rng=rng, velocity_offset=velocity_offset
+        )
         for line, instrument in zip(lines, (*PALETTES[palette].voices, under), strict=True)
     ]
     return Performance(

@@ -35,7 +35,7 @@ def perform(
     seconds: Sequence[float],
     rng: np.random.Generator,
     chords: Sequence[Chord] = (),
-    louder: int = 0,
+    velocity_offset: int = 0,
 ) -> Part:
     """Play notes on an instrument.
 
@@ -50,7 +50,7 @@ def perform(
         Of timing and dynamics.
     chords : sequence of Chord
         Where the harmony changes, for an instrument with a pedal.
-    louder : int
+    velocity_offset : int
         Units of velocity above the instrument's own.
     """
     count = len(notes)
@@ -59,7 +59,7 @@ def perform(
         for note, shift in zip(notes, _drift(count, _TYPICAL_S, _LATEST_S, rng), strict=True)
     ]
     velocities = [
-        instrument.velocity + louder + round(drift) + (1 if note.start % STEPS_PER_BAR == 0 else 0)
+        instrument.velocity + velocity_offset + round(drift) + (1 if note.start % STEPS_PER_BAR == 0 else 0)
         for note, drift in zip(notes, _drift(count, 1.0, _LARGEST_VELOCITY_DRIFT, rng), strict=True)
     ]
     played = []

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.audio.loudness import LoudnessMeter
-from therapy_gen.music.audio.reverb import BLOCK, Room
+from therapy_gen.music.audio.reverb import BLOCK, Reverb
 from therapy_gen.music.audio.soundfont import SoundFont, default_soundfont
 from therapy_gen.music.audio.synth import StruckNote, Synthesiser
 from therapy_gen.music.midi.midi import read_performance
@@ -142,7 +142,7 @@ class _Renderer:
     def __init__(self, soundfont: Path | None, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self._synthesiser = Synthesiser(SoundFont(soundfont or default_soundfont()), sample_rate)
-        self._room = Room(sample_rate)
+        self._reverb = Reverb(sample_rate)
         self.stop = threading.Event()
 
     def piece(self, midi: bytes, name: str) -> Frames:
@@ -151,7 +151,7 @@ class _Renderer:
         sound = _allocate(frames)
         meter = LoudnessMeter(self.sample_rate)
         dry = self._synthesiser.blocks(struck_notes(performance), frames, BLOCK)
-        for index, block in enumerate(self._room.process(dry)):
+        for index, block in enumerate(self._reverb.process(dry)):
             if self.stop.is_set():
                 return np.zeros((0, 2), dtype=np.float32)
             stop = min((index + 1) * BLOCK, frames)

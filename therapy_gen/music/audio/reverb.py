@@ -27,7 +27,7 @@ _WET_DB = -11.0
 _SEED = 1803
 
 
-class Room:
+class Reverb:
     """Adds a room to a stream of stereo blocks.
 
     Parameters
