@@ -29,12 +29,12 @@ from eeg.io.recording import open_recording  # noqa: E402
 from eeg.ranking.observations import Observation, observations  # noqa: E402
 from eeg.ranking.rank import Ranking, rank  # noqa: E402
 from eeg.results import RecordingScore  # noqa: E402
-from eeg.score_recording import score_plan, score_recording  # noqa: E402
+from eeg.score_recording import score_recording, score_timeline  # noqa: E402
 from eeg.settings import Settings  # noqa: E402
 from eeg.simulation.file import write_fif  # noqa: E402
 from eeg.simulation.simulate import Listener, simulate, timeline  # noqa: E402
 from eeg.timeline.library import Item  # noqa: E402
-from eeg.timeline.plan import Plan  # noqa: E402
+from eeg.timeline.timeline import Timeline  # noqa: E402
 
 HEAD = f"{'':66}{'rankings':>9}{'claimed':>9}{'covered':>9}{'se':>7}{'width dB':>9}"
 
@@ -70,7 +70,7 @@ def score_slots(path: Path, slots: int, picks: str | tuple[str, ...]) -> Recordi
     with open_recording(path) as recording:
         length = (recording.duration_s - 2.0) / slots
         items = tuple(Item("music", "x", 1.0 + i * length, length) for i in range(slots))
-        return score_plan(recording, Plan(items, (), "slots", None, ()), Settings(picks=picks))
+        return score_timeline(recording, Timeline(items, (), "slots", None, ()), Settings(picks=picks))
 
 
 def relabel(data: Sequence[Observation], labels: Sequence[str | None]) -> list[Observation]:

@@ -104,7 +104,7 @@ def movement(data: Path, folder: Path) -> None:
     scores = []
     for path in files:
         with open_recording(path) as recording:
-            marks = recording.marks
+            marks = recording.annotations
         rows = [f"{m.onset_s}\t{m.duration_s}\t{'silence' if m.text == 'T0' else 'piece/move'}" for m in marks]
         events = folder / "events.tsv"
         events.write_text("\n".join(["onset\tduration\ttrial_type", *rows]))

@@ -86,11 +86,11 @@ def compute_psd(path: Path) -> None:
 
 def power_only(path: Path) -> None:
     """Read and transform every window and add up its power, in one thread."""
-    from eeg.bandpower.psd import hann_spectra, make_grid, power
+    from eeg.bandpower.psd import frequency_grid, hann_spectra, power
     from eeg.io.recording import open_recording
 
     recording = open_recording(path)
-    grid = make_grid(recording.sfreq, int(2 * recording.sfreq), 70.0)
+    grid = frequency_grid(recording.sfreq, int(2 * recording.sfreq), 70.0)
     total = np.zeros((len(recording.eeg), grid.bins))
     step, part = int(SEGMENT_S * recording.sfreq), 7 * grid.length
     for start in range(0, recording.n_samples, step):
@@ -102,20 +102,20 @@ def power_only(path: Path) -> None:
 def collect_power(path: Path) -> None:
     """Read and transform every window, rejection and re-referencing included."""
     from eeg.bandpower.accumulate import collect, make_work
-    from eeg.bandpower.epochs import bad_spans, cut, window_length
-    from eeg.bandpower.psd import make_grid
-    from eeg.bandpower.quality import survey
+    from eeg.bandpower.epochs import bad_spans, cut, epoch_length
+    from eeg.bandpower.psd import frequency_grid
+    from eeg.bandpower.quality import channel_quality
     from eeg.io.recording import open_recording
-    from eeg.score_recording import lay_out
-    from eeg.timeline.plan import make_plan
+    from eeg.score_recording import make_segments
+    from eeg.timeline.timeline import find_timeline
 
     recording = open_recording(path)
-    plan = make_plan(recording)
-    layout = lay_out(plan)
-    length = window_length(recording.sfreq)
-    grid = make_grid(recording.sfreq, length, 70.0)
+    plan = find_timeline(recording)
+    layout = make_segments(plan)
+    length = epoch_length(recording.sfreq)
+    grid = frequency_grid(recording.sfreq, length, 70.0)
     starts, owners = cut(layout.spans(recording.sfreq), bad_spans(recording), recording.n_samples, length, length)
-    found = survey(recording, recording.eeg, starts, grid, rereference=True)
+    found = channel_quality(recording, recording.eeg, starts, grid, rereference=True)
     work = make_work(
         found, grid, length, len(recording.eeg), average=True, bands=[(13.0, 30.0), (30.0, 45.0)], unmix=None
     )

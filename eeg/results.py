@@ -89,7 +89,7 @@ class PlayScore:
 
 
 @dataclass(frozen=True)
-class Figures:
+class ReportArrays:
     """Arrays for pictures; not part of what is stored.
 
     Parameters
@@ -98,9 +98,9 @@ class Figures:
         Hz.
     spectra : mapping of str to array, shape (bins,)
         Pooled density of each piece, and of ``""`` (the baseline), uV^2/Hz, geometric mean over channels.
-    window_s, window_beta_db, window_gamma_db : array, shape (n_windows,)
-        Middle of each window, and its band power against the baseline, dB; nan where it is left out.
-    window_clean : array, shape (n_windows,)
+    epoch_s, epoch_beta_db, epoch_gamma_db : array, shape (n_epochs,)
+        Middle of each epoch, and its band power against the baseline, dB; nan where it is left out.
+    epoch_clean : array, shape (n_epochs,)
         Share of channels that are clean.
     channel_beta_db, channel_gamma_db : array, shape (n_channels,)
         Mean over plays of each scored channel against the baseline.
@@ -114,10 +114,10 @@ class Figures:
 
     freqs: Float64
     spectra: Mapping[str, Float64]
-    window_s: Float64
-    window_beta_db: Float64
-    window_gamma_db: Float64
-    window_clean: Float64
+    epoch_s: Float64
+    epoch_beta_db: Float64
+    epoch_gamma_db: Float64
+    epoch_clean: Float64
     channel_beta_db: Float64
     channel_gamma_db: Float64
     positions: Float64
@@ -167,7 +167,7 @@ class RecordingScore:
     warnings : tuple of str
     settings : mapping
     versions : mapping of str to str
-    figures : Figures
+    figures : ReportArrays
         For the report.
     """
 
@@ -193,7 +193,7 @@ class RecordingScore:
     warnings: tuple[str, ...]
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
-    figures: Figures = field(repr=False, compare=False)
+    figures: ReportArrays = field(repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without the arrays for pictures."""

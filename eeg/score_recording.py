@@ -14,19 +14,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from eeg.bandpower.accumulate import Spectra, collect, make_work
-from eeg.bandpower.baseline import Levels, flags_of, measure_levels
-from eeg.bandpower.epochs import Span, bad_spans, cut, overlap, window_length
+from eeg.bandpower.accumulate import Spectra, collect, make_processing
+from eeg.bandpower.baseline import NormalisedPower, flags_of, normalise_to_baseline
+from eeg.bandpower.epochs import Span, bad_spans, cut, epoch_length, overlap
 from eeg.bandpower.picks import scored_channels, some_of
-from eeg.bandpower.psd import Grid, ceiling_of, make_grid, usable_band
-from eeg.bandpower.quality import Survey, survey
+from eeg.bandpower.psd import FrequencyGrid, ceiling_of, frequency_grid, usable_band
+from eeg.bandpower.quality import ChannelQuality, channel_quality
 from eeg.bandpower.reject import REASONS
 from eeg.errors import RecordingError, TooLittleDataError
 from eeg.io.recording import Recording, open_recording
-from eeg.results import Figures, PlayScore, RecordingScore
+from eeg.results import PlayScore, RecordingScore, ReportArrays
 from eeg.settings import FLAG_BELOW_S, MUSCLE_HZ, REFUSE_BELOW_S, Settings
 from eeg.timeline.library import Item, Library
-from eeg.timeline.plan import Plan, make_plan
+from eeg.timeline.timeline import Timeline, find_timeline
 
 FEW_CHANNELS_OVERLAP = 32
 MIN_CHANNELS_AVERAGE = 16
@@ -44,13 +44,13 @@ def plan_recording(
     offset_s: float | None = None,
     zone: tzinfo | None = None,
     settings: Settings | None = None,
-) -> Plan:
+) -> Timeline:
     """Find out which piece played when, and read no data; the parameters are those of `score_recording`."""
     settings = settings or Settings()
     recording = open_recording(path)
     try:
         scored_channels(recording, settings.picks)
-        return make_plan(
+        return find_timeline(
             recording,
             library,
             events=events,
@@ -86,7 +86,7 @@ def score_recording(
     library : Library, optional
         Known pieces and sessions.
     events, codes, session, offset_s, zone
-        Which piece played when: see `timeline.make_plan`.
+        Which piece played when: see `timeline.find_timeline`.
     settings : Settings, optional
     progress : callable, optional
         Called with the share done, 0 to 1.
@@ -105,7 +105,7 @@ def score_recording(
     settings = settings or Settings()
     recording = open_recording(path)
     try:
-        plan = make_plan(
+        plan = find_timeline(
             recording,
             library,
             events=events,
@@ -118,7 +118,7 @@ def score_recording(
         )
         with ThreadPoolExecutor(1) as hashing:
             digest = hashing.submit(sha256_of, recording.files)
-            score = score_plan(recording, plan, settings, progress)
+            score = score_timeline(recording, plan, settings, progress)
             return replace(score, sha256=digest.result())
     finally:
         recording.close()
@@ -135,7 +135,7 @@ def sha256_of(files: Sequence[Path]) -> str:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Segments:
     """The owners of windows: plays first, then blocks of the baseline."""
 
     owners: tuple[Item, ...]
@@ -146,59 +146,61 @@ class Layout:
         return [Span(round(owner.onset_s * sfreq), round(owner.end_s * sfreq)) for owner in self.owners]
 
 
-def lay_out(plan: Plan) -> Layout:
+def make_segments(plan: Timeline) -> Segments:
     """Return plays, then the baseline cut into blocks about as long as a play."""
     plays = plan.plays
     wanted = float(np.clip(np.median([play.duration_s for play in plays]), *BLOCK_S))
     blocks: list[Item] = []
     for item in plan.baseline:
-        parts = max(1, int(item.duration_s / wanted + 0.501))  # not `round`: a rounded mark must not change the count
+        parts = max(1, int(item.duration_s / wanted + 0.501))  # not `round`: a rounded onset must not change the count
         each = item.duration_s / parts
         blocks += [replace(item, onset_s=item.onset_s + i * each, duration_s=each) for i in range(parts)]
-    return Layout((*plays, *blocks), len(plays))
+    return Segments((*plays, *blocks), len(plays))
 
 
-def score_plan(
-    recording: Recording, plan: Plan, settings: Settings, progress: Callable[[float], None] | None = None
+def score_timeline(
+    recording: Recording, plan: Timeline, settings: Settings, progress: Callable[[float], None] | None = None
 ) -> RecordingScore:
     """Score an open recording by a plan; the digest is left empty."""
     eeg = recording.eeg
     scored = scored_channels(recording, settings.picks)
-    layout = lay_out(plan)
-    length = window_length(recording.sfreq)
+    segments = make_segments(plan)
+    length = epoch_length(recording.sfreq)
     share = settings.overlap
     if share is None:
         share = 0.5 if len(eeg) <= FEW_CHANNELS_OVERLAP else 0.0
     parts = max(1, round(1 / (1 - share)))
     hop = length // parts
     length = hop * parts
-    grid = make_grid(recording.sfreq, length, max(MUSCLE_HZ[1] + 1.0, settings.beta[1] + 1.0, settings.gamma[1] + 1.0))
-    spans, marked = layout.spans(recording.sfreq), bad_spans(recording)
+    grid = frequency_grid(
+        recording.sfreq, length, max(MUSCLE_HZ[1] + 1.0, settings.beta[1] + 1.0, settings.gamma[1] + 1.0)
+    )
+    spans, marked = segments.spans(recording.sfreq), bad_spans(recording)
     starts, owners = cut(spans, marked, recording.n_samples, length, hop)
-    if not len(starts) or not (owners < layout.n_plays).any():
+    if not len(starts) or not (owners < segments.n_plays).any():
         raise TooLittleDataError(
             f"{recording.path}: no play holds a whole window of {length / recording.sfreq:g} s outside spans marked bad"
         )
     average = settings.average_reference
-    found = survey(recording, eeg, starts, grid, rereference=_wants_average(average, len(eeg)))
-    n_good = len(eeg) - len(found.bad)
+    quality = channel_quality(recording, eeg, starts, grid, rereference=_wants_average(average, len(eeg)))
+    n_good = len(eeg) - len(quality.bad)
     average = _wants_average(average, n_good)
-    lost = [i for i in scored if i in found.bad]
-    scored = tuple(i for i in scored if i not in found.bad)
+    lost = [i for i in scored if i in quality.bad]
+    scored = tuple(i for i in scored if i not in quality.bad)
     if not scored:
-        reasons = some_of(f"{recording.channels[eeg[i]].label} ({found.bad[i]})" for i in lost)
+        reasons = some_of(f"{recording.channels[eeg[i]].label} ({quality.bad[i]})" for i in lost)
         raise TooLittleDataError(f"{recording.path}: no good channel to score; bad channels: {reasons}")
-    bands, warnings = _bands(recording, settings, found, grid)
-    warnings = [*recording.notes, *plan.notes, *found.notes, *warnings]
+    bands, warnings = _bands(recording, settings, quality, grid)
+    warnings = [*recording.notes, *plan.notes, *quality.notes, *warnings]
     unmix = None
     if settings.ica:
         from eeg.bandpower.ica import fit_unmixing
 
-        unmixing = fit_unmixing(recording, eeg, starts, length, found, average=average)
+        unmixing = fit_unmixing(recording, eeg, starts, length, quality, average=average)
         unmix = unmixing.matrix
         warnings.append(unmixing.note)
-    work = make_work(
-        found,
+    processing = make_processing(
+        quality,
         grid,
         hop,
         len(eeg),
@@ -207,14 +209,14 @@ def score_plan(
         unmix=unmix,
     )
     spectra = collect(
-        recording, eeg, starts, owners, len(layout.owners), work, threads=settings.threads, progress=progress
+        recording, eeg, starts, owners, len(segments.owners), processing, threads=settings.threads, progress=progress
     )
-    levels = measure_levels(
-        recording, spectra, layout.n_plays, [o.piece for o in layout.owners], scored, grid, hop, found, bands
+    power = normalise_to_baseline(
+        recording, spectra, segments.n_plays, [o.piece for o in segments.owners], scored, grid, hop, quality, bands
     )
-    warnings += levels.warnings
-    plays = _play_scores(layout, spectra, levels)
-    music, blocks = plays[: layout.n_plays], plays[layout.n_plays :]
+    warnings += power.warnings
+    plays = _play_scores(segments, spectra, power)
+    music, blocks = plays[: segments.n_plays], plays[segments.n_plays :]
     if all(play.beta_db is None and play.gamma_db is None for play in music):
         clean = sum(play.clean_s for play in music)
         raise TooLittleDataError(
@@ -222,7 +224,7 @@ def score_plan(
             f"{REFUSE_BELOW_S:g} s; most was left out as {_main_reason(spectra)}"
         )
     names = [recording.channels[i].label for i in eeg]
-    total = max(int(spectra.windows.sum()) * n_good, 1)
+    total = max(int(spectra.epochs.sum()) * n_good, 1)
     return RecordingScore(
         file=str(recording.path),
         sha256="",
@@ -232,11 +234,11 @@ def score_plan(
         meas_date=_date(recording),
         channels=tuple(names),
         scored_channels=tuple(names[i] for i in scored),
-        bad_channels={names[i]: why for i, why in sorted(found.bad.items())},
-        line_freq=found.line_freq,
+        bad_channels={names[i]: why for i, why in sorted(quality.bad.items())},
+        line_freq=quality.line_freq,
         reference="average" if average else "as recorded",
         bands=bands,
-        muscle_index=levels.muscle_index,
+        muscle_index=power.muscle_index,
         source=plan.source,
         session=plan.session,
         plays=tuple(music),
@@ -250,7 +252,7 @@ def score_plan(
         settings=settings.as_dict()
         | {"overlap_used": share, "refuse_below_s": REFUSE_BELOW_S, "flag_below_s": FLAG_BELOW_S},
         versions=versions(),
-        figures=_figures(recording, eeg, scored, spectra, levels, grid, length, marked, set(found.bad)),
+        figures=_figures(recording, eeg, scored, spectra, power, grid, length, marked, set(quality.bad)),
     )
 
 
@@ -259,11 +261,11 @@ def _wants_average(setting: bool | None, n_channels: int) -> bool:
 
 
 def _bands(
-    recording: Recording, settings: Settings, found: Survey, grid: Grid
+    recording: Recording, settings: Settings, quality: ChannelQuality, grid: FrequencyGrid
 ) -> tuple[dict[str, tuple[float, float] | None], list[str]]:
     """Clip the bands to what the recording carries."""
     ceiling = min(
-        ceiling_of(recording.lowpass, recording.sfreq, found.line_freq), float(grid.freqs[-1]) + grid.step / 2
+        ceiling_of(recording.lowpass, recording.sfreq, quality.line_freq), float(grid.freqs[-1]) + grid.step / 2
     )
     bands: dict[str, tuple[float, float] | None] = {}
     warnings = []
@@ -280,28 +282,28 @@ def _bands(
     return bands, warnings
 
 
-def _play_scores(layout: Layout, spectra: Spectra, levels: Levels) -> list[PlayScore]:
+def _play_scores(segments: Segments, spectra: Spectra, power: NormalisedPower) -> list[PlayScore]:
     return [
         PlayScore(
             piece=owner.piece,
             role=owner.role,
             onset_s=owner.onset_s,
             duration_s=owner.duration_s,
-            clean_s=levels.clean_s[i],
-            windows=int(spectra.windows[i]),
+            clean_s=power.clean_s[i],
+            windows=int(spectra.epochs[i]),
             windows_used=int(spectra.used[i]),
-            beta_db=levels.db["beta"][i],
-            gamma_db=levels.db["gamma"][i],
-            beta_adjusted_db=levels.adjusted["beta"][i],
-            gamma_adjusted_db=levels.adjusted["gamma"][i],
-            muscle_db=levels.muscle[i],
-            line_db=levels.line[i],
-            beta_uv2=levels.power["beta"][i],
-            gamma_uv2=levels.power["gamma"][i],
-            groups=levels.groups[i],
-            flags=flags_of(levels, i, music=i < layout.n_plays),
+            beta_db=power.db["beta"][i],
+            gamma_db=power.db["gamma"][i],
+            beta_adjusted_db=power.adjusted["beta"][i],
+            gamma_adjusted_db=power.adjusted["gamma"][i],
+            muscle_db=power.muscle[i],
+            line_db=power.line[i],
+            beta_uv2=power.power["beta"][i],
+            gamma_uv2=power.power["gamma"][i],
+            groups=power.groups[i],
+            flags=flags_of(power, i, music=i < segments.n_plays),
         )
-        for i, owner in enumerate(layout.owners)
+        for i, owner in enumerate(segments.owners)
     ]
 
 
@@ -322,23 +324,23 @@ def _figures(
     eeg: Sequence[int],
     scored: Sequence[int],
     spectra: Spectra,
-    levels: Levels,
-    grid: Grid,
+    power: NormalisedPower,
+    grid: FrequencyGrid,
     length: int,
     marked: Sequence[tuple[int, int]],
     bad: Collection[int],
-) -> Figures:
-    base = levels.window_baseline_db
-    lost = spectra.rejected.sum(axis=0) / max(int(spectra.windows.sum()), 1)
-    return Figures(
+) -> ReportArrays:
+    base = power.epoch_baseline_db
+    lost = spectra.rejected.sum(axis=0) / max(int(spectra.epochs.sum()), 1)
+    return ReportArrays(
         freqs=grid.freqs,
-        spectra=levels.spectra,
-        window_s=(spectra.window_start.astype(np.float64) + length / 2) / recording.sfreq,
-        window_beta_db=spectra.window_power[:, 0].astype(np.float64) - base[0],
-        window_gamma_db=spectra.window_power[:, 1].astype(np.float64) - base[1],
-        window_clean=spectra.window_clean.astype(np.float64),
-        channel_beta_db=levels.channel_db["beta"],
-        channel_gamma_db=levels.channel_db["gamma"],
+        spectra=power.spectra,
+        epoch_s=(spectra.epoch_start.astype(np.float64) + length / 2) / recording.sfreq,
+        epoch_beta_db=spectra.epoch_power[:, 0].astype(np.float64) - base[0],
+        epoch_gamma_db=spectra.epoch_power[:, 1].astype(np.float64) - base[1],
+        epoch_clean=spectra.epoch_clean.astype(np.float64),
+        channel_beta_db=power.channel_db["beta"],
+        channel_gamma_db=power.channel_db["gamma"],
         positions=_positions(recording, [eeg[i] for i in scored]),
         marked_bad_s=np.array(marked, dtype=np.float64).reshape(-1, 2) / recording.sfreq,
         left_out={recording.channels[at].label: float(lost[i]) for i, at in enumerate(eeg) if i not in bad},
@@ -361,10 +363,10 @@ def _positions(recording: Recording, channels: Sequence[int]) -> npt.NDArray[np.
 
 def versions() -> dict[str, str]:
     """Return the versions of the software that a score depends on."""
-    found = {"python": platform.python_version()}
+    quality = {"python": platform.python_version()}
     for name in ("therapy-gen", "mne", "numpy", "scipy"):
         try:
-            found[name] = metadata.version(name)
+            quality[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            quality[name] = "not installed"
+    return quality

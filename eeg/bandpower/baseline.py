@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 from eeg.bandpower.accumulate import Spectra
 from eeg.bandpower.aperiodic import Aperiodic, fit_aperiodic
-from eeg.bandpower.psd import Float64, Grid, off_line
-from eeg.bandpower.quality import Survey
+from eeg.bandpower.psd import Float64, FrequencyGrid, off_line
+from eeg.bandpower.quality import ChannelQuality
 from eeg.io.channels import GROUPS, group_of
 from eeg.io.recording import Recording
 from eeg.results import BandScores
 from eeg.settings import APERIODIC_HZ, FLAG_BELOW_S, MUSCLE_SLOPE_HZ, REFUSE_BELOW_S
 
 BANDS = ("beta", "gamma")
-# A channel without this many clean windows of baseline has no reference; and no score.
-MIN_BASELINE_WINDOWS = 5
+# A channel without this many clean epochs of baseline has no reference; and no score.
+MIN_BASELINE_EPOCHS = 5
 # A slope is brought to decibels as what it means at 60 Hz against 20 Hz.
 _SLOPE_TO_DB = 10.0 * np.log10(60.0 / 20.0)
 # Beyond this, what a play adds over 51 Hz is likely to reach the gamma band.
@@ -30,7 +30,7 @@ Maybe = list[float | None]
 
 
 @dataclass(frozen=True)
-class Levels:
+class NormalisedPower:
     """Values of every owner (plays, then blocks of baseline); lists are in the order of owners."""
 
     clean_s: list[float]
@@ -44,27 +44,27 @@ class Levels:
     groups: list[Mapping[str, BandScores]]
     channel_db: Mapping[str, Float64]
     spectra: Mapping[str, Float64]
-    window_baseline_db: tuple[float, float]
+    epoch_baseline_db: tuple[float, float]
     baseline: str
     aperiodic_short: list[bool]
     warnings: list[str]
 
 
-def flags_of(levels: Levels, i: int, *, music: bool) -> tuple[str, ...]:
+def flags_of(power: NormalisedPower, i: int, *, music: bool) -> tuple[str, ...]:
     """Return the flags of one owner."""
     flags = []
-    if music and levels.piece_clean_s[i] < REFUSE_BELOW_S:
+    if music and power.piece_clean_s[i] < REFUSE_BELOW_S:
         flags.append("too-little-clean")
-    elif music and levels.piece_clean_s[i] < FLAG_BELOW_S:
+    elif music and power.piece_clean_s[i] < FLAG_BELOW_S:
         flags.append("short")
-    if levels.baseline == "plays":
+    if power.baseline == "plays":
         flags.append("no-silence-baseline")
-    muscle = levels.muscle[i]
+    muscle = power.muscle[i]
     if music and muscle is not None and abs(muscle) > MUSCLE_FLAG_DB:
         flags.append("muscle")
-        if levels.db["gamma"][i] is not None:
+        if power.db["gamma"][i] is not None:
             flags.append("gamma-may-be-muscle")
-    if music and levels.aperiodic_short[i] and levels.adjusted["beta"][i] is not None:
+    if music and power.aperiodic_short[i] and power.adjusted["beta"][i] is not None:
         flags.append("aperiodic-short")
     return tuple(flags)
 
@@ -80,17 +80,17 @@ def _mean(values: Float64) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def measure_levels(
+def normalise_to_baseline(
     recording: Recording,
     spectra: Spectra,
     n_plays: int,
     pieces: Sequence[str | None],
     scored: Sequence[int],
-    grid: Grid,
+    grid: FrequencyGrid,
     hop: int,
-    survey: Survey,
+    quality: ChannelQuality,
     bands: Mapping[str, tuple[float, float] | None],
-) -> Levels:
+) -> NormalisedPower:
     """Turn sums of power into decibels against the baseline.
 
     Each channel is compared with its own baseline, then the decibels are averaged: a loud channel counts no more than
@@ -106,9 +106,9 @@ def measure_levels(
         Of each owner.
     scored : sequence of int
         Channels to average.
-    grid : Grid
+    grid : FrequencyGrid
     hop : int
-    survey : Survey
+    quality : ChannelQuality
     bands : mapping
         Clipped bands, or None.
     """
@@ -116,7 +116,7 @@ def measure_levels(
     is_play = np.arange(n) < n_plays
     scored = list(scored)
     hop_s = hop / recording.sfreq
-    extra_s = grid.length / recording.sfreq - hop_s  # the last of overlapping windows is counted in full
+    extra_s = grid.length / recording.sfreq - hop_s  # the last of overlapping epochs is counted in full
     clean_s = (spectra.count[:, scored] * hop_s + extra_s * (spectra.count[:, scored] > 0)).mean(axis=1).tolist()
     piece_clean = {
         p: sum(s for s, q in zip(clean_s[:n_plays], pieces[:n_plays], strict=True) if q == p) for p in set(pieces)
@@ -125,11 +125,11 @@ def measure_levels(
     warnings: list[str] = []
     baseline, reference = _baseline(is_play, clean_s, warnings)
     base = spectra.mean(reference)[scored]
-    base[spectra.count[reference].sum(axis=0)[scored] < MIN_BASELINE_WINDOWS] = np.nan
+    base[spectra.count[reference].sum(axis=0)[scored] < MIN_BASELINE_EPOCHS] = np.nan
     if not np.isfinite(base).any():
         base = spectra.mean(np.ones(n, dtype=np.bool_))[scored]
     each = np.stack([spectra.mean(np.arange(n) == i)[scored] for i in range(n)])
-    keep = off_line(grid, survey.line_freq)
+    keep = off_line(grid, quality.line_freq)
     enough = np.array([not is_play[i] or piece_clean_s[i] >= REFUSE_BELOW_S for i in range(n)])
 
     fit_bins = (
@@ -162,16 +162,16 @@ def measure_levels(
         adjusted[name] = _adjust(each, base, grid, bins, fits, pieces, is_play, enough)
         weights = np.where(is_play, clean_s, 0.0)
         channel[name] = _weighted(by_channel[name], weights)
-    muscle, index = _muscle(each, base, grid, keep, survey, recording)
+    muscle, index = _muscle(each, base, grid, keep, quality, recording)
     groups = _group_scores(recording, scored, by_channel)
-    in_reference = reference[spectra.window_owner]
-    window_base = tuple(
-        float(np.nanmean(spectra.window_power[in_reference, i]))
-        if np.isfinite(spectra.window_power[in_reference, i]).any()
+    in_reference = reference[spectra.epoch_owner]
+    epoch_base = tuple(
+        float(np.nanmean(spectra.epoch_power[in_reference, i]))
+        if np.isfinite(spectra.epoch_power[in_reference, i]).any()
         else 0.0
         for i in range(2)
     )
-    return Levels(
+    return NormalisedPower(
         clean_s=clean_s,
         piece_clean_s=piece_clean_s,
         db=db,
@@ -179,11 +179,11 @@ def measure_levels(
         power=absolute,
         muscle=muscle,
         muscle_index=index,
-        line=_line(each, grid, survey),
+        line=_line(each, grid, quality),
         groups=groups,
         channel_db=channel,
         spectra=pooled,
-        window_baseline_db=(window_base[0], window_base[1]),
+        epoch_baseline_db=(epoch_base[0], epoch_base[1]),
         baseline=baseline,
         aperiodic_short=[s < APERIODIC_WANTS_S for s in piece_clean_s],
         warnings=warnings,
@@ -219,14 +219,14 @@ def _geometric_mean(values: Float64) -> float | None:
     return float(np.exp(np.log(known).mean())) if len(known) else None
 
 
-def _fit(grid: Grid, density: Float64, bins: npt.NDArray[np.bool_]) -> Aperiodic | None:
+def _fit(grid: FrequencyGrid, density: Float64, bins: npt.NDArray[np.bool_]) -> Aperiodic | None:
     return fit_aperiodic(grid.freqs[bins], density[bins])
 
 
 def _adjust(
     each: Float64,
     base: Float64,
-    grid: Grid,
+    grid: FrequencyGrid,
     bins: npt.NDArray[np.bool_],
     fits: Mapping[str, Aperiodic | None],
     pieces: Sequence[str | None],
@@ -254,10 +254,15 @@ def _weighted(values: Float64, weights: npt.NDArray[np.float64]) -> Float64:
 
 
 def _muscle(
-    each: Float64, base: Float64, grid: Grid, keep: npt.NDArray[np.bool_], survey: Survey, recording: Recording
+    each: Float64,
+    base: Float64,
+    grid: FrequencyGrid,
+    keep: npt.NDArray[np.bool_],
+    quality: ChannelQuality,
+    recording: Recording,
 ) -> tuple[Maybe, str]:
-    if survey.muscle_band is not None:
-        low, high = survey.muscle_band
+    if quality.muscle_band is not None:
+        low, high = quality.muscle_band
         bins = grid.band(low, high) & keep
         values = _db(each[..., bins].mean(axis=2) / base[:, bins].mean(axis=1))
         return [_mean(row) for row in values], f"power {low:g}-{high:g} Hz without line frequency, dB"
@@ -276,19 +281,19 @@ def _muscle(
     return [_mean(row) for row in values], f"log-log slope {MUSCLE_SLOPE_HZ[0]:g}-{top:g} Hz as dB at 60 against 20 Hz"
 
 
-def _line(each: Float64, grid: Grid, survey: Survey) -> Maybe:
+def _line(each: Float64, grid: FrequencyGrid, quality: ChannelQuality) -> Maybe:
     from eeg.bandpower.quality import line_height
 
-    if survey.line_freq is None:
+    if quality.line_freq is None:
         return [None] * len(each)
-    return [_mean(line_height(row, grid, survey.line_freq)) for row in each]
+    return [_mean(line_height(row, grid, quality.line_freq)) for row in each]
 
 
 def _group_scores(
     recording: Recording, scored: Sequence[int], by_channel: Mapping[str, Float64]
 ) -> list[Mapping[str, BandScores]]:
     eeg = recording.eeg
-    groups = np.array([group_of(recording.channels[eeg[i]].place) or "" for i in scored])
+    groups = np.array([group_of(recording.channels[eeg[i]].site) or "" for i in scored])
     present = [group for group in GROUPS if (groups == group).any()]
     return [
         {

@@ -1,4 +1,4 @@
-"""Two-second windows, each wholly inside one play and outside every span marked bad."""
+"""Two-second epochs, each wholly inside one play and outside every span marked bad."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from eeg.io.recording import Mark, Recording
+from eeg.io.recording import Annotation, Recording
 
-WINDOW_S = 2.0
+EPOCH_S = 2.0
 # MNE's words for spans to leave out (`reject_by_annotation`): BAD…, and EDGE where pieces of data were joined.
 _BAD = re.compile(r"(?:^|/)\s*(?:bad|edge|boundary)", re.IGNORECASE)
 _NOT_BAD = re.compile(r"(?:^|/)(?:piece|session)/", re.IGNORECASE)
@@ -25,28 +25,28 @@ class Span:
     stop: int
 
 
-def window_length(sfreq: float) -> int:
-    """Return the samples of a window: 2 s, an even number."""
-    return 2 * round(WINDOW_S * sfreq / 2)
+def epoch_length(sfreq: float) -> int:
+    """Return the samples of an epoch: 2 s, an even number."""
+    return 2 * round(EPOCH_S * sfreq / 2)
 
 
 def bad_spans(recording: Recording) -> list[tuple[int, int]]:
     """Return the spans of a recording that are marked bad, as samples; a moment (a seam) counts as one sample."""
-    return bad_samples(recording.marks, recording.sfreq)
+    return bad_samples(recording.annotations, recording.sfreq)
 
 
-def bad_samples(marks: Iterable[Mark], sfreq: float) -> list[tuple[int, int]]:
-    """Return the marks that mean "bad", as merged ``(start, stop)`` in samples."""
+def bad_samples(annotations: Iterable[Annotation], sfreq: float) -> list[tuple[int, int]]:
+    """Return the annotations that mean "bad", as merged ``(start, stop)`` in samples."""
     spans = sorted(
         (
-            int(np.floor(mark.onset_s * sfreq + 1e-6)),
+            int(np.floor(annotation.onset_s * sfreq + 1e-6)),
             max(
-                int(np.ceil((mark.onset_s + mark.duration_s) * sfreq - 1e-6)),
-                int(np.floor(mark.onset_s * sfreq + 1e-6)) + 1,
+                int(np.ceil((annotation.onset_s + annotation.duration_s) * sfreq - 1e-6)),
+                int(np.floor(annotation.onset_s * sfreq + 1e-6)) + 1,
             ),
         )
-        for mark in marks
-        if _BAD.search(mark.text) and not _NOT_BAD.search(mark.text)
+        for annotation in annotations
+        if _BAD.search(annotation.text) and not _NOT_BAD.search(annotation.text)
     )
     merged: list[tuple[int, int]] = []
     for start, stop in spans:
@@ -65,9 +65,9 @@ def overlap(spans: Iterable[Span], bad: Sequence[tuple[int, int]]) -> int:
 def cut(
     spans: Sequence[Span], bad: Sequence[tuple[int, int]], n_samples: int, length: int, hop: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Cut spans into windows.
+    """Cut spans into epochs.
 
-    Windows start afresh after every bad span, so that as little as possible is lost.
+    Epochs start afresh after every bad span, so that as little as possible is lost.
 
     Parameters
     ----------
@@ -77,13 +77,13 @@ def cut(
     n_samples : int
         Of the recording.
     length, hop : int
-        Samples of a window, and from one start to the next.
+        Samples of an epoch, and from one start to the next.
 
     Returns
     -------
-    starts : array of int, shape (n_windows,)
-        First sample of each window.
-    owners : array of int, shape (n_windows,)
+    starts : array of int, shape (n_epochs,)
+        First sample of each epoch.
+    owners : array of int, shape (n_epochs,)
         Which span it lies in.
     """
     starts: list[npt.NDArray[np.int64]] = []

@@ -1,4 +1,4 @@
-"""Independent components: finding those of eyes and muscles, and a matrix that takes them out of every window."""
+"""Independent components: finding those of eyes and muscles, and a matrix that takes them out of every epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.bandpower.accumulate import reference
-from eeg.bandpower.quality import Survey
+from eeg.bandpower.quality import ChannelQuality
 from eeg.bandpower.reject import FLAT_V
 from eeg.errors import TooLittleDataError
 from eeg.io.channels import position_of
@@ -58,11 +58,11 @@ def fit_unmixing(
     picks: Sequence[int],
     starts: npt.NDArray[np.int64],
     length: int,
-    survey: Survey,
+    quality: ChannelQuality,
     *,
     average: bool,
 ) -> Unmixing:
-    """Find eye and muscle components in windows spread over the recording.
+    """Find eye and muscle components in epochs spread over the recording.
 
     A component is of the eyes where it goes with the EOG, or with
     the electrodes above the eyes; of muscle where its spectrum is flat and its map lies at the rim.
@@ -73,10 +73,10 @@ def fit_unmixing(
     picks : sequence of int
         EEG channels.
     starts : array of int
-        Of all windows.
+        Of all epochs.
     length : int
-        Samples of a window.
-    survey : Survey
+        Samples of an epoch.
+    quality : ChannelQuality
     average : bool
         Whether samples are re-referenced to the mean.
 
@@ -85,22 +85,22 @@ def fit_unmixing(
     TooLittleDataError
         Too few good channels or too little data.
     """
-    good = np.array([i not in survey.bad for i in range(len(picks))])
+    good = np.array([i not in quality.bad for i in range(len(picks))])
     kept = np.flatnonzero(good)
     if len(kept) < MIN_CHANNELS:
         raise TooLittleDataError(
             f"{recording.path}: independent components need at least {MIN_CHANNELS} good channels, "
             f"there are {len(kept)}: leave --ica out"
         )
-    samples, eog = _gather(recording, picks, starts, length, survey, good, average)
+    samples, eog = _gather(recording, picks, starts, length, quality, good, average)
     if samples.shape[1] < 20 * len(kept):
         raise TooLittleDataError(f"{recording.path}: too little data for independent components: leave --ica out")
     weights, mixing = _decompose(_emphasise(samples, length, recording.sfreq), rank=len(kept) - int(average))
     sources = weights @ samples
     sfreq = recording.sfreq / _step(recording.sfreq)
     names = [recording.channels[picks[int(i)]] for i in kept]
-    eyes = _eye_components(sources, samples, eog, [channel.place for channel in names], sfreq, recording)
-    muscles = _muscle_components(sources, mixing, [channel.place for channel in names], sfreq) & ~eyes
+    eyes = _eye_components(sources, samples, eog, [channel.site for channel in names], sfreq, recording)
+    muscles = _muscle_components(sources, mixing, [channel.site for channel in names], sfreq) & ~eyes
     out = eyes | muscles
     clean = np.eye(len(kept)) - mixing[:, out] @ weights[out]
     matrix = np.eye(len(picks), dtype=np.float32)
@@ -111,9 +111,9 @@ def fit_unmixing(
 
 
 def _emphasise(samples: Float64, length: int, sfreq: float) -> Float64:
-    """Take the slow part out, window by window."""
-    window = -(-length // _step(sfreq))
-    blocks = samples.reshape(len(samples), -1, window)
+    """Take the slow part out, epoch by epoch."""
+    epoch = -(-length // _step(sfreq))
+    blocks = samples.reshape(len(samples), -1, epoch)
     return np.asarray((blocks[..., 1:] - EMPHASIS * blocks[..., :-1]).reshape(len(samples), -1))
 
 
@@ -126,17 +126,17 @@ def _gather(
     picks: Sequence[int],
     starts: npt.NDArray[np.int64],
     length: int,
-    survey: Survey,
+    quality: ChannelQuality,
     good: npt.NDArray[np.bool_],
     average: bool,
 ) -> tuple[Float64, Float64]:
-    """Return low-passed, thinned windows in microvolts, (n_good, n) and the EOG channels' (n_eog, n)."""
+    """Return low-passed, thinned epochs in microvolts, (n_good, n) and the EOG channels' (n_eog, n)."""
     import scipy.signal
 
     n_good = int(good.sum())
-    window_s = length / recording.sfreq
+    epoch_s = length / recording.sfreq
     wanted_s = float(np.clip(30 * n_good**2 / WORK_SFREQ, MIN_S, MAX_S))
-    count = min(len(starts), round(wanted_s / window_s))
+    count = min(len(starts), round(wanted_s / epoch_s))
     ordered = np.sort(starts)
     chosen = np.unique(ordered[np.linspace(0, len(ordered) - 1, count).astype(int)])
     others = [i for i, channel in enumerate(recording.channels) if channel.kind == "EOG"]
@@ -144,7 +144,7 @@ def _gather(
     sos = scipy.signal.butter(4, 0.4 * recording.sfreq / step, fs=recording.sfreq, output="sos")
     parts, eyes = [], []
     for start in chosen:
-        data = recording.read(int(start), int(start) + length, [*picks, *others]) * survey.unit_factor
+        data = recording.read(int(start), int(start) + length, [*picks, *others]) * quality.unit_factor
         brain = data[: len(picks)].astype(np.float32)
         if np.ptp(brain[good], axis=1).min() < FLAT_V or np.ptp(brain[good], axis=1).max() > 2e-3:
             continue

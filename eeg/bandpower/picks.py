@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from eeg.errors import ParameterError
-from eeg.io.channels import CENTRAL, plain
+from eeg.io.channels import CENTRAL, canonical
 from eeg.io.recording import Recording
 
 
@@ -27,7 +27,7 @@ def scored_channels(recording: Recording, picks: str | Sequence[str]) -> tuple[i
     if picks == "all":
         return tuple(range(len(eeg)))
     if picks == "central":
-        found = tuple(i for i, channel in enumerate(eeg) if channel.place in CENTRAL)
+        found = tuple(i for i, channel in enumerate(eeg) if channel.site in CENTRAL)
         if not found:
             raise ParameterError(
                 f"{recording.path} has no channel near the vertex that its names tell "
@@ -38,7 +38,9 @@ def scored_channels(recording: Recording, picks: str | Sequence[str]) -> tuple[i
     chosen = []
     for name in names:
         match = [i for i, channel in enumerate(eeg) if name == channel.name]
-        match = match or [i for i, channel in enumerate(eeg) if plain(name) in {plain(channel.name), channel.place}]
+        match = match or [
+            i for i, channel in enumerate(eeg) if canonical(name) in {canonical(channel.name), channel.site}
+        ]
         if not match:
             raise ParameterError(
                 f"--picks {name}: {recording.path} has no such EEG channel (it has {some_of(c.label for c in eeg)})"

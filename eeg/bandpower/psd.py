@@ -1,4 +1,4 @@
-"""Power spectra of many windows at once: float32 FFT, Hann weighting in the frequency domain, only the bins needed."""
+"""Power spectra of many epochs at once: float32 FFT, Hann weighting in the frequency domain, only the bins needed."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ LINE_CEILING_HZ = 5.0
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Frequencies of a window's spectrum, without 0 Hz.
+class FrequencyGrid:
+    """Frequencies of an epoch's spectrum, without 0 Hz.
 
     Parameters
     ----------
     sfreq : float
         Hz.
     length : int
-        Samples of a window.
+        Samples of an epoch.
     bins : int
         Frequencies ``1 … bins`` times ``sfreq / length``.
     """
@@ -58,34 +58,34 @@ class Grid:
         return (self.freqs >= low - tiny) & (self.freqs < high - tiny)
 
 
-def make_grid(sfreq: float, length: int, fmax: float) -> Grid:
+def frequency_grid(sfreq: float, length: int, fmax: float) -> FrequencyGrid:
     """Return the grid up to `fmax`, or to the last bin below Nyquist."""
     step = sfreq / length
-    return Grid(sfreq, length, int(min(np.ceil(fmax / step), length // 2 - 1)))
+    return FrequencyGrid(sfreq, length, int(min(np.ceil(fmax / step), length // 2 - 1)))
 
 
-def hann_spectra(samples: Float32, grid: Grid, hop: int) -> Complex64:
-    """Return the spectra of overlapping windows, weighted with a periodic Hann window.
+def hann_spectra(samples: Float32, grid: FrequencyGrid, hop: int) -> Complex64:
+    """Return the spectra of overlapping epochs, weighted with a periodic Hann window.
 
     The weights ``0.5 - 0.5 cos(2 pi n / N)`` are three taps in the frequency domain, which costs less than a
-    multiplication of every window when only the lower bins are kept (Harris 1978, Proc. IEEE 66, section IV).
+    multiplication of every epoch when only the lower bins are kept (Harris 1978, Proc. IEEE 66, section IV).
 
     Parameters
     ----------
     samples : array, shape (n_channels, n_samples), float32
         In volts; an offset does not matter, bins from 2 on do not see it.
-    grid : Grid
+    grid : FrequencyGrid
     hop : int
-        Samples from the start of a window to the next.
+        Samples from the start of an epoch to the next.
 
     Returns
     -------
-    array, shape (n_channels, n_windows, bins), complex64
+    array, shape (n_channels, n_epochs, bins), complex64
     """
     import scipy.fft
 
-    windows = np.lib.stride_tricks.sliding_window_view(samples, grid.length, axis=1)[:, ::hop]
-    rect = scipy.fft.rfft(windows, axis=-1)[..., : grid.bins + 2]
+    epochs = np.lib.stride_tricks.sliding_window_view(samples, grid.length, axis=1)[:, ::hop]
+    rect = scipy.fft.rfft(epochs, axis=-1)[..., : grid.bins + 2]
     spectra: Complex64 = rect[..., 1:-1] * np.float32(0.5)
     sides = rect[..., :-2] + rect[..., 2:]
     sides *= np.float32(0.25)
@@ -93,7 +93,7 @@ def hann_spectra(samples: Float32, grid: Grid, hop: int) -> Complex64:
     return spectra
 
 
-def power(spectra: Complex64, grid: Grid) -> Float32:
+def power(spectra: Complex64, grid: FrequencyGrid) -> Float32:
     """Return the one-sided power density in uV^2/Hz of spectra in volts, same shape, float32."""
     real, imag = spectra.real, spectra.imag
     result: Float32 = real * real
@@ -129,7 +129,7 @@ def ceiling_of(lowpass: float, sfreq: float, line_freq: float | None) -> float:
     return min(top, line_freq - LINE_CEILING_HZ) if line_freq else top
 
 
-def off_line(grid: Grid, line_freq: float | None) -> Bool:
+def off_line(grid: FrequencyGrid, line_freq: float | None) -> Bool:
     """Return which bins are farther than 2 Hz from the line frequency and its harmonics."""
     keep = np.ones(grid.bins, dtype=np.bool_)
     if line_freq:

@@ -1,4 +1,4 @@
-"""A first look at windows from all over a recording: units, line frequency, bad channels, limits for rejection."""
+"""A first look at epochs from all over a recording: units, line frequency, bad channels, limits for rejection."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from eeg.bandpower.psd import Bool, Float32, Float64, Grid, hann_spectra, off_line, plausible, power, usable_band
+from eeg.bandpower.psd import (
+    Bool,
+    Float32,
+    Float64,
+    FrequencyGrid,
+    hann_spectra,
+    off_line,
+    plausible,
+    power,
+    usable_band,
+)
 from eeg.bandpower.reject import (
     FLAT_V,
     JUMP_HZ,
     P2P_HIGH_V,
     RAIL_FRACTION,
     RAIL_MIN_V,
+    EpochStats,
     Limits,
-    WindowStats,
     learn_limits,
     measure,
 )
@@ -24,7 +34,7 @@ from eeg.errors import RecordingError
 from eeg.io.recording import Recording
 from eeg.settings import MUSCLE_HZ
 
-SURVEY_WINDOWS = 60
+LOOKED_AT = 60
 # Rules that compare channels with one another need a few of them.
 MIN_CHANNELS_TO_COMPARE = 6
 # PREP's robust deviation (Bigdely-Shamlo 2015, 10.3389/fninf.2015.00016): 5.
@@ -37,7 +47,7 @@ _LINE_BAD_DB = 10.0
 
 
 @dataclass(frozen=True)
-class Survey:
+class ChannelQuality:
     """What a first look found.
 
     Parameters
@@ -72,10 +82,10 @@ class Survey:
     notes: tuple[str, ...]
 
 
-def survey(
-    recording: Recording, picks: Sequence[int], starts: npt.NDArray[np.int64], grid: Grid, *, rereference: bool
-) -> Survey:
-    """Look at up to 60 windows spread over a recording; channels that it marks as bad take no part in anything.
+def channel_quality(
+    recording: Recording, picks: Sequence[int], starts: npt.NDArray[np.int64], grid: FrequencyGrid, *, rereference: bool
+) -> ChannelQuality:
+    """Look at up to 60 epochs spread over a recording; channels that it marks as bad take no part in anything.
 
     Parameters
     ----------
@@ -83,16 +93,16 @@ def survey(
     picks : sequence of int
         The EEG channels, as positions in the recording.
     starts : array of int
-        Of all windows planned.
-    grid : Grid
+        Of all epochs planned.
+    grid : FrequencyGrid
     rereference : bool
         Judge deviations and sizes against the median of the channels, as the average reference will (a median: bad
         channels are not known yet).
     """
-    chosen = np.unique(np.sort(starts)[np.linspace(0, len(starts) - 1, min(SURVEY_WINDOWS, len(starts))).astype(int)])
+    chosen = np.unique(np.sort(starts)[np.linspace(0, len(starts) - 1, min(LOOKED_AT, len(starts))).astype(int)])
     raw_psd = np.empty((len(picks), len(chosen), grid.bins), np.float32)
     psd = raw_psd if not rereference else np.empty_like(raw_psd)
-    columns: list[WindowStats] = []
+    columns: list[EpochStats] = []
     nothing = np.zeros((len(picks), 1), np.float32)
     marked = np.array([recording.channels[at].name in recording.bads for at in picks], dtype=np.bool_)
     judged = ~marked if not marked.all() else marked
@@ -110,7 +120,7 @@ def survey(
             referenced = samples - _middle(samples[judged])
             psd[:, i] = power(hann_spectra(referenced, grid, grid.length), grid)[:, 0]
         columns.append(measure(samples, referenced, grid.length, grid.length, nothing))
-    stats = WindowStats(*(np.concatenate([getattr(c, name) for c in columns], axis=1) for name in _STATS))
+    stats = EpochStats(*(np.concatenate([getattr(c, name) for c in columns], axis=1) for name in _STATS))
     factor, notes = _unit_factor(recording, stats.raw_p2p[judged]), []
     if factor != 1.0:
         notes.append("values look like microvolts stored as volts: taken as microvolts")
@@ -129,7 +139,7 @@ def survey(
     stats = replace(stats, fast=psd[..., fast_bins].mean(axis=2))
     bad = {int(i): "marked bad in the file" for i in np.flatnonzero(marked)}
     bad |= _bad_channels(stats, np.median(psd, axis=1), grid, line_freq, line_by_channel, bad)
-    return Survey(
+    return ChannelQuality(
         bad=bad,
         line_freq=line_freq,
         line_db=line_db,
@@ -159,8 +169,8 @@ def _unit_factor(recording: Recording, raw_p2p: Float32) -> float:
     Parameters
     ----------
     recording : Recording
-    raw_p2p : array, shape (n_channels, n_windows)
-        Peak-to-peak as stored. Windows that are flat, as before an amplifier is switched on, say nothing of the unit.
+    raw_p2p : array, shape (n_channels, n_epochs)
+        Peak-to-peak as stored. Epochs that are flat, as before an amplifier is switched on, say nothing of the unit.
     """
     sizes = np.median(raw_p2p, axis=0)
     moving = sizes[sizes >= FLAT_V]
@@ -175,14 +185,14 @@ def _unit_factor(recording: Recording, raw_p2p: Float32) -> float:
     return 1e-6
 
 
-def find_line(spectra: Float32, grid: Grid, stated: float | None) -> tuple[float | None, float, Float64]:
+def find_line(spectra: Float32, grid: FrequencyGrid, stated: float | None) -> tuple[float | None, float, Float64]:
     """Find the line frequency: the larger of the peaks at 50 and 60 Hz over their surroundings, if over 3 dB.
 
     Parameters
     ----------
     spectra : array, shape (n_channels, bins)
         Power densities.
-    grid : Grid
+    grid : FrequencyGrid
     stated : float or None
         What the file says; taken where it is 50 or 60.
 
@@ -208,7 +218,7 @@ def find_line(spectra: Float32, grid: Grid, stated: float | None) -> tuple[float
     return best
 
 
-def line_height(spectra: Float64, grid: Grid, line: float) -> Float64:
+def line_height(spectra: Float64, grid: FrequencyGrid, line: float) -> Float64:
     """Return how far the line frequency stands above its surroundings in each spectrum, dB."""
     away = np.abs(grid.freqs - line)
     logs = 10 * np.log10(np.maximum(spectra, 1e-30))
@@ -216,7 +226,7 @@ def line_height(spectra: Float64, grid: Grid, line: float) -> Float64:
     return result
 
 
-def find_muscle_band(recording: Recording, grid: Grid, line_freq: float | None) -> tuple[float, float] | None:
+def find_muscle_band(recording: Recording, grid: FrequencyGrid, line_freq: float | None) -> tuple[float, float] | None:
     """Return the part of 51 to 69 Hz that the recording carries, or None where too little of it does."""
     ceiling = min(0.95 * recording.lowpass, 0.9 * recording.sfreq / 2)
     band = usable_band(*MUSCLE_HZ, ceiling)
@@ -227,7 +237,7 @@ def find_muscle_band(recording: Recording, grid: Grid, line_freq: float | None) 
 
 
 def find_burst(
-    recording: Recording, grid: Grid, line_freq: float | None, muscle_band: tuple[float, float] | None
+    recording: Recording, grid: FrequencyGrid, line_freq: float | None, muscle_band: tuple[float, float] | None
 ) -> Bool | None:
     """Return where bursts of muscle are looked for: the muscle band, or else the upper end of gamma; None below it."""
     ceiling = min(recording.lowpass, 0.9 * recording.sfreq / 2)
@@ -242,9 +252,9 @@ def _deviation(values: Float64) -> Float64:
 
 
 def _bad_channels(
-    stats: WindowStats,
+    stats: EpochStats,
     spectra: Float32,
-    grid: Grid,
+    grid: FrequencyGrid,
     line_freq: float | None,
     line_by_channel: Float64,
     marked: Mapping[int, str],

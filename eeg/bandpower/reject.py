@@ -1,4 +1,4 @@
-"""Which windows of which channels to leave out: flat, railed, too large, jumping, or full of muscle."""
+"""Which epochs of which channels to leave out: flat, railed, too large, jumping, or full of muscle."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ RAIL_MIN_V = 20e-6
 # (100 to 200 uV are customary for filtered data: Luck 2014, ch. 6; unfiltered recordings drift).
 P2P_LOW_V, P2P_HIGH_V = 120e-6, 500e-6
 STEP_LOW_V = 30e-6
-# A window is left out in all channels where more than this share of them is.
+# An epoch is left out in all channels where more than this share of them is.
 MAX_BAD_SHARE = 1 / 3
 
 
-# A jump matters by the power it adds between 15 and 45 Hz; where a window has less than this over its channel's median,
+# A jump matters by the power it adds between 15 and 45 Hz; where an epoch has less than this over its channel's median,
 # none is looked for.
 JUMP_POWER = 1.25
 JUMP_HZ = (15.0, 45.0)
@@ -34,15 +34,15 @@ _THIN = 16
 
 
 @dataclass(frozen=True)
-class WindowStats:
-    """Size of the signal in each window; arrays of shape (n_channels, n_windows).
+class EpochStats:
+    """Size of the signal in each epoch; arrays of shape (n_channels, n_epochs).
 
     Parameters
     ----------
     raw_p2p : array
         Peak-to-peak in volts before re-referencing.
     rail : array
-        Share of samples at the window's own maximum or minimum, the larger.
+        Share of samples at the epoch's own maximum or minimum, the larger.
     p2p, step : array
         Peak-to-peak, and largest difference of neighbouring samples, in volts after re-referencing.
     fast : array
@@ -58,7 +58,7 @@ class WindowStats:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a window may reach; arrays of shape (n_channels,).
+    """What an epoch may reach; arrays of shape (n_channels,).
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ class Limits:
     rails: Bool
 
 
-def _windows(hops: Float32, parts: int) -> Float32:
-    """View hops as windows of `parts` hops, last axis."""
+def _epochs(hops: Float32, parts: int) -> Float32:
+    """View hops as epochs of `parts` hops, last axis."""
     return hops[..., None] if parts == 1 else np.lib.stride_tricks.sliding_window_view(hops, parts, axis=1)
 
 
@@ -94,8 +94,8 @@ def _hops(samples: Float32, hop: int) -> Float32:
 
 def measure(
     raw: Float32, referenced: Float32, length: int, hop: int, fast: Float32, limits: Limits | None = None
-) -> WindowStats:
-    """Measure windows that start every `hop` samples; `length` is a multiple of `hop`.
+) -> EpochStats:
+    """Measure epochs that start every `hop` samples; `length` is a multiple of `hop`.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ def measure(
         The same object where nothing was re-referenced.
     length, hop : int
         Samples.
-    fast : array, shape (n_channels, n_windows)
-        See `WindowStats`.
+    fast : array, shape (n_channels, n_epochs)
+        See `EpochStats`.
     limits : Limits, optional
         With them, rails and jumps are looked for only where there can be any (elsewhere they are 0), and `raw_p2p` is
         exact only where it may be flat.
@@ -112,7 +112,7 @@ def measure(
     parts = length // hop
     blocks, plain = _hops(referenced, hop), _hops(raw, hop)
     high, low = blocks.max(axis=2), blocks.min(axis=2)
-    p2p = _windows(high, parts).max(axis=2) - _windows(low, parts).min(axis=2)
+    p2p = _epochs(high, parts).max(axis=2) - _epochs(low, parts).min(axis=2)
     if limits is None:
         wanted = np.ones(high.shape, dtype=np.bool_)
         top, bottom = (high, low) if referenced is raw else (plain.max(axis=2), plain.min(axis=2))
@@ -129,7 +129,7 @@ def measure(
         raised = fast > limits.fast[:, None]
         for part in range(parts):
             jumpy[:, part : part + raised.shape[1]] |= raised
-    raw_p2p = _windows(top, parts).max(axis=2) - _windows(bottom, parts).min(axis=2)
+    raw_p2p = _epochs(top, parts).max(axis=2) - _epochs(bottom, parts).min(axis=2)
     rails = np.zeros(high.shape, np.float32)
     if wanted.any():
         some = plain[wanted]
@@ -143,7 +143,7 @@ def measure(
         # A jump between two hops belongs to the first.
         seams = np.abs(blocks[:, 1:, 0] - blocks[:, :-1, -1])
         np.maximum(steps[:, :-1], np.where(jumpy[:, :-1], seams, 0), out=steps[:, :-1])
-    return WindowStats(raw_p2p, _windows(rails, parts).max(axis=2), p2p, _windows(steps, parts).max(axis=2), fast)
+    return EpochStats(raw_p2p, _epochs(rails, parts).max(axis=2), p2p, _epochs(steps, parts).max(axis=2), fast)
 
 
 def robust_limit(values: Float32, deviations: float) -> Float32:
@@ -154,13 +154,13 @@ def robust_limit(values: Float32, deviations: float) -> Float32:
     return np.asarray(np.exp(middle + deviations * spread), dtype=np.float32)
 
 
-def learn_limits(stats: WindowStats, muscle: Float32 | None) -> Limits:
-    """Return limits from windows taken all over the recording.
+def learn_limits(stats: EpochStats, muscle: Float32 | None) -> Limits:
+    """Return limits from epochs taken all over the recording.
 
     Parameters
     ----------
-    stats : WindowStats
-    muscle : array, shape (n_channels, n_windows), or None
+    stats : EpochStats
+    muscle : array, shape (n_channels, n_epochs), or None
         Power where muscle dominates.
     """
     p2p = np.clip(robust_limit(stats.p2p, 4.0), P2P_LOW_V, P2P_HIGH_V)
@@ -176,8 +176,8 @@ def learn_limits(stats: WindowStats, muscle: Float32 | None) -> Limits:
     return Limits(p2p, step, burst, fast, raw_p2p, np.asarray(rails))
 
 
-def judge(stats: WindowStats, muscle: Float32 | None, limits: Limits) -> npt.NDArray[np.int8]:
-    """Return for each channel and window the first reason (index in `REASONS`) to leave it out, or -1."""
+def find_artifacts(stats: EpochStats, muscle: Float32 | None, limits: Limits) -> npt.NDArray[np.int8]:
+    """Return for each channel and epoch the first reason (index in `REASONS`) to leave it out, or -1."""
     verdict = np.full(stats.p2p.shape, -1, dtype=np.int8)
     railed = (stats.rail > RAIL_FRACTION) & (stats.raw_p2p > RAIL_MIN_V)
     tests: list[tuple[int, Bool]] = [

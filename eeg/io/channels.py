@@ -49,23 +49,23 @@ class Channel:
     ----------
     name : str
         As the file writes it.
-    place : str or None
-        Its place in the 10-10 system, upper case (``"CZ"``), or None where the name is no such place.
+    site : str or None
+        Its site in the 10-10 system, upper case (``"CZ"``), or None where the name is no such site.
     kind : str
         ``"eeg"``, or why it is set aside: ``"EOG"``, ``"ECG"``, ``"EMG"``, ``"reference"``, ``"stim"``, ``"not EEG"``.
     """
 
     name: str
-    place: str | None
+    site: str | None
     kind: str
 
     @property
     def label(self) -> str:
-        """The short name to print: the place in usual spelling, or the file's name."""
-        return spell(self.place) if self.place else self.name
+        """The short name to print: the site in usual spelling, or the file's name."""
+        return spell(self.site) if self.site else self.name
 
 
-def plain(name: str) -> str:
+def canonical(name: str) -> str:
     """Return a channel name without prefix, reference and padding, upper case: ``"EEG Fp1-REF"`` -> ``"FP1"``."""
     name = name.strip().rstrip(".").strip()
     name = _PREFIX.sub("", name)
@@ -74,18 +74,18 @@ def plain(name: str) -> str:
     return name.strip().upper()
 
 
-def place_of(name: str) -> str | None:
-    """Return the 10-10 place that a channel name means, or None."""
-    short = _OLD_NAMES.get(plain(name), plain(name))
+def site_of(name: str) -> str | None:
+    """Return the 10-10 site that a channel name means, or None."""
+    short = _OLD_NAMES.get(canonical(name), canonical(name))
     parts = _split(short)
     return short if parts is not None and parts[1] <= 10 else None
 
 
-def spell(place: str) -> str:
-    """Spell a place as in print: ``"FP1"`` -> ``"Fp1"``, ``"CZ"`` -> ``"Cz"``."""
-    if place.endswith("Z"):
-        place = place[:-1] + "z"
-    return "Fp" + place[2:] if place.startswith("FP") else place
+def spell(site: str) -> str:
+    """Spell a site as in print: ``"FP1"`` -> ``"Fp1"``, ``"CZ"`` -> ``"Cz"``."""
+    if site.endswith("Z"):
+        site = site[:-1] + "z"
+    return "Fp" + site[2:] if site.startswith("FP") else site
 
 
 def kind_of(name: str, file_kind: str = "eeg") -> str:
@@ -96,7 +96,7 @@ def kind_of(name: str, file_kind: str = "eeg") -> str:
         return file_kind.upper()
     if file_kind not in {"eeg", "misc"}:
         return "not EEG"
-    short = plain(name)
+    short = canonical(name)
     for kind, pattern in _ASIDE:
         if pattern.search(short):
             return kind
@@ -123,17 +123,17 @@ _GROUP_OF_ROW = (
 )
 
 
-def _split(place: str) -> tuple[str, int] | None:
-    """Split a place into row letters and number (0 on the midline)."""
-    match = re.match(r"^([A-Y]+?)(Z|[1-9]\d?)$", place)
+def _split(site: str) -> tuple[str, int] | None:
+    """Split a site into row letters and number (0 on the midline)."""
+    match = re.match(r"^([A-Y]+?)(Z|[1-9]\d?)$", site)
     if match is None or match.group(1) not in _ROWS:
         return None
     return match.group(1), 0 if match.group(2) == "Z" else int(match.group(2))
 
 
-def group_of(place: str | None) -> str | None:
-    """Return the scalp group of a 10-10 place, or None where it is not known."""
-    parts = _split(place) if place else None
+def group_of(site: str | None) -> str | None:
+    """Return the scalp group of a 10-10 site, or None where it is not known."""
+    parts = _split(site) if site else None
     if parts is None:
         return None
     letters, number = parts
@@ -142,13 +142,13 @@ def group_of(place: str | None) -> str | None:
     return _GROUP_OF_ROW[_ROWS[letters]]
 
 
-def position_of(place: str | None) -> tuple[float, float] | None:
-    """Return where a 10-10 place lies on the head seen from above.
+def position_of(site: str | None) -> tuple[float, float] | None:
+    """Return where a 10-10 site lies on the head seen from above.
 
     Nose up, right ear right, the vertex in the middle, 90 degrees from it at radius 1 (the 10 % arcs of Oostenveld and
-    Praamstra 2001, 10.1016/S1388-2457(00)00527-7, drawn flat). None where the place is not known.
+    Praamstra 2001, 10.1016/S1388-2457(00)00527-7, drawn flat). None where the site is not known.
     """
-    parts = _split(place) if place else None
+    parts = _split(site) if site else None
     if parts is None:
         return None
     letters, number = parts

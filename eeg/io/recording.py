@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import RecordingError
-from eeg.io.channels import Channel, kind_of, place_of
+from eeg.io.channels import Channel, kind_of, site_of
 from eeg.io.fif import FifSamples, walk
 from eeg.io.formats import check_brainvision, find_format, is_hdf5, read_edf_header
 from eeg.io.matlab import check_matlab
@@ -29,7 +29,7 @@ MAX_CHANNELS = 1024
 
 
 @dataclass(frozen=True)
-class Mark:
+class Annotation:
     """An annotation or marker.
 
     Parameters
@@ -63,7 +63,7 @@ class Recording:
         Sampling frequency in Hz.
     n_samples : int
         Samples of each channel.
-    lowpass, highpass : float
+    lowpass : float
         The recording's own filter in Hz, as its header says.
     meas_date : datetime or None
         Time of the first stored sample, aware; `clock` says of which clock.
@@ -72,7 +72,7 @@ class Recording:
         as a stand-in); ``"none"``.
     channels : tuple of Channel
         All, in the file's order.
-    marks : tuple of Mark
+    annotations : tuple of Annotation
         Annotations and markers, by onset.
     bads : tuple of str
         Channels that the file itself marks as bad.
@@ -86,11 +86,10 @@ class Recording:
     sfreq: float
     n_samples: int
     lowpass: float
-    highpass: float
     meas_date: datetime | None
     clock: str
     channels: tuple[Channel, ...]
-    marks: tuple[Mark, ...]
+    annotations: tuple[Annotation, ...]
     bads: tuple[str, ...]
     notes: tuple[str, ...]
     raw: Any = field(repr=False, compare=False)
@@ -321,7 +320,7 @@ def _describe(
             f"{path} is sampled at {sfreq:g} Hz: beta power (13 to 30 Hz) needs at least {MIN_SFREQ:g} Hz"
         )
     channels = tuple(
-        Channel(name, place_of(name), kind_of(name, file_kind))
+        Channel(name, site_of(name), kind_of(name, file_kind))
         for name, file_kind in zip(raw.ch_names, raw.get_channel_types(), strict=True)
     )
     channels = _cap_labels(channels)
@@ -334,15 +333,15 @@ def _describe(
             aside.setdefault(channel.kind, []).append(channel.name)
     notes += [f"set aside, {kind}: {', '.join(names)}" for kind, names in aside.items()]
     first = float(raw.first_time)
-    marks = tuple(
+    annotations = tuple(
         sorted(
             (
-                Mark(float(onset) - first, float(duration), str(text).strip())
+                Annotation(float(onset) - first, float(duration), str(text).strip())
                 for onset, duration, text in zip(
                     raw.annotations.onset, raw.annotations.duration, raw.annotations.description, strict=True
                 )
             ),
-            key=lambda mark: mark.onset_s,
+            key=lambda annotation: annotation.onset_s,
         )
     )
     meas_date = info["meas_date"]
@@ -358,11 +357,10 @@ def _describe(
         sfreq=sfreq,
         n_samples=int(raw.n_times),
         lowpass=float(info["lowpass"]) if info["lowpass"] else sfreq / 2,
-        highpass=float(info["highpass"] or 0.0),
         meas_date=meas_date,
         clock=clock if meas_date is not None else "none",
         channels=channels,
-        marks=marks,
+        annotations=annotations,
         bads=tuple(info["bads"]),
         notes=tuple(notes),
         raw=raw,

@@ -64,16 +64,16 @@ def read_xdf(path: Path) -> tuple[Any, list[str]]:
     names, kinds, factors = _channels(stream, len(grid.samples))
     length_s = grid.samples.shape[1] / grid.sfreq
     found = _markers(streams, grid.start)
-    marks = [(at, 0.0, text) for at, text in found if 0 <= at < length_s]
+    annotations = [(at, 0.0, text) for at, text in found if 0 <= at < length_s]
     notes = [grid.note] if grid.note else []
     notes += _left_out(found, length_s)
-    marks += [(at, length, "BAD_gap") for at, length in grid.gaps]
+    annotations += [(at, length, "BAD_gap") for at, length in grid.gaps]
     mne = import_mne()
     samples = np.multiply(grid.samples, factors[:, None], out=grid.samples)
     raw = mne.io.RawArray(samples, mne.create_info(names, grid.sfreq, kinds), copy=None)
-    if marks:
-        marks.sort()
-        onsets, durations, texts = zip(*marks, strict=True)
+    if annotations:
+        annotations.sort()
+        onsets, durations, texts = zip(*annotations, strict=True)
         raw.set_annotations(mne.Annotations(onsets, durations, texts))
     # The header's date is when the file was opened and the streams' stamps are of a clock of their own: when the first
     # sample was taken is not known, so no date is given.
@@ -202,14 +202,16 @@ def _markers(streams: Sequence[Mapping[str, Any]], start: float) -> list[tuple[f
     return found
 
 
-def _left_out(marks: Sequence[tuple[float, str]], length_s: float) -> list[str]:
-    """Say which marks have no sample of the EEG stream beside them: they cannot be annotations."""
+def _left_out(annotations: Sequence[tuple[float, str]], length_s: float) -> list[str]:
+    """Say which markers have no sample of the EEG stream beside them: they cannot be annotations."""
     notes = []
     for where, texts in (
-        ("before the EEG stream begins", [f"{text} ({at:.1f} s)" for at, text in marks if at < 0]),
-        ("after the EEG stream ends", [f"{text} ({at:.1f} s)" for at, text in marks if at >= length_s]),
+        ("before the EEG stream begins", [f"{text} ({at:.1f} s)" for at, text in annotations if at < 0]),
+        ("after the EEG stream ends", [f"{text} ({at:.1f} s)" for at, text in annotations if at >= length_s]),
     ):
         if texts:
             some = ", ".join(texts[:6]) + (", …" if len(texts) > 6 else "")
-            notes.append(f"marks {where} are not used: {some}; start the EEG stream before the music and stop it after")
+            notes.append(
+                f"markers {where} are not used: {some}; start the EEG stream before the music and stop it after"
+            )
     return notes

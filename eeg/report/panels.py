@@ -8,10 +8,10 @@ from html import escape
 
 import numpy as np
 
-from eeg.io.channels import place_of, position_of
+from eeg.io.channels import position_of, site_of
 from eeg.report.plot import GREY, INK, Plot, ticks, topography
 from eeg.results import PlayScore, RecordingScore
-from eeg.timeline.plan import clock
+from eeg.timeline.timeline import clock
 
 WIDTH = 960
 # Silence, and spans marked bad, in the timeline.
@@ -83,7 +83,7 @@ def timeline_picture(score: RecordingScore, look: Look) -> str:
     for start, end in figures.marked_bad_s / 60:
         plot.rect(start, end, 0.25, 1.25, MARKED, title=f"marked bad in the file, from {clock(60 * start)}")
     half = 1.0 / 60
-    for middle, clean in zip(figures.window_s / 60, figures.window_clean, strict=True):
+    for middle, clean in zip(figures.epoch_s / 60, figures.epoch_clean, strict=True):
         if clean < 0.999:
             plot.rect(middle - half, middle + half, 0.25, 1.25, LEFT_OUT, opacity=float(np.clip(1 - clean, 0.12, 1)))
     plot.text(low, 2.25, "plays", anchor="end", size=13, dx=-8, dy=4)
@@ -106,7 +106,7 @@ def _band_value(play: PlayScore, band: str) -> float | None:
 def course_picture(score: RecordingScore, look: Look, band: str) -> str:
     """Return a band over the session: clean windows as dots, means of plays and silences as bars."""
     figures = score.figures
-    values = figures.window_beta_db if band == "beta" else figures.window_gamma_db
+    values = figures.epoch_beta_db if band == "beta" else figures.epoch_gamma_db
     finite = values[np.isfinite(values)]
     spread = list(np.quantile(finite, [0.01, 0.99])) if len(finite) else []
     spread += [-1.0, 1.0]
@@ -115,7 +115,7 @@ def course_picture(score: RecordingScore, look: Look, band: str) -> str:
     plot = Plot(WIDTH, 250, (low, high), (float(min(spread)) - 0.2, float(max(spread)) + 0.2), left=62)
     inside = (values >= plot.y[0]) & (values <= plot.y[1])
     plot.line([low, high], [0, 0], GREY, width=1.2, dash="4 3")
-    plot.dots(figures.window_s[inside] / 60, values[inside], "#8899aa", radius=1.7, opacity=0.5)
+    plot.dots(figures.epoch_s[inside] / 60, values[inside], "#8899aa", radius=1.7, opacity=0.5)
     for item in (*score.baseline, *score.plays):
         value = _band_value(item, band)
         if value is None:
@@ -212,7 +212,7 @@ def maps(score: RecordingScore) -> list[str]:
     figures = score.figures
     positions = figures.positions.copy()
     for i, label in enumerate(score.scored_channels):
-        known = position_of(place_of(label))
+        known = position_of(site_of(label))
         if not np.isfinite(positions[i]).all() and known is not None:
             positions[i] = known
     pictures = []

@@ -32,7 +32,7 @@ from eeg.report.panels import (
 )
 from eeg.report.plot import GREY, Plot, colours_of, number
 from eeg.results import FLAGS, PlayScore, RecordingScore
-from eeg.timeline.plan import clock
+from eeg.timeline.timeline import clock
 
 Float64 = npt.NDArray[np.float64]
 

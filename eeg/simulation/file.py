@@ -45,8 +45,8 @@ def to_raw(simulated: Simulated, *, annotate: str | None = "piece", first_samp: 
     ----------
     simulated : Simulated
     annotate : str or None
-        ``"piece"`` marks every play as ``piece/<id>`` and every silence as ``silence``; a session's id as
-        ``session/<id>`` marks the start; None marks nothing.
+        ``"piece"`` annotations every play as ``piece/<id>`` and every silence as ``silence``; a session's id as
+        ``session/<id>`` annotations the start; None annotations nothing.
     first_samp : int
         As MNE counts it.
     meas_date : datetime, optional
@@ -60,15 +60,17 @@ def to_raw(simulated: Simulated, *, annotate: str | None = "piece", first_samp: 
             raw.set_meas_date(meas_date)
         if annotate is not None:
             if annotate == "piece":
-                marks = [
+                annotations = [
                     (i.onset_s, i.duration_s, f"piece/{i.piece}" if i.role == MUSIC else "silence")
                     for i in simulated.items
                 ]
             else:
-                marks = [(0.0, 0.0, annotate)]
-            onsets = [onset + (raw.first_time if meas_date is not None else 0.0) for onset, _, _ in marks]
+                annotations = [(0.0, 0.0, annotate)]
+            onsets = [onset + (raw.first_time if meas_date is not None else 0.0) for onset, _, _ in annotations]
             raw.set_annotations(
-                mne.Annotations(onsets, [m[1] for m in marks], [m[2] for m in marks], orig_time=raw.info["meas_date"])
+                mne.Annotations(
+                    onsets, [m[1] for m in annotations], [m[2] for m in annotations], orig_time=raw.info["meas_date"]
+                )
             )
     return raw
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import ParameterError
-from eeg.io.channels import place_of, position_of
+from eeg.io.channels import position_of, site_of
 from eeg.timeline.library import MUSIC, SILENCE, Item
 
 Float32 = npt.NDArray[np.float32]
@@ -245,7 +245,7 @@ def simulate(
 
 
 def _position(name: str, index: int) -> tuple[float, float]:
-    known = position_of(place_of(name))
+    known = position_of(site_of(name))
     if known is not None:
         return known
     radius, angle = 0.95 * math.sqrt((index % 97 + 0.5) / 97), index * 2.39996

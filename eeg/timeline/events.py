@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from eeg.errors import TimelineError
-from eeg.io.recording import Mark, Recording
+from eeg.io.recording import Annotation, Recording
 
 MAX_BYTES = 16 * 2**20
 MAX_ONSET_S = 30 * 86400.0
@@ -18,7 +18,7 @@ MAX_ONSET_S = 30 * 86400.0
 HELD_S = 1.0
 
 
-def read_events(path: Path) -> list[Mark]:
+def read_events(path: Path) -> list[Annotation]:
     """Read a BIDS ``events.tsv`` (onset and duration in seconds, ``trial_type``).
 
     Raises
@@ -45,7 +45,7 @@ def read_events(path: Path) -> list[Mark]:
             f"{path} has no column {', '.join(missing)}: a BIDS events file has onset, duration, trial_type"
         )
     at = {name: header.index(name) for name in ("onset", "duration", "trial_type")}
-    marks = []
+    annotations = []
     for number, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
@@ -56,8 +56,8 @@ def read_events(path: Path) -> list[Mark]:
         length = 0.0 if duration.lower() == "n/a" else _seconds(duration, path, number, "duration")
         if length < 0:
             raise TimelineError(f"{path}, line {number}: duration {duration} is negative")
-        marks.append(Mark(onset, length, _bare(row[at["trial_type"]])))
-    return sorted(marks, key=lambda mark: mark.onset_s)
+        annotations.append(Annotation(onset, length, _bare(row[at["trial_type"]])))
+    return sorted(annotations, key=lambda annotation: annotation.onset_s)
 
 
 def _bare(cell: str) -> str:
@@ -76,8 +76,8 @@ def _seconds(text: str, path: Path, number: int, column: str) -> float:
     return value
 
 
-def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> tuple[list[Mark], list[int]]:
-    """Turn the codes of the stimulus channel into marks.
+def stimulus_annotations(recording: Recording, codes: Mapping[int, str]) -> tuple[list[Annotation], list[int]]:
+    """Turn the codes of the stimulus channel into annotations.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> tuple[list
 
     Returns
     -------
-    marks : list of Mark
+    annotations : list of Annotation
         Only codes that have a label; a level held over a second gives the duration.
     others : list of int
         Codes found that have none.
@@ -106,7 +106,7 @@ def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> tuple[list
         raise TimelineError(f"{recording.path} has no stimulus channel for the codes given")
     step = max(int(60 * recording.sfreq), 1)
     seen: set[int] = set()
-    marks: list[Mark] = []
+    annotations: list[Annotation] = []
     for channel in channels:
         edges: list[tuple[int, int]] = []
         last = 0
@@ -123,10 +123,10 @@ def stimulus_marks(recording: Recording, codes: Mapping[int, str]) -> tuple[list
         for (at, code), end in zip(edges, ends, strict=True):
             if code in codes:
                 held = (end - at) / recording.sfreq
-                marks.append(Mark(at / recording.sfreq, held if held >= HELD_S else 0.0, codes[code]))
-    if not marks:
+                annotations.append(Annotation(at / recording.sfreq, held if held >= HELD_S else 0.0, codes[code]))
+    if not annotations:
         found = ", ".join(str(code) for code in sorted(seen)[:12]) or "none"
         raise TimelineError(
             f"{recording.path}: the stimulus channel holds none of the codes given (codes found: {found})"
         )
-    return sorted(marks, key=lambda mark: mark.onset_s), sorted(seen - codes.keys())
+    return sorted(annotations, key=lambda annotation: annotation.onset_s), sorted(seen - codes.keys())

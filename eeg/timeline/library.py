@@ -20,7 +20,7 @@ class Item:
     piece : str or None
         The piece's id; None for silence.
     onset_s, duration_s : float
-        Seconds, from the start of the session (`KnownSession`) or of the recording (`Plan`).
+        Seconds, from the start of the session (`KnownSession`) or of the recording (`Timeline`).
     """
 
     role: str

@@ -13,7 +13,7 @@ Matches = list[tuple[LoggedPlay, KnownSession]]
 
 
 def begin_of(recording: Recording, zone: tzinfo | None, *, fold: int = 0) -> datetime | None:
-    """Return when the first sample was taken; a clock of an unnamed zone is taken as in `timeline.make_plan`.
+    """Return when the first sample was taken; a clock of an unnamed zone is taken as in `timeline.find_timeline`.
 
     Parameters
     ----------

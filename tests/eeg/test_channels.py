@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from eeg.io.channels import CENTRAL, group_of, kind_of, place_of, position_of
+from eeg.io.channels import CENTRAL, group_of, kind_of, position_of, site_of
 from eeg.simulation.simulate import PLACES
 
 
 @pytest.mark.parametrize(
-    ("name", "place"),
+    ("name", "site"),
     [
         ("EEG Fp1", "FP1"), ("Fc5.", "FC5"), ("Oz..", "OZ"), ("F4-A1", "F4"), ("CZ-A2", "CZ"),
         ("EEG C3-REF", "C3"), ("EEG_TP9", "TP9"), ("EEG.AF3", "AF3"), ("Fp1 - A2", "FP1"), ("FP2-AVE", "FP2"),
@@ -19,8 +19,8 @@ from eeg.simulation.simulate import PLACES
         ("sine 1 Hz", None), ("E65", None), ("", None),
     ],
 )  # fmt: skip
-def test_place_of(name: str, place: str | None) -> None:
-    assert place_of(name) == place
+def test_site_of(name: str, site: str | None) -> None:
+    assert site_of(name) == site
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_kind_of(name: str, file_kind: str, kind: str) -> None:
 
 def test_every_usual_place_has_a_group_and_lies_on_the_head() -> None:
     for name in PLACES:
-        place = place_of(name)
-        assert place is not None, name
-        assert group_of(place) is not None, name
-        position = position_of(place)
+        site = site_of(name)
+        assert site is not None, name
+        assert group_of(site) is not None, name
+        position = position_of(site)
         assert position is not None
         assert position[0] ** 2 + position[1] ** 2 <= 1.0 + 1e-9
     assert position_of("CZ") == (0.0, 0.0)
@@ -62,6 +62,6 @@ def test_left_and_right_mirror() -> None:
 
 
 def test_central_preset_lies_around_the_vertex() -> None:
-    for place in CENTRAL:
-        x, y = position_of(place) or (9.0, 9.0)
+    for site in CENTRAL:
+        x, y = position_of(site) or (9.0, 9.0)
         assert x * x + y * y <= 0.45**2

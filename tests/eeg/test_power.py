@@ -8,14 +8,14 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eeg.bandpower.psd import hann_spectra, make_grid, off_line, power, usable_band
+from eeg.bandpower.psd import frequency_grid, hann_spectra, off_line, power, usable_band
 
 RATES = [128.0, 160.0, 200.0, 250.0, 256.0, 500.0, 2048.0]
 
 
 def density(samples: np.ndarray, sfreq: float, hop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     length = int(2 * sfreq)
-    grid = make_grid(sfreq, length, 70.0)
+    grid = frequency_grid(sfreq, length, 70.0)
     values = power(hann_spectra(samples.astype(np.float32), grid, hop or length), grid)
     return grid.freqs, values.mean(axis=1)
 
@@ -82,13 +82,13 @@ def test_usable_band_never_exceeds_the_ceiling(low: float, width: float, ceiling
 
 
 def test_neighbouring_bands_share_no_bin_and_leave_none_out() -> None:
-    grid = make_grid(250.0, 500, 70.0)
+    grid = frequency_grid(250.0, 500, 70.0)
     beta, gamma = grid.band(13, 30), grid.band(30, 45)
     assert not (beta & gamma).any()
     assert (beta | gamma).sum() * grid.step == pytest.approx(32.0)
 
 
 def test_bins_near_the_line_are_left_out() -> None:
-    grid = make_grid(500.0, 1000, 130.0)
+    grid = frequency_grid(500.0, 1000, 130.0)
     left = grid.freqs[~off_line(grid, 60.0)]
     assert set(left) == set(np.arange(58.0, 62.5, 0.5)) | set(np.arange(118.0, 122.5, 0.5))

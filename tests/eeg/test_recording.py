@@ -123,7 +123,7 @@ def test_times_count_from_the_first_stored_sample(copies: dict[str, Path]) -> No
     marks = {}
     for name, path in copies.items():
         with open_recording(path) as recording:
-            marks[name] = recording.marks
+            marks[name] = recording.annotations
     plays = {name: [m for m in found if "piece/" in m.text] for name, found in marks.items()}
     for found in plays.values():
         assert len(found) == 9

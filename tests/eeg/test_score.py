@@ -147,7 +147,7 @@ def movement_events(recording_path: Path, folder: Path) -> Path:
     with open_recording(recording_path) as recording:
         rows = [
             f"{mark.onset_s}\t{mark.duration_s}\t{'silence' if mark.text == 'T0' else 'piece/move'}"
-            for mark in recording.marks
+            for mark in recording.annotations
         ]
     path = folder / f"{recording_path.stem}.tsv"
     path.write_text("\n".join(["onset\tduration\ttrial_type", *rows]))
@@ -192,6 +192,6 @@ def test_a_beta_band_out_of_reach_is_said_not_to_be_scored(simulated: Simulated,
     score = score_recording(path, settings=Settings(beta=band))
     assert any(text.startswith(f"beta {band[0]:g}-{band[1]:g} Hz is not scored") for text in score.warnings)
     assert {play.beta_db for play in score.plays} == {None}
-    assert not np.isfinite(score.figures.window_beta_db).any()
+    assert not np.isfinite(score.figures.epoch_beta_db).any()
     assert all(play.gamma_db is not None for play in score.plays)
     assert "gamma power over the session" in render([score])

@@ -14,7 +14,7 @@ from eeg.errors import TimelineError
 from eeg.io.mne import quiet_mne
 from eeg.io.recording import open_recording
 from eeg.timeline.library import Item, KnownPiece, KnownSession, Library, LoggedPlay
-from eeg.timeline.plan import Plan, make_plan
+from eeg.timeline.timeline import Timeline, find_timeline
 
 BEGIN = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 
@@ -110,12 +110,12 @@ def eeglab(folder: Path, events: list[tuple[str, int, object]], *, seconds: floa
     return path
 
 
-def plan_of(path: Path, known: Library | None = None, **options: object) -> Plan:
+def plan_of(path: Path, known: Library | None = None, **options: object) -> Timeline:
     with open_recording(path) as recording:
-        return make_plan(recording, known, **options)  # type: ignore[arg-type]
+        return find_timeline(recording, known, **options)  # type: ignore[arg-type]
 
 
-def plays(plan: Plan) -> list[tuple[str | None, float, float]]:
+def plays(plan: Timeline) -> list[tuple[str | None, float, float]]:
     return [(item.piece, round(item.onset_s, 2), round(item.duration_s, 2)) for item in plan.plays]
 
 
@@ -326,7 +326,7 @@ def test_a_mark_of_the_end_gives_a_play_its_length(tmp_path: Path) -> None:
     assert plays(plan) == [("01A", 10.0, 12.0), ("01B", 40.0, 30.0)]
 
 
-def quiet(plan: Plan) -> list[tuple[float, float]]:
+def quiet(plan: Timeline) -> list[tuple[float, float]]:
     return [(round(item.onset_s, 2), round(item.end_s, 2)) for item in plan.baseline]
 
 

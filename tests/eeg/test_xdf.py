@@ -15,7 +15,7 @@ from eeg.errors import RecordingError
 from eeg.io.recording import open_recording
 from eeg.score_recording import score_recording
 from eeg.simulation.simulate import Simulated
-from eeg.timeline.plan import make_plan
+from eeg.timeline.timeline import find_timeline
 
 
 def chunk(tag: int, content: bytes) -> bytes:
@@ -68,7 +68,7 @@ def test_same_decibels_as_fif(simulated: Simulated, listener_fif: Path, tmp_path
     events.write_text("\n".join(["onset\tduration\ttrial_type", *rows]))
     recording = open_recording(path)
     assert recording.sfreq == simulated.sfreq
-    assert [mark.onset_s for mark in recording.marks] == pytest.approx([at - start for at, _ in marks], abs=1e-3)
+    assert [mark.onset_s for mark in recording.annotations] == pytest.approx([at - start for at, _ in marks], abs=1e-3)
     ours, theirs = score_recording(path, events=events), score_recording(listener_fif)
     assert [p.beta_db for p in ours.plays] == pytest.approx([p.beta_db for p in theirs.plays], abs=1e-4)
 
@@ -92,10 +92,10 @@ def test_a_hole_is_marked_bad_and_what_follows_stays_in_time(tmp_path: Path) -> 
 def test_real_file_with_clock_resets(eeg_data: Path) -> None:
     recording = open_recording(eeg_data / "formats" / "xdf_clock_resets.xdf")
     assert len(recording.eeg) == 8
-    assert sum("BAD" not in mark.text for mark in recording.marks) == 175
-    assert sum("BAD" in mark.text for mark in recording.marks) == 1
+    assert sum("BAD" not in mark.text for mark in recording.annotations) == 175
+    assert sum("BAD" in mark.text for mark in recording.annotations) == 1
     assert any("time stamps" in note for note in recording.notes)
-    assert recording.marks[0].onset_s == pytest.approx(812.928 - 810.030, abs=0.01)
+    assert recording.annotations[0].onset_s == pytest.approx(812.928 - 810.030, abs=0.01)
 
 
 def test_files_without_eeg_are_refused(eeg_data: Path) -> None:
@@ -127,7 +127,7 @@ def test_marks_without_eeg_beside_them_are_named(tmp_path: Path) -> None:
         notes = " ".join(recording.notes)
         assert "before the EEG stream begins are not used: session/7 (-4.0 s), piece/a (-3.0 s)" in notes
         assert "after the EEG stream ends are not used: piece/c (141.0 s)" in notes
-        plan = make_plan(recording)
+        plan = find_timeline(recording)
     assert [(item.piece, item.onset_s) for item in plan.plays] == [("b", pytest.approx(89.0, abs=1e-3))]
     assert [(round(item.onset_s), round(item.end_s)) for item in plan.baseline] == [(59, 89), (119, 139)]
 
@@ -142,6 +142,6 @@ def test_a_small_drift_of_the_rate_is_followed(tmp_path: Path) -> None:
     write_xdf(path, stamps, samples, [(stamps[55_000], "peak")], ["C3", "C4"], 100.0)
     recording = open_recording(path)
     assert recording.sfreq == pytest.approx(actual, abs=1e-5)
-    at = round(recording.marks[0].onset_s * recording.sfreq)
+    at = round(recording.annotations[0].onset_s * recording.sfreq)
     assert abs(at - 55_000) <= 1
     assert any("99.95 Hz: the time stamps are followed" in note for note in recording.notes)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eeg.bandpower.epochs import Span, bad_samples, cut
-from eeg.io.recording import Mark
+from eeg.io.recording import Annotation
 
 spans = st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 1500)), min_size=1, max_size=5)
 bads = st.lists(st.tuples(st.floats(0, 30), st.floats(0, 5)), max_size=6)
@@ -20,7 +20,7 @@ def test_every_window_lies_in_its_span_and_touches_nothing_bad(
 ) -> None:
     length, sfreq = 100, 100.0
     owners_of = [Span(start, start + size) for start, size in raw_spans]
-    bad = bad_samples([Mark(onset, duration, "BAD_x") for onset, duration in raw_bads], sfreq)
+    bad = bad_samples([Annotation(onset, duration, "BAD_x") for onset, duration in raw_bads], sfreq)
     starts, owners = cut(owners_of, bad, n_samples, length, hop)
     for start, owner in zip(starts, owners, strict=True):
         span = owners_of[owner]
@@ -35,7 +35,10 @@ def test_windows_begin_again_after_a_bad_span() -> None:
 
 
 def test_a_seam_without_duration_is_not_crossed() -> None:
-    bad = bad_samples([Mark(4.5, 0.0, "BAD boundary"), Mark(7.0, 0.0, "boundary"), Mark(8.0, 1.0, "piece/bad")], 100.0)
+    bad = bad_samples(
+        [Annotation(4.5, 0.0, "BAD boundary"), Annotation(7.0, 0.0, "boundary"), Annotation(8.0, 1.0, "piece/bad")],
+        100.0,
+    )
     starts, _ = cut([Span(0, 1000)], bad, 1000, 100, 100)
     assert [(a, b) for a, b in bad] == [(450, 451), (700, 701)]
     assert not any(start <= seam < start + 100 for start in starts for seam in (450, 700))

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eeg.errors import TimelineError
-from eeg.io.recording import Mark, Recording
-from eeg.timeline.events import read_events, stimulus_marks
+from eeg.io.recording import Annotation, Recording
+from eeg.timeline.events import read_events, stimulus_annotations
 from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, seams
 from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
@@ -23,7 +23,7 @@ QUIET = "baseline (silence)"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Timeline:
     """What will be scored.
 
     Parameters
@@ -80,7 +80,7 @@ def clock(seconds: float) -> str:
     return f"{'-' if seconds < 0 and tenths else ''}{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
 
 
-def make_plan(
+def find_timeline(
     recording: Recording,
     library: Library | None = None,
     *,
@@ -91,7 +91,7 @@ def make_plan(
     zone: tzinfo | None = None,
     edge_s: float = 1.0,
     baseline_max_s: float = 600.0,
-) -> Plan:
+) -> Timeline:
     """Find out which piece played when.
 
     Parameters
@@ -138,7 +138,7 @@ class _Found(NamedTuple):
     items: list[Item]
     source: str
     sessions: set[str]
-    lost: tuple[Mark, ...] = ()
+    lost: tuple[Annotation, ...] = ()
     fixed: tuple[tuple[float, str, list[Item]], ...] = ()
 
 
@@ -154,13 +154,19 @@ def _find(
 ) -> _Found | None:
     if events is not None:
         shift = offset_s or 0.0
-        marks = [replace(mark, onset_s=mark.onset_s + shift) for mark in read_events(Path(events))]
+        annotations = [
+            replace(annotation, onset_s=annotation.onset_s + shift) for annotation in read_events(Path(events))
+        ]
         where = f"events file {Path(events).name}" + (f", shifted by {shift:g} s" if shift else "")
-        found = _from_marks(marks, recording.sfreq, library, str(events), where, notes)
+        found = _from_annotations(annotations, recording.sfreq, library, str(events), where, notes)
         if found is None:
-            raise TimelineError(f"{events} names no piece/<id> or session/<id> in trial_type ({labels_of(marks)})")
+            raise TimelineError(
+                f"{events} names no piece/<id> or session/<id> in trial_type ({labels_of(annotations)})"
+            )
         return found
-    found = _from_marks(recording.marks, recording.sfreq, library, str(recording.path), "annotations", notes)
+    found = _from_annotations(
+        recording.annotations, recording.sfreq, library, str(recording.path), "annotations", notes
+    )
     if found is not None:
         if offset_s is not None:
             notes.append("--offset is not used: the annotations say when the pieces played")
@@ -168,10 +174,12 @@ def _find(
             notes.append("--code is not used: the annotations say when the pieces played")
         return found
     if codes:
-        marks, others = stimulus_marks(recording, codes)
+        annotations, others = stimulus_annotations(recording, codes)
         if others:
             notes.append(f"codes of the stimulus channel that --code does not name: {few(map(str, others), 12)}")
-        found = _from_marks(marks, recording.sfreq, library, str(recording.path), "the stimulus channel", notes)
+        found = _from_annotations(
+            annotations, recording.sfreq, library, str(recording.path), "the stimulus channel", notes
+        )
         if found is not None:
             return found
         raise TimelineError(f"{recording.path}: the codes given stand for no piece/<id> or session/<id>")
@@ -195,11 +203,11 @@ def _why_none(recording: Recording, library: Library, session: str | None, zone:
         )
     if session is not None:
         return (
-            f"{recording.path} does not say when session {session} began ({labels_of(recording.marks)}{hint}): "
+            f"{recording.path} does not say when session {session} began ({labels_of(recording.annotations)}{hint}): "
             "give --offset SECONDS from the first sample"
         )
     return (
-        f"{recording.path} does not say which piece played when ({labels_of(recording.marks)}{hint}): "
+        f"{recording.path} does not say which piece played when ({labels_of(recording.annotations)}{hint}): "
         "give --events FILE.tsv, or --session ID with --offset SECONDS"
     )
 
@@ -212,50 +220,53 @@ def _shift(known: KnownSession, offset_s: float) -> list[Item]:
     return [replace(item, onset_s=item.onset_s + offset_s) for item in known.items]
 
 
-def _from_marks(
-    marks: Sequence[Mark], sfreq: float, library: Library, where: str, source: str, notes: list[str]
+def _from_annotations(
+    annotations: Sequence[Annotation], sfreq: float, library: Library, where: str, source: str, notes: list[str]
 ) -> _Found | None:
-    """Return the items that marks name, or None where no mark names a piece or a session."""
-    labels = read_labels(marks, sfreq)
-    quiet = [Item(SILENCE, None, mark.onset_s, mark.duration_s) for mark in labels.silences]
+    """Return the items that annotations name, or None where no annotation names a piece or a session."""
+    labels = read_labels(annotations, sfreq)
+    quiet = [Item(SILENCE, None, annotation.onset_s, annotation.duration_s) for annotation in labels.silences]
     if labels.pieces:
         heard = {known.id for name, _ in labels.sessions if (known := _known_session(name, library)) is not None}
-        items = _resolve(labels.pieces, library, where, marks) + quiet
+        items = _resolve(labels.pieces, library, where, annotations) + quiet
         return _Found(items, f"{source} (piece/…)", heard, labels.lost)
     if not labels.sessions:
         return None
     fixed = []
-    for name, mark in labels.sessions:
+    for name, annotation in labels.sessions:
         known = _known_session(name, library)
         if known is None:
-            raise TimelineError(f"{where}: session/{name} is no known session ({labels_of(marks)})")
-        fixed.append((mark.onset_s, known.id, _shift(known, mark.onset_s)))
+            raise TimelineError(f"{where}: session/{name} is no known session ({labels_of(annotations)})")
+        fixed.append((annotation.onset_s, known.id, _shift(known, annotation.onset_s)))
     if quiet:
         notes.append("silence marks are not used: the session's own timeline says where it is silent")
     items = [item for _, _, shifted in fixed for item in shifted]
     first, last = min(item.onset_s for item in items), max(item.end_s for item in items)
-    lost = tuple(mark for mark in labels.lost if not first <= mark.onset_s <= last)
+    lost = tuple(annotation for annotation in labels.lost if not first <= annotation.onset_s <= last)
     return _Found(items, f"{source} (session/…)", {name for _, name, _ in fixed}, lost, tuple(fixed))
 
 
-def _resolve(pieces: Sequence[tuple[str, Mark]], library: Library, where: str, marks: Sequence[Mark]) -> list[Item]:
+def _resolve(
+    pieces: Sequence[tuple[str, Annotation]], library: Library, where: str, annotations: Sequence[Annotation]
+) -> list[Item]:
     items: list[Item] = []
     unknown: list[str] = []
-    for name, mark in pieces:
+    for name, annotation in pieces:
         known = library.find_piece(name) if library.find_piece else KnownPiece(name)
         if known is None:
             unknown.append(f"piece/{name}")
             continue
-        duration = mark.duration_s if mark.duration_s > 0 else known.duration_s
+        duration = annotation.duration_s if annotation.duration_s > 0 else known.duration_s
         if not duration:
             raise TimelineError(
-                f"{where}: piece/{name} at {clock(mark.onset_s)} has no duration, and its length is not known: "
+                f"{where}: piece/{name} at {clock(annotation.onset_s)} has no duration, and its length is not known: "
                 "give an events file with durations"
             )
-        items.append(Item(MUSIC, known.id, mark.onset_s, duration))
+        items.append(Item(MUSIC, known.id, annotation.onset_s, duration))
     if unknown:
         raise TimelineError(
-            f"{where} names unknown pieces ({few(unknown)}); {labels_of(marks)}: use the database that generated them"
+            f"{where} names unknown pieces ({few(unknown)}); {labels_of(annotations)}: "
+            "use the database that generated them"
         )
     return items
 
@@ -297,7 +308,7 @@ def _from_log(
 
 def _check_seams(recording: Recording, found: _Found) -> None:
     """Refuse a fixed timeline across a seam, where an unknown time may be missing."""
-    for seam in seams(recording.marks):
+    for seam in seams(recording.annotations):
         for begin, session, items in found.fixed:
             end = max((item.end_s for item in items if item.role == MUSIC), default=begin)
             if begin < seam.onset_s < min(end, recording.duration_s):
@@ -308,7 +319,7 @@ def _check_seams(recording: Recording, found: _Found) -> None:
                 )
 
 
-def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float, baseline_max_s: float) -> Plan:
+def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float, baseline_max_s: float) -> Timeline:
     """Order items, refuse overlaps, clip to the recording, and find the baseline."""
     items = sorted(found.items, key=lambda item: item.onset_s)
     for i, (one, two) in enumerate(pairwise(items)):
@@ -354,14 +365,14 @@ def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float
             baseline.append(Item(SILENCE, None, start, stop - start))
     if lost:
         notes.append(
-            f"{few(f'{mark.text} at {clock(mark.onset_s)}' for mark in found.lost)}: its beginning is not marked, so "
+            f"{few(f'{one.text} at {clock(one.onset_s)}' for one in found.lost)}: its beginning is not marked, so "
             "the time from the item before it is not taken as silence, nor scored; an events file can name the play"
         )
     baseline.sort(key=lambda item: item.onset_s)
     if not baseline:
         notes.append("there is no silence in the recording: values are against the mean of all plays")
     session = next(iter(found.sessions)) if len(found.sessions) == 1 else None
-    return Plan(tuple(inside), tuple(baseline), found.source, session, tuple(notes))
+    return Timeline(tuple(inside), tuple(baseline), found.source, session, tuple(notes))
 
 
 def _name(item: Item) -> str:
