@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sessions.errors import ExportError, NotFoundError
 from sessions.files import taken, written_whole
 from sessions.records import ItemRecord
-from sessions.storage.library import midi_of
+from sessions.storage.library import get_session, midi_of
 from sessions.storage.store import Store
 from therapy_gen.errors import InputError
 
@@ -145,6 +145,45 @@ def item_sounds(store: Store, items: Sequence[ItemRecord], sound: Sound) -> Iter
         blocks.close()
 
 
+def stream_session(
+    store: Store, number: int, *, start_s: float = 0.0, sound: Sound | None = None
+) -> Generator[Samples, None, None]:
+    """Render a stored session while it is listened to, from any position.
+
+    A block comes as soon as the piece that it lies in is rendered (a second or two for the first one); later pieces are
+    rendered meanwhile, and no more than three are held in memory. Close the generator to stop the threads.
+
+    Parameters
+    ----------
+    store : Store
+    number : int
+        Of the session.
+    start_s : float
+        Where to begin, in seconds from the session's start. The samples are those that the whole session has there.
+    sound : Sound, optional
+        How to render.
+
+    Yields
+    ------
+    array of float32, shape (frames, 2)
+        Stereo at `SAMPLE_RATE`, at most 65,536 frames, full scale at 1.
+
+    Raises
+    ------
+    NotFoundError
+        Where there is no such session, or a piece of it is no longer in the library.
+
+    Examples
+    --------
+    >>> blocks = stream_session(store, 1, start_s=90.0)  # doctest: +SKIP
+    >>> next(blocks).shape  # doctest: +SKIP
+    (65536, 2)
+    """
+    record = get_session(store, number)
+    blocks = _Blocks(record.items, present_midi(store, record.items), sound or Sound(), start_s=start_s)
+    return blocks.all()
+
+
 def present_midi(store: Store, items: Sequence[ItemRecord]) -> Mapping[str, bytes]:
     """Return the MIDI of all pieces of items; NotFoundError where one is no longer in the library."""
     wanted = {item.piece.id: item.piece.title for item in items if item.piece}
@@ -187,7 +226,13 @@ class _Blocks:
     """The sound of items, one after the other, in blocks."""
 
     def __init__(
-        self, items: Sequence[ItemRecord], midi: Mapping[str, bytes], sound: Sound, *, apart: bool = False
+        self,
+        items: Sequence[ItemRecord],
+        midi: Mapping[str, bytes],
+        sound: Sound,
+        *,
+        apart: bool = False,
+        start_s: float = 0.0,
     ) -> None:
         from therapy_gen.music.audio.render import TimelineItem, lengths_of, render_timeline
 
@@ -198,7 +243,7 @@ class _Blocks:
             for item in items
         ]
         self._lengths = iter(lengths_of([item.duration_s for item in items], SAMPLE_RATE, apart=apart))
-        blocks = render_timeline(placed, soundfont=sound.soundfont, sample_rate=SAMPLE_RATE, apart=apart)
+        blocks = render_timeline(placed, soundfont=sound.soundfont, sample_rate=SAMPLE_RATE, apart=apart, start_s=start_s)
         self._blocks = cast(Generator[Samples, None, None], blocks)
         self._advance = sound.advance
 
@@ -210,6 +255,15 @@ class _Blocks:
             left -= len(block)
             yield block
             self._advance(len(block) / SAMPLE_RATE)
+
+    def all(self) -> Generator[Samples, None, None]:
+        """Give all blocks; closing it stops rendering."""
+        try:
+            for block in self._blocks:
+                yield block
+                self._advance(len(block) / SAMPLE_RATE)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Stop rendering."""

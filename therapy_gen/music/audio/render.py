@@ -90,15 +90,22 @@ def render_timeline(
     sample_rate: int = SAMPLE_RATE,
     workers: int = 2,
     apart: bool = False,
+    start_s: float = 0.0,
 ) -> Iterator[Frames]:
     """Render pieces and silences one after the other, in blocks of at most 65,536 frames of shape (frames, 2).
 
     Item boundaries stand at the sums of the durations, rounded to a frame; `apart`, each becomes a file of its own,
     and is as long as it is alone. While one piece is handed on, the next ones are rendered by `workers` threads; no
     more than that are held in memory. Errors are those of `render`, raised when a piece's turn comes.
+
+    With `start_s`, it begins so many seconds into the timeline: the samples are those that all of it has there.
     """
     renderer = _Renderer(soundfont, sample_rate)
     lengths = lengths_of([item.duration for item in items], sample_rate, apart=apart)
+    skipped = min(max(round(start_s * sample_rate), 0), sum(lengths))
+    while lengths and skipped >= lengths[0]:
+        skipped -= lengths[0]
+        items, lengths = items[1:], lengths[1:]
     pieces = deque(item for item in items if item.midi is not None)
     with ThreadPoolExecutor(workers, thread_name_prefix="render") as pool:
         under_way: deque[Future[Frames]] = deque()
@@ -116,12 +123,13 @@ def render_timeline(
                 if item.midi is not None:
                     sound = _fitted(under_way.popleft().result(), length, sample_rate)
                     start_more()
-                for start in range(0, length, _FRAMES_PER_YIELD):
+                for start in range(skipped, length, _FRAMES_PER_YIELD):
                     stop = min(start + _FRAMES_PER_YIELD, length)
                     block = np.zeros((stop - start, 2), dtype=np.float32)
                     heard = sound[start:stop]
                     block[: len(heard)] = heard
                     yield block
+                skipped = 0
         finally:
             renderer.stop.set()
             pool.shutdown(cancel_futures=True)
