@@ -16,15 +16,15 @@ Float64 = npt.NDArray[np.float64]
 # Plays of 60 s vary by 0.33 dB (SD) in rest without any effect, from 0.2 to 0.7 between people (docs/eeg.md): in part
 # by what goes down with clean time, in part by drift. Median and spread of the logarithm of each; the lowest values are
 # the floor under which no small sample may talk the model.
-SAMPLING_SD, SAMPLING_SPREAD = 0.25, 0.5
-SAMPLING_DB = tuple(float(value) for value in np.geomspace(0.1, 2.4, 11))
-DRIFT_SD, DRIFT_SPREAD = 0.25, 0.7
-DRIFT_DB = (0.1, 0.2, 0.35, 0.6)
-MEMORY_S = (60.0, 400.0)
+_SAMPLING_SD, _SAMPLING_SPREAD = 0.25, 0.5
+_SAMPLING_DB = tuple(float(value) for value in np.geomspace(0.1, 2.4, 11))
+_DRIFT_SD, _DRIFT_SPREAD = 0.25, 0.7
+_DRIFT_DB = (0.1, 0.2, 0.35, 0.6)
+_MEMORY_S = (60.0, 400.0)
 # SD of the effects of pieces: half-Cauchy, so that large ones stay possible.
-TAU_SCALE = 0.5
+_TAU_SCALE = 0.5
 # SD of the change from the middle to the end of a recording, and of dB in the band for one dB of muscle.
-TIME_SD, MUSCLE_SD = 1.0, 0.7
+_TIME_SD, _MUSCLE_SD = 1.0, 0.7
 
 
 def make_design(data: Sequence[Observation], names: Sequence[str], use_muscle: bool) -> tuple[Design, int | None, bool]:
@@ -48,7 +48,7 @@ def make_design(data: Sequence[Observation], names: Sequence[str], use_muscle: b
             trend = np.zeros(len(data))
             trend[rows] = (span - (span.max() + span.min()) / 2) / half
             columns.append(trend)
-            prior.append(TIME_SD)
+            prior.append(_TIME_SD)
     muscle_column = None
     known = np.array([row.muscle_db is not None and math.isfinite(row.muscle_db) for row in data])
     if use_muscle and np.count_nonzero(known) > 2:
@@ -60,7 +60,7 @@ def make_design(data: Sequence[Observation], names: Sequence[str], use_muscle: b
         if np.ptp(values) > 1e-9:
             muscle_column = len(columns)
             columns.append(values)
-            prior.append(MUSCLE_SD)
+            prior.append(_MUSCLE_SD)
     known_sd = np.array([math.nan if row.known_sd is None else row.known_sd for row in data])
     is_music = np.array([row.piece is not None for row in data])
     has_mean = bool((~is_music).any())
@@ -85,11 +85,11 @@ def make_design(data: Sequence[Observation], names: Sequence[str], use_muscle: b
 def noise_grid() -> list[tuple[Noise, float]]:
     """Return the variances of the noise that are averaged over, with the logarithm of their prior weights."""
     grid = []
-    for sampling in SAMPLING_DB:
-        for drift in DRIFT_DB:
-            for memory in MEMORY_S:
-                weight = -0.5 * (math.log(sampling / SAMPLING_SD) / SAMPLING_SPREAD) ** 2
-                weight -= 0.5 * (math.log(drift / DRIFT_SD) / DRIFT_SPREAD) ** 2
+    for sampling in _SAMPLING_DB:
+        for drift in _DRIFT_DB:
+            for memory in _MEMORY_S:
+                weight = -0.5 * (math.log(sampling / _SAMPLING_SD) / _SAMPLING_SPREAD) ** 2
+                weight -= 0.5 * (math.log(drift / _DRIFT_SD) / _DRIFT_SPREAD) ** 2
                 grid.append((Noise(sampling, drift, memory), weight))
     return grid
 
@@ -98,6 +98,6 @@ def tau_grid() -> list[tuple[float, float]]:
     """Return the SDs between pieces that are averaged over, with the logarithm of their prior weights."""
     taus = np.geomspace(0.03, 6.0, 16)
     # Half-Cauchy density, times tau for the even spacing in the logarithm; what lies below goes to the first point.
-    density = taus / (1 + (taus / TAU_SCALE) ** 2)
-    density[0] += TAU_SCALE * math.atan(taus[0] / TAU_SCALE) / math.log(taus[1] / taus[0])
+    density = taus / (1 + (taus / _TAU_SCALE) ** 2)
+    density[0] += _TAU_SCALE * math.atan(taus[0] / _TAU_SCALE) / math.log(taus[1] / taus[0])
     return [(float(tau), float(math.log(weight))) for tau, weight in zip(taus, density, strict=True)]

@@ -13,9 +13,9 @@ CRITERIA = ("beta", "gamma", "both")
 # What a point of a rating counts for, and how far one rating is to be trusted (SD), in dB. That liking and band power
 # go together is not claimed: this is a convention by which both can guide what is heard next, and one rating weighs
 # about a third of a play.
-RATING_DB, RATING_SD = 0.3, 0.6
+RATING_DB, _RATING_SD = 0.3, 0.6
 # Stands for the recording of observations that are ratings.
-RATINGS = "ratings"
+_RATINGS = "ratings"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def rated(rating: Rating, *, lower_is_better: bool) -> Observation:
     if not 1 <= rating.value <= 5:
         raise ParameterError(f"rating {rating.value} of piece {rating.piece} is out of range: give 1 to 5")
     liked = RATING_DB * (rating.value - 3)
-    return Observation(rating.piece, RATINGS, 0.0, -liked if lower_is_better else liked, None, 60.0, RATING_SD)
+    return Observation(rating.piece, _RATINGS, 0.0, -liked if lower_is_better else liked, None, 60.0, _RATING_SD)
 
 
 def observations(scores: Iterable[RecordingScore], criterion: str = "beta") -> list[Observation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +21,11 @@ Float64 = npt.NDArray[np.float64]
 
 # Of the test that the pieces are equal. Rest without any effect wanders, which lets 4 to 6 % of such listeners pass a
 # test at 4 % (benchmarks/eeg_null.py); at 2.5 % it is under 4 %.
-ALPHA = 0.025
+_ALPHA = 0.025
 # Smaller ones are printed as this: the noise is a model, and knows no better.
-SMALLEST_P = 0.001
-LEVEL = 0.90
-DRAWS = 20_000
+_SMALLEST_P = 0.001
+_LEVEL = 0.90
+_DRAWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Ranking:
             if name not in at:
                 raise ParameterError(f"piece {name} is not in the ranking")
         values = self.draws[:, at[one]] - self.draws[:, at[two]]
-        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
         return float(values.mean()), (float(low), float(high))
 
 
@@ -202,32 +203,9 @@ def rank(
         raise TooLittleDataError("no play with enough clean data to rank: score a recording first")
     sign = 1.0 if lower_is_better else -1.0
     found = _fit([*data, *liked], names, use_muscle, seed)
-    draws, mean = found.draws, found.mean
-    sd = draws.std(axis=0)
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    places = _places(sign * draws)
-    expected = places.mean(axis=0)
-    best = (places == 1).mean(axis=0)
-    order = _order(sign * draws, sign * mean)
-    plays = {name: [row for row in data if row.piece == name] for name in names}
     p_value, apart = _by_plays(data, found if not liked else None, sign, use_muscle, seed)
     reliable, reason = _decide(p_value, data, apart, rated_too=bool(liked))
-    pieces = tuple(
-        PieceRank(
-            piece=names[j],
-            rank=place + 1,
-            expected_rank=float(expected[j]),
-            mean_db=float(mean[j]),
-            sd_db=float(sd[j]),
-            ci90_db=(float(low[j]), float(high[j])),
-            p_best=float(best[j]),
-            plays=len(plays[names[j]]),
-            clean_s=float(sum(row.clean_s for row in plays[names[j]])),
-            ratings=sum(rating.piece == names[j] for rating in ratings),
-            flags=_flags(plays[names[j]], criterion, reliable),
-        )
-        for place, j in enumerate(order)
-    )
+    order = _order(sign * found.draws, sign * found.mean)
     posterior = found.posterior
     return Ranking(
         criterion=criterion,
@@ -235,15 +213,15 @@ def rank(
         reliable_order=reliable,
         reason=reason,
         p_value=p_value,
-        pieces=pieces,
+        pieces=_ranked(found, names, order, sign, data, ratings, criterion, reliable=reliable),
         against_silence=found.has_mean,
         tau_db=posterior.average([point.tau for point in posterior.points]),
         noise_db=posterior.average([math.hypot(p.noise.sampling, p.noise.drift) for p in posterior.points]),
         muscle_slope=found.muscle_slope,
         recordings=len({row.recording for row in data}),
-        plays=sum(len(rows) for rows in plays.values()),
+        plays=sum(row.piece is not None for row in data),
         ratings=len(ratings),
-        draws=draws[:, order],
+        draws=found.draws[:, order],
         new_draws=found.new_draws,
     )
 
@@ -259,6 +237,45 @@ class _Fit:
     draws: Float64
     new_draws: Float64
     muscle_slope: float
+
+
+def _ranked(
+    found: _Fit,
+    names: Sequence[str],
+    order: npt.NDArray[np.int64],
+    sign: float,
+    data: Sequence[Observation],
+    ratings: Sequence[Rating],
+    criterion: str,
+    *,
+    reliable: bool,
+) -> tuple[PieceRank, ...]:
+    """Return the pieces with their figures, best first."""
+    sd = found.draws.std(axis=0)
+    low, high = np.quantile(found.draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
+    places = _places(sign * found.draws)
+    expected, best = places.mean(axis=0), (places == 1).mean(axis=0)
+    plays: dict[str, list[Observation]] = {name: [] for name in names}
+    for row in data:
+        if row.piece is not None:
+            plays[row.piece].append(row)
+    rated_often = Counter(rating.piece for rating in ratings)
+    return tuple(
+        PieceRank(
+            piece=names[j],
+            rank=place + 1,
+            expected_rank=float(expected[j]),
+            mean_db=float(found.mean[j]),
+            sd_db=float(sd[j]),
+            ci90_db=(float(low[j]), float(high[j])),
+            p_best=float(best[j]),
+            plays=len(plays[names[j]]),
+            clean_s=float(sum(row.clean_s for row in plays[names[j]])),
+            ratings=rated_often[names[j]],
+            flags=_flags(plays[names[j]], criterion, reliable),
+        )
+        for place, j in enumerate(order)
+    )
 
 
 def _fit(data: Sequence[Observation], names: Sequence[str], use_muscle: bool, seed: int) -> _Fit:
@@ -338,7 +355,7 @@ def _pieces(coefficients: Float64, first: int, has_mean: bool) -> Float64:
 def _draw(posterior: Posterior, first: int, has_mean: bool, seed: int) -> tuple[Float64, Float64]:
     """Draw the pieces together, and a piece never played, from the posterior."""
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(DRAWS, posterior.weights)
+    counts = rng.multinomial(_DRAWS, posterior.weights)
     parts, new = [], []
     for count, point in zip(counts, posterior.points, strict=True):
         if count:
@@ -346,7 +363,7 @@ def _draw(posterior: Posterior, first: int, has_mean: bool, seed: int) -> tuple[
             parts.append(_pieces(drawn, first, has_mean))
             centre = drawn[:, first - 1] if has_mean else 0.0
             new.append(centre + point.tau * rng.standard_normal(count))
-    shuffled = rng.permutation(DRAWS)
+    shuffled = rng.permutation(_DRAWS)
     return np.concatenate(parts)[shuffled], np.concatenate(new)[shuffled]
 
 
@@ -368,14 +385,14 @@ def _decide(p_value: float, data: Sequence[Observation], apart: float, *, rated_
             False,
             "no reliable order: plays of a piece follow one another, so that a drift looks like a piece; mix them",
         )
-    if p_value >= ALPHA:
+    if p_value >= _ALPHA:
         return False, f"no reliable order: equal pieces would look as different with p = {p_value:.2g}"
-    p = f"p = {p_value:.2g}" if p_value >= SMALLEST_P else f"p < {SMALLEST_P:g}"
+    p = f"p = {p_value:.2g}" if p_value >= _SMALLEST_P else f"p < {_SMALLEST_P:g}"
     by_plays = "by the plays alone, " if rated_too else ""
-    if apart < LEVEL:
+    if apart < _LEVEL:
         return False, (
             f"no reliable order: the pieces differ ({p}), but {by_plays}first before last has a probability of only "
-            f"{math.floor(100 * apart) / 100:.2f} ({LEVEL:.2f} is asked for)"
+            f"{math.floor(100 * apart) / 100:.2f} ({_LEVEL:.2f} is asked for)"
         )
     return True, f"the pieces differ ({p}); {by_plays}first before last with probability {apart:.2f}"
 

@@ -1,4 +1,4 @@
-"""Pictures for the report: SVG text, drawn here so that a report needs no plotting library and no other file."""
+"""Axes, lines and head maps for the report, as SVG."""
 
 from __future__ import annotations
 
@@ -8,55 +8,17 @@ import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.svg import COLOURS, GREY, INK, element, line, number, picture, polyline, rect, text, ticks, tip
+
 Float64 = npt.NDArray[np.float64]
 
-# Okabe and Ito's colours, told apart with any colour vision; then darker and lighter ones of the same kind.
-COLOURS = (
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31",
-    "#003f5c", "#a63c06", "#2f6b4f", "#99627a", "#a07a00", "#4a7a96", "#b39ddb", "#c9a66b",
-)  # fmt: skip
 # Names of electrodes are written where there is room for them.
-MAX_NAMES = 40
-GREY = "#777777"
-INK = "#222222"
-
-
-def ticks(low: float, high: float, about: int = 6, steps: Sequence[float] = (1, 2, 2.5, 5, 10)) -> list[float]:
-    """Return round values between `low` and `high`, `steps` times a power of ten apart."""
-    if not high > low:
-        return [low]
-    raw = (high - low) / max(about, 1)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in steps if power * factor >= raw)
-    first = math.ceil(low / step - 1e-9)
-    return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def number(value: float) -> str:
-    """Return a short number with a true minus sign."""
-    return f"{value:g}".replace("-", "−")
-
-
-def words(x: float, y: float, text: str, *, anchor: str = "middle", size: float = 12, colour: str = INK) -> str:
-    """Return text at a pixel."""
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size:g}"'
-    return f'<text {place} fill="{colour}">{escape(text)}</text>'
-
-
-def stroke(x1: float, x2: float, y1: float, y2: float, colour: str) -> str:
-    """Return a thin straight line between pixels."""
-    return f'<line x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}" stroke="{colour}"/>'
-
-
-def picture(width: float, height: float, label: str, body: str) -> str:
-    """Return an SVG element; `label` says in words what it shows."""
-    size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
-    return f'<svg {size} role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg">{body}</svg>'
+_MAX_NAMES = 40
 
 
 @dataclass
@@ -102,12 +64,8 @@ class Plot:
         """Add a filled rectangle in data units."""
         left, right = sorted((self.px(x0), self.px(x1)))
         top, bottom = sorted((self.py(y0), self.py(y1)))
-        tip = f"<title>{escape(title)}</title>" if title else ""
         width, height = max(right - left, 0.6), max(bottom - top, 0.6)
-        self.parts.append(
-            f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" '
-            f'fill="{colour}" fill-opacity="{opacity:g}">{tip}</rect>'
-        )
+        self.parts.append(rect(left, top, width, height, title, fill=colour, fill_opacity=f"{opacity:g}"))
 
     def line(
         self,
@@ -120,20 +78,19 @@ class Plot:
         title: str = "",
     ) -> None:
         """Add a line through points; it is broken where a value is not finite."""
-        runs: list[list[str]] = [[]]
+        runs: list[list[tuple[float, float]]] = [[]]
         for x, y in zip(xs, ys, strict=True):
             if math.isfinite(y) and math.isfinite(x):
-                runs[-1].append(f"{self.px(x):.1f},{self.py(y):.1f}")
+                runs[-1].append((self.px(x), self.py(y)))
             elif runs[-1]:
                 runs.append([])
-        style = f' stroke-dasharray="{dash}"' if dash else ""
-        tip = f"<title>{escape(title)}</title>" if title else ""
-        for run in runs:
-            if len(run) > 1:
-                self.parts.append(
-                    f'<polyline points="{" ".join(run)}" fill="none" stroke="{colour}" stroke-width="{width:g}"{style} '
-                    f'stroke-linejoin="round">{tip}</polyline>'
-                )
+        look: dict[str, Any] = {
+            "fill": "none",
+            "stroke": colour,
+            "stroke_width": width,
+            "stroke_dasharray": dash or None,
+        }
+        self.parts += [polyline(run, title, **look, stroke_linejoin="round") for run in runs if len(run) > 1]
 
     def dots(self, xs: Float64, ys: Float64, colour: str, *, radius: float = 2.0, opacity: float = 1.0) -> None:
         """Add dots; those that are not finite are left out."""
@@ -148,7 +105,7 @@ class Plot:
         self,
         x: float,
         y: float,
-        text: str,
+        words: str,
         *,
         anchor: str = "start",
         size: int = 12,
@@ -157,7 +114,7 @@ class Plot:
         dy: float = 0,
     ) -> None:
         """Add words at a data point, moved by pixels."""
-        self.parts.append(words(self.px(x) + dx, self.py(y) + dy, text, anchor=anchor, size=size, colour=colour))
+        self.parts.append(text(self.px(x) + dx, self.py(y) + dy, words, anchor=anchor, font_size=size, fill=colour))
 
     def axes(
         self,
@@ -174,31 +131,32 @@ class Plot:
         bottom, top, left, right = self.height - self.bottom, self.top, self.left, self.width - self.right
         for value in ticks(*self.x) if x_ticks is None else x_ticks:
             at = self.px(value)
-            back.append(stroke(at, at, top, bottom, "#eeeeee"))
-            self.parts.append(words(at, bottom + 17, x_text(value)))
+            back.append(line(at, at, top, bottom, stroke="#eeeeee"))
+            self.parts.append(_label(at, bottom + 17, x_text(value)))
         for value in ticks(*self.y) if y_ticks is None else y_ticks:
             at = self.py(value)
-            back.append(stroke(left, right, at, at, "#eeeeee"))
-            self.parts.append(words(left - 8, at + 4, number(value), anchor="end"))
+            back.append(line(left, right, at, at, stroke="#eeeeee"))
+            self.parts.append(_label(left - 8, at + 4, number(value), anchor="end"))
         if grid:
             self.parts[:0] = back
-        self.parts.append(stroke(left, right, bottom, bottom, GREY))
-        self.parts.append(words((left + right) / 2, self.height - 6, x_label, size=13))
+        self.parts.append(line(left, right, bottom, bottom, stroke=GREY))
+        self.parts.append(_label((left + right) / 2, self.height - 6, x_label, size=13))
         if y_label:
             middle = (top + bottom) / 2
-            turned = words(16, middle, y_label, size=13).replace(
-                "<text", f'<text transform="rotate(-90 16 {middle:.0f})"'
-            )
-            self.parts.append(turned)
+            self.parts.append(_label(16, middle, y_label, size=13, transform=f"rotate(-90 16 {middle:.0f})"))
 
     def svg(self, label: str) -> str:
         """Return the picture; `label` says in words what it shows."""
-        drawn = picture(self.width, self.height, label, "".join(self.parts))
+        drawn = picture(self.width, self.height, label, "".join(self.parts), width=self.width)
         # On a narrow screen it is scrolled rather than made too small to read.
         return f'<div class="wide" style="--least:{0.7 * self.width:.0f}px">{drawn}</div>'
 
 
-def diverging(share: Float64) -> npt.NDArray[np.uint8]:
+def _label(x: float, y: float, words: str, *, anchor: str = "middle", size: float = 12, **attributes: Any) -> str:
+    return text(x, y, words, anchor=anchor, font_size=size, fill=INK, **attributes)
+
+
+def _diverging(share: Float64) -> npt.NDArray[np.uint8]:
     """Return blue for -1 over white to red for 1, shape (…, 3)."""
     share = np.clip(share, -1, 1)
     blue, red = np.array([33, 102, 172.0]), np.array([178, 24, 43.0])
@@ -206,7 +164,7 @@ def diverging(share: Float64) -> npt.NDArray[np.uint8]:
     return np.asarray(np.rint(255 + (end - 255) * np.abs(share)[..., None] ** 0.9), dtype=np.uint8)
 
 
-def png(pixels: npt.NDArray[np.uint8]) -> bytes:
+def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Return RGBA pixels, shape (height, width, 4), as a PNG file."""
     height, width, _ = pixels.shape
     rows = np.zeros((height, 1 + width * 4), np.uint8)
@@ -254,9 +212,9 @@ def topography(
     smooth = RBFInterpolator(points, shown, kernel="thin_plate_spline", smoothing=0.01)
     field_ = smooth(np.column_stack([across.ravel(), up.ravel()])).reshape(across.shape)
     rgba = np.zeros((*across.shape, 4), np.uint8)
-    rgba[..., :3] = diverging(field_ / limit)
+    rgba[..., :3] = _diverging(field_ / limit)
     rgba[..., 3] = np.where(np.hypot(across, up) <= rim, 255, 0)
-    image = base64.b64encode(png(rgba)).decode()
+    image = base64.b64encode(_png(rgba)).decode()
     middle, radius = size / 2, size / 2 - 26
     centre = middle + 8
     scale = radius / reach
@@ -270,22 +228,21 @@ def topography(
     ]
     for name, value, (x, y) in zip(names, shown, points, strict=True):
         right, down = middle + x * scale, centre - y * scale
-        tip = f"<title>{escape(name)}: {value:+.2f} dB</title>"
-        body.append(f'<circle cx="{right:.1f}" cy="{down:.1f}" r="3" fill="{INK}">{tip}</circle>')
-        if len(names) <= MAX_NAMES:
-            body.append(words(right, down - 5, name, size=9.5))
-    return picture(size, size + 46, title, "".join([*body, _scale_bar(size, limit)]))
+        body.append(element("circle", tip(f"{name}: {value:+.2f} dB"), cx=right, cy=down, r=3, fill=INK))
+        if len(names) <= _MAX_NAMES:
+            body.append(_label(right, down - 5, name, size=9.5))
+    return picture(size, size + 46, title, "".join([*body, _scale_bar(size, limit)]), width=size)
 
 
 def _scale_bar(size: int, limit: float) -> str:
-    colours = diverging(np.linspace(-1, 1, 41))
+    colours = _diverging(np.linspace(-1, 1, 41))
     width = (size - 100) / len(colours)
     boxes = "".join(
         f'<rect x="{50 + i * width:.2f}" y="{size + 8}" width="{width + 0.4:.2f}" height="11" fill="rgb({r},{g},{b})"/>'
         for i, (r, g, b) in enumerate(colours)
     )
     ends = ((0.0, f"−{limit:g} dB"), (0.5, "0"), (1.0, f"+{limit:g} dB"))
-    return boxes + "".join(words(50 + share * (size - 100), size + 36, text) for share, text in ends)
+    return boxes + "".join(_label(50 + share * (size - 100), size + 36, words) for share, words in ends)
 
 
 def colours_of(pieces: Sequence[str]) -> Mapping[str, str]:

@@ -30,9 +30,10 @@ from eeg.report.panels import (
     timeline_picture,
     what_values_are,
 )
-from eeg.report.plot import GREY, Plot, colours_of, number
+from eeg.report.plot import Plot, colours_of
 from eeg.results import FLAGS, PlayScore, RecordingScore
 from eeg.timeline.timeline import clock
+from therapy_gen.svg import GREY, number
 
 Float64 = npt.NDArray[np.float64]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from sessions.planning.arcs import Curve
 from therapy_gen.music.performance import Performance
+from therapy_gen.svg import element, line, picture, polyline, text
 
 # The arc's picture: its width, and where the time axis begins and how long it is.
 ARC_WIDTH, ARC_LEFT = 600.0, 44.0
@@ -50,11 +50,17 @@ def roll(performance: Performance, number: int, title: str) -> str:
             )
             if strokes:
                 look = f"p{place % _PART_COLOURS}" + (" soft-notes" if soft else "")
-                paths.append(f'<path class="{look}" d="{strokes}"/>')
-    return (
-        f'<svg class="roll" id="roll-{number}" role="img" aria-label="{escape(f"Piano roll of {title}")}" '
-        f'viewBox="0 -1 {performance.duration:.2f} {high - low + 2}" preserveAspectRatio="none">{"".join(paths)}'
-        f'<line class="cursor" id="cursor-{number}" x1="0" x2="0" y1="-1" y2="{high - low + 1}"/></svg>'
+                paths.append(element("path", class_=look, d=strokes))
+    cursor = line(0, 0, -1, high - low + 1, class_="cursor", id=f"cursor-{number}")
+    return element(
+        "svg",
+        "".join([*paths, cursor]),
+        class_="roll",
+        id=f"roll-{number}",
+        role="img",
+        aria_label=f"Piano roll of {title}",
+        viewBox=f"0 -1 {performance.duration:.2f} {high - low + 2}",
+        preserveAspectRatio="none",
     )
 
 
@@ -71,27 +77,20 @@ def arc(target: Curve, achieved: Sequence[tuple[float, float, float]], duration_
     def y(calm: float) -> float:
         return 8 + (high - calm) / (high - low) * (_ARC_HEIGHT - _FOOT - 8)
 
-    out = [_opened(ARC_WIDTH, _ARC_HEIGHT, "Arc of the session: calmness asked for and achieved over time")]
+    out = []
     for value in (low, (low + high) / 2, high):
-        out.append(
-            f'<line class="axis" x1="{ARC_LEFT}" x2="{ARC_WIDTH - 10}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
-        )
-        out.append(f'<text x="{ARC_LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.2f}</text>')
+        out.append(line(ARC_LEFT, ARC_WIDTH - 10, y(value), y(value), class_="axis"))
+        out.append(text(ARC_LEFT - 6, y(value) + 4, f"{value:.2f}", anchor="end"))
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         anchor = "start" if share == 0 else "end" if share == 1 else "middle"
         moment = share * duration_s
-        out.append(f'<text x="{x(moment):.1f}" y="{_ARC_HEIGHT - 6}" text-anchor="{anchor}">{clock(moment)}</text>')
-    for onset, end, calm in achieved:
-        out.append(f'<line class="came" x1="{x(onset):.1f}" x2="{x(end):.1f}" y1="{y(calm):.1f}" y2="{y(calm):.1f}"/>')
+        out.append(text(x(moment), _ARC_HEIGHT - 6, clock(moment), anchor=anchor))
+    out += [line(x(onset), x(end), y(calm), y(calm), class_="came") for onset, end, calm in achieved]
     if target:
-        out.append(
-            f'<polyline class="target" points="{" ".join(f"{x(at):.1f},{y(calm):.1f}" for at, calm in target)}"/>'
-        )
-    out.append(
-        f'<line class="cursor" id="arc-cursor" x1="{ARC_LEFT}" x2="{ARC_LEFT}" y1="8" '
-        f'y2="{_ARC_HEIGHT - _FOOT}"/></svg>'
-    )
-    return "".join(out)
+        out.append(polyline(((x(at), y(calm)) for at, calm in target), class_="target"))
+    out.append(line(ARC_LEFT, ARC_LEFT, 8, _ARC_HEIGHT - _FOOT, class_="cursor", id="arc-cursor"))
+    label = "Arc of the session: calmness asked for and achieved over time"
+    return picture(ARC_WIDTH, _ARC_HEIGHT, label, "".join(out), class_="chart")
 
 
 def intervals(rows: Sequence[Interval], what: str, unit: str = "dB") -> str:
@@ -106,18 +105,15 @@ def intervals(rows: Sequence[Interval], what: str, unit: str = "dB") -> str:
     def x(value: float) -> float:
         return left + (value - low) / (high - low) * (width - left - right)
 
-    out = [_opened(width, height, what)]
-    out.append(f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="0" y2="{height - 22}"/>')
-    out.append(f'<text x="{x(0):.1f}" y="{height - 6}" text-anchor="middle">0 {escape(unit)}</text>')
+    out = [
+        line(x(0), x(0), 0, height - 22, class_="zero"),
+        text(x(0), height - 6, f"0 {unit}", anchor="middle"),
+    ]
     for place, row in enumerate(rows):
         y = _ROW * (place + 0.5)
         label = row.label if len(row.label) <= 18 else row.label[:17] + "…"
-        out.append(f'<text x="{left - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>')
+        out.append(text(left - 10, y + 4, label, anchor="end"))
         if row.low is not None and row.high is not None:
-            out.append(f'<line class="whisker" x1="{x(row.low):.1f}" x2="{x(row.high):.1f}" y1="{y}" y2="{y}"/>')
-        out.append(f'<circle class="dot" cx="{x(row.value):.1f}" cy="{y}" r="5"/>')
-    return "".join([*out, "</svg>"])
-
-
-def _opened(width: float, height: float, what: str) -> str:
-    return f'<svg class="chart" role="img" aria-label="{escape(what)}" viewBox="0 0 {width:g} {height:g}">'
+            out.append(line(x(row.low), x(row.high), y, y, class_="whisker"))
+        out.append(element("circle", class_="dot", cx=x(row.value), cy=y, r=5))
+    return picture(width, height, what, "".join(out), class_="chart")

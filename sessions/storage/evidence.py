@@ -135,27 +135,6 @@ def rank_again(database: Session, listener_id: int | None, ranker: Ranker) -> No
     )
 
 
-def stored_ranking(store: Store, listener: str | None) -> StoredRanking | None:
-    """Return a listener's ranking as it is stored, best first; None where there is none."""
-    with store.read() as database:
-        owner = find_listener(database, listener) if listener is not None else None
-        query = (
-            select(RankingRow)
-            .where(RankingRow.listener_id == (owner.id if owner else None))
-            .order_by(RankingRow.expected_rank, RankingRow.id)
-        )
-        rows = list(database.scalars(query))
-    if not rows:
-        return None
-    return StoredRanking(
-        rows[0].criterion,
-        tuple(
-            RankedPiece(row.piece_id, row.mean_db, row.sd_db, row.p_best, row.expected_rank, row.plays, row.clean_s)
-            for row in rows
-        ),
-    )
-
-
 def _evidence(database: Session, listener_id: int | None, name: str | None) -> Evidence:
     query = select(RecordingRow).where(RecordingRow.listener_id == listener_id).order_by(RecordingRow.id)
     rows = list(database.scalars(query))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 from therapy_gen.markup import held_by_xml
 from therapy_gen.music.performance import Performance
+from therapy_gen.svg import COLOURS, element, picture, rect, text
 
-# Okabe & Ito's colours, told apart by colour-blind eyes as well.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+_COLOURS = (*COLOURS[:6], "#000000")
 _LEFT, _TOP, _RIGHT, _BOTTOM = 44, 34, 10, 26
 _BLACK_KEYS = frozenset((1, 3, 6, 8, 10))
 # Seconds between the lines of the time axis: the first that leaves them this far apart.
@@ -41,49 +42,64 @@ def piano_roll(performance: Performance, *, width: int = 1600, row_height: int =
     foot = height - _BOTTOM
     per_second = (width - _LEFT - _RIGHT) / max(performance.duration, 1e-3)
 
-    def x(seconds: float) -> str:
-        return f"{_LEFT + seconds * per_second:.2f}"
+    def x(seconds: float) -> float:
+        return _LEFT + seconds * per_second
 
-    def y(pitch: int) -> int:
+    def y(pitch: int) -> float:
         return _TOP + (high - pitch) * row_height
 
     heading = held_by_xml(performance.title if title is None else title)
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="11" role="img">',
         f"<title>{escape(heading or 'Piano roll')}</title>",
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        f'<text x="{_LEFT}" y="14" font-size="13">{escape(heading)}</text>',
+        rect(0, 0, width, height, fill="#fff"),
+        text(_LEFT, 14, heading, font_size=13),
     ]
-    for pitch in range(low, high + 1):
-        if pitch % 12 in _BLACK_KEYS:
-            out.append(
-                f'<rect x="{_LEFT}" y="{y(pitch)}" width="{width - _LEFT - _RIGHT}" height="{row_height}" '
-                'fill="#f2f2f2"/>'
-            )
-        if pitch % 12 == 0:
-            out.append(f'<text x="{_LEFT - 6}" y="{y(pitch) + row_height}" text-anchor="end">C{pitch // 12 - 1}</text>')
+    out += _keyboard(low, high, y, width, row_height)
     step = next((step for step in _STEPS_S if step * per_second >= _LEAST_STEP_PX), _STEPS_S[-1])
     for second in range(0, int(performance.duration) + 1, step):
-        out.append(f'<path d="M{x(second)} {_TOP}V{foot}" stroke="#ddd"/>')
-        label = f"{second // 60}:{second % 60:02d}"
-        out.append(f'<text x="{x(second)}" y="{foot + 14}" text-anchor="middle">{label}</text>')
+        out.append(element("path", d=f"M{x(second):.2f} {_TOP}V{foot}", stroke="#ddd"))
+        out.append(text(x(second), foot + 14, f"{second // 60}:{second % 60:02d}", anchor="middle"))
     # The pad first, so that it lies behind the voices.
     for index, part in sorted(enumerate(performance.parts), reverse=True):
         colour = _COLOURS[index % len(_COLOURS)]
-        out.append(f'<g fill="{colour}" stroke="{colour}" stroke-width=".5">')
-        for note in part.notes:
-            opacity = (0.35 + 0.65 * note.velocity / 127) * (0.35 + 0.65 * min(part.level * 2, 1))
-            out.append(
-                f'<rect x="{x(note.onset)}" y="{y(note.pitch)}" width="{max(note.duration * per_second, 1):.2f}" '
-                f'height="{row_height - 1}" rx="1" fill-opacity="{opacity:.2f}"/>'
+        drawn = [
+            rect(
+                x(note.onset),
+                y(note.pitch),
+                max(note.duration * per_second, 1),
+                row_height - 1,
+                rx=1,
+                fill_opacity=f"{(0.35 + 0.65 * note.velocity / 127) * (0.35 + 0.65 * min(part.level * 2, 1)):.2f}",
             )
-        pedal = "".join(f"M{x(down)} {foot + 1 + index}H{x(up)}" for down, up in part.pedal)
+            for note in part.notes
+        ]
+        pedal = "".join(f"M{x(down):.2f} {foot + 1 + index}H{x(up):.2f}" for down, up in part.pedal)
         if pedal:
-            out.append(f'<path d="{pedal}" fill="none" stroke-width="1" opacity=".6"/>')
-        out.append("</g>")
-        legend_x = _LEFT + 150 * index
-        out.append(f'<rect x="{legend_x}" y="21" width="10" height="8" fill="{colour}"/>')
-        out.append(f'<text x="{legend_x + 14}" y="29">{escape(held_by_xml(part.name))}</text>')
-    out.append("</svg>")
-    return "\n".join(out) + "\n"
+            drawn.append(element("path", d=pedal, fill="none", stroke_width=1, opacity=".6"))
+        out.append(element("g", "\n".join(drawn), fill=colour, stroke=colour, stroke_width=".5"))
+        out.append(rect(_LEFT + 150 * index, 21, 10, 8, fill=colour))
+        out.append(text(_LEFT + 150 * index + 14, 29, part.name))
+    return (
+        picture(
+            width,
+            height,
+            heading or "Piano roll",
+            "\n".join(out),
+            width=width,
+            height=height,
+            font_family="sans-serif",
+            font_size=11,
+        )
+        + "\n"
+    )
+
+
+def _keyboard(low: int, high: int, y: Callable[[int], float], width: int, row_height: int) -> list[str]:
+    """Draw the rows of the black keys, and name every C."""
+    out = []
+    for pitch in range(low, high + 1):
+        if pitch % 12 in _BLACK_KEYS:
+            out.append(rect(_LEFT, y(pitch), width - _LEFT - _RIGHT, row_height, fill="#f2f2f2"))
+        if pitch % 12 == 0:
+            out.append(text(_LEFT - 6, y(pitch) + row_height, f"C{pitch // 12 - 1}", anchor="end"))
+    return out

@@ -51,8 +51,6 @@ def simulate_eeg(
     use_one_thread()
     if marks not in ("piece", "session", "none"):
         raise typer.BadParameter(f"--marks {marks!r} is not known; give piece, session or none")
-    from eeg.timeline.library import Item
-
     _check("--spread", spread, 0.0, _LARGEST_EFFECT_DB)
     _check("--drift", drift, -_LARGEST_EFFECT_DB, _LARGEST_EFFECT_DB)
     _check("--blinks", blinks, 0.0, 200.0)
@@ -61,6 +59,7 @@ def simulate_eeg(
     _check("--channels", channels, 1, 256)
     from eeg.simulation.file import check_size, write_fif
     from eeg.simulation.simulate import Listener, simulate
+    from eeg.timeline.library import Item
     from sessions.files import check_file_target
     from sessions.storage.library import get_session
 
@@ -76,15 +75,16 @@ def simulate_eeg(
     check_size(channels, sfreq, max(item.onset_s + item.duration_s for item in items))
     made = simulate(items, sfreq=sfreq, channels=channels, listener=listener, seed=seed)
     write_fif(made, out, annotate={"piece": "piece", "session": f"session/{record.id}", "none": None}[marks])
+    _print_effects(out, pieces, effects, json=json)
+
+
+def _print_effects(
+    out: Path, pieces: Sequence[PieceRecord], effects: dict[str, tuple[float, float]], *, json: bool
+) -> None:
+    """Print what was put into the recording, for comparison."""
     if json:
-        print_json(
-            {
-                "file": str(out),
-                "effects": [
-                    {"piece": id_, "beta_db": beta, "gamma_db": gamma} for id_, (beta, gamma) in effects.items()
-                ],
-            }
-        )
+        put = [{"piece": id_, "beta_db": beta, "gamma_db": gamma} for id_, (beta, gamma) in effects.items()]
+        print_json({"file": str(out), "effects": put})
         return
     print(printable(str(out)))
     rows = [(p.title, f"{effects[p.id][0]:+.2f}", f"{effects[p.id][1]:+.2f}", p.id) for p in pieces]
