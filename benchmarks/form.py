@@ -59,7 +59,7 @@ _TRIADS = {False: (0, 4, 7), True: (0, 3, 7)}
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Window:
     """Sixteen bars: the pitch class each voice sounds at each sixteenth (steps, voices), -1 for none; its notes."""
 
     classes: Classes
@@ -67,7 +67,7 @@ class Stretch:
     minor: bool
 
     @classmethod
-    def of(cls, notes: Sequence[VoiceNote], minor: bool) -> Stretch:
+    def of(cls, notes: Sequence[VoiceNote], minor: bool) -> Window:
         """Paint notes whose steps count from the start of the stretch."""
         classes = np.full((STEPS_PER_SECTION, len(VOICES)), -1, dtype=np.int8)
         for start, end, pitch, voice in notes:
@@ -80,7 +80,7 @@ class MadePiece:
     """A piece's labels, its sections, and the whole line of its bass, ending included."""
 
     form: tuple[str, ...]
-    sections: tuple[Stretch, ...]
+    sections: tuple[Window, ...]
     bass: tuple[VoiceNote, ...]
     melody: tuple[VoiceNote, ...]
 
@@ -104,18 +104,18 @@ def _same(a: Classes, b: Classes) -> npt.NDArray[np.float64]:
     return np.asarray(shares.mean(axis=-1))
 
 
-def rhythm(a: Stretch, b: Stretch) -> float:
+def rhythm(a: Window, b: Window) -> float:
     """Return the share of the melody's onsets that both have."""
     x, y = ({note.start for note in part.notes if note.voice == MELODY} for part in (a, b))
     return len(x & y) / max(len(x | y), 1)
 
 
-def pair(a: Stretch, b: Stretch) -> tuple[float, float, float]:
+def pair(a: Window, b: Window) -> tuple[float, float, float]:
     """Return the three figures of two stretches."""
     return same(a.classes, b.classes), bar_by_bar(a.classes, b.classes), rhythm(a, b)
 
 
-def real_pieces(corpus: Corpus, *, held_out: bool | None = None) -> list[list[Stretch]]:
+def real_pieces(corpus: Corpus, *, held_out: bool | None = None) -> list[list[Window]]:
     """Return, for each piece with calm windows, its calm stretches of sixteen bars, one after the other."""
     calm = np.union1d(*(corpus.choose(held_out=held, calmest=_CALM) for held in (False, True)))
     if held_out is not None:
@@ -126,11 +126,11 @@ def real_pieces(corpus: Corpus, *, held_out: bool | None = None) -> list[list[St
         bars = corpus.bar[of_piece]
         chosen = of_piece[(bars - bars.min()) % BARS_PER_SECTION == 0]
         chosen = chosen[np.argsort(corpus.bar[chosen])]
-        pieces.append([Stretch.of(tokens_to_notes(corpus.tokens[n]), bool(corpus.mode[n])) for n in chosen])
+        pieces.append([Window.of(tokens_to_notes(corpus.tokens[n]), bool(corpus.mode[n])) for n in chosen])
     return pieces
 
 
-def kin(corpus: Corpus, count: int = 300) -> list[tuple[Stretch, Stretch]]:
+def kin(corpus: Corpus, count: int = 300) -> list[tuple[Window, Window]]:
     """Return calm first stretches of pieces, each with the later one of its piece, at any bar, that is most like it."""
     calm = set(corpus.choose(held_out=False, calmest=_CALM).tolist())
     found = []
@@ -139,9 +139,7 @@ def kin(corpus: Corpus, count: int = 300) -> list[tuple[Stretch, Stretch]]:
         first = of_piece[corpus.bar[of_piece].argmin()]
         later = of_piece[corpus.bar[of_piece] >= corpus.bar[first] + BARS_PER_SECTION]
         if first in calm and len(later) and len(found) < count:
-            one, *others = (
-                Stretch.of(tokens_to_notes(corpus.tokens[n]), bool(corpus.mode[n])) for n in (first, *later)
-            )
+            one, *others = (Window.of(tokens_to_notes(corpus.tokens[n]), bool(corpus.mode[n])) for n in (first, *later))
             found.append((one, max(others, key=lambda other: same(one.classes, other.classes))))
     return found
 
@@ -180,12 +178,12 @@ def _read(midi: bytes, form: tuple[str, ...], tempo: float, tonic: int, minor: b
             for note in notes
             if note.start < end and note.end > begin
         ]
-        sections.append(Stretch.of(inside, minor))
+        sections.append(Window.of(inside, minor))
     bass, melody = (tuple(note for note in notes if note.voice == voice) for voice in (BASS, MELODY))
     return MadePiece(form, tuple(sections), bass, melody)
 
 
-def pairs_of(made: Sequence[MadePiece], wanted: str) -> Iterator[tuple[Stretch, Stretch]]:
+def pairs_of(made: Sequence[MadePiece], wanted: str) -> Iterator[tuple[Window, Window]]:
     """Yield pairs of sections: again (A, A), variation (A, A'), contrast (A, B)."""
     for piece in made:
         for (a, one), (b, other) in combinations(zip(piece.form, piece.sections, strict=True), 2):
@@ -194,7 +192,7 @@ def pairs_of(made: Sequence[MadePiece], wanted: str) -> Iterator[tuple[Stretch, 
                 yield one, other
 
 
-def quartiles(pairs: Sequence[tuple[Stretch, Stretch]]) -> list[str]:
+def quartiles(pairs: Sequence[tuple[Window, Window]]) -> list[str]:
     """Return the quartiles of the figures of pairs, and how many pairs there are."""
     figures = np.array([pair(a, b) for a, b in pairs])
     return [
@@ -203,7 +201,7 @@ def quartiles(pairs: Sequence[tuple[Stretch, Stretch]]) -> list[str]:
     ]
 
 
-def phrase_ends(stretches: Sequence[Stretch], bars: Sequence[int]) -> list[float]:
+def phrase_ends(stretches: Sequence[Window], bars: Sequence[int]) -> list[float]:
     """Return, over bars that end phrases (counted from 1), the four shares of the second table."""
     melody, bass, tonic, long = [], [], [], []
     for stretch in stretches:

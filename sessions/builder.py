@@ -12,8 +12,8 @@ from sessions.composing.key_path import Neighbour
 from sessions.errors import PlanError
 from sessions.planning.arcs import Curve, mean_over, target_curve
 from sessions.planning.choosing import Preference, choose
-from sessions.planning.plan import HeldPiece, Plan, PlannedPiece, SessionRequest
-from sessions.planning.requested import choose_asked
+from sessions.planning.plan import HeldPiece, PlannedPiece, SessionPlan, SessionRequest
+from sessions.planning.requested import choose_requested
 from sessions.records import SessionRecord
 from sessions.storage.designs import designs_of
 from sessions.storage.library import add_session
@@ -38,12 +38,12 @@ def new_session(
     temperature: float = DEFAULT_TEMPERATURE,
     palette: str = DEFAULT_PALETTE,
     preference: Preference | None = None,
-    asked: Sequence[str] = (),
+    requested: Sequence[str] = (),
 ) -> SessionRecord:
     """Make a session and store it in one transaction.
 
     Everything musical in it follows from `request`, `model`, `seed`, `temperature`, `palette` and `preference`, which
-    is what is known of the listener's pieces, or `asked`, pieces of the library that it is to hold.
+    is what is known of the listener's pieces, or `requested`, pieces of the library that it is to hold.
 
     Raises
     ------
@@ -57,9 +57,9 @@ def new_session(
     planning, composing = np.random.SeedSequence(seed).spawn(2)
     lasts = partial(duration_of, metre=METRES[request.metre])
     designs = designs_of(store, listener) if request.repeats > 1 else []
-    if asked:
+    if requested:
         alone = preference is not None and preference.explore == 0.0
-        choice = choose_asked(store, request, asked, planning, lasts, designs, most_new=0 if alone else None)
+        choice = choose_requested(store, request, requested, planning, lasts, designs, most_new=0 if alone else None)
     else:
         choice = choose(store, request, preference, planning, lasts, model.sha256, designs)
     rng = np.random.default_rng(composing)
@@ -73,8 +73,8 @@ def new_session(
         homes=choice.homes,
         attributes=request.attributes,
         targets=_targets(curve, choice.plan),
-        among=[_neighbour(piece) for piece in choice.plan.pieces],
-        free=request.key is None,
+        neighbours=[_neighbour(piece) for piece in choice.plan.pieces],
+        free_keys=request.key is None,
     )
     return add_session(
         store,
@@ -112,13 +112,13 @@ def _neighbour(piece: PlannedPiece | HeldPiece) -> Neighbour | None:
     return Neighbour(piece.key, piece.register, piece.calm) if isinstance(piece, HeldPiece) else None
 
 
-def _curve(request: SessionRequest, plan: Plan) -> Curve:
+def _curve(request: SessionRequest, plan: SessionPlan) -> Curve:
     """Return what the arc asks for over the music of a plan."""
     music = [item for item in plan.items if item.role == MUSIC]
     return target_curve(request.arc, request.arousal, music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
 
 
-def _targets(curve: Curve, plan: Plan) -> list[float]:
+def _targets(curve: Curve, plan: SessionPlan) -> list[float]:
     """Return how calm each piece that is to be composed is to be: the mean of the curve over all its plays."""
     targets = []
     for index, piece in enumerate(plan.pieces):

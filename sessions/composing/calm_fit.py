@@ -53,8 +53,8 @@ _JUMP_COSTS = 0.03
 # Nor should it change how high a melody lies: what a semitone costs.
 _REGISTER_COSTS = 0.008
 _NOTHING_COSTS = 100.0
-# With more ways to combine sections than this, all are taken from one level.
-_MOST_WAYS = 1000
+# With more combinations of sections than this, all are taken from one level.
+_MOST_COMBINATIONS = 1000
 # What arranging adds to the logit of decoded sections, about: long notes, left-out strokes, a soft touch.
 _ARRANGED = 0.65
 # A piece is arranged at most so often, and no more once it is so near.
@@ -93,20 +93,20 @@ def pad_gain(calm: float) -> float:
 
 
 def at_levels(
-    walk: FloatArray,
+    path: FloatArray,
     model: SectionModel,
     density: float,
     drawn: Sequence[float] | None = None,
     metre: Metre = FOUR_FOUR,
 ) -> list[FloatArray]:
-    """Return a walk (sections, z_size) moved to several densities; as it is, where the model has no vector for that.
+    """Return a path (sections, z_size) moved to several densities; as it is, where the model has no vector for that.
 
     Where its sections were `drawn` with a density each, they are moved from there, else from what the model writes left
     to itself.
     """
     effect = effect_of(model.arrays, "density", metre.quarters)
     if effect is None:
-        return [walk] * len(LEVELS)
+        return [path] * len(LEVELS)
     low, middle, high = (density * level for level in LEVELS)
     most = float(effect.max())
     if high > most:
@@ -118,12 +118,12 @@ def at_levels(
     def steps(dense: float) -> float:
         return steps_towards(model.arrays, "density", dense, metre.quarters)
 
-    start = np.zeros(len(walk)) if drawn is None else np.array([steps(dense) for dense in drawn])
-    return [step_along(walk, model.arrays, "density", steps(level) - start) for level in (low, middle, high)]
+    start = np.zeros(len(path)) if drawn is None else np.array([steps(dense) for dense in drawn])
+    return [step_along(path, model.arrays, "density", steps(level) - start) for level in (low, middle, high)]
 
 
 @dataclass(frozen=True)
-class Section:
+class DecodedSection:
     """What was decoded for a section at one level: its notes, and how calm and how high they are as they stand.
 
     Attributes
@@ -143,11 +143,11 @@ class Section:
     melody: npt.NDArray[np.int64]
 
 
-def measured(z: FloatArray, tokens: Tokens, tempo: float, metre: Metre = FOUR_FOUR) -> Section:
+def measured(z: FloatArray, tokens: Tokens, tempo: float, metre: Metre = FOUR_FOUR) -> DecodedSection:
     """Measure a decoded section at a tempo."""
     notes = tokens_to_notes(tokens)
     if not notes:
-        return Section(z, tokens, math.inf, 0.0, np.zeros(0, dtype=np.int64))
+        return DecodedSection(z, tokens, math.inf, 0.0, np.zeros(0, dtype=np.int64))
     starts = metre.from_grid(np.array([note.start for note in notes]))
     lengths = metre.from_grid(np.array([note.end for note in notes])) - starts
     pitches = np.array([note.pitch for note in notes])
@@ -155,10 +155,10 @@ def measured(z: FloatArray, tokens: Tokens, tempo: float, metre: Metre = FOUR_FO
     score = calmness(starts * seconds, lengths * seconds, pitches)
     bars = {note.start // STEPS_PER_BAR for note in notes}
     melody = pitches[[note.voice == MELODY for note in notes]]
-    return Section(z, tokens, sum(score.contributions.values()), len(bars) / BARS_PER_SECTION, melody)
+    return DecodedSection(z, tokens, sum(score.contributions.values()), len(bars) / BARS_PER_SECTION, melody)
 
 
-class Fitting:
+class CalmSearch:
     """The search for levels at which a piece is as calm as wanted.
 
     Parameters
@@ -171,64 +171,64 @@ class Fitting:
         The calmness score.
     """
 
-    def __init__(self, sections: Sequence[Sequence[Section]], weights: Sequence[int], target: float) -> None:
+    def __init__(self, sections: Sequence[Sequence[DecodedSection]], weights: Sequence[int], target: float) -> None:
         self._sections = sections
         self._weights = weights
         self._target = target
         levels = len(sections[0])
-        if levels ** len(sections) <= _MOST_WAYS:
-            self._ways = np.array(list(product(range(levels), repeat=len(sections))))
+        if levels ** len(sections) <= _MOST_COMBINATIONS:
+            self._combinations = np.array(list(product(range(levels), repeat=len(sections))))
         else:
-            self._ways = np.tile(np.arange(levels)[:, None], len(sections))
+            self._combinations = np.tile(np.arange(levels)[:, None], len(sections))
         shares = np.array(weights)
 
-        def of_ways(values: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
+        def of_combinations(values: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
             table = np.array(values, dtype=np.float64)
-            return np.stack([row[levels] for row, levels in zip(table, self._ways.T, strict=True)], axis=1)
+            return np.stack([row[levels] for row, levels in zip(table, self._combinations.T, strict=True)], axis=1)
 
-        self._logits = of_ways([[s.logit for s in choices] for choices in sections]) @ shares / shares.sum()
-        empty = of_ways([[max(FILLED - s.filled, 0.0) for s in choices] for choices in sections]).sum(axis=1)
-        jumps = np.abs(np.diff(self._ways, axis=1)).sum(axis=1)
+        self._logits = of_combinations([[s.logit for s in choices] for choices in sections]) @ shares / shares.sum()
+        empty = of_combinations([[max(FILLED - s.filled, 0.0) for s in choices] for choices in sections]).sum(axis=1)
+        jumps = np.abs(np.diff(self._combinations, axis=1)).sum(axis=1)
         self._costs = _EMPTY_COSTS * empty + _JUMP_COSTS * jumps
-        counts = of_ways([[len(s.melody) for s in choices] for choices in sections]) @ shares
-        sums = of_ways([[int(s.melody.sum()) for s in choices] for choices in sections]) @ shares
+        counts = of_combinations([[len(s.melody) for s in choices] for choices in sections]) @ shares
+        sums = of_combinations([[int(s.melody.sum()) for s in choices] for choices in sections]) @ shares
         first = self._likeliest(_ARRANGED)
-        # Keys and octaves were chosen for the first way: others should not lie much higher or lower.
+        # Keys and octaves were chosen for the first combination: others should not lie much higher or lower.
         lie = sums / np.maximum(counts, 1)
         self._costs += _REGISTER_COSTS * np.abs(lie - lie[first])
         self._first = first
 
     def melody(self) -> npt.NDArray[np.int64]:
-        """Return the pitches of the melody, all sections in their numbers, of the way that is tried first."""
+        """Return the pitches of the melody, all sections in their numbers, of the combination that is tried first."""
         chosen = zip(self._chosen(self._first), self._weights, strict=True)
         return np.concatenate([section.melody for section, weight in chosen for _ in range(weight)])
 
-    def fitted(self, arranged: Callable[[Sequence[Section]], tuple[float, Piece]]) -> Piece:
+    def fitted(self, arranged: Callable[[Sequence[DecodedSection]], tuple[float, Piece]]) -> Piece:
         """Return the piece that comes nearest; `arranged` makes the piece of chosen sections, and gives its score."""
         best: tuple[float, Piece] | None = None
-        way = self._first
+        combination = self._first
         for _ in range(_TRIES):
-            score, piece = arranged(self._chosen(way))
+            score, piece = arranged(self._chosen(combination))
             away = abs(score - self._target)
             if best is None or away < best[0]:
                 best = (away, piece)
-            self._costs[way] = math.inf
+            self._costs[combination] = math.inf
             if away < _NEAR or np.isinf(self._costs).all():
                 break
-            bias = _logit(score) - float(self._logits[way])
-            way = self._likeliest(bias if math.isfinite(bias) else _ARRANGED)
+            bias = _logit(score) - float(self._logits[combination])
+            combination = self._likeliest(bias if math.isfinite(bias) else _ARRANGED)
         assert best is not None
         return best[1]
 
     def _likeliest(self, bias: float) -> int:
-        """Return the way that promises to come nearest, where arranging adds a bias to the logit."""
+        """Return the combination that promises to come nearest, where arranging adds a bias to the logit."""
         away = np.abs(1.0 / (1.0 + np.exp(-np.clip(self._logits + bias, -50.0, 50.0))) - self._target)
         # A section without a note is taken only where there is no other.
         away[np.isinf(self._logits)] = _NOTHING_COSTS
         return int((away + self._costs).argmin())
 
-    def _chosen(self, way: int) -> list[Section]:
-        return [choices[level] for choices, level in zip(self._sections, self._ways[way], strict=True)]
+    def _chosen(self, combination: int) -> list[DecodedSection]:
+        return [choices[level] for choices, level in zip(self._sections, self._combinations[combination], strict=True)]
 
 
 def _logit(score: float) -> float:

@@ -1,4 +1,4 @@
-"""Pieces from a model: a short walk in latent space, decoded at once for a whole session, arranged, scored."""
+"""Pieces from a model: a short path in latent space, decoded at once for a whole session, arranged, scored."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy.typing as npt
 from sessions.composing.calm_fit import (
     FILLED,
     LEVELS,
-    Fitting,
-    Section,
+    CalmSearch,
+    DecodedSection,
     at_levels,
     drawn_density,
     guessed_density,
@@ -22,8 +22,8 @@ from sessions.composing.calm_fit import (
     touch_towards,
     velocity_offset,
 )
-from sessions.composing.key_path import Neighbour, Place, led
-from sessions.composing.latent_path import LEANING, closing, distinct, latent_walk, led_along, written
+from sessions.composing.key_path import Neighbour, Place, best_key_path
+from sessions.composing.latent_path import LEANING, closing, distinct, latent_path, towards_attributes, written
 from sessions.composing.titles import titles
 from sessions.errors import PlanError
 from sessions.planning.plan import PlannedPiece
@@ -103,8 +103,8 @@ def compose(
     homes: Sequence[FloatArray | None] | None = None,
     attributes: Mapping[str, tuple[float, float]] | None = None,
     targets: Sequence[float] | None = None,
-    among: Sequence[Neighbour | None] | None = None,
-    free: bool = False,
+    neighbours: Sequence[Neighbour | None] | None = None,
+    free_keys: bool = False,
 ) -> list[ComposedPiece]:
     """Write the music of planned pieces.
 
@@ -126,10 +126,10 @@ def compose(
     targets : sequence of float, optional
         How calm each piece is to be, 0 to 1: sections are then decoded at several densities, and those taken that come
         nearest, and the last section of a piece leans towards the first one of the next.
-    among : sequence of (Neighbour or None), optional
+    neighbours : sequence of (Neighbour or None), optional
         With targets: all pieces of the session in their order, None for each one to be composed; without it there are
         no others. Octaves are chosen so that melodies are as high as the arc wants them.
-    free : bool
+    free_keys : bool
         With targets: whether the keys of the plan may give way to others that bring melodies nearer to that.
 
     Raises
@@ -150,97 +150,97 @@ def compose(
     dense: list[float | None] = [None] * len(pieces)
     if targets is not None and free_density:
         dense = [drawn_density(target, piece.tempo, piece.metre) for piece, target in zip(pieces, targets, strict=True)]
-    walks = [
-        latent_walk(piece.form, model, rng, piece.mode, home, piece.metre, density)
+    paths = [
+        latent_path(piece.form, model, rng, piece.mode, home, piece.metre, density)
         for piece, home, density in zip(pieces, starts, dense, strict=True)
     ]
     if targets is not None:
-        for walk, following in pairwise(walks):
-            walk[-1] = slerp(walk[-1], following[0], LEANING)
-    walks = led_along(walks, model, attributes or {}, [piece.metre for piece in pieces])
-    modes = [piece.mode for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
-    metres = [piece.metre for piece, walk in zip(pieces, walks, strict=True) for _ in walk]
+        for path, following in pairwise(paths):
+            path[-1] = slerp(path[-1], following[0], LEANING)
+    paths = towards_attributes(paths, model, attributes or {}, [piece.metre for piece in pieces])
+    modes = [piece.mode for piece, path in zip(pieces, paths, strict=True) for _ in path]
+    metres = [piece.metre for piece, path in zip(pieces, paths, strict=True) for _ in path]
     names = titles(len(pieces), rng)
     seeds = [int(rng.integers(2**31)) for _ in pieces]
     composed = []
     if targets is None:
-        sections = _decode(np.concatenate(walks), modes, metres, model, temperature, rng)
+        sections = _decode(np.concatenate(paths), modes, metres, model, temperature, rng)
         start = 0
-        for piece, walk, name, seed in zip(pieces, walks, names, seeds, strict=True):
-            own = sections[start : start + len(walk)]
-            start += len(walk)
+        for piece, path, name, seed in zip(pieces, paths, names, seeds, strict=True):
+            own = sections[start : start + len(path)]
+            start += len(path)
             performance = _arranged(piece, own, palette, seed)
-            composed.append(_finish(piece, walk, own, performance, name, seed, temperature))
+            composed.append(_finish(piece, path, own, performance, name, seed, temperature))
         return composed
-    drawn = _drawn(pieces, walks, starts, dense, model) if free_density else None
-    ladders = _ladders(pieces, walks, modes, targets, drawn, model, temperature, rng)
-    fittings = [
-        Fitting(ladder, [piece.form.count(label) for label in distinct(piece.form)], target)
+    drawn = _drawn(pieces, paths, starts, dense, model) if free_density else None
+    ladders = _ladders(pieces, paths, modes, targets, drawn, model, temperature, rng)
+    searches = [
+        CalmSearch(ladder, [piece.form.count(label) for label in distinct(piece.form)], target)
         for piece, ladder, target in zip(pieces, ladders, targets, strict=True)
     ]
     open_places = iter(
-        Place.for_melody(fitting.melody(), target, piece.tonic, piece.mode, free=free)
-        for piece, fitting, target in zip(pieces, fittings, targets, strict=True)
+        Place.for_melody(search.melody(), target, piece.tonic, piece.mode, free_key=free_keys)
+        for piece, search, target in zip(pieces, searches, targets, strict=True)
     )
-    order = [None] * len(pieces) if among is None else among
+    order = [None] * len(pieces) if neighbours is None else neighbours
     places = [next(open_places) if there is None else Place.of(there) for there in order]
     slots = [slot for slot, there in enumerate(order) if there is None]
-    for slot, piece, fitting, target, name, seed in zip(slots, pieces, fittings, targets, names, seeds, strict=True):
+    for slot, piece, search, target, name, seed in zip(slots, pieces, searches, targets, names, seeds, strict=True):
         # Anew for every piece, since those before it came out a little higher or lower than was to be foreseen.
-        way = led(places)[slot]
-        up = int(places[slot].shifts[way])
-        piece = replace(piece, tonic=up % 12)
-        chosen, performance = _nearest(piece, fitting, target, up, palette, seed)
+        choice = best_key_path(places)[slot]
+        melody_shift = int(places[slot].shifts[choice])
+        piece = replace(piece, tonic=melody_shift % 12)
+        chosen, performance = _nearest(piece, search, target, melody_shift, palette, seed)
         z = np.stack([section.z for section in chosen])
         made = _finish(piece, z, [s.tokens for s in chosen], performance, name, seed, temperature)
         composed.append(made)
-        places[slot] = places[slot].settled(way, made.register)
+        places[slot] = places[slot].settled(choice, made.register)
     return composed
 
 
 def _drawn(
     pieces: Sequence[PlannedPiece],
-    walks: Sequence[FloatArray],
+    paths: Sequence[FloatArray],
     homes: Sequence[FloatArray | None],
     dense: Sequence[float | None],
     model: SectionModel,
 ) -> list[Sequence[float] | None]:
-    """Return the notes a bar that the sections of each walk have before they are moved, where that is no usual density.
+    """Return the notes a bar that the sections of each path have before they are moved, where that is no usual density.
 
     Near a piece heard before they are about as dense as that is: they are decoded to find out.
     """
     drawn: list[Sequence[float] | None] = [
-        None if density is None else [density] * len(walk) for density, walk in zip(dense, walks, strict=True)
+        None if density is None else [density] * len(path) for density, path in zip(dense, paths, strict=True)
     ]
     near = [n for n, home in enumerate(homes) if home is not None]
     if near:
-        metres = [pieces[n].metre for n in near for _ in walks[n]]
-        densities = iter(written(np.concatenate([walks[n] for n in near]), "density", metres, model))
+        metres = [pieces[n].metre for n in near for _ in paths[n]]
+        densities = iter(written(np.concatenate([paths[n] for n in near]), "density", metres, model))
         for n in near:
-            drawn[n] = [next(densities) for _ in walks[n]]
+            drawn[n] = [next(densities) for _ in paths[n]]
     return drawn
 
 
 def _ladders(
     pieces: Sequence[PlannedPiece],
-    walks: Sequence[FloatArray],
+    paths: Sequence[FloatArray],
     modes: Sequence[str],
     targets: Sequence[float],
     drawn: Sequence[Sequence[float] | None] | None,
     model: SectionModel,
     temperature: float,
     rng: np.random.Generator,
-) -> list[list[list[Section]]]:
+) -> list[list[list[DecodedSection]]]:
     """Decode the sections of all pieces at several densities, in one batch: [piece][section][level].
 
     Without what they were `drawn` with, because a density was asked for, they are decoded as often, as they are.
     """
     levels: list[list[FloatArray]] = [[] for _ in LEVELS]
-    for n, (piece, walk, target) in enumerate(zip(pieces, walks, targets, strict=True)):
-        moved = [walk] * len(LEVELS)
+    for n, (piece, path, target) in enumerate(zip(pieces, paths, targets, strict=True)):
+        moved = [path] * len(LEVELS)
         if drawn is not None:
             guess = guessed_density(target, piece.tempo, piece.metre)
-            moved = at_levels(walk, model, guess, drawn[n], piece.metre)
+            moved = at_levels(path, model, guess, drawn[n], piece.metre)
         for held, z in zip(levels, moved, strict=True):
             held.append(z)
     z = np.concatenate([np.concatenate(held) for held in levels]).astype(np.float32)
@@ -253,33 +253,33 @@ def _ladders(
         consonance=_CONSONANCE,
     )
     tokens = in_metres(
-        tokens, [piece.metre for piece, walk in zip(pieces, walks, strict=True) for _ in walk] * len(LEVELS)
+        tokens, [piece.metre for piece, path in zip(pieces, paths, strict=True) for _ in path] * len(LEVELS)
     )
-    ladders: list[list[list[Section]]] = []
+    ladders: list[list[list[DecodedSection]]] = []
     start = 0
-    for piece, walk in zip(pieces, walks, strict=True):
-        rows = [[start + n + level * len(modes) for level in range(len(LEVELS))] for n in range(len(walk))]
+    for piece, path in zip(pieces, paths, strict=True):
+        rows = [[start + n + level * len(modes) for level in range(len(LEVELS))] for n in range(len(path))]
         ladders.append(
             [
                 [measured(z[row], tokens[row], piece.tempo, piece.metre) for row in row_of_levels]
                 for row_of_levels in rows
             ]
         )
-        start += len(walk)
+        start += len(path)
     return ladders
 
 
 def _nearest(
-    piece: PlannedPiece, fitting: Fitting, target: float, up: int, palette: str, seed: int
-) -> tuple[Sequence[Section], Performance]:
+    piece: PlannedPiece, search: CalmSearch, target: float, melody_shift: int, palette: str, seed: int
+) -> tuple[Sequence[DecodedSection], Performance]:
     """Choose sections of a piece so that it is as calm as wanted; return them, and the piece."""
 
-    def arranged(chosen: Sequence[Section]) -> tuple[float, tuple[float, Sequence[Section], Performance]]:
-        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed, target, up)
+    def arranged(chosen: Sequence[DecodedSection]) -> tuple[float, tuple[float, Sequence[DecodedSection], Performance]]:
+        performance = _arranged(piece, [section.tokens for section in chosen], palette, seed, target, melody_shift)
         score = calmness_of(performance).score
         return score, (score, chosen, performance)
 
-    score, chosen, performance = fitting.fitted(arranged)
+    score, chosen, performance = search.fitted(arranged)
     return chosen, performance.with_velocity_offset(touch_towards(target, score))
 
 
@@ -338,7 +338,7 @@ def _arranged(
     palette: str,
     seed: int,
     target: float | None = None,
-    up: int | None = None,
+    melody_shift: int | None = None,
 ) -> Performance:
     by_label = dict(zip(distinct(piece.form), sections, strict=True))
     return arrange(
@@ -350,7 +350,7 @@ def _arranged(
         seed=seed,
         velocity_offset=0 if target is None else velocity_offset(target),
         pad_gain=1.0 if target is None else pad_gain(target),
-        up=up,
+        melody_shift=melody_shift,
         form=piece.form,
         metre=piece.metre,
     )
@@ -358,7 +358,7 @@ def _arranged(
 
 def _finish(
     piece: PlannedPiece,
-    walk: FloatArray,
+    path: FloatArray,
     sections: Sequence[Tokens],
     performance: Performance,
     title: str,
@@ -370,7 +370,7 @@ def _finish(
     return ComposedPiece(
         title=title,
         form=piece.form,
-        z=walk,
+        z=path,
         sections=tuple(sections),
         seed=seed,
         temperature=temperature,

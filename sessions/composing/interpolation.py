@@ -1,4 +1,4 @@
-"""The way from one file to another through the latent space, as MIDI files."""
+"""Interpolation from one file to another through the latent space, as MIDI files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sessions.composing.compose import check_palette
-from sessions.composing.samples import Sketch
+from sessions.composing.samples import WrittenSection
 from sessions.errors import PlanError
 from sessions.files import make_folder, write_bytes
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import MAX_TEMPO, MIN_TEMPO, arrange
-from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, canonical, plain_performance
+from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, canonical, literal_performance
 from therapy_gen.music.corpus.excerpt import Stretch, take_stretch
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Performance
@@ -39,12 +39,12 @@ IntArray = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
-class Way:
+class Interpolation:
     """What was written.
 
     Attributes
     ----------
-    sketches : list of Sketch
+    samples : list of WrittenSection
     changes : list of float
         From each file to the next: the share of sixteenths at which another note sounds.
     unevenness : float
@@ -55,14 +55,14 @@ class Way:
         What was taken from the two files.
     """
 
-    sketches: list[Sketch]
+    samples: list[WrittenSection]
     changes: list[float]
     unevenness: float
     joined: Path | None
     ends: tuple[Stretch, Stretch]
 
 
-def write_way(
+def write_interpolation(
     model: Model | MagentaModel | MagentaEngine,
     start: Path,
     end: Path,
@@ -72,8 +72,8 @@ def write_way(
     palette: str | None = None,
     smooth: bool = False,
     joined: bool = False,
-) -> Way:
-    """Write the way from the best bars of one MIDI file to those of another, both ends included.
+) -> Interpolation:
+    """Write the interpolation from the best bars of one MIDI file to those of another, both ends included.
 
     The points lie on the great circle between the two posterior means. The first and the last file have the files' own
     notes; each point between is decoded to its likeliest notes. A model that was trained on one tonic writes them in
@@ -113,27 +113,27 @@ def write_way(
     along = [n / (count - 1) for n in chosen]
     changes = distances(sections, voices)
     make_folder(folder)
-    sketches = []
+    samples = []
     nearer = [ends[0] if share <= 0.5 else ends[1] for share in along]
     tempi = _tempi(ends, along)
     for number, section in enumerate(sections, 1):
         title = f"{start.stem} to {end.stem}, {number} of {steps}"
         at = number - 1
         performance = (
-            _plain([section], [nearer[at]], [tempi[at]], voices, own=own)
+            _literal([section], [nearer[at]], [tempi[at]], voices, own=own)
             if palette is None
             else _arranged(section, nearer[at], tempi[at], palette, seed=number)
         )
         path = folder / f"step-{number:0{max(2, len(str(steps)))}d}.mid"
         write_bytes(path, to_midi(performance, title=title))
-        sketches.append(Sketch(path, title, performance.key))
+        samples.append(WrittenSection(path, title, performance.key))
     together = None
     if joined:
         together = folder / JOINED
-        performance = _plain(sections, nearer, tempi, voices, own=own)
+        performance = _literal(sections, nearer, tempi, voices, own=own)
         write_bytes(together, to_midi(performance, title=f"{start.stem} to {end.stem}"))
-    return Way(
-        sketches, [round(float(change), 4) for change in changes], unevenness(changes), together, (ends[0], ends[1])
+    return Interpolation(
+        samples, [round(float(change), 4) for change in changes], unevenness(changes), together, (ends[0], ends[1])
     )
 
 
@@ -162,10 +162,10 @@ def _tempi(ends: Sequence[Stretch], along: Sequence[float]) -> list[float]:
     return [round(first + (last - first) * share, 3) for share in along]
 
 
-def _plain(
+def _literal(
     sections: Sequence[IntArray], ends: Sequence[Stretch], tempi: Sequence[float], voices: Sequence[str], *, own: bool
 ) -> Performance:
-    return plain_performance(
+    return literal_performance(
         sections,
         voices,
         tempi=tempi,

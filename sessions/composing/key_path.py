@@ -39,18 +39,18 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Place:
-    """A piece as the walk sees it.
+    """A piece as the search for keys sees it.
 
     Attributes
     ----------
-    shifts : array of int, shape (ways,)
+    shifts : array of int, shape (choices,)
         Semitones by which its melody can go up from tonic C.
-    fifths : array of int, shape (ways,)
+    fifths : array of int, shape (choices,)
         Where its key then stands on the circle of fifths.
-    registers : array of float, shape (ways,)
+    registers : array of float, shape (choices,)
         Where its melody then lies.
-    costs : array of float, shape (ways,)
-        What each way costs by itself.
+    costs : array of float, shape (choices,)
+        What each choice costs by itself.
     wanted : float
         Where the curve wants it.
     """
@@ -73,21 +73,21 @@ class Place:
         )
 
     @classmethod
-    def for_melody(cls, pitches: IntArray, calm: float, tonic: int, mode: str, *, free: bool) -> Place:
-        """Return the place of a melody, on tonic C, that is to be so calm, in a key that is `free` to give way."""
+    def for_melody(cls, pitches: IntArray, calm: float, tonic: int, mode: str, *, free_key: bool) -> Place:
+        """Return the place of a melody, on tonic C, that is to be so calm, in a key that is free to give way."""
         wanted = register_for(calm)
         if len(pitches):
             shifts, registers, folded = transpositions(pitches)
         else:
             shifts, registers, folded = np.arange(-6, 6), np.full(12, wanted), np.zeros(12)
         fifths = np.array([fifths_of(shift, mode) for shift in shifts.tolist()])
-        allowed = np.full(len(shifts), True) if free else shifts % 12 == tonic
+        allowed = np.full(len(shifts), True) if free_key else shifts % 12 == tonic
         return cls(shifts[allowed], fifths[allowed], registers[allowed], _FOLDED * folded[allowed], wanted)
 
-    def settled(self, way: int, register: float | None) -> Place:
-        """Return the place of a piece of which one way was taken, and its melody then lay at `register`."""
-        lies = self.registers[way : way + 1] if register is None else np.array([register])
-        return Place(self.shifts[way : way + 1], self.fifths[way : way + 1], lies, np.zeros(1), self.wanted)
+    def settled(self, choice: int, register: float | None) -> Place:
+        """Return the place of a piece for which one key was chosen, and its melody then lay at `register`."""
+        lies = self.registers[choice : choice + 1] if register is None else np.array([register])
+        return Place(self.shifts[choice : choice + 1], self.fifths[choice : choice + 1], lies, np.zeros(1), self.wanted)
 
 
 def register_for(calm: float) -> float:
@@ -95,14 +95,14 @@ def register_for(calm: float) -> float:
     return float(np.interp(calm, _CALM, _REGISTERS))
 
 
-def led(places: Sequence[Place]) -> list[int]:
-    """Return for each piece of a session the way that it takes.
+def best_key_path(places: Sequence[Place]) -> list[int]:
+    """Return for each piece of a session which of its keys and octaves to take.
 
-    Of all walks through related keys the one in which melodies follow the curve best, by the costs above (Viterbi's
+    Of all paths through related keys the one in which melodies follow the curve best, by the costs above (Viterbi's
     algorithm).
     """
     costs = np.zeros(0)
-    ways: list[npt.NDArray[np.intp]] = []
+    choices: list[npt.NDArray[np.intp]] = []
     for number, place in enumerate(places):
         away = place.registers - place.wanted
         here = place.costs + _AWAY * away**2
@@ -113,10 +113,10 @@ def led(places: Sequence[Place]) -> list[int]:
             step = np.abs(away - (before.registers - before.wanted)[:, None])
             moves = costs[:, None] + _STEP * step**2 + _WIDE * np.maximum(step - _TONE, 0.0) ** 2
             moves += np.where(apart == 0, _STAYS, _FAR * np.maximum(apart - 1, 0) ** 2)
-            ways.append(moves.argmin(axis=0))
+            choices.append(moves.argmin(axis=0))
             here += moves.min(axis=0)
         costs = here
-    walk = [int(costs.argmin())]
-    for way in reversed(ways):
-        walk.append(int(way[walk[-1]]))
-    return walk[::-1]
+    path = [int(costs.argmin())]
+    for choice in reversed(choices):
+        path.append(int(choice[path[-1]]))
+    return path[::-1]

@@ -1,4 +1,4 @@
-"""Walks in latent space: the sections of a piece, its theme, variations and contrasts, as points."""
+"""Paths in latent space: the sections of a piece, its theme, variations and contrasts, as points."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def distinct(form: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(form))
 
 
-def latent_walk(
+def latent_path(
     form: Sequence[str],
     model: SectionModel,
     rng: np.random.Generator,
@@ -58,35 +58,35 @@ def latent_walk(
     home = samples[0] if near is None else neighbour(near, samples[0], _KINSHIP)
     base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
     others = samples[len(letters) :]
-    walk = []
+    path = []
     for label, other in zip(labels, others, strict=True):
         point = base[label[0]]
         for _ in range(label.count("'")):
             point = neighbour(point, other, _VARIATION)
-        walk.append(point)
-    return np.stack(walk)
+        path.append(point)
+    return np.stack(path)
 
 
-def led_along(
-    walks: list[FloatArray],
+def towards_attributes(
+    paths: list[FloatArray],
     model: SectionModel,
     attributes: Mapping[str, tuple[float, float]],
     metres: Sequence[Metre],
 ) -> list[FloatArray]:
-    """Move the walks of a session's pieces, each in its metre, along attribute vectors.
+    """Move the paths of a session's pieces, each in its metre, along attribute vectors.
 
     A step is known by its mean over many sections: each section is written out once to see where it is, and moved from
     there.
     """
     if not attributes:
-        return walks
-    z = np.concatenate(walks)
-    of_sections = [metre for walk, metre in zip(walks, metres, strict=True) for _ in walk]
+        return paths
+    z = np.concatenate(paths)
+    of_sections = [metre for path, metre in zip(paths, metres, strict=True) for _ in path]
     for name, (low, high) in attributes.items():
         if any(effect_of(model.arrays, name, metre.quarters) is None for metre in metres):
             raise PlanError(f"model {model.name} has no vector for {name}; leave it out, or finish the model anew")
-        values = np.linspace(high, low, len(walks)) if len(walks) > 1 else [(low + high) / 2]
-        wanted = [value for walk, value in zip(walks, values, strict=True) for _ in walk]
+        values = np.linspace(high, low, len(paths)) if len(paths) > 1 else [(low + high) / 2]
+        wanted = [value for path, value in zip(paths, values, strict=True) for _ in path]
         had = written(z, name, of_sections, model)
         steps = [
             steps_towards(model.arrays, name, float(value), metre.quarters)
@@ -94,7 +94,7 @@ def led_along(
             for value, own, metre in zip(wanted, had, of_sections, strict=True)
         ]
         z = step_along(z, model.arrays, name, np.array(steps))
-    return np.split(z, np.cumsum([len(walk) for walk in walks])[:-1])
+    return np.split(z, np.cumsum([len(path) for path in paths])[:-1])
 
 
 def written(z: FloatArray, name: str, metres: Sequence[Metre], model: SectionModel) -> list[float]:

@@ -15,7 +15,7 @@ from sessions.files import make_folder, write_bytes
 from sessions.planning.plan import DEFAULT_TEMPO, PlannedPiece
 from therapy_gen.errors import InputError
 from therapy_gen.music.analysis.calmness import calmness_of
-from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, plain_performance
+from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, literal_performance
 from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.tokens import BARS_PER_SECTION
@@ -31,7 +31,7 @@ _TEMPO = sum(DEFAULT_TEMPO) / 2.0
 
 
 @dataclass(frozen=True)
-class Sketch:
+class WrittenSection:
     """A file that was written; `calm` is None where it was not asked for."""
 
     path: Path
@@ -48,7 +48,7 @@ def write_samples(
     seed: int,
     temperature: float | None = None,
     palette: str | None = None,
-) -> list[Sketch]:
+) -> list[WrittenSection]:
     """Write `count` sections from the prior to ``sample-01.mid`` and so on.
 
     They are in 4/4, where the model writes that. Our own models' are arranged; Magenta's stand note for note, at
@@ -79,7 +79,7 @@ def write_samples(
                 "leave it out with Magenta's and with those of fewer bars"
             )
         chosen = DEFAULT_TEMPERATURE if temperature is None else temperature
-        return _write_plain(model, folder, count=count, rng=rng, temperature=chosen)
+        return _write_literal(model, folder, count=count, rng=rng, temperature=chosen)
     plans = [PlannedPiece(("A",), _TEMPO, 0, "major", metre=Metre(model.metres[0]))] * count
     pieces = compose(
         plans,
@@ -89,22 +89,22 @@ def write_samples(
         palette=palette or DEFAULT_PALETTE,
     )
     make_folder(folder)
-    sketches = []
+    samples = []
     for number, piece in enumerate(pieces, 1):
         path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"
         write_bytes(path, piece.midi)
-        sketches.append(Sketch(path, piece.title, piece.key, piece.calm))
-    return sketches
+        samples.append(WrittenSection(path, piece.title, piece.key, piece.calm))
+    return samples
 
 
-def _write_plain(
+def _write_literal(
     model: Model | MagentaModel | MagentaEngine,
     folder: Path,
     *,
     count: int,
     rng: np.random.Generator,
     temperature: float,
-) -> list[Sketch]:
+) -> list[WrittenSection]:
     """Write what a model wrote as Magenta does: note for note, in its tempo."""
     if isinstance(model, Model):
         metre = Metre(model.metres[0])
@@ -115,9 +115,9 @@ def _write_plain(
     tokens = model.decode(z, temperature=temperature, rng=rng)
     voices = voices_of(model)
     make_folder(folder)
-    sketches = []
+    samples = []
     for number, section in enumerate(tokens, 1):
-        performance = plain_performance(
+        performance = literal_performance(
             [section.astype(np.int64)],
             voices,
             tempi=[MAGENTA_TEMPO],
@@ -128,5 +128,5 @@ def _write_plain(
         path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"
         write_bytes(path, to_midi(performance, title=title))
         sounded = any(part.notes for part in performance.parts)
-        sketches.append(Sketch(path, title, "", round(calmness_of(performance).score, 4) if sounded else None))
-    return sketches
+        samples.append(WrittenSection(path, title, "", round(calmness_of(performance).score, 4) if sounded else None))
+    return samples

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sessions.errors import PlanError
 from sessions.planning.arcs import mean_over, rms, target_at, target_curve
 from sessions.planning.counterbalance import Design
-from sessions.planning.plan import DurationOf, HeldPiece, Plan, SessionRequest, plan_session
+from sessions.planning.plan import DurationOf, HeldPiece, SessionPlan, SessionRequest, plan_session
 from sessions.records import PieceRecord
 from sessions.storage.library import find_pieces, z_of
 from sessions.storage.store import Store
@@ -61,7 +61,7 @@ class Preference:
 class Choice:
     """A plan, why each of its pieces is in it, and where in latent space the new ones begin (None: anywhere)."""
 
-    plan: Plan
+    plan: SessionPlan
     why: tuple[str, ...]
     homes: tuple[FloatArray | None, ...]
 
@@ -125,7 +125,7 @@ def _planned(
     designs: Sequence[Design],
     keep: int,
     new: int,
-) -> Plan | None:
+) -> SessionPlan | None:
     """Return a plan with about so many pieces heard before and new; None where they fill no session."""
     for kept, count in _numbers(keep, new, len(heard)):
         held = [HeldPiece.of(piece) for piece, _ in heard[:kept]]
@@ -138,7 +138,7 @@ def _planned(
     return None
 
 
-def _furthest(request: SessionRequest, plan: Plan) -> tuple[float, str]:
+def _furthest(request: SessionRequest, plan: SessionPlan) -> tuple[float, str]:
     """Return how far from its arc a plan is, RMS, if new pieces come out right, and the held piece that adds most."""
     music = [item for item in plan.items if item.piece is not None]
     curve = target_curve(request.arc, request.arousal, music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
@@ -162,18 +162,18 @@ def _on_arc(
     targets = [target_at(request.arc, request.arousal, (place + 0.5) / places) for place in range(places)]
     holder: dict[int, int] = {}
 
-    def seat(index: int, tried: set[int]) -> bool:
+    def assign(index: int, tried: set[int]) -> bool:
         """Give a piece a place, moving others to further ones where that helps (Kuhn 1955)."""
         for place, target in enumerate(targets):
             if place in tried or abs(heard[index][0].calm - target) > _AS_CALM:
                 continue
             tried.add(place)
-            if place not in holder or seat(holder[place], tried):
+            if place not in holder or assign(holder[place], tried):
                 holder[place] = index
                 return True
         return False
 
-    return [piece for index, piece in enumerate(heard) if seat(index, set())]
+    return [piece for index, piece in enumerate(heard) if assign(index, set())]
 
 
 def _numbers(keep: int, new: int, most: int) -> Iterator[tuple[int, int]]:
@@ -186,7 +186,7 @@ def _numbers(keep: int, new: int, most: int) -> Iterator[tuple[int, int]]:
 
 
 def _explained(
-    store: Store, plan: Plan, heard: Sequence[tuple[PieceRecord, str]], model_sha256: str, metre: str
+    store: Store, plan: SessionPlan, heard: Sequence[tuple[PieceRecord, str]], model_sha256: str, metre: str
 ) -> Choice:
     reasons = {piece.id: why for piece, why in heard}
     z = z_of(store, [piece.id for piece, _ in heard], model_sha256)

@@ -91,12 +91,14 @@ def _evening(
     size = min(missing, 3 if missing % 2 else 2)
     if len(order) <= size:
         return order
-    ways: list[tuple[int, ...]] = [(row,) for row in order] if size == 1 else []
+    choices: list[tuple[int, ...]] = [(row,) for row in order] if size == 1 else []
     if size > 1:
         # With nothing chosen yet all first rows are alike.
         starts = order[:1] if not sums.any() else order
-        ways = [(first, *rest) for first in starts for rest in combinations([r for r in order if r != first], size - 1)]
-    return list(min(ways, key=lambda way: float(np.var(sums + places[list(way)].sum(axis=0)))))
+        choices = [
+            (first, *rest) for first in starts for rest in combinations([r for r in order if r != first], size - 1)
+        ]
+    return list(min(choices, key=lambda rows: float(np.var(sums + places[list(rows)].sum(axis=0)))))
 
 
 def _without_repeats(rows: Sequence[Sequence[int]], chosen: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Related keys in succession: a walk on the circle of fifths, through the keys of pieces that are there already."""
+"""Related keys in succession: steps on the circle of fifths, through the keys of pieces that are there already."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fifths_between(first: tuple[int, str], second: tuple[int, str]) -> int:
     return min(apart, _FIFTHS - apart)
 
 
-def key_walk(slots: Sequence[str | None], rng: np.random.Generator) -> list[tuple[int, str]]:
+def related_keys(slots: Sequence[str | None], rng: np.random.Generator) -> list[tuple[int, str]]:
     """Return tonic and mode for every slot of a session.
 
     Parameters
@@ -45,10 +45,10 @@ def key_walk(slots: Sequence[str | None], rng: np.random.Generator) -> list[tupl
     for place in range(known[0] - 1, -1, -1):
         fifths[place] = fifths[place + 1] + _step(rng)
     for first, last in pairwise(known):
-        ways = last - first
+        steps = last - first
         apart = (fifths[last] - fifths[first] + _FIFTHS // 2) % _FIFTHS - _FIFTHS // 2
         for place in range(first + 1, last):
-            fifths[place] = fifths[first] + round(apart * (place - first) / ways)
+            fifths[place] = fifths[first] + round(apart * (place - first) / steps)
     for place in range(known[-1] + 1, len(slots)):
         fifths[place] = fifths[place - 1] + _step(rng)
     return [(7 * place % 12, "major") if key is None else key for key, place in zip(keys, fifths, strict=True)]

@@ -48,7 +48,7 @@ PlacesOf = Callable[[int], Sequence[float]]
 
 
 @dataclass(frozen=True)
-class Layout:
+class SessionLayout:
     """One way to fill the time.
 
     Attributes
@@ -78,7 +78,7 @@ def best_layout(
     held: Sequence[float],
     new: int | None,
     places_of: PlacesOf,
-) -> Layout:
+) -> SessionLayout:
     """Return the most usual way to fill the time.
 
     Parameters
@@ -100,19 +100,21 @@ def best_layout(
     PlanError
         Where no timeline within `TOLERANCE` of the minutes exists.
     """
-    asked = request.minutes * 60.0
-    available = asked - 2.0 * request.baseline_s
+    requested_s = request.minutes * 60.0
+    available = requested_s - 2.0 * request.baseline_s
     shortest = duration_of(1, request.tempo[1])
-    if not request.tempo_asked and request.tempo == DEFAULT_TEMPO and shortest > available:
+    if not request.tempo_requested and request.tempo == DEFAULT_TEMPO and shortest > available:
         request = replace(request, tempo=SHORT_TEMPO)
         shortest = duration_of(1, request.tempo[1])
     shortest = max(shortest, request.least_play_s)
     least_gap = _GAPS_S[0] if request.fixed_gap_s is None else request.fixed_gap_s
-    if not held and available + TOLERANCE * asked < shortest * request.repeats + least_gap * (request.repeats - 1):
+    if not held and available + TOLERANCE * requested_s < shortest * request.repeats + least_gap * (
+        request.repeats - 1
+    ):
         raise PlanError(
             f"minutes {request.minutes:g} {request.conditions}leave {max(available, 0.0):.0f} s for music, "
             f"too little at up to {request.tempo[1]:g} BPM{_least(request)}; "
-            f"give {_ways_out(request)}"
+            f"give {_remedies(request)}"
         )
     longest = duration_of(_MOST_SECTIONS, request.tempo[0])
     if request.play_s is not None and request.play_s > longest * (1.0 + _NEARLY):
@@ -126,7 +128,7 @@ def best_layout(
     # Where new pieces stand on the whole; beside held ones, where those leave room.
     spread = [(point + 0.5) / _POINTS for point in range(_POINTS)]
     free = available - request.repeats * (sum(held) + usual_gap * len(held))
-    best: Layout | None = None
+    best: SessionLayout | None = None
     for count in range(1, most + 1) if new is None else (new,):
         if count == 0:
             best = _fit(request, 0, 0, available, offset, duration_of, held, ())
@@ -174,13 +176,13 @@ def _change_within(request: SessionRequest, pieces: int) -> float:
     return float(np.sqrt(targets.reshape(pieces, _POINTS).var(axis=1).mean()))
 
 
-def _ways_out(request: SessionRequest) -> str:
+def _remedies(request: SessionRequest) -> str:
     """Return in words what would leave more time for music, or need less."""
-    ways = ["more minutes"]
-    ways += ["a faster --tempo"] if request.tempo[1] < TEMPI[1] else []
-    ways += ["less baseline"] if request.baseline_s else []
-    ways += ["fewer repeats"] if request.repeats > 1 else []
-    return ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])} or {ways[-1]}"
+    remedies = ["more minutes"]
+    remedies += ["a faster --tempo"] if request.tempo[1] < TEMPI[1] else []
+    remedies += ["less baseline"] if request.baseline_s else []
+    remedies += ["fewer repeats"] if request.repeats > 1 else []
+    return remedies[0] if len(remedies) == 1 else f"{', '.join(remedies[:-1])} or {remedies[-1]}"
 
 
 def _least(request: SessionRequest) -> str:
@@ -196,7 +198,7 @@ def _fit(
     duration_of: DurationOf,
     held: Sequence[float],
     places: Sequence[float],
-) -> Layout | None:
+) -> SessionLayout | None:
     """Fit `count` pieces of `total` sections, and held ones, into the seconds available; None where that cannot be."""
     edges = [math.floor(index * total / max(count, 1) + offset) for index in range(count + 1)]
     sections = tuple(after - before for before, after in pairwise(edges))
@@ -238,7 +240,7 @@ def _fit(
     cost += max(stretch, 0.0) / USUAL_GAP_S / plays + 40.0 * abs(rest) / (request.minutes * 60.0)
     if request.repeats > 1:
         cost += _ALONE if count + len(held) == 1 else 0.0
-    return Layout(cost, sections, chosen, gap, closing)
+    return SessionLayout(cost, sections, chosen, gap, closing)
 
 
 def _fall_lost(wanted: Sequence[float], chosen: Sequence[float]) -> float:

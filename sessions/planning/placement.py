@@ -15,14 +15,14 @@ from sessions.planning.request import USUAL_GAP_S, SessionRequest
 if TYPE_CHECKING:
     from sessions.records import PieceRecord
 
-# What a seating costs: a distance of so much from the arc, root mean square, costs one; so do a key so many fifths
+# What a placement costs: a distance of so much from the arc, root mean square, costs one; so do a key so many fifths
 # further from its neighbour's than the new pieces between them can lead, and a melody so many semitones further.
 _AWAY, _FIFTHS, _SEMITONES = 0.02, 2.0, 4.0
 # How much higher or lower a melody may lie than its neighbour's at no cost.
 _NEAR = 2.0
 # A new piece is taken to last no less, in seconds, however little time is left.
 _SHORTEST = 40.0
-# Seats are exchanged in so many rounds at most, and in long sessions only between near ones.
+# Places are exchanged in so many rounds at most, and in long sessions only between near ones.
 _ROUNDS, _EXCHANGES = 4, 400
 # The arc is looked at in so many places.
 _LOOKS = 240
@@ -47,7 +47,7 @@ class HeldPiece:
 Line = list[HeldPiece | None]
 
 
-def seats(request: SessionRequest, count: int, held: Sequence[HeldPiece]) -> list[int]:
+def place_held(request: SessionRequest, count: int, held: Sequence[HeldPiece]) -> list[int]:
     """Return which of `count` places of a session each held piece takes."""
     line: Line = [None] * count
     for n, piece in enumerate(held):
@@ -120,7 +120,7 @@ class _Arc:
 
 
 def _exchanged(arc: _Arc, line: Line) -> Line:
-    """Exchange seats as long as that makes the line cost less."""
+    """Exchange places as long as that makes the line cost less."""
     if not arc.level:
         # To begin with, by how calm they are.
         taken = [slot for slot, piece in enumerate(line) if piece is not None]

@@ -8,9 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sessions.planning.counterbalance import Design, rounds_of, williams
-from sessions.planning.keys import key_walk
+from sessions.planning.keys import related_keys
 from sessions.planning.layout import TOLERANCE, best_layout
-from sessions.planning.placement import HeldPiece, places_of_new, seats
+from sessions.planning.placement import HeldPiece, place_held, places_of_new
 from sessions.planning.request import DEFAULT_TEMPO, SHORT_TEMPO, DurationOf, SessionRequest, usual_tempo
 from sessions.storage.tables import MUSIC, SILENCE
 from therapy_gen.music.metre import FOUR_FOUR, METRES, Metre
@@ -27,9 +27,9 @@ __all__ = [
     "TOLERANCE",
     "DurationOf",
     "HeldPiece",
-    "Plan",
     "PlannedItem",
     "PlannedPiece",
+    "SessionPlan",
     "SessionRequest",
     "plan_session",
     "timeline",
@@ -68,7 +68,7 @@ class PlannedItem:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SessionPlan:
     """A timeline without gaps or overlaps, in whole milliseconds from 0 to `duration_s`.
 
     Attributes
@@ -106,7 +106,7 @@ def plan_session(
     held: Sequence[HeldPiece] = (),
     new: int | None = None,
     designs: Sequence[Design] = (),
-) -> Plan:
+) -> SessionPlan:
     """Lay out a session.
 
     Without repeats, pieces stand in the order of the arc; with repeats, in rounds that are rows of a Williams design.
@@ -135,7 +135,7 @@ def plan_session(
 
     @cache
     def slots_of(every: int) -> list[int]:
-        return seats(request, every, held)
+        return place_held(request, every, held)
 
     def places_of(count: int) -> list[float]:
         every = count + len(held)
@@ -148,7 +148,7 @@ def plan_session(
     keys = (
         [parse_key(request.key)] * count
         if request.key is not None
-        else key_walk([slots[slot].key if slot in slots else None for slot in range(count)], rng)
+        else related_keys([slots[slot].key if slot in slots else None for slot in range(count)], rng)
     )
     composed = iter(zip(layout.sections, layout.tempi, strict=True))
     pieces: list[PlannedPiece | HeldPiece] = []
@@ -171,14 +171,14 @@ def plan_session(
                 numbers, used = tuple(places[piece] for piece in design.pieces), design.used
         rows = rounds_of(count, request.repeats, used, rng)
         order = [numbers[piece] for row in rows for piece in williams(count)[row]]
-    stretches: list[tuple[int | None, float]] = [(None, request.baseline_s)]
+    spans: list[tuple[int | None, float]] = [(None, request.baseline_s)]
     for play, index in enumerate(order):
         if play:
-            stretches.append((None, layout.gap_s))
-        stretches.append((index, _duration(pieces[index], duration_of)))
-    stretches.append((None, request.baseline_s + layout.closing_s))
-    items = timeline(stretches, request.minutes * 60.0, fixed_gaps=request.fixed_gap_s is not None)
-    return Plan(tuple(pieces), items, rows, numbers)
+            spans.append((None, layout.gap_s))
+        spans.append((index, _duration(pieces[index], duration_of)))
+    spans.append((None, request.baseline_s + layout.closing_s))
+    items = timeline(spans, request.minutes * 60.0, fixed_gaps=request.fixed_gap_s is not None)
+    return SessionPlan(tuple(pieces), items, rows, numbers)
 
 
 def _duration(piece: PlannedPiece | HeldPiece, duration_of: DurationOf) -> float:
@@ -186,15 +186,15 @@ def _duration(piece: PlannedPiece | HeldPiece, duration_of: DurationOf) -> float
 
 
 def timeline(
-    stretches: Sequence[tuple[int | None, float]], asked_s: float, *, fixed_gaps: bool = False
+    spans: Sequence[tuple[int | None, float]], requested_s: float, *, fixed_gaps: bool = False
 ) -> tuple[PlannedItem, ...]:
     """Set stretches, (piece or None, seconds), one after the other in whole milliseconds.
 
     What rounding left over goes to the silence after the last piece, or, where there is none and gaps are not fixed, to
     the one before it.
     """
-    lengths = [round(1000 * duration) for _, duration in stretches]
-    rest = round(1000 * asked_s) - sum(lengths)
+    lengths = [round(1000 * duration) for _, duration in spans]
+    rest = round(1000 * requested_s) - sum(lengths)
     if abs(rest) < len(lengths):
         if lengths[-1] and rest > 0:
             lengths[-1] += rest
@@ -202,7 +202,7 @@ def timeline(
             lengths[-3] += rest
     items: list[PlannedItem] = []
     onset = 0
-    for (piece, _), length in zip(stretches, lengths, strict=True):
+    for (piece, _), length in zip(spans, lengths, strict=True):
         if length > 0:
             items.append(PlannedItem(SILENCE if piece is None else MUSIC, piece, onset / 1000, length / 1000))
             onset += length

@@ -1,4 +1,4 @@
-"""What a session is asked to be, and the tempi that an arc goes by."""
+"""What is requested of a session, and the tempi that an arc goes by."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DurationOf = Callable[[int, float], float]
 
 @dataclass(frozen=True)
 class SessionRequest:
-    """What a session is asked to be.
+    """What is requested of a session.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class SessionRequest:
         About how long each play is, in seconds; None leaves that open.
     metre : str
         Of the new pieces, one of `METRES`.
-    tempo_asked : bool
+    tempo_requested : bool
         Whether the tempo was asked for: then no piece is faster or slower, however short the session.
 
     Raises
@@ -90,7 +90,7 @@ class SessionRequest:
     gap_s: float | None = None
     play_s: float | None = None
     metre: str = FOUR_FOUR.name
-    tempo_asked: bool = False
+    tempo_requested: bool = False
 
     def __post_init__(self) -> None:
         _check("minutes", self.minutes, MINUTES)
@@ -131,8 +131,8 @@ class SessionRequest:
     @property
     def attributes(self) -> dict[str, tuple[float, float]]:
         """The attributes of the music that are asked for, by their names in the model."""
-        asked = {"density": self.density, "range": self.span}
-        return {name: pair for name, pair in asked.items() if pair is not None}
+        requested = {"density": self.density, "range": self.span}
+        return {name: pair for name, pair in requested.items() if pair is not None}
 
     @property
     def conditions(self) -> str:

@@ -1,4 +1,4 @@
-"""Sessions that hold pieces which were asked for by name, and new ones for the rest of the time."""
+"""Sessions that hold pieces that were requested by name, and new ones for the rest of the time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sessions.storage.store import Store
 _WHY = "asked for"
 
 
-def choose_asked(
+def choose_requested(
     store: Store,
     request: SessionRequest,
-    asked: Sequence[str],
+    requested: Sequence[str],
     seed: np.random.SeedSequence,
     duration_of: DurationOf,
     designs: Sequence[Design] = (),
@@ -29,7 +29,7 @@ def choose_asked(
 
     Parameters
     ----------
-    asked : sequence of str
+    requested : sequence of str
         Ids of pieces, or the first characters of them.
     designs : sequence of Design
         See `plan_session`.
@@ -41,7 +41,7 @@ def choose_asked(
     InputError
         Where a piece is not in the library, or no session of this length holds them all.
     """
-    pieces = {piece.id: piece for piece in (get_piece(store, prefix) for prefix in asked)}
+    pieces = {piece.id: piece for piece in (get_piece(store, prefix) for prefix in requested)}
     held = [HeldPiece.of(piece) for piece in pieces.values()]
     for piece in pieces.values():
         if piece.duration_s < request.least_play_s:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sessions.composing.compose import ComposedPiece
-    from sessions.planning.plan import Plan
+    from sessions.planning.plan import SessionPlan
     from therapy_gen.musicvae.section_model import SectionModel
 
 SHORTEST_PREFIX = 4
@@ -48,7 +48,7 @@ _LARGEST_ID = 2**31 - 1
 
 def add_session(
     store: Store,
-    plan: Plan,
+    plan: SessionPlan,
     pieces: Sequence[ComposedPiece],
     model: SectionModel,
     *,
@@ -121,7 +121,7 @@ def add_session(
         return _session_record(database, row)
 
 
-def _design(plan: Plan, ids: Sequence[str]) -> dict[str, Any]:
+def _design(plan: SessionPlan, ids: Sequence[str]) -> dict[str, Any]:
     """Return the design that the rounds of a plan are rows of, as it is stored; empty without one."""
     if not plan.rows:
         return {}

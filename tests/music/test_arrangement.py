@@ -152,7 +152,7 @@ def test_a_melody_can_be_led_to_every_key(tokens: list[Tokens]) -> None:
     assert {int(shift) % 12 for shift in shifts} == set(range(12))
     assert ((means >= 57) & (means <= 81) & (folded >= 0) & (folded <= 1)).all()
     for shift in shifts[[0, -1]].tolist():
-        made = arrange(tokens, tonic=shift % 12, mode="major", tempo=64, seed=0, up=shift)
+        made = arrange(tokens, tonic=shift % 12, mode="major", tempo=64, seed=0, melody_shift=shift)
         for part, (lowest, highest) in zip(made.parts, ((57, 81), (50, 74), (36, 60)), strict=False):
             assert all(lowest <= note.pitch <= highest for note in part.notes if note.onset < made.duration - 15)
 
@@ -162,14 +162,14 @@ def test_a_led_melody_lies_where_it_is_said_to() -> None:
     melody = np.array([note.pitch for note in tokens_to_notes(hymn()) if note.voice == 0])
     shifts, means, folded = transpositions(melody)
     for shift, lies, share in zip(shifts.tolist(), means.tolist(), folded.tolist(), strict=True):
-        lines = gentle_lines([hymn()], shift, led=True)
+        lines = gentle_lines([hymn()], shift, fixed_melody=True)
         if share == 0.0:
             assert lies == pytest.approx(melody.mean() + shift)
             assert np.mean([note.pitch for note in lines[0]]) == pytest.approx(lies, abs=1.0)
         inner, bass = (float(np.mean([note.pitch for note in line])) for line in lines[1:] if line)
         assert bass < inner < lies
     with pytest.raises(ValueError, match="do not lead to tonic"):
-        arrange([hymn()], tonic=2, mode="major", tempo=64, seed=0, up=3)
+        arrange([hymn()], tonic=2, mode="major", tempo=64, seed=0, melody_shift=3)
 
 
 def test_voices_far_off_come_into_a_gentle_register() -> None:

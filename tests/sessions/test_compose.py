@@ -8,7 +8,7 @@ import pytest
 
 from sessions.builder import new_session
 from sessions.composing.compose import compose
-from sessions.composing.latent_path import distinct, latent_walk
+from sessions.composing.latent_path import distinct, latent_path
 from sessions.composing.titles import titles
 from sessions.errors import PlanError
 from sessions.planning.plan import FORMS, PlannedPiece, SessionRequest
@@ -90,7 +90,7 @@ def test_a_section_that_returns_is_the_same_music(model: Model) -> None:
 def test_variations_stand_nearer_than_contrasts(model: Model) -> None:
     near, far = [], []
     for seed in range(20):
-        walk = latent_walk(("A", "A'", "B", "A"), model, np.random.default_rng(seed))
+        walk = latent_path(("A", "A'", "B", "A"), model, np.random.default_rng(seed))
         near.append(float(np.linalg.norm(walk[1] - walk[0])))
         far.append(float(np.linalg.norm(walk[2] - walk[0])))
     assert max(near) < min(far)
@@ -99,7 +99,7 @@ def test_variations_stand_nearer_than_contrasts(model: Model) -> None:
 
 @pytest.mark.parametrize("form", [form for forms in FORMS.values() for form in forms])
 def test_a_walk_has_a_point_for_each_label(form: tuple[str, ...], model: Model) -> None:
-    walk = latent_walk(form, model, np.random.default_rng(0))
+    walk = latent_path(form, model, np.random.default_rng(0))
     assert walk.shape == (len(distinct(form)), model.config.z_size)
     assert walk.dtype == np.float32
     assert np.isfinite(walk).all()

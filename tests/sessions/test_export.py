@@ -134,7 +134,7 @@ def test_a_session_as_midi_is_barred_from_the_beginning_of_every_piece(
     score.dump_midi(str(tmp_path / "seven.mid"))
     (one,) = import_pieces(store, [tmp_path / "seven.mid"])
     request = SessionRequest(minutes=5.0, metre="3/4", baseline_s=10.0)
-    made = new_session(store, model, request, seed=4, asked=[one.piece.id])
+    made = new_session(store, model, request, seed=4, requested=[one.piece.id])
     export_session(store, made, "midi", tmp_path / "a.mid", SOUND)
 
     file = mido.MidiFile(tmp_path / "a.mid")

@@ -18,7 +18,7 @@ from sessions.storage.library import get_piece, midi_of
 from sessions.storage.store import Store
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import arrange, duration_of, steps_of
-from therapy_gen.music.arranging.literal import plain_performance
+from therapy_gen.music.arranging.literal import literal_performance
 from therapy_gen.music.metre import FOUR_FOUR, THREE_FOUR, in_metres
 from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 from therapy_gen.musicvae.model import Model
@@ -94,13 +94,13 @@ def test_a_model_of_waltzes_alone_samples_waltzes_and_says_so(model: Model, stor
     threes = Model(model_of(model, 3.0), "waltz")
     with pytest.raises(InputError, match=r"model waltz writes no bars of 4/4; give --metre 3/4, or another model"):
         new_session(store, threes, SessionRequest(minutes=3.0), seed=1)
-    for sketch in write_samples(threes, tmp_path, count=2, seed=1):
-        signature = symusic.Score(str(sketch.path)).time_signatures[0]
+    for sample in write_samples(threes, tmp_path, count=2, seed=1):
+        signature = symusic.Score(str(sample.path)).time_signatures[0]
         assert (signature.numerator, signature.denominator) == (3, 4)
 
 
 def test_bars_of_three_quarters_as_they_stand_take_three_quarters() -> None:
-    plain = plain_performance([waltz().astype(np.int64)], ("melody", "inner", "bass"), tempi=[60.0], metre=THREE_FOUR)
+    plain = literal_performance([waltz().astype(np.int64)], ("melody", "inner", "bass"), tempi=[60.0], metre=THREE_FOUR)
     assert plain.metre == "3/4"
     assert [note.onset for note in plain.parts[0].notes] == pytest.approx(list(range(48)))
     assert [note.duration for note in plain.parts[2].notes] == pytest.approx([3.0] * 16)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sessions.errors import PlanError
 from sessions.planning.arcs import ARCS, target_at
 from sessions.planning.counterbalance import Design, williams
-from sessions.planning.keys import fifths_between, key_walk
+from sessions.planning.keys import fifths_between, related_keys
 from sessions.planning.plan import (
     DEFAULT_TEMPO,
     FORMS,
@@ -166,7 +166,7 @@ def test_repeats_are_balanced_over_time() -> None:
 
 def test_keys_lead_from_one_piece_that_is_there_to_the_next() -> None:
     for seed in range(10):
-        keys = key_walk([None, "C major", None, None, "A major", None, "F minor"], np.random.default_rng(seed))
+        keys = related_keys([None, "C major", None, None, "A major", None, "F minor"], np.random.default_rng(seed))
         assert (keys[1], keys[4], keys[6]) == ((0, "major"), (9, "major"), (5, "minor"))
         steps = [fifths_between(a, b) for a, b in pairwise(keys)]
         # C, G, D, A; and from A over what lies between to F minor, relative of A flat, five fifths away.

@@ -76,7 +76,9 @@ def test_pieces_that_are_there_are_regarded(store: Store, model: Model) -> None:
     ]
     found: list[float] = []
     for seed in range(3):
-        made = new_session(store, model, SessionRequest(minutes=24.0), seed=seed, asked=[piece.id for piece in heard])
+        made = new_session(
+            store, model, SessionRequest(minutes=24.0), seed=seed, requested=[piece.id for piece in heard]
+        )
         assert {piece.id for piece in heard} < {piece.id for piece in made.pieces()}
         for one, two in pairwise(made.pieces()):
             assert fifths_between(parse_key(one.key), parse_key(two.key)) <= 2

@@ -29,9 +29,9 @@ def test_order_and_carry_over_cancel_over_the_sessions_of_a_listener(store: Stor
     pieces = [piece.id for piece in first.pieces()]
     assert len(pieces) == 4
     # What others hear, and other pieces, do not count.
-    new_session(store, model, request, seed=2, listener="ben", asked=pieces)
+    new_session(store, model, request, seed=2, listener="ben", requested=pieces)
     new_session(store, model, request, seed=3, listener="ana")
-    second = new_session(store, model, request, seed=4, listener="ana", asked=pieces[::-1])
+    second = new_session(store, model, request, seed=4, listener="ana", requested=pieces[::-1])
     assert {piece.id for piece in second.pieces()} == set(pieces)
     heard = rounds(first) + rounds(second)
     assert set(Counter(place for order in heard for place in enumerate(order)).values()) == {1}
@@ -54,7 +54,7 @@ def test_a_piece_too_short_to_be_compared_is_named(store: Store, model: Model) -
     (piece,) = made.pieces()
     assert piece.duration_s < 60.0
     with pytest.raises(PlanError, match=f"piece {piece.id} lasts .* 60 s or more: leave it out, or --repeats"):
-        new_session(store, model, SessionRequest(minutes=6.0, repeats=2), seed=2, asked=[piece.id])
+        new_session(store, model, SessionRequest(minutes=6.0, repeats=2), seed=2, requested=[piece.id])
 
 
 def test_the_pieces_of_a_session_come_again_in_the_next_orders(cli: Any) -> None:
@@ -83,5 +83,5 @@ def test_pieces_fill_a_time_that_new_ones_alone_do_not(store: Store, model: Mode
     request = SessionRequest(minutes=minutes, repeats=4, tempo=(30.0, 30.0))
     with pytest.raises(PlanError):
         new_session(store, model, request, seed=2)
-    again = new_session(store, model, request, seed=2, asked=[piece.id])
+    again = new_session(store, model, request, seed=2, requested=[piece.id])
     assert [item.piece.id for item in again.items if item.piece] == [piece.id] * 4

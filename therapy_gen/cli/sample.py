@@ -11,7 +11,7 @@ from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
 
 if TYPE_CHECKING:
-    from sessions.composing.samples import Sketch
+    from sessions.composing.samples import WrittenSection
 
 SAMPLE_EPILOG = "Example: therapy-gen sample -n 8 --seed 1 -o samples"
 INTERPOLATE_EPILOG = "Example: therapy-gen interpolate a.mid b.mid --steps 8 -o way"
@@ -52,7 +52,7 @@ def sample(
     from sessions.composing.samples import write_samples
 
     seed = drawn_seed() if seed is None else seed
-    sketches = write_samples(
+    samples = write_samples(
         settings(context).engine(model, engine, seed),
         out,
         count=count,
@@ -61,16 +61,16 @@ def sample(
         palette=palette,
     )
     if json:
-        print_json({"seed": seed, "samples": [_document(sketch) for sketch in sketches]})
+        print_json({"seed": seed, "samples": [_document(sample) for sample in samples]})
     else:
-        rows = [(str(sketch.path), sketch.title, f"{sketch.calm or 0:.2f}") for sketch in sketches]
+        rows = [(str(sample.path), sample.title, f"{sample.calm or 0:.2f}") for sample in samples]
         print_table(("file", "title", "calm"), rows, right=(2,))
 
 
 def interpolate(
     context: typer.Context,
-    start: Annotated[Path, typer.Argument(metavar="A.mid", help="Where the way begins: its best bars")],
-    end: Annotated[Path, typer.Argument(metavar="B.mid", help="Where the way ends")],
+    start: Annotated[Path, typer.Argument(metavar="A.mid", help="Where it begins: its best bars")],
+    end: Annotated[Path, typer.Argument(metavar="B.mid", help="Where it ends")],
     out: Folder,
     steps: Annotated[int, typer.Option(metavar="N", help="Files to write, both ends included")] = 8,
     model: ModelOption = DEFAULT_MODEL,
@@ -80,38 +80,44 @@ def interpolate(
     palette: Arranged = None,
     json: AsJson = False,
 ) -> None:
-    """Write the way from one MIDI file to another through the latent space."""
+    """Interpolate from one MIDI file to another through the latent space."""
     use_one_thread()
-    from sessions.composing.interpolation import write_way
+    from sessions.composing.interpolation import write_interpolation
 
     options = settings(context)
-    way = write_way(
+    interpolation = write_interpolation(
         options.engine(model, engine), start, end, out, steps=steps, palette=palette, smooth=smooth, joined=joined
     )
-    for path, taken in zip((start, end), way.ends, strict=True):
+    for path, taken in zip((start, end), interpolation.ends, strict=True):
         bars = f"bars {taken.bar} to {taken.bar + taken.bars - 1}" if taken.bars > 1 else f"bar {taken.bar}"
         say("; ".join((f"{path}: {bars} taken", *taken.remarks)), quiet=options.quiet)
-    changes = [None, *way.changes]
+    changes = [None, *interpolation.changes]
     if json:
         documents = [
-            {**_document(sketch), "change": change} for sketch, change in zip(way.sketches, changes, strict=True)
+            {**_document(sample), "change": change}
+            for sample, change in zip(interpolation.samples, changes, strict=True)
         ]
         ends = [
             {"file": str(path), "bar": end.bar, "bars": end.bars, "remarks": list(end.remarks)}
-            for path, end in zip((start, end), way.ends, strict=True)
+            for path, end in zip((start, end), interpolation.ends, strict=True)
         ]
-        joined_file = None if way.joined is None else str(way.joined)
-        print_json({"steps": documents, "unevenness": round(way.unevenness, 4), "joined": joined_file, "taken": ends})
+        joined_file = None if interpolation.joined is None else str(interpolation.joined)
+        print_json(
+            {"steps": documents, "unevenness": round(interpolation.unevenness, 4), "joined": joined_file, "taken": ends}
+        )
         return
     rows = [
-        (str(sketch.path), sketch.key, "" if change is None else f"{change:.0%}")
-        for sketch, change in zip(way.sketches, changes, strict=True)
+        (str(sample.path), sample.key, "" if change is None else f"{change:.0%}")
+        for sample, change in zip(interpolation.samples, changes, strict=True)
     ]
     print_table(("file", "key", "change"), rows, right=(2,))
-    print(f"Deviation of the changes over their mean: {way.unevenness:.2f}" + ("" if smooth else " (even: --smooth)"))
-    if way.joined is not None:
-        print(printable(str(way.joined)))
+    print(
+        f"Deviation of the changes over their mean: {interpolation.unevenness:.2f}"
+        + ("" if smooth else " (even: --smooth)")
+    )
+    if interpolation.joined is not None:
+        print(printable(str(interpolation.joined)))
 
 
-def _document(sketch: Sketch) -> dict[str, Any]:
-    return {"file": str(sketch.path), "title": sketch.title, "key": sketch.key, "calm": sketch.calm}
+def _document(sample: WrittenSection) -> dict[str, Any]:
+    return {"file": str(sample.path), "title": sample.title, "key": sample.key, "calm": sample.calm}

@@ -139,7 +139,7 @@ def new(
         arc=arc,
         arousal=arousal,
         tempo=usual_tempo(arc, arousal, play) if tempo is None else _tempo_range(tempo),
-        tempo_asked=tempo is not None,
+        tempo_requested=tempo is not None,
         key=None if key == "auto" else key,
         baseline_s=baseline,
         repeats=repeats,
@@ -159,11 +159,11 @@ def new(
         audio = check_audio_format(audio or "flac")
         folder = make_folder(out if out is not None else options.home_folder() / "renders")
     store = options.store()
-    asked = list(holding or ())
+    requested = list(holding or ())
     if again is not None:
         from sessions.storage.library import get_session
 
-        asked += [piece.id for piece in get_session(store, again).pieces()]
+        requested += [piece.id for piece in get_session(store, again).pieces()]
     seed = seed if seed is not None else drawn_seed()
     preference = None
     if listener is not None:
@@ -181,7 +181,7 @@ def new(
         listener=listener,
         temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
         palette=DEFAULT_PALETTE if palette is None else palette,
-        asked=asked,
+        requested=requested,
     )
     playlist = None
     if folder is not None and audio is not None:

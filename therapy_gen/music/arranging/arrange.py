@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.arranging.cadences import settle
+from therapy_gen.music.arranging.cadences import apply_cadences
 from therapy_gen.music.arranging.expression import perform
 from therapy_gen.music.arranging.harmony import infer_chords, pad_notes, tonic_chord
 from therapy_gen.music.arranging.palettes import PALETTES
@@ -72,7 +72,7 @@ def arrange(
     seed: int,
     velocity_offset: int = 0,
     pad_gain: float = 1.0,
-    up: int | None = None,
+    melody_shift: int | None = None,
     form: Sequence[str] = (),
     metre: Metre = FOUR_FOUR,
 ) -> Performance:
@@ -97,7 +97,7 @@ def arrange(
         Units of velocity above the palette's own touch, 0 to 24.
     pad_gain : float
         Factor of the level at which the palette's pad plays.
-    up : int, optional
+    melody_shift : int, optional
         By how many semitones the melody goes up, in place of the shorter way to the tonic: one of `transpositions` of
         `therapy_gen.music.arranging.voice_leading` that leads there. The other voices then lie below it.
     form : sequence of str, optional
@@ -115,7 +115,7 @@ def arrange(
     InputError
         Where palette, tempo or mode is not one that can be played.
     ValueError
-        Where there is no section, its shape is not that of a section, or `up` does not lead to the tonic.
+        Where there is no section, its shape is not that of a section, or `melody_shift` does not lead to the tonic.
     """
     if palette not in PALETTES:
         raise InputError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
@@ -125,13 +125,15 @@ def arrange(
         raise ValueError(f"sections must be arrays of shape ({STEPS_PER_SECTION}, {len(VOICES)}), one or more")
     if form and len(form) != len(sections):
         raise ValueError(f"{len(form)} labels for {len(sections)} sections")
-    if up is not None and (up - tonic) % 12:
-        raise ValueError(f"{up} semitones up do not lead to tonic {tonic}")
+    if melody_shift is not None and (melody_shift - tonic) % 12:
+        raise ValueError(f"{melody_shift} semitones up do not lead to tonic {tonic}")
     labels = form or [chr(ord("A") + n) for n in range(len(sections))]
     clock = _Clock(len(sections), tempo, metre)
     steps = len(sections) * STEPS_PER_SECTION
-    shift = (tonic + 6) % 12 - 6 if up is None else up
-    voices = settle(gentle_lines(sections, shift, led=up is not None), labels, tonic % 12, mode, metre)
+    shift = (tonic + 6) % 12 - 6 if melody_shift is None else melody_shift
+    voices = apply_cadences(
+        gentle_lines(sections, shift, fixed_melody=melody_shift is not None), labels, tonic % 12, mode, metre
+    )
     chords = infer_chords([note for line in voices for note in line], steps, tonic % 12, mode, metre)
     voices = let_ring(voices, chords)
     notes = [note for line in voices for note in line]

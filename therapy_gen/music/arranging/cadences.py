@@ -26,7 +26,9 @@ _WIDEST_LEAP = 12
 _OTHER_TONE_COSTS = 2
 
 
-def settle(lines: Sequence[Line], form: Sequence[str], tonic: int, mode: str, metre: Metre = FOUR_FOUR) -> list[Line]:
+def apply_cadences(
+    lines: Sequence[Line], form: Sequence[str], tonic: int, mode: str, metre: Metre = FOUR_FOUR
+) -> list[Line]:
     """Return lines whose sections come to rest at their ends.
 
     The last chord of a section is the tonic's where another thought follows, and the dominant's before a variation of

@@ -183,7 +183,7 @@ def _nearest_voicing(tones: tuple[int, ...], before: tuple[int, ...]) -> tuple[i
     choices = [[pitch for pitch in range(_PAD_LOW, _PAD_HIGH + 1) if pitch % 12 == tone] for tone in tones]
     reference = before or (_PAD_CENTRE,)
 
-    def way(voicing: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
+    def movement(voicing: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
         if not voicing:
             return 0.0, voicing
         moved = sum(min(abs(pitch - old) for old in reference) for pitch in voicing)
@@ -191,4 +191,4 @@ def _nearest_voicing(tones: tuple[int, ...], before: tuple[int, ...]) -> tuple[i
         wide = max(0, max(voicing) - min(voicing) - 12)
         return moved + 0.3 * off_centre + 0.5 * wide, tuple(sorted(voicing))
 
-    return min(map(way, product(*choices)))[1]
+    return min(map(movement, product(*choices)))[1]

@@ -37,7 +37,7 @@ _STRUCK_STEPS = 1
 _RING_S = 1.0
 
 
-def plain_performance(
+def literal_performance(
     sections: Sequence[IntArray],
     voices: Sequence[str],
     *,

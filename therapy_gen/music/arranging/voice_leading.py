@@ -29,7 +29,7 @@ Line = list[VoiceNote]
 _COMFORTABLE = {"melody": (62, 78), "inner": (54, 71), "bass": (38, 54)}
 _POSSIBLE = {"melody": (57, 81), "inner": (50, 74), "bass": (36, 60)}
 _WIDEST_LEAP = 12
-# Where a melody is led to a register, the other voices lie so many semitones below that.
+# Where a melody has a register of its own, the other voices lie so many semitones below that.
 _BELOW_MELODY = {"inner": 9, "bass": 23}
 
 # A note that is still held at the seam of two sections may ring so far into the second one.
@@ -46,8 +46,8 @@ _RING = STEPS_PER_QUARTER
 _SECONDS = (1, 2, 10, 11)
 
 
-def gentle_lines(sections: Sequence[Tokens], shift: int, *, led: bool = False) -> list[Line]:
-    """Return the notes of each voice, `shift` semitones up; where the melody is `led`, the others lie below it.
+def gentle_lines(sections: Sequence[Tokens], shift: int, *, fixed_melody: bool = False) -> list[Line]:
+    """Return the notes of each voice, `shift` semitones up; the others below a `fixed_melody`.
 
     A note that a section leaves held goes on into the next one, for a bar at most; accompaniment that begins a
     section with the pitch it ended on is tied. Strokes that only repeat what sounds are left out (`_ONE_STROKE`).
@@ -63,9 +63,9 @@ def gentle_lines(sections: Sequence[Tokens], shift: int, *, led: bool = False) -
             line[-1] = line[-1]._replace(end=end)
         else:
             line.append(note._replace(end=end))
-    melody = _within_reach(lines[0], shift, "melody") if led else _into_register(lines[0], shift, "melody")
+    melody = _within_reach(lines[0], shift, "melody") if fixed_melody else _into_register(lines[0], shift, "melody")
     shifts = [shift, shift]
-    if led and melody:
+    if fixed_melody and melody:
         shifts = [
             shift + _octaves_towards(line, shift, _mean(melody) - _BELOW_MELODY[name]) if line else shift
             for name, line in zip(VOICES[1:], lines[1:], strict=True)
