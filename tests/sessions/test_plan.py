@@ -19,9 +19,9 @@ from sessions.planning.plan import (
     SHORT_TEMPO,
     TOLERANCE,
     HeldPiece,
-    Plan,
     PlannedItem,
     PlannedPiece,
+    SessionPlan,
     SessionRequest,
     plan_session,
     usual_tempo,
@@ -30,17 +30,17 @@ from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import duration_of
 
 
-def plan(seed: int = 1, **asked: object) -> Plan:
+def plan(seed: int = 1, **asked: object) -> SessionPlan:
     return plan_session(SessionRequest(**asked), np.random.default_rng(seed), duration_of)  # type: ignore[arg-type]
 
 
-def gaps(made: Plan) -> list[PlannedItem]:
+def gaps(made: SessionPlan) -> list[PlannedItem]:
     """The silences between two pieces."""
     music = [n for n, item in enumerate(made.items) if item.role == "music"]
     return [item for item in made.items[music[0] : music[-1]] if item.role == "silence"]
 
 
-def assert_whole(made: Plan, request: SessionRequest) -> None:
+def assert_whole(made: SessionPlan, request: SessionRequest) -> None:
     """The timeline has no holes, every piece its true length, and the sum is what was asked."""
     moment = 0.0
     for item in made.items:
