@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from therapy_gen.markup import held_by_xml
+from therapy_gen.text import xml_text
 
 # Okabe and Ito's colours, told apart with any colour vision; then darker and lighter ones of the same kind.
 COLOURS = (
@@ -40,7 +40,7 @@ def _value(value: str | float) -> str:
 
 def text(x: float, y: float, words: str, *, anchor: str | None = None, **attributes: Any) -> str:
     """Return words at a point; `anchor` is ``start``, ``middle`` or ``end``."""
-    return element("text", escape(held_by_xml(words)), x=x, y=y, text_anchor=anchor, **attributes)
+    return element("text", escape(xml_text(words)), x=x, y=y, text_anchor=anchor, **attributes)
 
 
 def line(x1: float, x2: float, y1: float, y2: float, **attributes: Any) -> str:
@@ -61,7 +61,7 @@ def polyline(points: Iterable[tuple[float, float]], title: str = "", **attribute
 
 def tip(title: str) -> str:
     """Return what is shown where the pointer rests on an element."""
-    return f"<title>{escape(held_by_xml(title))}</title>" if title else ""
+    return f"<title>{escape(xml_text(title))}</title>" if title else ""
 
 
 def picture(width: float, height: float, label: str, body: str, /, **attributes: Any) -> str:
@@ -72,7 +72,7 @@ def picture(width: float, height: float, label: str, body: str, /, **attributes:
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",
-        aria_label=held_by_xml(label),
+        aria_label=xml_text(label),
         **attributes,
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -33,6 +31,7 @@ from eeg.report.panels import (
 from eeg.report.plot import Plot, colours_of
 from eeg.results import FLAGS, PlayScore, RecordingScore
 from eeg.timeline.timeline import clock
+from therapy_gen.files import write_bytes
 from therapy_gen.svg import GREY, number
 
 Float64 = npt.NDArray[np.float64]
@@ -82,28 +81,8 @@ def write_report(
     ParameterError
         The file cannot be written.
     """
-    path = Path(path)
     text = render(scores, ranking, names=names, listener=listener)
-    try:
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=".report-", suffix=".html")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(part).chmod(0o666 & ~_umask())
-            Path(part).replace(path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ParameterError(
-            f"report {path} cannot be written ({error.strerror}): name a file in a folder that exists"
-        ) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    write_bytes(Path(path), text.encode(), private=True, error=ParameterError)
 
 
 def render(

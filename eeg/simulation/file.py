@@ -10,6 +10,7 @@ from eeg.errors import ParameterError
 from eeg.io.mne import import_mne, quiet_mne
 from eeg.simulation.simulate import Simulated
 from eeg.timeline.library import MUSIC
+from therapy_gen.files import atomic_write
 
 # MNE-Python splits a file at 2 GiB, less the header and a block of a second (20 MB at 256 channels and 20 kHz): the
 # parts would stay behind under the name that is written first, and the file would refer to them.
@@ -82,10 +83,5 @@ def write_fif(simulated: Simulated, path: str | Path, *, annotate: str | None = 
         raise ParameterError(f"{path} must end in .fif")
     check_size(len(simulated.names), simulated.sfreq, simulated.samples.shape[1] / simulated.sfreq)
     raw = to_raw(simulated, annotate=annotate, meas_date=meas_date)
-    part = path.with_name(f".{path.stem}-part_raw.fif")
-    try:
-        with quiet_mne():
-            raw.save(part, overwrite=True, fmt="single", split_size="2GB", verbose="error")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_write(path, private=True, error=ParameterError) as part, quiet_mne():
+        raw.save(part, overwrite=True, fmt="single", split_size="2GB", verbose="error")

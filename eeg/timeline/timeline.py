@@ -18,6 +18,7 @@ from eeg.timeline.events import read_events, stimulus_annotations
 from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, seams
 from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
+from therapy_gen.text import clock as _clock
 
 QUIET = "baseline (silence)"
 
@@ -75,9 +76,8 @@ class Timeline:
 
 
 def clock(seconds: float) -> str:
-    """Return minutes and seconds: ``75.25`` -> ``"1:15.2"``."""
-    tenths = round(abs(seconds) * 10)
-    return f"{'-' if seconds < 0 and tenths else ''}{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
+    """Return minutes and seconds to the tenth."""
+    return _clock(seconds, decimals=1)
 
 
 def find_timeline(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sessions.errors import ExportError, NotFoundError
-from sessions.files import taken, written_whole
+from sessions.files import already_exists, atomic_write
 from sessions.records import ItemRecord
 from sessions.storage.library import get_session, midi_of
 from sessions.storage.store import Store
@@ -74,13 +74,13 @@ class Renderer:
         Where a piece is no longer in the library.
     """
 
-    def __init__(self, store: Store, items: Sequence[ItemRecord], form: str, sound: Sound) -> None:
-        self._form = form
+    def __init__(self, store: Store, items: Sequence[ItemRecord], format: str, sound: Sound) -> None:
+        self._form = format
         self._sound = sound
         self._midi = present_midi(store, items)
         self._instruments = _digest_of_soundfont(sound.soundfont)
 
-    def stands(self, file: AudioFile) -> bool:
+    def is_current(self, file: AudioFile) -> bool:
         """Say whether a file is there and holds exactly what it is to hold.
 
         Raises
@@ -91,7 +91,7 @@ class Renderer:
         if not file.path.exists():
             return False
         if _comment_of(file.path) != self._comment(file):
-            raise taken(file.path)
+            raise already_exists(file.path)
         return True
 
     def write(self, files: Sequence[AudioFile], *, replace: bool) -> None:
@@ -102,7 +102,7 @@ class Renderer:
         blocks = _Blocks([item for file in files for item in file.items], self._midi, self._sound, apart=apart)
         try:
             for file in files:
-                with written_whole(file.path, replace=replace) as part, _named(part, file.path):
+                with atomic_write(file.path, replace=replace) as part, _named(part, file.path):
                     write_audio(
                         part,
                         blocks.following(len(file.items)),

@@ -13,7 +13,7 @@ _MOST_TRACKS = 99
 _TYPES = {"wav": "WAVE", "mp3": "MP3"}
 
 
-def cue_sheet(programme: Programme, file_name: str, form: str) -> str:
+def cue_sheet(programme: Programme, file_name: str, format: str) -> str:
     """Return a cue sheet for an audio file that lies beside it.
 
     Silences are tracks, too: with the start of the file marked in a recording, every piece has its place. Beside each
@@ -37,7 +37,7 @@ def cue_sheet(programme: Programme, file_name: str, form: str) -> str:
     lines = [
         f"TITLE {_quoted(programme.title)}",
         'PERFORMER "therapy-gen"',
-        f'FILE "{file_name}" {_TYPES.get(form, "WAVE")}',
+        f'FILE "{file_name}" {_TYPES.get(format, "WAVE")}',
     ]
     onset_s = 0.0
     for number, item in enumerate(programme.items, 1):

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from sessions.errors import ExportError
 from sessions.files import check_text_name
-from therapy_gen.markup import held_by_xml
+from therapy_gen.text import xml_text
 
 CREATOR = "therapy-gen"
 XSPF_NAMESPACE = "http://xspf.org/ns/0/"
@@ -176,4 +176,4 @@ def _one_line(text: str) -> str:
 
 def _xml(text: str) -> str:
     """Return text for an XML 1.0 element, without the characters that it cannot hold."""
-    return escape(held_by_xml(_one_line(text)))
+    return escape(xml_text(_one_line(text)))

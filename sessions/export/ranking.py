@@ -13,7 +13,7 @@ from typing import Any
 from sessions.errors import ExportError
 from sessions.export.audio import Sound
 from sessions.export.playlists import Naming
-from sessions.export.session import Desk, Written, check_name, export_programme, render_entries
+from sessions.export.session import FileWriter, WrittenFile, check_name, export_programme, render_entries
 from sessions.files import check_file_target
 from sessions.records import ItemRecord, Programme
 from sessions.storage.library import get_piece
@@ -76,15 +76,15 @@ def export_ranked(
     store: Store,
     ranking: Mapping[str, Any],
     programme: Programme,
-    form: str,
+    format: str,
     path: Path,
     sound: Sound,
     *,
     audio: str,
     naming: Naming | None = None,
-    desk: Desk | None = None,
+    writer: FileWriter | None = None,
     cue: bool = False,
-) -> list[Written]:
+) -> list[WrittenFile]:
     """Write the pieces of a ranking, best first, as a session is written, or as a table with their audio.
 
     Parameters
@@ -93,11 +93,11 @@ def export_ranked(
         What `rank --json` prints.
     programme : Programme
         Of the pieces to be written: see `ranked_programme`.
-    form : str
+    format : str
         As for a session; not ``"events"``. The audio of a table lies in a folder of the same name.
     audio : str
         Format of the files that a playlist or table names.
-    naming, desk, cue
+    naming, writer, cue
         As for `sessions.export.session.export_session`.
 
     Raises
@@ -105,23 +105,25 @@ def export_ranked(
     ExportError
         Where a file cannot be written.
     """
-    if form == "events":
+    if format == "events":
         raise ExportError("a ranking has no events: they are a session's; give --session ID")
-    desk = desk or Desk()
-    if form not in TABLES:
-        return export_programme(store, programme, form, path, sound, audio=audio, naming=naming, desk=desk, cue=cue)
-    check_name(path, form)
+    writer = writer or FileWriter()
+    if format not in TABLES:
+        return export_programme(
+            store, programme, format, path, sound, audio=audio, naming=naming, writer=writer, cue=cue
+        )
+    check_name(path, format)
     check_file_target(path)
-    entries = render_entries(store, programme, path, audio, sound, naming=naming, desk=desk)
+    entries = render_entries(store, programme, path, audio, sound, naming=naming, writer=writer)
     rows = []
     for row, item, entry in zip(ranking["pieces"], programme.items, entries, strict=False):
         if item.piece is not None:
             known = {"duration_s": item.duration_s, "key": item.piece.key, "tempo": item.piece.tempo}
             known |= {"title": item.piece.title, "calm": item.piece.calm, "file": entry.path}
             rows.append({**row, **known})
-    text = _json({**ranking, "pieces": rows}) if form == "json" else _csv(rows)
-    desk.put(path, text.encode())
-    return desk.written
+    text = _json({**ranking, "pieces": rows}) if format == "json" else _csv(rows)
+    writer.put(path, text.encode())
+    return writer.written
 
 
 def _json(document: Mapping[str, Any]) -> str:

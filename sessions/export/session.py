@@ -17,7 +17,7 @@ from sessions.export.bids_events import Event, events_json, events_tsv, planned_
 from sessions.export.cue_sheet import cue_sheet
 from sessions.export.playlists import WRITERS, Entry, Naming
 from sessions.export.tables import session_csv, session_json
-from sessions.files import check_file_target, check_text_name, make_folder, taken, written_whole
+from sessions.files import already_exists, atomic_write, check_file_target, check_text_name, make_folder
 from sessions.records import ItemRecord, PieceRecord, Programme, SessionRecord
 from sessions.storage.store import Store
 from sessions.storage.tables import MUSIC
@@ -35,7 +35,7 @@ _LONGEST_LABEL = 40
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenFile:
     """A file of an export; `kept` says that it held what it is to hold."""
 
     path: Path
@@ -47,7 +47,7 @@ class Written:
 
 
 @dataclass
-class Desk:
+class FileWriter:
     """Where files are put: kept, written, or, if only pretended, left alone.
 
     Attributes
@@ -56,15 +56,15 @@ class Desk:
         Whether files that hold something else are replaced.
     pretend : bool
         Whether nothing is written.
-    written : list of Written
+    written : list of WrittenFile
         In the order in which they were put.
     """
 
     overwrite: bool = False
     pretend: bool = False
-    written: list[Written] = field(default_factory=list)
+    written: list[WrittenFile] = field(default_factory=list)
 
-    def stands(self, path: Path, content: bytes, *, side_of: Path | None = None) -> bool:
+    def is_current(self, path: Path, content: bytes, *, side_of: Path | None = None) -> bool:
         """Say whether a file holds `content` already; ExportError where it holds something else and may not go.
 
         `side_of` is the file that was asked for, where this one only goes with it.
@@ -75,16 +75,16 @@ class Desk:
         except OSError:
             held = b""
         if held is not None and held != content and not self.overwrite:
-            raise taken(path, side_of)
+            raise already_exists(path, side_of)
         return held == content
 
     def put(self, path: Path, content: bytes) -> None:
         """Put a file of bytes."""
-        kept = self.stands(path, content)
+        kept = self.is_current(path, content)
         if not kept and not self.pretend:
-            with written_whole(path, replace=self.overwrite) as part:
+            with atomic_write(path, replace=self.overwrite) as part:
                 part.write_bytes(content)
-        self.written.append(Written(path, kept))
+        self.written.append(WrittenFile(path, kept))
 
     def put_audio(self, renderer: Renderer, files: Sequence[AudioFile], sound: Sound) -> None:
         """Put audio files; all of them are looked at before the first is written."""
@@ -92,12 +92,12 @@ class Desk:
         for file in files:
             check_file_target(file.path)
             try:
-                kept = renderer.stands(file)
+                kept = renderer.is_current(file)
             except ExportError:
                 if not self.overwrite:
                     raise
                 kept = False
-            self.written.append(Written(file.path, kept))
+            self.written.append(WrittenFile(file.path, kept))
             if kept:
                 sound.advance(file.duration_s)
             else:
@@ -126,7 +126,7 @@ def check_audio_format(name: str) -> str:
 def format_of(path: Path, among: Sequence[str] = FORMATS) -> str:
     """Return the format that a file name's suffix says; ExportError where it says none `among` those possible."""
     found = _FORMAT_OF.get(path.suffix.lower())
-    suffixes = ", ".join(suffix for suffix, form in _FORMAT_OF.items() if form in among)
+    suffixes = ", ".join(suffix for suffix, format in _FORMAT_OF.items() if format in among)
     if found is None:
         raise ExportError(f"the name {path} does not say a format; end it in one of: {suffixes}")
     if found not in among:
@@ -136,37 +136,37 @@ def format_of(path: Path, among: Sequence[str] = FORMATS) -> str:
     return found
 
 
-def check_name(path: Path, form: str) -> None:
-    """Raise ExportError where the suffix of a name says another format than `form`."""
+def check_name(path: Path, format: str) -> None:
+    """Raise ExportError where the suffix of a name says another format than `format`."""
     said = _FORMAT_OF.get(path.suffix.lower())
-    if said is not None and said != form:
-        raise ExportError(f"{path} is named as {said}, but the format is {form}; change one of them")
+    if said is not None and said != format:
+        raise ExportError(f"{path} is named as {said}, but the format is {format}; change one of them")
 
 
 def export_session(
     store: Store,
     session: SessionRecord,
-    form: str,
+    format: str,
     path: Path,
     sound: Sound,
     *,
     audio: str = "flac",
     naming: Naming | None = None,
-    desk: Desk | None = None,
+    writer: FileWriter | None = None,
     cue: bool = False,
     events: Sequence[Event] | None = None,
-) -> list[Written]:
+) -> list[WrittenFile]:
     """Write a session to `path`; every file is written whole or not at all.
 
     Parameters
     ----------
-    form : str
+    format : str
         One of `FORMATS`. MIDI and audio give one file with the whole session, silences included.
     audio : str
         Format of the files that a playlist points at.
     naming : Naming, optional
         How a playlist names them.
-    desk : Desk, optional
+    writer : FileWriter, optional
         Whether files are replaced, and whether anything is written.
     cue : bool
         Whether a cue sheet is written beside the audio file of a whole session.
@@ -175,74 +175,76 @@ def export_session(
 
     Returns
     -------
-    list of Written
+    list of WrittenFile
 
     Raises
     ------
     ExportError
-        Where a file cannot be written or holds something else, or the suffix says another format than `form`.
+        Where a file cannot be written or holds something else, or the suffix says another format than `format`.
     """
-    desk = desk or Desk()
-    check_name(path, form)
-    if cue and form not in AUDIO_FORMATS:
-        raise ExportError(f"--cue describes one audio file, not {form}; give --format {', '.join(AUDIO_FORMATS)}")
+    writer = writer or FileWriter()
+    check_name(path, format)
+    if cue and format not in AUDIO_FORMATS:
+        raise ExportError(f"--cue describes one audio file, not {format}; give --format {', '.join(AUDIO_FORMATS)}")
     check_file_target(path)
-    if form == "csv":
-        desk.put(path, session_csv(session).encode())
-    elif form == "json":
-        desk.put(path, session_json(session).encode())
-    elif form == "events":
+    if format == "csv":
+        writer.put(path, session_csv(session).encode())
+    elif format == "json":
+        writer.put(path, session_json(session).encode())
+    elif format == "events":
         from importlib.metadata import version
 
         table = events_tsv(session, planned_events(session) if events is None else events).encode()
         levels = events_json(session, version=version("therapy-gen")).encode()
         side = path.with_suffix(".json")
-        desk.stands(path, table)
-        desk.stands(side, levels, side_of=path)
-        desk.put(path, table)
-        desk.put(side, levels)
+        writer.is_current(path, table)
+        writer.is_current(side, levels, side_of=path)
+        writer.put(path, table)
+        writer.put(side, levels)
     else:
-        export_programme(store, session.programme(), form, path, sound, audio=audio, naming=naming, desk=desk, cue=cue)
-    return desk.written
+        export_programme(
+            store, session.programme(), format, path, sound, audio=audio, naming=naming, writer=writer, cue=cue
+        )
+    return writer.written
 
 
 def export_programme(
     store: Store,
     programme: Programme,
-    form: str,
+    format: str,
     path: Path,
     sound: Sound,
     *,
     audio: str = "flac",
     naming: Naming | None = None,
-    desk: Desk | None = None,
+    writer: FileWriter | None = None,
     cue: bool = False,
-) -> list[Written]:
+) -> list[WrittenFile]:
     """Write what is heard as MIDI, as one audio file, or as a playlist with its audio; see `export_session`."""
-    desk = desk or Desk()
-    check_name(path, form)
+    writer = writer or FileWriter()
+    check_name(path, format)
     check_file_target(path)
-    if form in PLAYLISTS:
-        export_playlist(store, programme, path, audio, sound, form=form, naming=naming, desk=desk)
-    elif form == "midi":
+    if format in PLAYLISTS:
+        export_playlist(store, programme, path, audio, sound, format=format, naming=naming, writer=writer)
+    elif format == "midi":
         from sessions.export.midi import join_midi
 
         midi = present_midi(store, programme.items)
         placed = [(item.onset_s, midi[item.piece.id]) for item in programme.items if item.piece]
-        desk.put(path, join_midi(placed, title=programme.title, duration_s=programme.duration_s))
-    elif form in AUDIO_FORMATS:
+        writer.put(path, join_midi(placed, title=programme.title, duration_s=programme.duration_s))
+    elif format in AUDIO_FORMATS:
         if cue:
             check_text_name(path.name)
-        sheet = cue_sheet(programme, path.name, form).encode() if cue else b""
+        sheet = cue_sheet(programme, path.name, format).encode() if cue else b""
         if cue:
-            desk.stands(path.with_suffix(".cue"), sheet, side_of=path)
+            writer.is_current(path.with_suffix(".cue"), sheet, side_of=path)
         whole = AudioFile(path, programme.items, programme.title)
-        desk.put_audio(Renderer(store, programme.items, form, sound), [whole], sound)
+        writer.put_audio(Renderer(store, programme.items, format, sound), [whole], sound)
         if cue:
-            desk.put(path.with_suffix(".cue"), sheet)
+            writer.put(path.with_suffix(".cue"), sheet)
     else:
-        raise ExportError(f"this cannot be written as {form}; give one of: {', '.join(PIECE_FORMATS + PLAYLISTS)}")
-    return desk.written
+        raise ExportError(f"this cannot be written as {format}; give one of: {', '.join(PIECE_FORMATS + PLAYLISTS)}")
+    return writer.written
 
 
 def export_playlist(
@@ -252,10 +254,10 @@ def export_playlist(
     audio: str,
     sound: Sound,
     *,
-    form: str = "m3u8",
+    format: str = "m3u8",
     beside: bool = False,
     naming: Naming | None = None,
-    desk: Desk | None = None,
+    writer: FileWriter | None = None,
 ) -> Path:
     """Write a playlist and the audio files that it points at: each piece and each silence once.
 
@@ -268,13 +270,13 @@ def export_playlist(
     ExportError
         Where the name has no ending (the folder of the audio would take it), or nothing but dots before it.
     """
-    desk = desk or Desk()
+    writer = writer or FileWriter()
     files = _audio_files(programme, path, audio, beside=beside)
     entries = _entries(programme, files, path, naming)
-    text = WRITERS[form](entries, title=programme.title, naming=naming).encode()
-    desk.stands(path, text)
-    _put_files(store, programme, files, audio, sound, desk)
-    desk.put(path, text)
+    text = WRITERS[format](entries, title=programme.title, naming=naming).encode()
+    writer.is_current(path, text)
+    _put_files(store, programme, files, audio, sound, writer)
+    writer.put(path, text)
     return path
 
 
@@ -286,27 +288,27 @@ def render_entries(
     sound: Sound,
     *,
     naming: Naming | None = None,
-    desk: Desk | None = None,
+    writer: FileWriter | None = None,
 ) -> list[Entry]:
     """Write the audio files of a playlist or table that is to stand at `path`, and return its lines."""
     files = _audio_files(programme, path, audio)
-    _put_files(store, programme, files, audio, sound, desk or Desk())
+    _put_files(store, programme, files, audio, sound, writer or FileWriter())
     return _entries(programme, files, path, naming)
 
 
 def export_piece(
-    store: Store, piece: PieceRecord, path: Path, sound: Sound, *, desk: Desk | None = None
-) -> list[Written]:
+    store: Store, piece: PieceRecord, path: Path, sound: Sound, *, writer: FileWriter | None = None
+) -> list[WrittenFile]:
     """Write a piece as MIDI or audio, by the suffix of `path`, whole or not at all."""
-    desk = desk or Desk()
-    form = format_of(path, PIECE_FORMATS)
+    writer = writer or FileWriter()
+    format = format_of(path, PIECE_FORMATS)
     check_file_target(path)
     item = ItemRecord(0, MUSIC, piece, 0.0, piece.duration_s)
-    if form == "midi":
-        desk.put(path, present_midi(store, [item])[piece.id])
+    if format == "midi":
+        writer.put(path, present_midi(store, [item])[piece.id])
     else:
-        desk.put_audio(Renderer(store, [item], form, sound), [AudioFile(path, (item,), piece.title)], sound)
-    return desk.written
+        writer.put_audio(Renderer(store, [item], format, sound), [AudioFile(path, (item,), piece.title)], sound)
+    return writer.written
 
 
 _Key = tuple[str | None, float]
@@ -336,17 +338,17 @@ def _audio_files(programme: Programme, path: Path, audio: str, *, beside: bool =
 
 
 def _put_files(
-    store: Store, programme: Programme, files: dict[_Key, AudioFile], audio: str, sound: Sound, desk: Desk
+    store: Store, programme: Programme, files: dict[_Key, AudioFile], audio: str, sound: Sound, writer: FileWriter
 ) -> None:
     renderer = Renderer(store, programme.items, audio, sound)
     if not files:
         return
     folder = next(iter(files.values())).path.parent
-    if folder.exists() or not desk.pretend:
+    if folder.exists() or not writer.pretend:
         make_folder(folder)
-        desk.put_audio(renderer, list(files.values()), sound)
+        writer.put_audio(renderer, list(files.values()), sound)
     else:
-        desk.written += [Written(file.path, False) for file in files.values()]
+        writer.written += [WrittenFile(file.path, False) for file in files.values()]
 
 
 def _entries(programme: Programme, files: dict[_Key, AudioFile], path: Path, naming: Naming | None) -> list[Entry]:

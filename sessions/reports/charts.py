@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sessions.planning.arcs import Curve
 from therapy_gen.music.performance import Performance
 from therapy_gen.svg import element, line, picture, polyline, text
+from therapy_gen.text import clock
 
 # The arc's picture: its width, and where the time axis begins and how long it is.
 ARC_WIDTH, ARC_LEFT = 600.0, 44.0
@@ -27,12 +28,6 @@ class Interval:
     value: float
     low: float | None
     high: float | None
-
-
-def clock(seconds: float) -> str:
-    """Return a length or moment as ``m:ss``."""
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}"
 
 
 def roll(performance: Performance, number: int, title: str) -> str:

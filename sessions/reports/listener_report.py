@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sessions.files import check_file_target, write_bytes
 from sessions.records import SessionRecord
-from sessions.reports.charts import Interval, clock, intervals
+from sessions.reports.charts import Interval, intervals
 from sessions.reports.html import page, table, text
 from sessions.reports.session_report import NO_CLAIM
 from sessions.storage.library import get_session, list_sessions, titles_of
 from sessions.storage.listeners import find_listener
 from sessions.storage.play_log import list_plays
-from sessions.storage.recorded_power import RecordingFigures, mean_interval, recorded
+from sessions.storage.recordings import RecordingPower, recorded_power
 from sessions.storage.store import Store
+from therapy_gen.text import clock
 
 BANDS = ("beta", "gamma")
+# Share of the plays that an interval of their mean covers.
+_COVERED = 0.9
 
 
 def write_listener_report(store: Store, listener: str, path: Path, ranking: Mapping[str, Any] | None = None) -> int:
@@ -45,7 +49,7 @@ def write_listener_report(store: Store, listener: str, path: Path, ranking: Mapp
     plays: dict[int, int] = {}
     for play in list_plays(store):
         plays[play.session] = plays.get(play.session, 0) + 1
-    recordings = recorded(store, listener=name)
+    recordings = recorded_power(store, listener=name)
     known = {piece.id for record in sessions for piece in record.pieces()}
     known |= {one["piece"] for one in (ranking or {}).get("pieces", ())}
     titles = titles_of(store, known)
@@ -138,7 +142,7 @@ def _ranking(ranking: Mapping[str, Any] | None, titles: Mapping[str, str]) -> li
     ]
 
 
-def _recordings(recordings: Sequence[RecordingFigures]) -> list[str]:
+def _recordings(recordings: Sequence[RecordingPower]) -> list[str]:
     if not recordings:
         return ["<h2>Recordings</h2>", '<p class="soft">None yet.</p>']
     out = ["<h2>Recordings over time</h2>"]
@@ -148,7 +152,7 @@ def _recordings(recordings: Sequence[RecordingFigures]) -> list[str]:
             values = [play.db[band] for play in one.plays if band in play.db]
             if not values:
                 continue
-            mean, low, high = mean_interval(values)
+            mean, low, high = _mean_interval(values)
             rows.append(Interval(f"{one.moment:%Y-%m-%d %H:%M}", mean, low, high))
             lines.append(
                 [
@@ -180,3 +184,15 @@ def _recordings(recordings: Sequence[RecordingFigures]) -> list[str]:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _mean_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """Return the mean of plays and its 90 % interval (Student's t over plays); no interval of fewer than two."""
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return mean, None, None
+    from scipy.special import stdtrit
+
+    sd = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    half = float(stdtrit(len(values) - 1, 0.5 + _COVERED / 2)) * sd / math.sqrt(len(values))
+    return mean, mean - half, mean + half

@@ -11,15 +11,16 @@ from sessions.export.audio import Sound, present_midi
 from sessions.files import check_file_target, write_bytes
 from sessions.planning.arcs import rms
 from sessions.records import PieceRecord, SessionRecord
-from sessions.reports.charts import ARC_LEFT, ARC_SPAN, Interval, arc, clock, intervals, roll
+from sessions.reports.charts import ARC_LEFT, ARC_SPAN, Interval, arc, intervals, roll
 from sessions.reports.html import data_script, page, program_script, table, text
 from sessions.reports.mp3 import SAMPLE_RATE, small_mp3s
 from sessions.storage.library import get_session
 from sessions.storage.play_log import SessionPlay, list_plays
-from sessions.storage.recorded_power import RecordingFigures, recorded
+from sessions.storage.recordings import RecordingPower, recorded_power
 from sessions.storage.store import Store
 from therapy_gen.music.analysis.register import pitch_name
 from therapy_gen.music.midi.midi import read_performance
+from therapy_gen.text import clock
 
 NO_CLAIM = "This page shows what was made and measured. It makes no medical claim."
 
@@ -54,7 +55,9 @@ def write_session_report(
     lengths = {item.piece.id: item.duration_s for item in record.items if item.piece}
     sounds = small_mp3s(pieces, midi, lengths, sound.soundfont, sound.advance)
     rolls = [roll(read_performance(midi[one.id]), place, one.title) for place, one in enumerate(pieces)]
-    content = _page(record, rolls, sounds, lengths, ranking, recorded(store, session=number), list_plays(store, number))
+    content = _page(
+        record, rolls, sounds, lengths, ranking, recorded_power(store, session=number), list_plays(store, number)
+    )
     write_bytes(path, content.encode())
     return len(content.encode())
 
@@ -65,7 +68,7 @@ def _page(
     sounds: Sequence[bytes],
     lengths: Mapping[str, float],
     ranking: Mapping[str, Any] | None,
-    recordings: Sequence[RecordingFigures],
+    recordings: Sequence[RecordingPower],
     plays: Sequence[SessionPlay],
 ) -> str:
     pieces = record.pieces()
@@ -204,7 +207,7 @@ def _measured(
     record: SessionRecord,
     ranking: Mapping[str, Any] | None,
     ranked: Mapping[str, Mapping[str, Any]],
-    recordings: Sequence[RecordingFigures],
+    recordings: Sequence[RecordingPower],
 ) -> list[str]:
     out: list[str] = []
     titles = {piece.id: piece.title for piece in record.pieces()}

@@ -1,4 +1,4 @@
-"""What stands in an SQLite database, at a glance: for completing words while they are typed.
+"""Names in an SQLite database, for completing words while they are typed.
 
 Reads with the driver alone (SQLAlchemy takes longer to import than the reading does), never makes, migrates or locks
 anything, and gives nothing where a database is absent, is on a server, is another program's or is being changed.

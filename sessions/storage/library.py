@@ -91,7 +91,7 @@ def add_session(
                 tempo=piece.tempo,
                 duration_s=piece.duration_s,
                 midi=piece.midi,
-                features=_kept(piece),
+                features=_stored_features(piece),
                 calm=piece.calm,
                 created=created,
             )
@@ -332,8 +332,8 @@ def _session_record(database: Session, row: SessionRow) -> SessionRecord:
     )
 
 
-def _kept(piece: ComposedPiece) -> dict[str, Any]:
-    """Return what is kept of a piece beside its calmness."""
+def _stored_features(piece: ComposedPiece) -> dict[str, Any]:
+    """Return the descriptors of a piece that are stored beside its calmness."""
     register = {} if piece.register is None else {REGISTER: piece.register}
     metre = {} if piece.metre == USUAL_METRE else {METRE: piece.metre}
     return {**piece.features, **register, **metre}

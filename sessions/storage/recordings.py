@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from sessions.errors import NotFoundError
 from sessions.storage.evidence import Ranker, rank_again
-from sessions.storage.listeners import add_listener, listener_name
+from sessions.storage.listeners import add_listener, find_listener, listener_name
 from sessions.storage.store import Store
 from sessions.storage.tables import (
     ListenerRow,
@@ -309,3 +310,52 @@ def owners_of(store: Store, digests: Sequence[str]) -> set[str | None]:
     )
     with store.read() as database:
         return set(database.scalars(query.where(RecordingRow.sha256.in_(digests))))
+
+
+@dataclass(frozen=True)
+class PlayPower:
+    """One play in a recording: seconds that were clean, and dB against the baseline by band."""
+
+    piece: str
+    onset_s: float
+    clean_s: float
+    db: dict[str, float]
+
+
+@dataclass(frozen=True)
+class RecordingPower:
+    """A scored recording; `moment` is when it was measured or else scored."""
+
+    file: str
+    moment: datetime
+    session: int | None
+    plays: tuple[PlayPower, ...]
+
+
+def recorded_power(store: Store, *, session: int | None = None, listener: str | None = None) -> list[RecordingPower]:
+    """Return the scored recordings of a session or of a listener, by time."""
+    with store.read() as database:
+        query = select(RecordingRow)
+        if session is not None:
+            query = query.where(RecordingRow.session_id == session)
+        if listener is not None:
+            query = query.where(RecordingRow.listener_id == find_listener(database, listener).id)
+        found = []
+        for row in database.scalars(query.order_by(RecordingRow.id)):
+            scores = (
+                select(PlayRow, PlayScoreRow.band, PlayScoreRow.db)
+                .join(PlayScoreRow, PlayScoreRow.play_id == PlayRow.id)
+                .where(PlayRow.recording_id == row.id)
+                .order_by(PlayRow.onset_s)
+            )
+            plays: dict[int, PlayPower] = {}
+            for play, band, db in database.execute(scores):
+                entry = plays.setdefault(play.id, PlayPower(play.piece_id, play.onset_s, play.clean_s, {}))
+                entry.db[band] = db
+            # The name alone: a report is handed on, the folders of its maker are not.
+            found.append(
+                RecordingPower(
+                    PurePath(row.file).name, row.measured or row.created, row.session_id, tuple(plays.values())
+                )
+            )
+    return sorted(found, key=lambda one: one.moment)

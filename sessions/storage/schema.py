@@ -14,7 +14,7 @@ from sqlalchemy import column as sql_column
 from sqlalchemy.exc import OperationalError
 
 from sessions.errors import DatabaseError, ExportError
-from sessions.files import check_file_target, written_whole
+from sessions.files import atomic_write, check_file_target
 from sessions.storage.database import BUSY_TIMEOUT_S, is_full, is_locked, label, sqlite_path, writing
 from sessions.storage.tables import Base
 
@@ -194,7 +194,7 @@ def backup(engine: Engine, target: Path, *, overwrite: bool = False, of_revision
             f"{target} is in use, or was when its program was stopped: {journal.name} is beside it; "
             "choose another place"
         )
-    with written_whole(target, replace=overwrite) as part, engine.connect() as connection:
+    with atomic_write(target, replace=overwrite) as part, engine.connect() as connection:
         # SQLite says no more than that it cannot open it, and the driver not which of two databases it is.
         part.touch()
         copy = sqlite3.connect(part)

@@ -118,7 +118,7 @@ def test_report_without_ranking_and_without_places(listener_fif: Path) -> None:
 
 def test_a_report_that_cannot_be_written_is_one_line(listener_fif: Path, tmp_path: Path) -> None:
     score = score_recording(listener_fif)
-    with pytest.raises(ParameterError, match="cannot be written"):
+    with pytest.raises(ParameterError, match="does not exist"):
         write_report(tmp_path / "nowhere" / "report.html", [score])
     with pytest.raises(ParameterError, match="cannot be written"):
         write_report(tmp_path, [score])

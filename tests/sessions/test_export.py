@@ -23,7 +23,7 @@ from sessions.errors import ExportError
 from sessions.export.audio import Sound
 from sessions.export.cue_sheet import cue_sheet
 from sessions.export.playlists import Entry, m3u8
-from sessions.export.session import Desk, export_piece, export_playlist, export_session, format_of, render_entries
+from sessions.export.session import FileWriter, export_piece, export_playlist, export_session, format_of, render_entries
 from sessions.planning.plan import SessionRequest
 from sessions.records import Programme, SessionRecord
 from sessions.storage.library import midi_of
@@ -183,7 +183,7 @@ def test_events_and_their_side_file_are_written_together_or_not_at_all(
         export_session(store, short, "events", tmp_path / "a.tsv", SOUND)
     assert not (tmp_path / "a.tsv").exists()
     assert (tmp_path / "a.json").read_text() == "mine"
-    export_session(store, short, "events", tmp_path / "a.tsv", SOUND, desk=Desk(overwrite=True))
+    export_session(store, short, "events", tmp_path / "a.tsv", SOUND, writer=FileWriter(overwrite=True))
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["onset"]["Units"] == "s"
 
 
@@ -357,5 +357,5 @@ def test_a_cue_sheet_names_a_file_as_it_is_called(store: Store, session: Session
 def test_a_piece_in_no_key_says_its_tempo_alone(store: Store, short: SessionRecord, tmp_path: Path) -> None:
     piece = replace(short.pieces()[0], key="", tempo=120.0)
     programme = Programme("drums", (replace(short.items[1], piece=piece),))
-    (entry,) = render_entries(store, programme, tmp_path / "a.csv", "flac", SOUND, desk=Desk(pretend=True))
+    (entry,) = render_entries(store, programme, tmp_path / "a.csv", "flac", SOUND, writer=FileWriter(pretend=True))
     assert entry.note == "120.0 quarter notes a minute"

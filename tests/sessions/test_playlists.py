@@ -25,7 +25,7 @@ from sessions.builder import new_session
 from sessions.errors import ExportError, NotFoundError
 from sessions.export.audio import Sound
 from sessions.export.playlists import Entry, Naming, jspf, m3u8, pls, xspf
-from sessions.export.session import PLAYLISTS, Desk, export_session
+from sessions.export.session import PLAYLISTS, FileWriter, export_session
 from sessions.planning.plan import SessionRequest
 from sessions.records import SessionRecord
 from sessions.storage.store import Store
@@ -136,10 +136,12 @@ def test_exporting_again_changes_nothing_unless_asked(
     assert before == {
         file: (file.read_bytes(), file.stat().st_mtime_ns) for file in tmp_path.rglob("*") if file.is_file()
     }
-    pretended = export_session(store, other, form, path, SOUND, audio="ogg", desk=Desk(overwrite=True, pretend=True))
+    pretended = export_session(
+        store, other, form, path, SOUND, audio="ogg", writer=FileWriter(overwrite=True, pretend=True)
+    )
     assert not pretended[0].kept
     assert path.read_bytes() == before[path][0]
-    export_session(store, other, form, path, SOUND, audio="ogg", desk=Desk(overwrite=True))
+    export_session(store, other, form, path, SOUND, audio="ogg", writer=FileWriter(overwrite=True))
     assert path.read_bytes() != before[path][0]
 
 
@@ -168,7 +170,7 @@ def test_a_file_that_comes_back_alone_is_the_same_to_the_byte(store: Store, mode
 
 def test_pretending_writes_nothing(rendered: tuple[Store, SessionRecord, Path], tmp_path: Path) -> None:
     store, record, _ = rendered
-    written = export_session(store, record, "xspf", tmp_path / "a.xspf", SOUND, desk=Desk(pretend=True))
+    written = export_session(store, record, "xspf", tmp_path / "a.xspf", SOUND, writer=FileWriter(pretend=True))
     assert len(written) == 1 + len({(i.piece and i.piece.id, i.duration_s) for i in record.items})
     assert list(tmp_path.iterdir()) == []
 

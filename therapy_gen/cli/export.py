@@ -64,30 +64,38 @@ def export(
         raise typer.BadParameter("--listener and --top belong to --ranked")
     from sessions.export.audio import Sound
     from sessions.export.playlists import Naming
-    from sessions.export.session import Desk, check_audio_format, check_format, export_session
+    from sessions.export.session import FileWriter, check_audio_format, check_format, export_session
     from sessions.storage.library import get_session
 
-    form = check_format(format_)
+    chosen = check_format(format_)
     audio_form = check_audio_format("flac" if audio is None else audio)
-    _check_belongs_to_playlists(form, ranked, audio, relative_to, prefix, urlencode)
+    _check_belongs_to_playlists(chosen, ranked, audio, relative_to, prefix, urlencode)
     naming = Naming(relative_to, prefix, urlencode)
-    desk = Desk(overwrite=overwrite, pretend=pretend)
+    writer = FileWriter(overwrite=overwrite, pretend=pretend)
     if session is None:
         from therapy_gen.cli.eeg.rank import export_ranking
 
         done = export_ranking(
-            options, listener, top, form, out, soundfont, audio=audio_form, naming=naming, desk=desk, cue=cue
+            options, listener, top, chosen, out, soundfont, audio=audio_form, naming=naming, writer=writer, cue=cue
         )
     else:
         store = options.store()
         record = get_session(store, session)
         with progress("rendering", record.duration_s, quiet=options.quiet) as advance:
             done = export_session(
-                store, record, form, out, Sound(soundfont, advance), audio=audio_form, naming=naming, desk=desk, cue=cue
+                store,
+                record,
+                chosen,
+                out,
+                Sound(soundfont, advance),
+                audio=audio_form,
+                naming=naming,
+                writer=writer,
+                cue=cue,
             )
     if json:
         files = [file.document() for file in done]
-        print_json({"export": {"format": form, "path": str(out), "pretended": pretend, "files": files}})
+        print_json({"export": {"format": chosen, "path": str(out), "pretended": pretend, "files": files}})
     elif pretend:
         for file in done:
             print(f"{'keep ' if file.kept else 'write'} {printable(str(file.path))}")
@@ -96,7 +104,7 @@ def export(
 
 
 def _check_belongs_to_playlists(
-    form: str, ranked: bool, audio: str | None, relative_to: Path | None, prefix: str, urlencode: bool
+    chosen: str, ranked: bool, audio: str | None, relative_to: Path | None, prefix: str, urlencode: bool
 ) -> None:
     """Raise ExportError where an option says something of a playlist's files and the format has none."""
     from sessions.errors import ExportError
@@ -105,7 +113,7 @@ def _check_belongs_to_playlists(
 
     # The table of a ranking names its audio as a playlist does.
     naming = (*PLAYLISTS, *TABLES) if ranked else PLAYLISTS
-    if form in naming:
+    if chosen in naming:
         return
     given = {
         "--audio": audio is not None,
@@ -116,6 +124,6 @@ def _check_belongs_to_playlists(
     for option, is_given in given.items():
         if is_given:
             raise ExportError(
-                f"{option} is for the files that a playlist names, not for {form}; "
+                f"{option} is for the files that a playlist names, not for {chosen}; "
                 f"leave it out, or give --format {', '.join(naming)}"
             )

@@ -13,6 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from therapy_gen.text import clock as clock
+from therapy_gen.text import printable as printable
+
 # `--json`, the same in every command.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
 
@@ -84,20 +87,9 @@ def print_notes(notes: Sequence[tuple[str, str]]) -> None:
             print(f"{set_cell_size('' if number else name, width)}{_GAP}{line}".rstrip())
 
 
-def printable(text: str) -> str:
-    """Return `text` on one line, with what would move the cursor written out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def brief(text: str, most: int = 30) -> str:
     """Return `text` cut to `most` characters."""
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
-
-
-def clock(seconds: float) -> str:
-    """Return a length or moment as ``m:ss``, e.g. ``24:00``."""
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}"
 
 
 def day_and_time(moment: datetime) -> str:

@@ -145,11 +145,11 @@ def export(
     """Write a piece as MIDI or audio."""
     options = settings(context)
     from sessions.export.audio import Sound
-    from sessions.export.session import Desk, export_piece
+    from sessions.export.session import FileWriter, export_piece
     from sessions.storage.library import get_piece
 
     store = options.store()
     found = get_piece(store, piece)
     with progress("rendering", found.duration_s, quiet=options.quiet) as advance:
-        export_piece(store, found, out, Sound(soundfont, advance), desk=Desk(overwrite=overwrite))
+        export_piece(store, found, out, Sound(soundfont, advance), writer=FileWriter(overwrite=overwrite))
     print(printable(str(out)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 
-from therapy_gen.markup import held_by_xml
 from therapy_gen.music.performance import Performance
 from therapy_gen.svg import COLOURS, element, picture, rect, text
+from therapy_gen.text import xml_text
 
 _COLOURS = (*COLOURS[:6], "#000000")
 _LEFT, _TOP, _RIGHT, _BOTTOM = 44, 34, 10, 26
@@ -48,7 +48,7 @@ def piano_roll(performance: Performance, *, width: int = 1600, row_height: int =
     def y(pitch: int) -> float:
         return _TOP + (high - pitch) * row_height
 
-    heading = held_by_xml(performance.title if title is None else title)
+    heading = xml_text(performance.title if title is None else title)
     out = [
         f"<title>{escape(heading or 'Piano roll')}</title>",
         rect(0, 0, width, height, fill="#fff"),

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import write_bytes
 from therapy_gen.musicvae.config import Config
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -107,19 +108,7 @@ def save_weights(path: Path, arrays: Arrays, config: Config, facts: Mapping[str,
     dtype = np.float16 if half else np.float32
     stored = {name: np.ascontiguousarray(array, dtype=dtype) for name, array in arrays.items()}
     content = save(stored, metadata={"config": config.to_json(), "facts": json.dumps(facts)})
-    write_whole(path, content)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all; InputError where that cannot be."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(path, content)
 
 
 def load_weights(path: Path) -> Weights:

@@ -14,7 +14,7 @@ from therapy_gen.cli.output import AsJson, brief, clock, print_json, print_table
 
 if TYPE_CHECKING:
     from eeg.ranking.rank import Ranking
-    from sessions.export.session import Written
+    from sessions.export.session import WrittenFile
     from sessions.storage.store import Store
 
 EPILOG = "Example: therapy-gen rank --listener ana"
@@ -42,7 +42,7 @@ def rank(
 
 def export_ranking(
     options: Settings, listener: str | None, top: int | None, form: str, out: Path, soundfont: Path | None, **how: Any
-) -> list[Written]:
+) -> list[WrittenFile]:
     """Write a listener's best pieces: the part of `export` that `--ranked` asks for."""
     use_one_thread()
     from sessions.export.audio import Sound

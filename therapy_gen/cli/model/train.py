@@ -197,14 +197,14 @@ def _beginning(
 
 def _curve(run: Path, name: str) -> Path | None:
     """Draw the run's log; None where it has no line yet."""
+    from therapy_gen.files import write_bytes
     from therapy_gen.musicvae.training.learning_curve import draw_curve, read_curve
     from therapy_gen.musicvae.training.train import LOG
-    from therapy_gen.musicvae.weights import write_whole
 
     if not (run / LOG).is_file():
         return None
     path = run / _CURVE
-    write_whole(path, draw_curve(read_curve(run / LOG), f"{name}: learning curve").encode())
+    write_bytes(path, draw_curve(read_curve(run / LOG), f"{name}: learning curve").encode())
     return path
 
 

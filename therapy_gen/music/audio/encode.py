@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import atomic_write, check_target
 from therapy_gen.music.audio.id3 import write_id3
 
 Frames = npt.NDArray[np.float32]
@@ -84,40 +84,30 @@ def write_audio(
     if chosen is None:
         given = format or path.suffix or path.name
         raise InputError(f"audio format {given!r} is not known; give one of: {', '.join(FORMATS)}")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give the name of a file in it")
-    if not path.parent.is_dir():
-        raise InputError(f"{path} cannot be written: there is no folder {path.parent}")
+    check_target(path)
     tags = {"title": title, "album": album, "artist": artist, "comment": comment}
     tags |= {"tracknumber": str(track)} if track is not None else {}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     written = 0
     try:
-        # Asks the system first: libsndfile's own message would name no reason.
-        temporary.touch()
-        with soundfile.SoundFile(
-            temporary, "w", sample_rate, 2, format=chosen.container, subtype=chosen.subtype, **chosen.options
-        ) as file:
-            for tag, value in tags.items():
-                if value and chosen.container != "MP3":
-                    setattr(file, tag, value)
-            for block in _blocks(samples):
-                file.write(block)
-                written += len(block)
-                if chosen.container == "WAV" and written * 4 > _WAV_LIMIT_BYTES:
-                    raise InputError(f"{path} would be larger than a WAV file can be; give flac")
-        if chosen.container == "MP3":
-            write_id3(temporary, tags)
-        # A full disk shows only here where the last bytes were still in a buffer.
-        if soundfile.info(temporary).frames < written:
-            raise InputError(f"{path} cannot be written whole; free some space on the disk")
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+        with atomic_write(path) as part:
+            with soundfile.SoundFile(
+                part, "w", sample_rate, 2, format=chosen.container, subtype=chosen.subtype, **chosen.options
+            ) as file:
+                for tag, value in tags.items():
+                    if value and chosen.container != "MP3":
+                        setattr(file, tag, value)
+                for block in _blocks(samples):
+                    file.write(block)
+                    written += len(block)
+                    if chosen.container == "WAV" and written * 4 > _WAV_LIMIT_BYTES:
+                        raise InputError(f"{path} would be larger than a WAV file can be; give flac")
+            if chosen.container == "MP3":
+                write_id3(part, tags)
+            # A full disk shows only here where the last bytes were still in a buffer.
+            if soundfile.info(part).frames < written:
+                raise InputError(f"{path} cannot be written whole; free some space on the disk")
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path} cannot be written: {error.error_string}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return written
 
 

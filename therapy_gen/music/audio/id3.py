@@ -7,6 +7,8 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
+from therapy_gen.files import atomic_write
+
 # Text frames of ID3v2.3, https://id3.org/id3v2.3.0.
 _FRAMES = {"title": b"TIT2", "album": b"TALB", "artist": b"TPE1", "tracknumber": b"TRCK"}
 _HEADER = 10
@@ -24,15 +26,10 @@ def write_id3(path: Path, tags: Mapping[str, str]) -> None:
         body = _UTF16 + b"eng" + "\0".encode("utf-16") + tags["comment"].encode("utf-16")
         frames += _frame(b"COMM", body)
     head = b"ID3\x03\x00\x00" + _syncsafe(len(frames)) + frames
-    tagged = path.with_name(f"{path.name}.tagged")
-    try:
-        with path.open("rb") as source, tagged.open("wb") as target:
-            source.seek(_length(source.read(_HEADER)))
-            target.write(head)
-            shutil.copyfileobj(source, target, 1 << 20)
-        tagged.replace(path)
-    finally:
-        tagged.unlink(missing_ok=True)
+    with atomic_write(path) as tagged, path.open("rb") as source, tagged.open("wb") as target:
+        source.seek(_length(source.read(_HEADER)))
+        target.write(head)
+        shutil.copyfileobj(source, target, 1 << 20)
 
 
 def _length(start: bytes) -> int:

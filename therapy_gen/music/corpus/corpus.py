@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import atomic_write
 from therapy_gen.music.corpus.score import SUFFIXES, read_score
 from therapy_gen.music.corpus.windows import FoundWindow, WindowSettings, find_windows
 from therapy_gen.music.metre import Metre
@@ -117,14 +117,8 @@ class Corpus:
             "report": {**self.report.__dict__, "left_out": dict(self.report.left_out)},
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.npz")
-        try:
-            np.savez_compressed(temporary, meta=np.array(json.dumps(meta)), **arrays)
-            temporary.replace(path)
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_write(path) as part, part.open("wb") as stream:
+            np.savez_compressed(stream, meta=np.array(json.dumps(meta)), **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Corpus:

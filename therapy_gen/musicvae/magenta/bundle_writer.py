@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.errors import InputError
+from therapy_gen.files import atomic_write, write_bytes
 from therapy_gen.musicvae.magenta.bundle import DT_FLOAT, FOOTER_BYTES, NO_COMPRESSION, TABLE_MAGIC
 from therapy_gen.musicvae.magenta.crc32c import crc32c, masked
 
@@ -42,27 +40,17 @@ def write_bundle(prefix: Path, variables: Mapping[str, npt.NDArray[np.float32]],
     """
     index = prefix.with_name(f"{prefix.name}.index")
     data = prefix.with_name(f"{prefix.name}.data-00000-of-00001")
-    parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in (index, data)]
     pairs: Pairs = [(b"", _message((1, 1), (3, _message((1, 1)))))]
-    try:
-        with parts[1].open("wb") as stream:
-            for name in sorted([*variables, "global_step"], key=str.encode):
-                if name == "global_step":
-                    value = _stored(stream, [struct.pack("<q", step)], _DT_INT64, ())
-                else:
-                    array = variables[name]
-                    value = _stored(stream, _bytes_of(array), DT_FLOAT, array.shape)
-                pairs.append((name.encode(), value))
-        parts[0].write_bytes(_table(pairs))
-        # The index last: a reader looks for it first.
-        parts[1].replace(data)
-        parts[0].replace(index)
-    except OSError as error:
-        raise InputError(f"{prefix} cannot be written: {error.strerror or error}") from error
-    finally:
-        for part in parts:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+    with atomic_write(data) as part, part.open("wb") as stream:
+        for name in sorted([*variables, "global_step"], key=str.encode):
+            if name == "global_step":
+                value = _stored(stream, [struct.pack("<q", step)], _DT_INT64, ())
+            else:
+                array = variables[name]
+                value = _stored(stream, _bytes_of(array), DT_FLOAT, array.shape)
+            pairs.append((name.encode(), value))
+    # The index last: a reader looks for it first.
+    write_bytes(index, _table(pairs))
     return [index, data]
 
 

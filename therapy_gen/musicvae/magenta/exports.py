@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import atomic_write, make_folder
 from therapy_gen.musicvae.magenta.bundle_writer import write_bundle
 from therapy_gen.musicvae.magenta.cells import FloatArray
 from therapy_gen.musicvae.magenta.configs import MagentaConfig, decoder_shapes, encoder_shapes, variable_shapes
@@ -45,17 +45,13 @@ def export_magenta(model: MagentaModel, path: Path) -> tuple[list[Path], list[st
         Where the files cannot be written.
     """
     variables, remarks = _whole(model)
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix != ".tar":
             return write_bundle(path, variables), remarks
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            files = write_bundle(Path(folder) / f"{model.config.name}.ckpt", variables)
-            part = Path(folder) / f"{os.getpid()}.tar"
-            with tarfile.open(part, "w") as tar:
-                for file in files:
-                    tar.add(file, file.name)
-            part.replace(path)
+        with tempfile.TemporaryDirectory() as folder, atomic_write(path) as part, tarfile.open(part, "w") as tar:
+            for file in write_bundle(Path(folder) / f"{model.config.name}.ckpt", variables):
+                tar.add(file, file.name)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
     return [path], remarks

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
-import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import atomic_write, make_folder
 from therapy_gen.musicvae.magenta.configs import MagentaConfig, Shapes
 
 FORMAT = "magenta-musicvae"
@@ -146,23 +145,13 @@ def write_stored(
         offset = end
     head = json.dumps(header).encode()
     head = head.ljust(-(-(len(head) + 8) // _ALIGNED) * _ALIGNED - 8)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream:
-            stream.write(struct.pack("<Q", len(head)) + head)
-            for (name, shape), pieces in zip(shapes.items(), content, strict=True):
-                size = sum(stream.write(piece) for piece in pieces)
-                if size != 4 * math.prod(shape):
-                    raise InputError(f"{name} has {size} bytes, its shape {shape} says {4 * math.prod(shape)}")
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    make_folder(path.parent)
+    with atomic_write(path) as part, part.open("wb") as stream:
+        stream.write(struct.pack("<Q", len(head)) + head)
+        for (name, shape), pieces in zip(shapes.items(), content, strict=True):
+            size = sum(stream.write(piece) for piece in pieces)
+            if size != 4 * math.prod(shape):
+                raise InputError(f"{name} has {size} bytes, its shape {shape} says {4 * math.prod(shape)}")
 
 
 def pieces(array: npt.NDArray[Any]) -> Iterator[bytes]:

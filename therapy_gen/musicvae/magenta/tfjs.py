@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import atomic_write
 
 SHARDED = "weights_manifest.json"
 BY_VARIABLE = "manifest.json"
@@ -106,19 +106,14 @@ def write_tfjs(
     total = sum(array.size * 4 for array in variables.values())
     count = max(-(-total // shard_bytes), 1)
     shards = [folder / f"group1-shard{n}of{count}" for n in range(1, count + 1)]
-    parts = {file: folder / f".{file.name}.{os.getpid()}" for file in (*shards, config, manifest)}
-    try:
+    with contextlib.ExitStack() as stack:
+        # Taken back in the opposite order: the shards first, the manifest last.
+        parts = {file: stack.enter_context(atomic_write(file)) for file in (manifest, config, *shards)}
         weights = _write_shards([parts[shard] for shard in shards], variables, shard_bytes)
         head = {"type": "MusicVAE", "dataConverter": converter}
         parts[config].write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8")
         document = [{"paths": [shard.name for shard in shards], "weights": weights}]
         parts[manifest].write_text(json.dumps(document) + "\n", encoding="utf-8")
-        for file, part in parts.items():
-            part.replace(file)
-    finally:
-        for part in parts.values():
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
     for file in folder.iterdir():
         if _SHARD.fullmatch(file.name) and file not in shards:
             file.unlink()

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import write_bytes
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.training.augment import shifts, transposed
 from therapy_gen.musicvae.training.interrupts import held_interrupts
-from therapy_gen.musicvae.weights import save_weights, write_whole
+from therapy_gen.musicvae.weights import save_weights
 
 Tokens = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -323,7 +324,7 @@ class _Run:
             "lowest": json.dumps([self.lowest, self.lowest_at, self.since_lowest]),
             "corpus": str(self.material.facts.get("corpus_digest", "")),
         }
-        write_whole(self.folder / STATE, save(state, metadata=metadata))
+        write_bytes(self.folder / STATE, save(state, metadata=metadata))
         self.write(WEIGHTS)
         self.saved = self.step
 

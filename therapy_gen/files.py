@@ -1,0 +1,221 @@
+"""Files that appear whole or not at all.
+
+Everything that the project writes goes through `atomic_write`: what is being written has a name of its own beside the
+target, goes away on any error, and, where a process was killed, with the next file that is written to the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import re
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from therapy_gen.errors import InputError
+
+_OWNER_ONLY = 0o600
+# `.therapy-gen-HOST-PID-RANDOM.part.SUFFIX`; a file of another machine in a shared folder is left to that machine.
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_PART = re.compile(rf"\.therapy-gen-{_HOST}-(\d+)-[0-9a-f]{{8}}\.part(\..*)?")
+
+_shared = False
+
+
+def share_files(shared: bool = True) -> None:
+    """Let files and folders that are personal have the rights that the umask gives, in place of the owner's alone.
+
+    Parameters
+    ----------
+    shared : bool
+    """
+    global _shared
+    _shared = shared
+
+
+def keep_private(path: Path) -> None:
+    """Take the rights of everybody but the owner from a file or folder, unless files are shared; see `share_files`.
+
+    Where the system knows no such rights (Windows), nothing happens.
+    """
+    if not _shared:
+        with contextlib.suppress(OSError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & 0o077:
+                path.chmod(mode & 0o700)
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder, and those above it, which only its owner may open; one that is there stays as it is."""
+    if not path.is_dir():
+        path.mkdir(0o777 if _shared else 0o700, parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_write(
+    path: Path, *, replace: bool = True, private: bool = False, error: type[InputError] = InputError
+) -> Iterator[Path]:
+    """Give the name of a file beside `path` to write; it takes `path`'s name at the end, and goes away on any error.
+
+    Parameters
+    ----------
+    path : Path
+    replace : bool
+        Whether a file that has the name then is replaced, also one that another process has written meanwhile.
+    private : bool
+        Whether only its owner may read it, whatever the umask; see `share_files`.
+    error : type
+        What is raised.
+
+    Yields
+    ------
+    Path
+        An empty file with the suffix of `path`: writers choose their format by it.
+
+    Raises
+    ------
+    InputError
+        Or what `error` says, where the file cannot be written, or may not be replaced.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> target = Path(mkdtemp()) / "notes.txt"
+    >>> with atomic_write(target) as part:
+    ...     _ = part.write_text("whole")
+    >>> target.read_text()
+    'whole'
+    """
+    check_target(path, error)
+    remove_leftovers(path.parent)
+    part = path.with_name(
+        f".therapy-gen-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix[:16]}",
+    )
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+        yield part
+        _finish(part, private=private)
+        if replace:
+            part.replace(path)
+        else:
+            _take_name(part, path, error)
+    except OSError as problem:
+        raise error(f"cannot write {path}: {reason(problem)}; choose another place") from problem
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes, *, private: bool = False, error: type[InputError] = InputError) -> None:
+    """Write a file whole or not at all; parameters as in `atomic_write`."""
+    with atomic_write(path, private=private, error=error) as part:
+        part.write_bytes(content)
+
+
+def check_target(path: Path, error: type[InputError] = InputError) -> None:
+    """Raise `error` where no file can be written at `path`: a folder or a device is there, or its folder is missing."""
+    try:
+        if path.is_dir():
+            raise error(f"{path} is a folder; give the name of a file")
+        if path.exists() and not path.is_file():
+            raise error(f"{path} is a device or a pipe, which cannot hold a file; give the name of a file")
+        if not path.parent.is_dir():
+            raise error(f"the folder of {path} does not exist; make it first, or choose another place")
+    except (OSError, ValueError) as problem:
+        raise error(f"cannot write {path!s}: {reason(problem)}; choose another place") from problem
+
+
+def make_folder(path: Path, error: type[InputError] = InputError) -> Path:
+    """Return `path` as a folder that exists; `error` is raised where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as problem:
+        raise error(f"{path} is a file; give the name of a folder") from problem
+    except OSError as problem:
+        raise error(f"cannot make the folder {path}: {reason(problem)}; choose another place") from problem
+    return path
+
+
+def remove_leftovers(folder: Path) -> list[Path]:
+    """Remove the unfinished files that killed processes of this program left in a folder, and return their names.
+
+    Only files of this machine whose process no longer lives are touched.
+    """
+    removed = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found = [(entry, match) for entry in entries if (match := _PART.fullmatch(entry.name))]
+        for entry, match in found:
+            if not _lives(int(match[1])):
+                with contextlib.suppress(OSError):
+                    Path(entry.path).unlink()
+                    removed.append(Path(entry.path))
+    return removed
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Return what the system says about an error, in lower case at the start, without numbers and names."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text[0].lower() + text[1:])
+
+
+def _finish(part: Path, *, private: bool) -> None:
+    """Set the rights of a file that is written, and have it on the disk."""
+    mode = _OWNER_ONLY if private and not _shared else 0o666 & ~_umask()
+    if stat.S_IMODE(part.stat().st_mode) != mode:
+        part.chmod(mode)
+    # Windows flushes only what was opened for writing.
+    with part.open("r+b") as stream:
+        os.fsync(stream.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _take_name(part: Path, path: Path, error: type[InputError]) -> None:
+    """Give a file its name unless another one has it."""
+    try:
+        # In one step: of two processes, one finds the name taken.
+        os.link(part, path)
+    except FileExistsError as problem:
+        raise error(already_exists(path)) from problem
+    except (OSError, NotImplementedError):
+        # Disks without links.
+        if path.exists():
+            raise error(already_exists(path)) from None
+        part.replace(path)
+
+
+def already_exists(path: Path, side_of: Path | None = None) -> str:
+    """Return what is said of a file that is there where another, or one that goes with `side_of`, is to be written."""
+    what = f"{path}, the side file of {side_of}," if side_of else str(path)
+    return f"{what} exists and holds something else; choose another place, or give --overwrite"
+
+
+def _lives(pid: int) -> bool:
+    """Say whether a process of that number runs on this machine."""
+    if pid == os.getpid():
+        return True
+    if sys.platform == "win32":
+        import ctypes
+
+        # Windows would end the process that `os.kill` names.
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

@@ -1,0 +1,66 @@
+"""Text for people and for files: lengths of time, and what a terminal, XML or a spreadsheet can hold."""
+
+from __future__ import annotations
+
+import re
+
+# XML 1.0, section 2.2.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def clock(seconds: float, *, decimals: int = 0) -> str:
+    """Return a length or moment in minutes and seconds.
+
+    Parameters
+    ----------
+    seconds : float
+    decimals : int
+        Of the seconds.
+
+    Examples
+    --------
+    >>> clock(1440.0)
+    '24:00'
+    >>> clock(75.25, decimals=1)
+    '1:15.2'
+    """
+    scale = 10**decimals
+    whole = round(abs(seconds) * scale)
+    minutes, rest = divmod(whole, 60 * scale)
+    sign = "-" if seconds < 0 and whole else ""
+    fraction = f".{rest % scale:0{decimals}d}" if decimals else ""
+    return f"{sign}{minutes}:{rest // scale:02d}{fraction}"
+
+
+def printable(text: str) -> str:
+    r"""Return text on one line, with what would move a terminal's cursor written out.
+
+    Examples
+    --------
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def xml_text(text: str) -> str:
+    """Return text without the characters that XML 1.0 cannot hold; marks such as ``&`` stay as they are."""
+    return _NOT_XML.sub("", text)
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Return text for a cell of a CSV or TSV file that no spreadsheet takes for a formula.
+
+    An apostrophe, which spreadsheets take for "this is text", goes before a first character that would begin one.
+    Numbers are to be written as they are, not through this function.
+
+    Examples
+    --------
+    >>> spreadsheet_cell("=HYPERLINK(A1)")
+    "'=HYPERLINK(A1)"
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
