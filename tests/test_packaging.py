@@ -87,7 +87,7 @@ def test_wheel_carries_packages_migrations_and_model(wheel: Path) -> None:
     assert "sessions/migrations/env.py" in names
     assert any(re.fullmatch(r"sessions/migrations/versions/\w+\.py", name) for name in names)
     assert "therapy_gen/assets/calm.safetensors" in names
-    assert {"sessions/templates/page.css", "sessions/templates/player.js"} <= names
+    assert {"therapy_gen/pages/templates/page.css", "sessions/reports/templates/player.js"} <= names
     assert any(re.fullmatch(r"therapy_gen/assets/.*\.md", name) for name in names), "the model card"
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -14,8 +14,8 @@ COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31",
     "#003f5c", "#a63c06", "#2f6b4f", "#99627a", "#a07a00", "#4a7a96", "#b39ddb", "#c9a66b",
 )  # fmt: skip
-GREY = "#777777"
-INK = "#222222"
+# They follow the page that a picture stands in, light or dark.
+INK, GREY, LINE = "var(--ink,#222222)", "var(--soft,#6b6b6b)", "var(--line,#dddddd)"
 
 
 def element(name: str, content: str = "", /, **attributes: Any) -> str:

@@ -9,9 +9,10 @@ from html import escape
 import numpy as np
 
 from eeg.io.channels import position_of, site_of
-from eeg.report.plot import Plot, topography
+from eeg.report.plot import topography
 from eeg.results import PlayScore, RecordingScore
 from eeg.timeline.timeline import clock
+from therapy_gen.pages.plot import Plot
 from therapy_gen.svg import GREY, INK, ticks
 
 WIDTH = 960

@@ -1,159 +1,27 @@
-"""Axes, lines and head maps for the report, as SVG."""
+"""Head maps for the report, as SVG, and the colours of its pieces."""
 
 from __future__ import annotations
 
 import base64
-import math
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.svg import COLOURS, GREY, INK, element, line, number, picture, polyline, rect, text, ticks, tip
+from therapy_gen.svg import COLOURS, INK, element, picture, text, tip
 
 Float64 = npt.NDArray[np.float64]
 
 # Names of electrodes are written where there is room for them.
 _MAX_NAMES = 40
+# A map is light on a dark page, too.
+_ON_MAP = "#222222"
 
 
-@dataclass
-class Plot:
-    """Axes in an SVG picture.
-
-    Parameters
-    ----------
-    width, height : int
-        Pixels.
-    x, y : (float, float)
-        Data range.
-    left, right, top, bottom : int
-        Margins in pixels.
-    log_x : bool
-    """
-
-    width: int
-    height: int
-    x: tuple[float, float]
-    y: tuple[float, float]
-    left: int = 62
-    right: int = 16
-    top: int = 12
-    bottom: int = 44
-    log_x: bool = False
-    parts: list[str] = field(default_factory=list)
-
-    def px(self, value: float) -> float:
-        """Return the pixel of an x value."""
-        low, high = self.x
-        share = math.log(value / low) / math.log(high / low) if self.log_x else (value - low) / (high - low)
-        return self.left + share * (self.width - self.left - self.right)
-
-    def py(self, value: float) -> float:
-        """Return the pixel of a y value."""
-        low, high = self.y
-        return self.height - self.bottom - (value - low) / (high - low) * (self.height - self.top - self.bottom)
-
-    def rect(
-        self, x0: float, x1: float, y0: float, y1: float, colour: str, *, opacity: float = 1.0, title: str = ""
-    ) -> None:
-        """Add a filled rectangle in data units."""
-        left, right = sorted((self.px(x0), self.px(x1)))
-        top, bottom = sorted((self.py(y0), self.py(y1)))
-        width, height = max(right - left, 0.6), max(bottom - top, 0.6)
-        self.parts.append(rect(left, top, width, height, title, fill=colour, fill_opacity=f"{opacity:g}"))
-
-    def line(
-        self,
-        xs: Sequence[float] | Float64,
-        ys: Sequence[float] | Float64,
-        colour: str,
-        *,
-        width: float = 1.6,
-        dash: str = "",
-        title: str = "",
-    ) -> None:
-        """Add a line through points; it is broken where a value is not finite."""
-        runs: list[list[tuple[float, float]]] = [[]]
-        for x, y in zip(xs, ys, strict=True):
-            if math.isfinite(y) and math.isfinite(x):
-                runs[-1].append((self.px(x), self.py(y)))
-            elif runs[-1]:
-                runs.append([])
-        look: dict[str, Any] = {
-            "fill": "none",
-            "stroke": colour,
-            "stroke_width": width,
-            "stroke_dasharray": dash or None,
-        }
-        self.parts += [polyline(run, title, **look, stroke_linejoin="round") for run in runs if len(run) > 1]
-
-    def dots(self, xs: Float64, ys: Float64, colour: str, *, radius: float = 2.0, opacity: float = 1.0) -> None:
-        """Add dots; those that are not finite are left out."""
-        circles = "".join(
-            f'<circle cx="{self.px(x):.1f}" cy="{self.py(y):.1f}" r="{radius:g}"/>'
-            for x, y in zip(xs, ys, strict=True)
-            if math.isfinite(y) and math.isfinite(x)
-        )
-        self.parts.append(f'<g fill="{colour}" fill-opacity="{opacity:g}">{circles}</g>')
-
-    def text(
-        self,
-        x: float,
-        y: float,
-        words: str,
-        *,
-        anchor: str = "start",
-        size: int = 12,
-        colour: str = INK,
-        dx: float = 0,
-        dy: float = 0,
-    ) -> None:
-        """Add words at a data point, moved by pixels."""
-        self.parts.append(text(self.px(x) + dx, self.py(y) + dy, words, anchor=anchor, font_size=size, fill=colour))
-
-    def axes(
-        self,
-        x_label: str,
-        y_label: str,
-        *,
-        x_ticks: Sequence[float] | None = None,
-        y_ticks: Sequence[float] | None = None,
-        x_text: Callable[[float], str] = number,
-        grid: bool = True,
-    ) -> None:
-        """Add both axes, with a light grid behind what is drawn so far."""
-        back: list[str] = []
-        bottom, top, left, right = self.height - self.bottom, self.top, self.left, self.width - self.right
-        for value in ticks(*self.x) if x_ticks is None else x_ticks:
-            at = self.px(value)
-            back.append(line(at, at, top, bottom, stroke="#eeeeee"))
-            self.parts.append(_label(at, bottom + 17, x_text(value)))
-        for value in ticks(*self.y) if y_ticks is None else y_ticks:
-            at = self.py(value)
-            back.append(line(left, right, at, at, stroke="#eeeeee"))
-            self.parts.append(_label(left - 8, at + 4, number(value), anchor="end"))
-        if grid:
-            self.parts[:0] = back
-        self.parts.append(line(left, right, bottom, bottom, stroke=GREY))
-        self.parts.append(_label((left + right) / 2, self.height - 6, x_label, size=13))
-        if y_label:
-            middle = (top + bottom) / 2
-            self.parts.append(_label(16, middle, y_label, size=13, transform=f"rotate(-90 16 {middle:.0f})"))
-
-    def svg(self, label: str) -> str:
-        """Return the picture; `label` says in words what it shows."""
-        drawn = picture(self.width, self.height, label, "".join(self.parts), width=self.width)
-        # On a narrow screen it is scrolled rather than made too small to read.
-        return f'<div class="wide" style="--least:{0.7 * self.width:.0f}px">{drawn}</div>'
-
-
-def _label(x: float, y: float, words: str, *, anchor: str = "middle", size: float = 12, **attributes: Any) -> str:
-    return text(x, y, words, anchor=anchor, font_size=size, fill=INK, **attributes)
+def _label(x: float, y: float, words: str, *, size: float = 12, fill: str = INK) -> str:
+    return text(x, y, words, anchor="middle", font_size=size, fill=fill)
 
 
 def _diverging(share: Float64) -> npt.NDArray[np.uint8]:
@@ -228,9 +96,9 @@ def topography(
     ]
     for name, value, (x, y) in zip(names, shown, points, strict=True):
         right, down = middle + x * scale, centre - y * scale
-        body.append(element("circle", tip(f"{name}: {value:+.2f} dB"), cx=right, cy=down, r=3, fill=INK))
+        body.append(element("circle", tip(f"{name}: {value:+.2f} dB"), cx=right, cy=down, r=3, fill=_ON_MAP))
         if len(names) <= _MAX_NAMES:
-            body.append(_label(right, down - 5, name, size=9.5))
+            body.append(_label(right, down - 5, name, size=9.5, fill=_ON_MAP))
     return picture(size, size + 46, title, "".join([*body, _scale_bar(size, limit)]), width=size)
 
 

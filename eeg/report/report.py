@@ -28,10 +28,11 @@ from eeg.report.panels import (
     timeline_picture,
     what_values_are,
 )
-from eeg.report.plot import Plot, colours_of
+from eeg.report.plot import colours_of
 from eeg.results import FLAGS, PlayScore, RecordingScore
 from eeg.timeline.timeline import clock
 from therapy_gen.files import write_bytes
+from therapy_gen.pages.plot import Plot
 from therapy_gen.svg import GREY, number
 
 Float64 = npt.NDArray[np.float64]

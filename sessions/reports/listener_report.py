@@ -1,4 +1,4 @@
-"""A listener's history as a page: sessions, ratings, the ranking with intervals, recordings over time."""
+"""A listener's history as a page: sessions, ratings, measures, the ranking with intervals, recordings over time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from sessions.files import check_file_target, write_bytes
 from sessions.records import SessionRecord
 from sessions.reports.charts import Interval, intervals
-from sessions.reports.html import page, table, text
 from sessions.reports.session_report import NO_CLAIM
 from sessions.storage.library import get_session, list_sessions, titles_of
 from sessions.storage.listeners import find_listener
 from sessions.storage.play_log import list_plays
 from sessions.storage.recordings import RecordingPower, recorded_power
 from sessions.storage.store import Store
+from therapy_gen.pages.html import render
 from therapy_gen.text import clock
 
 BANDS = ("beta", "gamma")
@@ -53,137 +53,101 @@ def write_listener_report(store: Store, listener: str, path: Path, ranking: Mapp
     known = {piece.id for record in sessions for piece in record.pieces()}
     known |= {one["piece"] for one in (ranking or {}).get("pieces", ())}
     titles = titles_of(store, known)
-    heard = sum(plays.get(one.id, 0) for one in sessions)
-    body = [
-        f"<h1>{text(name)}</h1>",
-        f'<p class="soft">{_count(len(sessions), "session")}, {_count(heard, "play")}'
-        f", {_count(len(recordings), 'recording')}</p>",
-        *_sessions(sessions, plays),
-        *_ratings(sessions),
-        *_ranking(ranking, titles),
-        *_recordings(recordings),
-        f'<p class="soft small">{NO_CLAIM}</p>',
-    ]
-    content = page(f"Listener {name}", body).encode()
+    content = render(
+        "sessions.reports",
+        "listener.html",
+        title=f"Listener {name}",
+        listener=name,
+        sessions=[_session(record, plays) for record in sessions],
+        heard=sum(plays.get(one.id, 0) for one in sessions),
+        recordings=len(recordings),
+        ratings=[row for record in sessions for row in _ratings(record)],
+        trends=[],
+        notes=[],
+        bands=[made for band in BANDS if (made := _band(band, recordings))],
+        no_claim=NO_CLAIM,
+        **_ranking(ranking, titles),
+    ).encode()
     write_bytes(path, content)
     return len(content)
 
 
-def _sessions(sessions: Sequence[SessionRecord], plays: Mapping[int, int]) -> list[str]:
-    if not sessions:
-        return ["<h2>Sessions</h2>", '<p class="soft">None yet.</p>']
-    rows = []
-    for record in sessions:
-        ratings = _rated(record)
-        rows.append(
-            [
-                str(record.id),
-                f"{record.created:%Y-%m-%d %H:%M}",
-                text(record.arc),
-                clock(record.duration_s),
-                str(len(record.pieces())),
-                str(plays.get(record.id, 0)),
-                f"{sum(ratings.values()) / len(ratings):.1f} ({len(ratings)})" if ratings else "",
-            ]
-        )
-    columns = ("id", "made (UTC)", "arc", "length", "pieces", "played", "mean rating")
-    return ["<h2>Sessions</h2>", table(columns, rows, numbers=(0, 3, 4, 5, 6), label="Sessions")]
+def _session(record: SessionRecord, plays: Mapping[int, int]) -> list[str]:
+    ratings = _rated(record)
+    return [
+        str(record.id),
+        f"{record.created:%Y-%m-%d %H:%M}",
+        record.arc,
+        clock(record.duration_s),
+        str(len(record.pieces())),
+        str(plays.get(record.id, 0)),
+        f"{sum(ratings.values()) / len(ratings):.1f} ({len(ratings)})" if ratings else "",
+    ]
 
 
 def _rated(record: SessionRecord) -> dict[str, int]:
     return {item.piece.id: item.rating for item in record.items if item.piece and item.rating}
 
 
-def _ratings(sessions: Sequence[SessionRecord]) -> list[str]:
-    rows = []
-    for record in sessions:
-        names = {piece.id: piece.title for piece in record.pieces()}
-        rows += [
-            [str(record.id), text(names[id_]), f"{value} of 5", f"<code>{text(id_)}</code>"]
-            for id_, value in _rated(record).items()
-        ]
-    if not rows:
-        return ["<h2>Ratings</h2>", '<p class="soft">None yet.</p>']
-    return ["<h2>Ratings</h2>", table(("session", "piece", "rating", "id"), rows, numbers=(0, 2), label="Ratings")]
-
-
-def _ranking(ranking: Mapping[str, Any] | None, titles: Mapping[str, str]) -> list[str]:
-    if ranking is None:
-        return ["<h2>Ranking</h2>", '<p class="soft">Nothing was scored or rated yet.</p>']
-    pieces = ranking["pieces"]
-    rows = [
-        [
-            str(one["rank"]),
-            text(titles.get(one["piece"], one["piece"])),
-            f"{one['mean_db']:+.2f}",
-            f"{one['ci90_db'][0]:+.2f} to {one['ci90_db'][1]:+.2f}",
-            f"{one['p_best']:.2f}",
-            str(one["plays"]),
-            clock(one["clean_s"]),
-        ]
-        for one in pieces
-    ]
-    verdict = "The order is reliable." if ranking["reliable_order"] else "There is no reliable order yet."
-    if not any(one["plays"] for one in pieces):
-        verdict = "Nothing was recorded: it is made from ratings alone, and its figures were not measured."
+def _ratings(record: SessionRecord) -> list[dict[str, Any]]:
+    titles = {piece.id: piece.title for piece in record.pieces()}
     return [
-        "<h2>Ranking</h2>",
-        f"<p>By {text(ranking['criterion'])} power, as declared. {verdict}</p>",
-        intervals(
-            [Interval(titles.get(one["piece"], one["piece"]), one["mean_db"], *one["ci90_db"]) for one in pieces],
-            "Pieces by rank with 90 % intervals",
-        ),
-        table(
-            ("rank", "piece", "dB", "90 % interval", "P(best)", "plays", "clean"),
-            rows,
-            numbers=(0, 2, 3, 4, 5, 6),
-            label="Ranking",
-        ),
+        {"session": record.id, "title": titles[id_], "value": value, "piece": id_}
+        for id_, value in _rated(record).items()
     ]
 
 
-def _recordings(recordings: Sequence[RecordingPower]) -> list[str]:
-    if not recordings:
-        return ["<h2>Recordings</h2>", '<p class="soft">None yet.</p>']
-    out = ["<h2>Recordings over time</h2>"]
-    for band in BANDS:
-        rows, lines = [], []
-        for one in recordings:
-            values = [play.db[band] for play in one.plays if band in play.db]
-            if not values:
-                continue
-            mean, low, high = _mean_interval(values)
-            rows.append(Interval(f"{one.moment:%Y-%m-%d %H:%M}", mean, low, high))
-            lines.append(
-                [
-                    f"{one.moment:%Y-%m-%d %H:%M}",
-                    text(one.file),
-                    "" if one.session is None else str(one.session),
-                    str(len(values)),
-                    f"{mean:+.2f}",
-                    "" if low is None or high is None else f"{low:+.2f} to {high:+.2f}",
-                ]
-            )
-        if rows:
-            out += [
-                f"<h3>{band}</h3>",
-                intervals(rows, f"Mean {band} power of each recording's plays, oldest first"),
-                table(
-                    ("measured (UTC)", "file", "session", "plays", "mean dB", "90 % interval"),
-                    lines,
-                    numbers=(2, 3, 4, 5),
-                    label=f"Recordings, {band}",
-                ),
-            ]
-    out.append(
-        '<p class="soft small">Mean over the plays of each recording, dB against silence in it; intervals are '
-        "Student's t over plays, and need two.</p>"
-    )
-    return out
+def _ranking(ranking: Mapping[str, Any] | None, titles: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the page says of a ranking; a piece that was never recorded has no dB."""
+    if ranking is None:
+        return {"ranked": [], "verdict": "", "ranking_chart": "", "ranking_columns": ()}
+    pieces = ranking["pieces"]
+    measured = [one for one in pieces if one["plays"]]
+    columns: tuple[str, ...] = ("rank", "piece", "P(best)")
+    if measured:
+        columns = ("rank", "piece", "dB", "90 % interval", "P(best)", "plays", "clean")
+    verdict = "Nothing was recorded: it is made from ratings alone."
+    if measured:
+        reliable = "The order is reliable." if ranking["reliable_order"] else "There is no reliable order yet."
+        verdict = f"By {ranking['criterion']} power, as declared. {reliable}"
+        if len(measured) < len(pieces):
+            verdict += " Pieces without dB were rated, never recorded."
+    rows = [Interval(titles.get(one["piece"], one["piece"]), one["mean_db"], *one["ci90_db"]) for one in measured]
+    return {
+        "ranked": [_ranked(one, titles, with_db=bool(measured)) for one in pieces],
+        "verdict": verdict,
+        "ranking_chart": intervals(rows, "Pieces by rank with 90 % intervals") if rows else "",
+        "ranking_columns": columns,
+    }
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _ranked(one: Mapping[str, Any], titles: Mapping[str, str], *, with_db: bool) -> list[str]:
+    row = [str(one["rank"]), titles.get(one["piece"], one["piece"])]
+    if not with_db:
+        return [*row, f"{one['p_best']:.2f}"]
+    db = ["", ""]
+    if one["plays"]:
+        db = [f"{one['mean_db']:+.2f}", f"{one['ci90_db'][0]:+.2f} to {one['ci90_db'][1]:+.2f}"]
+    return [*row, *db, f"{one['p_best']:.2f}", str(one["plays"]), clock(one["clean_s"])]
+
+
+def _band(band: str, recordings: Sequence[RecordingPower]) -> dict[str, Any] | None:
+    """Return a band over time: a chart and its table; None where nothing was measured."""
+    rows, lines = [], []
+    for one in recordings:
+        values = [play.db[band] for play in one.plays if band in play.db]
+        if not values:
+            continue
+        mean, low, high = _mean_interval(values)
+        moment = f"{one.moment:%Y-%m-%d %H:%M}"
+        rows.append(Interval(moment, mean, low, high))
+        interval = "" if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
+        session = "" if one.session is None else str(one.session)
+        lines.append([moment, one.file, session, str(len(values)), f"{mean:+.2f}", interval])
+    if not rows:
+        return None
+    chart = intervals(rows, f"Mean {band} power of each recording's plays, oldest first")
+    return {"name": band, "chart": chart, "rows": lines}
 
 
 def _mean_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:

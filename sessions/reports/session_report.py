@@ -6,13 +6,13 @@ import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sessions.export.audio import Sound, present_midi
-from sessions.files import check_file_target, write_bytes
+from sessions.files import check_file_target, make_folder, write_bytes
 from sessions.planning.arcs import rms
-from sessions.records import PieceRecord, SessionRecord
+from sessions.records import SessionRecord
 from sessions.reports.charts import ARC_LEFT, ARC_SPAN, Interval, arc, intervals, roll
-from sessions.reports.html import data_script, page, program_script, table, text
 from sessions.reports.mp3 import SAMPLE_RATE, small_mp3s
 from sessions.storage.library import get_session
 from sessions.storage.play_log import SessionPlay, list_plays
@@ -20,13 +20,20 @@ from sessions.storage.recordings import RecordingPower, recorded_power
 from sessions.storage.store import Store
 from therapy_gen.music.analysis.register import pitch_name
 from therapy_gen.music.midi.midi import read_performance
+from therapy_gen.pages.html import render
 from therapy_gen.text import clock
 
 NO_CLAIM = "This page shows what was made and measured. It makes no medical claim."
 
 
 def write_session_report(
-    store: Store, number: int, path: Path, ranking: Mapping[str, Any] | None = None, sound: Sound | None = None
+    store: Store,
+    number: int,
+    path: Path,
+    ranking: Mapping[str, Any] | None = None,
+    sound: Sound | None = None,
+    *,
+    folder: bool = False,
 ) -> int:
     """Write a session's page, whole or not at all, and return its size in bytes.
 
@@ -39,6 +46,8 @@ def write_session_report(
     ranking : mapping, optional
         The listener's ranking as ``rank --json`` prints it.
     sound : Sound, optional
+    folder : bool
+        Whether the sound is put into files in a folder beside the page, ``<name>_files``, rather than into the page.
 
     Raises
     ------
@@ -54,46 +63,72 @@ def write_session_report(
     midi = present_midi(store, record.items)
     lengths = {item.piece.id: item.duration_s for item in record.items if item.piece}
     sounds = small_mp3s(pieces, midi, lengths, sound.soundfont, sound.advance)
-    rolls = [roll(read_performance(midi[one.id]), place, one.title) for place, one in enumerate(pieces)]
-    content = _page(
-        record, rolls, sounds, lengths, ranking, recorded_power(store, session=number), list_plays(store, number)
-    )
-    write_bytes(path, content.encode())
-    return len(content.encode())
+    files = _beside(path, sounds) if folder else None
+    content = render(
+        "sessions.reports",
+        "session.html",
+        title=record.programme().title,
+        record=record,
+        pieces=pieces,
+        rolls=[roll(read_performance(midi[piece.id]), str(place), piece.title) for place, piece in enumerate(pieces)],
+        lengths=lengths,
+        pitch_name=pitch_name,
+        sounds=[] if folder else [base64.b64encode(one).decode() for one in sounds],
+        player=_player(record, files),
+        sound_note=f"Sound {'beside' if folder else 'in'} this file: mono, {SAMPLE_RATE / 1000:g} kHz, MP3.",
+        no_claim=NO_CLAIM,
+        plays=[_played(play) for play in list_plays(store, number)],
+        **_contents(record),
+        **_measured(record, ranking, recorded_power(store, session=number)),
+    ).encode()
+    write_bytes(path, content)
+    return len(content)
 
 
-def _page(
-    record: SessionRecord,
-    rolls: Sequence[str],
-    sounds: Sequence[bytes],
-    lengths: Mapping[str, float],
-    ranking: Mapping[str, Any] | None,
-    recordings: Sequence[RecordingPower],
-    plays: Sequence[SessionPlay],
-) -> str:
-    pieces = record.pieces()
-    numbers = {piece.id: place for place, piece in enumerate(pieces)}
-    title = f"Session {record.id}" + (f" for {record.listener}" if record.listener else "")
-    ranked = {one["piece"]: one for one in (ranking or {}).get("pieces", ())}
-    body = [
-        f"<h1>{text(title)}</h1>",
-        f'<p class="soft">{clock(record.duration_s)} minutes, {len(pieces)} pieces, arc {text(record.arc)}, '
-        f"seed {record.seed}, made {record.created:%Y-%m-%d %H:%M} UTC</p>",
-        "<noscript><p>Playing needs JavaScript, which is off in this browser; all else is here.</p></noscript>",
-        *_arc(record),
-        *_timeline(record, numbers),
-        "<h2>Pieces</h2>",
-        *(_piece(record, piece, rolls[numbers[piece.id]], numbers, lengths, ranked.get(piece.id)) for piece in pieces),
-        *_measured(record, ranking, ranked, recordings),
-        *_played(plays),
-        f'<p class="soft small">Sound in this file: mono, {SAMPLE_RATE / 1000:g} kHz, MP3. For full quality: '
-        f"<code>therapy-gen export --session {record.id} --format flac -o session-{record.id}.flac</code>. "
-        f"{NO_CLAIM}</p>",
-    ]
-    data = {
+def _beside(path: Path, sounds: Sequence[bytes]) -> list[str]:
+    """Write sounds into the folder that goes with a page; return where they are, as the page names them."""
+    folder = make_folder(path.with_name(f"{path.stem}_files"))
+    names = [f"{place + 1:02d}.mp3" for place in range(len(sounds))]
+    for name, content in zip(names, sounds, strict=True):
+        write_bytes(folder / name, content)
+    return [f"{quote(folder.name)}/{name}" for name in names]
+
+
+def _contents(record: SessionRecord) -> dict[str, Any]:
+    """Return what the page says of the timeline and the arc."""
+    target, achieved = record.curve(), record.achieved()
+    firsts = {item.piece.id: item for item in reversed(record.items) if item.piece}
+    return {
+        "numbers": {piece.id: place for place, piece in enumerate(record.pieces())},
+        "firsts": firsts,
+        "arc": arc(target, achieved, record.duration_s) if achieved else "",
+        "away": rms(target, achieved) if target and achieved else None,
+        "silences": _silences(record),
+    }
+
+
+def _silences(record: SessionRecord) -> str:
+    """Say in a line where there is silence."""
+    silent = [item for item in record.items if item.piece is None]
+    if not silent:
+        return ""
+    between = [item.duration_s for item in silent if 0 < item.position < len(record.items) - 1]
+    said = [f"{item.duration_s:.0f} s before" for item in silent if item.position == 0]
+    if between:
+        low, high = round(min(between)), round(max(between))
+        said.append(f"{low} s between pieces" if low == high else f"{low} to {high} s between pieces")
+    said += [f"{item.duration_s:.0f} s after" for item in silent if item.position == len(record.items) - 1]
+    return f"Silence: {', '.join(said)}."
+
+
+def _player(record: SessionRecord, files: Sequence[str] | None) -> dict[str, Any]:
+    """Return what the page's script plays by."""
+    numbers = {piece.id: place for place, piece in enumerate(record.pieces())}
+    return {
         "duration": record.duration_s,
         "arc": [ARC_LEFT, ARC_SPAN],
-        "titles": [piece.title for piece in pieces],
+        "titles": [piece.title for piece in record.pieces()],
+        "sounds": files,
         "items": [
             {
                 "piece": numbers[item.piece.id] if item.piece else None,
@@ -103,161 +138,46 @@ def _page(
             for item in record.items
         ],
     }
-    scripts = [
-        _bar(record.duration_s),
-        data_script("data", data),
-        *(
-            f'<script type="text/plain" id="sound-{place}">{base64.b64encode(one).decode()}</script>'
-            for place, one in enumerate(sounds)
-        ),
-        program_script("player.js"),
-    ]
-    return page(title, body, scripts=scripts)
-
-
-def _bar(duration_s: float) -> str:
-    return (
-        '<div id="bar" role="region" aria-label="Player"><div>'
-        '<button class="main" id="toggle" type="button">Play session</button>'
-        '<button id="before" type="button">Back</button><button id="after" type="button">Next</button>'
-        '<span class="what" id="what" aria-live="polite"></span>'
-        f'<span class="n" id="time">0:00 / {clock(duration_s)}</span>'
-        f'<span class="range"><input id="seek" type="range" min="0" max="{duration_s:.3f}" step="any" value="0" '
-        'aria-label="Place in the session"></span></div></div>'
-    )
-
-
-def _arc(record: SessionRecord) -> list[str]:
-    target, achieved = record.curve(), record.achieved()
-    if not achieved:
-        return []
-    said = "Bars: the calmness score of each piece, 0 to 1."
-    if target:
-        away = rms(target, achieved)
-        said += f" Dashed: what the arc asked for; root mean square distance {away:.3f}."
-    return ["<h2>Arc</h2>", arc(target, achieved, record.duration_s), f'<p class="soft small">{said}</p>']
-
-
-def _timeline(record: SessionRecord, numbers: Mapping[str, int]) -> list[str]:
-    rows = []
-    for place, item in enumerate(record.items):
-        name = f'<a href="#piece-{numbers[item.piece.id]}">{text(item.piece.title)}</a>' if item.piece else "silence"
-        label = text(f"Play from {clock(item.onset_s)}, {item.piece.title if item.piece else 'silence'}")
-        button = f'<button type="button" data-from="{place}" aria-label="{label}">Play</button>'
-        rows.append(
-            f'<tr data-item="{place}"><td class="n">{clock(item.onset_s)}</td>'
-            f'<td class="n">{clock(item.duration_s)}</td>'
-            f'<td>{name}</td><td class="n">{"★" * item.rating if item.rating else ""}</td>'
-            f'<td class="noprint">{button}</td></tr>'
-        )
-    head = '<th scope="col" class="n">start</th><th scope="col" class="n">length</th><th scope="col">piece</th>'
-    head += '<th scope="col" class="n">rated</th><th scope="col" class="noprint">from here</th>'
-    return [
-        "<h2>Timeline</h2>",
-        '<div class="scroll" tabindex="0" role="region" aria-label="Timeline"><table><thead><tr>'
-        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>",
-    ]
-
-
-def _piece(
-    record: SessionRecord,
-    piece: PieceRecord,
-    picture: str,
-    numbers: Mapping[str, int],
-    lengths: Mapping[str, float],
-    ranked: Mapping[str, Any] | None,
-) -> str:
-    place = numbers[piece.id]
-    item = next(item for item in record.items if item.piece and item.piece.id == piece.id)
-    lies = "" if piece.register is None else f", melody about {pitch_name(piece.register)}"
-    facts = [
-        ("Key, tempo", f"{text(piece.key)}, {piece.tempo:.1f} beats a minute{lies}"),
-        ("Calmness", f"{piece.calm:.2f} of 1"),
-        ("Why it is here", text(item.why or "made for its place in the arc")),
-        ("Rating", f"{item.rating} of 5" if item.rating else "none yet"),
-    ]
-    if ranked is not None:
-        facts.append(("EEG" if ranked["plays"] else "Ranking", _figures(ranked)))
-    facts.append(("Id", f"<code>{text(piece.id)}</code>"))
-    length = lengths[piece.id]
-    rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
-    return (
-        f'<article id="piece-{place}" aria-labelledby="title-{place}"><div class="head">'
-        f'<h3 id="title-{place}">{text(piece.title)}</h3>'
-        f'<span class="n soft"><span class="playing"><span id="time-{place}">0:00</span> / </span>'
-        f"{clock(length)}</span>"
-        f'<button id="toggle-{place}" type="button" aria-describedby="title-{place}">Play</button></div>{picture}'
-        f'<input id="seek-{place}" type="range" min="0" max="{length:.3f}" step="any" value="0" '
-        f'aria-label="{text(f"Place in {piece.title}")}"><dl>{rows}</dl></article>'
-    )
-
-
-def _figures(ranked: Mapping[str, Any]) -> str:
-    low, high = ranked["ci90_db"]
-    if not ranked["plays"]:
-        # A figure in dB would look measured.
-        return f"from ratings alone, never recorded: rank {ranked['rank']}, P(best) {ranked['p_best']:.2f}"
-    return (
-        f"{ranked['mean_db']:+.2f} dB (90 % interval {low:+.2f} to {high:+.2f}), rank {ranked['rank']}, "
-        f"P(best) {ranked['p_best']:.2f}, {ranked['plays']} plays, {clock(ranked['clean_s'])} clean"
-    )
 
 
 def _measured(
-    record: SessionRecord,
-    ranking: Mapping[str, Any] | None,
-    ranked: Mapping[str, Mapping[str, Any]],
-    recordings: Sequence[RecordingPower],
-) -> list[str]:
-    out: list[str] = []
+    record: SessionRecord, ranking: Mapping[str, Any] | None, recordings: Sequence[RecordingPower]
+) -> dict[str, Any]:
+    """Return what was measured: dB of pieces that were recorded, never of ratings alone."""
     titles = {piece.id: piece.title for piece in record.pieces()}
-    own = [ranked[id_] for id_ in titles if id_ in ranked and ranked[id_]["plays"]]
-    if own and ranking is not None:
-        rows = [
-            Interval(titles[one["piece"]], one["mean_db"], *one["ci90_db"])
-            for one in sorted(own, key=lambda one: one["rank"])
-        ]
-        out += [
-            "<h2>EEG</h2>",
-            intervals(rows, f"{ranking['criterion']} power of each piece with its 90 % interval"),
-            f'<p class="soft small">{text(ranking["criterion"])} power against the listener\'s own silence, from all '
-            f"recordings and ratings; lines are 90 % intervals. {text(_verdict(ranking))}</p>",
-        ]
-    for recording in recordings:
-        if not out:
-            out.append("<h2>EEG</h2>")
-        rows_ = [
-            [
-                clock(play.onset_s),
-                text(titles.get(play.piece, play.piece)),
-                clock(play.clean_s),
-                *(f"{play.db[band]:+.2f}" if band in play.db else "" for band in ("beta", "gamma")),
-            ]
-            for play in recording.plays
-        ]
-        name = f"Recording {recording.file}, {recording.moment:%Y-%m-%d %H:%M} UTC"
-        out.append(f"<h3>{text(name)}</h3>")
-        out.append(table(("at", "piece", "clean", "beta dB", "gamma dB"), rows_, numbers=(0, 2, 3, 4), label=name))
-    return out
-
-
-def _verdict(ranking: Mapping[str, Any]) -> str:
-    return "The order is reliable." if ranking.get("reliable_order") else "There is no reliable order yet."
-
-
-def _played(plays: Sequence[SessionPlay]) -> list[str]:
-    if not plays:
-        return []
-    rows = [
-        [
-            f"{play.started:%Y-%m-%d %H:%M:%S} UTC",
-            clock(play.ended_s) if play.ended_s is not None else "",
-            "to its end" if play.finished else "stopped",
-            str(len({heard.position for heard in play.stretches})),
-        ]
-        for play in plays
+    ranked = {one["piece"]: one for one in (ranking or {}).get("pieces", ())}
+    own = sorted((ranked[id_] for id_ in titles if id_ in ranked and ranked[id_]["plays"]), key=lambda one: one["rank"])
+    rows = [Interval(titles[one["piece"]], one["mean_db"], *one["ci90_db"]) for one in own]
+    criterion = (ranking or {}).get("criterion", "")
+    shown = [
+        {
+            "name": f"Recording {one.file}, {one.moment:%Y-%m-%d %H:%M} UTC",
+            "rows": [
+                [
+                    clock(play.onset_s),
+                    titles.get(play.piece, play.piece),
+                    clock(play.clean_s),
+                    *(f"{play.db[band]:+.2f}" if band in play.db else "" for band in ("beta", "gamma")),
+                ]
+                for play in one.plays
+            ],
+        }
+        for one in recordings
     ]
+    return {
+        "ranked": ranked,
+        "measured": intervals(rows, f"{criterion} power of each piece with its 90 % interval") if rows else "",
+        "criterion": criterion,
+        "reliable": bool((ranking or {}).get("reliable_order")),
+        "recordings": shown,
+        "chapters": [(f"recording-{place + 1}", one["name"]) for place, one in enumerate(shown)],
+    }
+
+
+def _played(play: SessionPlay) -> list[str]:
     return [
-        "<h2>Played</h2>",
-        table(("started", "lasted", "how it ended", "items"), rows, numbers=(1, 3), label="Played"),
+        f"{play.started:%Y-%m-%d %H:%M:%S} UTC",
+        clock(play.ended_s) if play.ended_s is not None else "",
+        "to its end" if play.finished else "stopped",
+        str(len({heard.position for heard in play.stretches})),
     ]

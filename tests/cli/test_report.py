@@ -124,7 +124,30 @@ def test_ratings_alone_do_not_look_measured(cli: Cli, with_session: Path, tmp_pa
     assert "from ratings alone, never recorded: rank 1" in content
     assert ">EEG<" not in content
     cli("report", "--listener", "ana", "-o", tmp_path / "b.html")
-    assert "made from ratings alone" in Reader((tmp_path / "b.html").read_text(encoding="utf-8")).said
+    said = Reader((tmp_path / "b.html").read_text(encoding="utf-8")).said
+    assert "made from ratings alone" in said
+    assert "dB" not in said.partition("Ranking")[2].partition("Recordings")[0]
+
+
+def test_sound_beside_the_page(cli: Cli, with_session: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a b.html"
+    assert cli("session", "report", 1, "-o", out, "--folder").status == 0
+    content = out.read_text(encoding="utf-8")
+    assert len(content) < 200_000
+    pieces = {item["piece"] for item in cli("session", "show", 1, "--json").document["session"]["items"]} - {None}
+    names = sorted(path.name for path in (tmp_path / "a b_files").iterdir())
+    assert names == [f"{place + 1:02d}.mp3" for place in range(len(pieces))]
+    assert "a%20b_files/01.mp3" in content
+
+
+def test_no_row_for_silence_and_ticks_on_axes(reported: Path) -> None:
+    content = (reported / "session.html").read_text(encoding="utf-8")
+    table = content.partition("<h2>Timeline</h2>")[2].partition("<h2>")[0]
+    assert "silence" not in table.partition("</table>")[0]
+    assert "Silence: 2 s before, 8 s between pieces, 2 s after." in table
+    # The forest plot has more on its axis than its zero.
+    chart = content.partition("power of each piece with its 90 % interval")[2].partition("</svg>")[0]
+    assert chart.count('text-anchor="middle"') >= 3
 
 
 def test_json_says_what_was_written(cli: Cli, with_session: Path, tmp_path: Path) -> None:
@@ -257,7 +280,10 @@ def test_the_whole_session_goes_from_silence_to_music_and_on(opened: Callable[..
     slide(page, "seek", place)
     assert page.inner_text("#what") == items[3]["title"]
     assert page.evaluate("Number(document.getElementById('seek').value)") == pytest.approx(place, abs=0.1)
-    page.click(f"button[data-from='{len(items) - 1}']")
+    page.click(f"button[data-from='{len(items) - 2}']")
+    # Through the silence at the end.
+    slide(page, "seek", items[-1]["onset_s"] - 0.5)
+    reaches(page, "document.getElementById('what').textContent === 'Silence'")
     reaches(page, "document.getElementById('toggle').textContent === 'Play session'")
 
 
@@ -269,7 +295,7 @@ def test_every_control_is_reached_by_the_keyboard(opened: Callable[..., Any]) ->
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.dataset.from || ''"))
         if "seek" in reached:
             break
-    assert {"0", "toggle-0", "seek-0", "toggle", "before", "after", "seek"} <= reached
+    assert {"play", "1", "toggle-0", "seek-0", "toggle", "before", "after", "seek"} <= reached
     page.focus("#seek-0")
     page.keyboard.press("End")
     assert page.evaluate(CURSOR) > 10

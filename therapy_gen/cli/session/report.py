@@ -28,6 +28,9 @@ def session_report(
     soundfont: Annotated[
         Path | None, typer.Option(metavar="FILE", help="SF2 instruments for the sound  [default: a small one]")
     ] = None,
+    folder: Annotated[
+        bool, typer.Option("--folder", help="Put the sound into a folder beside the page: it opens at once")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Write a session as one page that works offline: its sound, its notes, its arc, and what was measured."""
@@ -43,7 +46,8 @@ def session_report(
     record = get_session(store, number)
     total = sum({item.piece.id: item.duration_s for item in record.items if item.piece}.values())
     with progress("rendering", total, quiet=options.quiet) as advance:
-        size = write_session_report(store, number, out, _ranking(store, record.listener), Sound(soundfont, advance))
+        ranking = _ranking(store, record.listener)
+        size = write_session_report(store, number, out, ranking, Sound(soundfont, advance), folder=folder)
     if json:
         print_json({"report": {"file": str(out), "session": number, "pieces": len(record.pieces()), "bytes": size}})
     else:
