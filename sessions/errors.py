@@ -6,7 +6,18 @@ from therapy_gen.errors import InputError, MissingExtraError, TherapyGenError
 
 
 class DatabaseError(InputError):
-    """The database cannot be opened, read or written."""
+    """The database cannot be opened, read or written.
+
+    Parameters
+    ----------
+    text : str
+    passing : bool
+        Whether the same may succeed a moment later: another program holds it, the disk is full, the server is away.
+    """
+
+    def __init__(self, text: str, *, passing: bool = False) -> None:
+        super().__init__(text)
+        self.passing = passing
 
 
 class PlanError(InputError):

@@ -13,7 +13,6 @@ import numpy as np
 from sessions.export.audio import SAMPLE_RATE
 from sessions.playback.outputs import CHANNELS, Output, Samples
 from sessions.records import ItemRecord
-from sessions.storage.play_log import PlayWriter
 
 PAUSE, NEXT, QUIT = " ", "n", "q"
 # 46 ms: how soon a key is answered, and how exactly a stretch can begin after a pause.
@@ -25,6 +24,19 @@ class Markers(Protocol):
 
     def send(self, text: str, ahead_s: float = 0.0) -> None:
         """Send a marker of what will be heard in `ahead_s` seconds."""
+
+
+class PlayLog(Protocol):
+    """Takes what was heard when, in seconds from the start of the play."""
+
+    def begin(self, position: int, onset_s: float, from_s: float = 0.0) -> None:
+        """Note that an item is heard from `onset_s` on, from its second `from_s` on."""
+
+    def end(self, at_s: float) -> None:
+        """Note that what was heard last ended."""
+
+    def close(self, at_s: float, *, finished: bool) -> None:
+        """Note that the play ended, to its end or before."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Player:
     session : int
     output : Output
     start_log : callable
-        From the moment at which the first sample is heard to the writer of this play.
+        From the moment at which the first sample is heard to the log of this play.
     markers : Markers, optional
     keys : callable
         Returns the keys pressed since it was last called: `PAUSE` (again: resume), `NEXT`, `QUIT`.
@@ -72,7 +84,7 @@ class Player:
         self,
         session: int,
         output: Output,
-        start_log: Callable[[datetime], PlayWriter],
+        start_log: Callable[[datetime], PlayLog],
         *,
         markers: Markers | None = None,
         keys: Callable[[], str] = lambda: "",
@@ -84,7 +96,7 @@ class Player:
         self._markers = markers
         self._keys = keys
         self._tell = tell
-        self._log: PlayWriter | None = None
+        self._log: PlayLog | None = None
         self._zero = 0.0
         self._heard_until = 0.0
         self._under_way: str | None = None

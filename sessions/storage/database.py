@@ -17,8 +17,10 @@ from sqlalchemy.pool import NullPool
 from sessions.errors import DatabaseError
 from therapy_gen.errors import MissingExtraError
 
-# Seconds to wait for another process that is writing; `?timeout=` in a URL changes it.
-BUSY_TIMEOUT_S = 10.0
+# Seconds to wait for other processes that are writing; `?timeout=` in the URL of an SQLite file changes it.
+BUSY_TIMEOUT_S = 30.0
+# The advisory lock that writers take on a PostgreSQL server, one at a time ("therapy" in ASCII).
+_WRITERS_LOCK = 0x74686572617079
 _WRITES = "writes"
 
 # SQLAlchemy's pool logs what stops it while it closes a connection, an interrupt too, and raises it as well: without a
@@ -93,9 +95,12 @@ def connect(url: URL) -> Engine:
     """
     if url.get_backend_name() != "sqlite":
         try:
-            return create_engine(url, poolclass=NullPool)
+            # A reader sees one state of the database, as it does in SQLite.
+            engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
         except (ImportError, NoSuchModuleError) as error:
             raise MissingExtraError("a PostgreSQL database", "postgres") from error
+        event.listen(engine, "begin", _on_begin_at_server)
+        return engine
     path = sqlite_path(url)
     if path is not None:
         if path.is_dir():
@@ -131,9 +136,20 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _on_begin_at_server(connection: Connection) -> None:
+    # Writers come one after the other, as they do in SQLite: none finds that what it read has changed meanwhile, or
+    # that another has made the same listener, model or recording.
+    if connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(1000 * BUSY_TIMEOUT_S)}")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
+
+
 def writing(engine: Engine) -> Engine:
     """Return the same engine for transactions that write."""
-    return engine.execution_options(**{_WRITES: True})
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(**{_WRITES: True})
+    # What was committed while it waited for the lock is to be seen.
+    return engine.execution_options(**{_WRITES: True, "isolation_level": "READ COMMITTED"})
 
 
 @contextlib.contextmanager
@@ -157,17 +173,20 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "full" in str(error)
 
 
-# What SQLite says -> what is wrong and how to mend it.
+# What SQLite or PostgreSQL says -> what is wrong and how to mend it.
 _MEANINGS = (
     ("not a database", "is not an SQLite database; give another file with --db"),
     ("malformed", "is damaged; restore a backup, or see what `db check` says"),
     ("readonly", "is read-only; make it writable, or copy it and give the copy with --db"),
     ("locked", "is locked by another program; try again when that is done"),
+    ("lock timeout", "is locked by another program; try again when that is done"),
     ("full", "cannot grow: the disk is full; free some space and try again"),
+    ("No space left", "cannot grow: the disk of its server is full; free some space and try again"),
     ("unable to open", "cannot be opened; check that its folder may be read and written, or choose another with --db"),
     ("disk I/O", "cannot be read or written (disk error); check the disk and its free space"),
     ("permission denied", "may not be accessed; check its rights, or choose another with --db"),
 )
+_PASSING = frozenset(("locked", "lock timeout", "full", "No space left", "unable to open", "disk I/O"))
 
 
 def explain(error: DBAPIError | sqlite3.Error, url: URL) -> DatabaseError:
@@ -176,7 +195,9 @@ def explain(error: DBAPIError | sqlite3.Error, url: URL) -> DatabaseError:
     said = " ".join(str(original).split())
     for sign, meaning in _MEANINGS:
         if sign in said:
-            return DatabaseError(f"database {label(url)} {meaning}")
+            return DatabaseError(f"database {label(url)} {meaning}", passing=sign in _PASSING)
     if url.get_backend_name() != "sqlite" and isinstance(error, OperationalError):
-        return DatabaseError(f"database {label(url)} cannot be reached; check the server and the URL ({said})")
+        return DatabaseError(
+            f"database {label(url)} cannot be reached; check the server and the URL ({said})", passing=True
+        )
     return DatabaseError(f"database {label(url)}: {said}")

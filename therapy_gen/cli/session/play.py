@@ -17,6 +17,8 @@ from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import clock, printable, say
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sessions.playback.player import Progress
     from sessions.records import SessionRecord
 
@@ -59,11 +61,11 @@ def play(
         raise typer.BadParameter("--wait belongs to --lsl")
     use_one_thread()
     from sessions.export.audio import SAMPLE_RATE, Sound, item_sounds, present_midi
+    from sessions.playback.log import QueuedPlayLog
     from sessions.playback.markers import LslMarkers
     from sessions.playback.outputs import open_output
     from sessions.playback.player import Player
     from sessions.storage.library import get_session
-    from sessions.storage.play_log import PlayWriter
 
     store = options.store()
     record = get_session(store, number)
@@ -80,6 +82,13 @@ def play(
         say("waiting for a recorder of the stream therapy-gen", quiet=options.quiet)
         if not markers.wait(wait):
             say(f"nobody receives the markers after {wait:g} s; playing all the same", quiet=options.quiet)
+    log: QueuedPlayLog | None = None
+
+    def start_log(started: datetime) -> QueuedPlayLog:
+        nonlocal log
+        log = QueuedPlayLog(store, number, started)
+        return log
+
     with (
         _ended_as_interrupted(),
         _keys() as keys,
@@ -89,7 +98,7 @@ def play(
         player = Player(
             number,
             output,
-            lambda started: PlayWriter(store, number, started),
+            start_log,
             markers=markers,
             keys=keys,
             tell=tell,
@@ -99,6 +108,10 @@ def play(
         finally:
             if markers is not None:
                 markers.close()
+            if log is not None:
+                log.wait()
+    if log is not None and log.problem is not None:
+        say(f"the log of this play is not complete: {log.problem}")
     how = "to its end" if finished else "and stopped"
     print(f"Played {clock(player.heard_s)} of session {number} {how}")
 
