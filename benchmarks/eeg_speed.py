@@ -101,28 +101,27 @@ def power_only(path: Path) -> None:
 
 def collect_power(path: Path) -> None:
     """Read and transform every window, rejection and re-referencing included."""
-    from eeg.bandpower.accumulate import collect, make_work
-    from eeg.bandpower.epochs import bad_spans, cut, epoch_length
-    from eeg.bandpower.psd import frequency_grid
-    from eeg.bandpower.quality import channel_quality
+    from eeg.bandpower.accumulate import collect, make_processing
     from eeg.io.recording import open_recording
-    from eeg.score_recording import make_segments
+    from eeg.preparation import prepare
+    from eeg.settings import Settings
     from eeg.timeline.timeline import find_timeline
 
     recording = open_recording(path)
-    plan = find_timeline(recording)
-    layout = make_segments(plan)
-    length = epoch_length(recording.sfreq)
-    grid = frequency_grid(recording.sfreq, length, 70.0)
-    starts, owners = cut(layout.spans(recording.sfreq), bad_spans(recording), recording.n_samples, length, length)
-    found = channel_quality(recording, recording.eeg, starts, grid, rereference=True)
-    work = make_work(
-        found, grid, length, len(recording.eeg), average=True, bands=[(13.0, 30.0), (30.0, 45.0)], unmix=None
+    prepared = prepare(recording, find_timeline(recording), Settings())
+    processing = make_processing(
+        prepared.quality,
+        prepared.grid,
+        prepared.hop,
+        len(prepared.eeg),
+        average=True,
+        bands=list(prepared.bands.values()),
+        unmix=None,
     )
-    collect(recording, recording.eeg, starts, owners, len(layout.owners), work)
+    collect(recording, prepared.eeg, prepared.starts, prepared.owners, len(prepared.segments.items), processing)
 
 
-def prepare(folder: Path, minutes: float) -> list[str]:
+def store_session(folder: Path, minutes: float) -> list[str]:
     """Store a session that is as long as the recording; return the program's arguments up to the recording."""
     program = [sys.executable, "-m", "therapy_gen.cli.main", "--home", str(folder / "home")]
     made = subprocess.run(
@@ -182,7 +181,7 @@ def main() -> None:
             "raw.compute_psd per 30 s": compute_psd,
         }
         # First, while this process is small: what it holds when it starts another counts as the other's memory.
-        wall, memory = whole(prepare(Path(scratch), options.minutes), path, options.repeats)
+        wall, memory = whole(store_session(Path(scratch), options.minutes), path, options.repeats)
         best = dict.fromkeys(ways, float("inf"))
         read_only(path)
         for _ in range(options.repeats):

@@ -25,11 +25,25 @@ FLAGS = {
 
 
 @dataclass(frozen=True)
-class BandScores:
-    """Power against the baseline, in dB, mean over channels; None where it cannot be said."""
+class BandScore:
+    """Power of one band during one play; None where it cannot be said.
 
-    beta_db: float | None
-    gamma_db: float | None
+    Parameters
+    ----------
+    db : float or None
+        Against the recording's baseline, dB, mean over channels.
+    adjusted_db : float or None
+        The same above the aperiodic part, which is fitted on spectra pooled over the piece's plays.
+    uv2 : float or None
+        Band power in uV^2, geometric mean over channels.
+    """
+
+    db: float | None
+    adjusted_db: float | None
+    uv2: float | None
+
+
+_NO_BAND = BandScore(None, None, None)
 
 
 @dataclass(frozen=True)
@@ -47,22 +61,17 @@ class PlayScore:
     clean_s : float
         Clean seconds, mean over the channels scored.
     windows, windows_used : int
-        Cut, and not left out in all channels.
-    beta_db, gamma_db : float or None
-        Absolute band power against the recording's baseline, dB, mean over channels; None where there is too little.
-    beta_adjusted_db, gamma_adjusted_db : float or None
-        The same above the aperiodic part, which is fitted on spectra pooled over the piece's plays.
+        Epochs cut, and those not left out in all channels.
+    bands : mapping of str to BandScore
+        By the band's name.
     muscle_db : float or None
         Muscle index against the baseline, dB.
     line_db : float or None
         Height of the line frequency over its surroundings, dB.
-    beta_uv2, gamma_uv2 : float or None
-        Band power in uV^2, geometric mean over channels.
-    groups : mapping of str to BandScores
-        For each scalp group that has channels.
+    groups : mapping of str to (mapping of str to float or None)
+        For each scalp group that has channels, dB of each band.
     flags : tuple of str
-        ``"too-little-clean"`` (refused), ``"short"`` (under 60 s), ``"muscle"``, ``"gamma-may-be-muscle"``,
-        ``"aperiodic-short"``, ``"no-silence-baseline"``.
+        Keys of `FLAGS`.
     """
 
     piece: str | None
@@ -72,20 +81,47 @@ class PlayScore:
     clean_s: float
     windows: int
     windows_used: int
-    beta_db: float | None
-    gamma_db: float | None
-    beta_adjusted_db: float | None
-    gamma_adjusted_db: float | None
+    bands: Mapping[str, BandScore]
     muscle_db: float | None
     line_db: float | None
-    beta_uv2: float | None
-    gamma_uv2: float | None
-    groups: Mapping[str, BandScores]
+    groups: Mapping[str, Mapping[str, float | None]]
     flags: tuple[str, ...]
 
+    def band(self, name: str) -> BandScore:
+        """Return the values of a band; all None where it was not scored."""
+        return self.bands.get(name, _NO_BAND)
+
+    @property
+    def beta_db(self) -> float | None:
+        """Beta power against the baseline, dB."""
+        return self.band("beta").db
+
+    @property
+    def gamma_db(self) -> float | None:
+        """Gamma power against the baseline, dB."""
+        return self.band("gamma").db
+
+    @property
+    def beta_adjusted_db(self) -> float | None:
+        """Beta power above the aperiodic part, against the baseline, dB."""
+        return self.band("beta").adjusted_db
+
+    @property
+    def gamma_adjusted_db(self) -> float | None:
+        """Gamma power above the aperiodic part, against the baseline, dB."""
+        return self.band("gamma").adjusted_db
+
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self) | {"flags": list(self.flags)}
+        """Return plain values for JSON; a band's values are ``<band>_db``, ``<band>_adjusted_db``, ``<band>_uv2``."""
+        names = [name for name in self.__dataclass_fields__ if name not in {"bands", "groups", "flags"}]
+        result: dict[str, Any] = {name: getattr(self, name) for name in names}
+        for name, band in self.bands.items():
+            result |= {f"{name}_{field}": value for field, value in asdict(band).items()}
+        result["groups"] = {
+            group: {f"{name}_db": value for name, value in values.items()} for group, values in self.groups.items()
+        }
+        result["flags"] = list(self.flags)
+        return result
 
 
 @dataclass(frozen=True)
@@ -98,12 +134,14 @@ class ReportArrays:
         Hz.
     spectra : mapping of str to array, shape (bins,)
         Pooled density of each piece, and of ``""`` (the baseline), uV^2/Hz, geometric mean over channels.
-    epoch_s, epoch_beta_db, epoch_gamma_db : array, shape (n_epochs,)
-        Middle of each epoch, and its band power against the baseline, dB; nan where it is left out.
+    epoch_s : array, shape (n_epochs,)
+        Middle of each epoch.
+    epoch_db : mapping of str to array, shape (n_epochs,)
+        By band: its power against the baseline, dB; nan where it is left out.
     epoch_clean : array, shape (n_epochs,)
         Share of channels that are clean.
-    channel_beta_db, channel_gamma_db : array, shape (n_channels,)
-        Mean over plays of each scored channel against the baseline.
+    channel_db : mapping of str to array, shape (n_channels,)
+        By band: mean over plays of each scored channel against the baseline, dB.
     positions : array, shape (n_channels, 2)
         On the head seen from above (nose up, radius 1 at the equator); nan where not known.
     marked_bad_s : array, shape (n_spans, 2)
@@ -115,14 +153,17 @@ class ReportArrays:
     freqs: Float64
     spectra: Mapping[str, Float64]
     epoch_s: Float64
-    epoch_beta_db: Float64
-    epoch_gamma_db: Float64
+    epoch_db: Mapping[str, Float64]
     epoch_clean: Float64
-    channel_beta_db: Float64
-    channel_gamma_db: Float64
+    channel_db: Mapping[str, Float64]
     positions: Float64
     marked_bad_s: Float64
     left_out: Mapping[str, float]
+
+
+def _no_arrays() -> ReportArrays:
+    nothing = np.empty(0)
+    return ReportArrays(nothing, {}, nothing, {}, nothing, {}, np.empty((0, 2)), np.empty((0, 2)), {})
 
 
 @dataclass(frozen=True)
@@ -193,7 +234,7 @@ class RecordingScore:
     warnings: tuple[str, ...]
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
-    figures: ReportArrays = field(repr=False, compare=False)
+    figures: ReportArrays = field(default_factory=_no_arrays, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without the arrays for pictures."""

@@ -69,6 +69,11 @@ class Settings:
         if not isinstance(self.picks, str) and not self.picks:
             raise ParameterError("picks names no channel: give all, central or channel names")
 
+    @property
+    def all_bands(self) -> dict[str, tuple[float, float]]:
+        """Every band to score, by name, in Hz."""
+        return {"beta": self.beta, "gamma": self.gamma}
+
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters as plain values."""
         return asdict(self)

@@ -102,13 +102,13 @@ def timeline_picture(score: RecordingScore, look: Look) -> str:
 
 
 def _band_value(play: PlayScore, band: str) -> float | None:
-    return play.beta_db if band == "beta" else play.gamma_db
+    return play.band(band).db
 
 
 def course_picture(score: RecordingScore, look: Look, band: str) -> str:
     """Return a band over the session: clean windows as dots, means of plays and silences as bars."""
     figures = score.figures
-    values = figures.epoch_beta_db if band == "beta" else figures.epoch_gamma_db
+    values = figures.epoch_db[band]
     finite = values[np.isfinite(values)]
     spread = list(np.quantile(finite, [0.01, 0.99])) if len(finite) else []
     spread += [-1.0, 1.0]
@@ -137,9 +137,12 @@ def course_picture(score: RecordingScore, look: Look, band: str) -> str:
     return plot.svg(f"{band} power over the session")
 
 
+_SHADES = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442")
+
+
 def _shade(plot: Plot, score: RecordingScore) -> None:
-    for band, colour in (("beta", "#56b4e9"), ("gamma", "#e69f00")):
-        limits = score.bands[band]
+    for i, (band, limits) in enumerate(score.bands.items()):
+        colour = _SHADES[i % len(_SHADES)]
         if limits is not None:
             plot.rect(*limits, *plot.y, colour, opacity=0.16)
             plot.text(
@@ -218,11 +221,11 @@ def maps(score: RecordingScore) -> list[str]:
         if not np.isfinite(positions[i]).all() and known is not None:
             positions[i] = known
     pictures = []
-    known_values = [v for v in (figures.channel_beta_db, figures.channel_gamma_db) if np.isfinite(v).any()]
+    known_values = [v for v in figures.channel_db.values() if np.isfinite(v).any()]
     if not known_values:
         return []
     limit = float(np.ceil(max(0.5, max(np.nanmax(np.abs(v)) for v in known_values)) * 2) / 2)
-    for band, values in (("beta", figures.channel_beta_db), ("gamma", figures.channel_gamma_db)):
+    for band, values in figures.channel_db.items():
         if np.count_nonzero(np.isfinite(values) & np.isfinite(positions).all(axis=1)) >= 4:
             title = f"{band}: mean of all plays against silence"
             pictures.append(

@@ -192,6 +192,6 @@ def test_a_beta_band_out_of_reach_is_said_not_to_be_scored(simulated: Simulated,
     score = score_recording(path, settings=Settings(beta=band))
     assert any(text.startswith(f"beta {band[0]:g}-{band[1]:g} Hz is not scored") for text in score.warnings)
     assert {play.beta_db for play in score.plays} == {None}
-    assert not np.isfinite(score.figures.epoch_beta_db).any()
+    assert not np.isfinite(score.figures.epoch_db["beta"]).any()
     assert all(play.gamma_db is not None for play in score.plays)
     assert "gamma power over the session" in render([score])

@@ -105,7 +105,6 @@ def _moment(text: str | None) -> datetime | None:
 def _play(play: PlayScore) -> ScoredPlay:
     from sessions.storage.recordings import BandPower, ScoredPlay
 
-    values = {"beta": (play.beta_db, play.beta_adjusted_db), "gamma": (play.gamma_db, play.gamma_adjusted_db)}
     return ScoredPlay(
         piece=play.piece,
         onset_s=play.onset_s,
@@ -113,7 +112,7 @@ def _play(play: PlayScore) -> ScoredPlay:
         clean_s=play.clean_s,
         windows=play.windows_used,
         muscle_db=play.muscle_db,
-        bands={name: BandPower(db, adjusted) for name, (db, adjusted) in values.items() if db is not None},
+        bands={name: BandPower(band.db, band.adjusted_db) for name, band in play.bands.items() if band.db is not None},
         flags=play.flags,
     )
 
