@@ -15,9 +15,12 @@ def run(code: str) -> str:
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
-    modules = "score, ranking, selection, report, simulate, settings, timeline, recording, ica, xdf"
+    modules = (
+        "eeg.score_recording, eeg.settings, eeg.io.xdf, eeg.bandpower.ica, eeg.ranking.rank, eeg.ranking.thompson, "
+        "eeg.report.report, eeg.simulation.simulate, eeg.timeline.timeline"
+    )
     heavy = "('mne', 'pyxdf', 'matplotlib', 'scipy')"
-    assert run(f"import sys\nfrom eeg import {modules}\nprint([m for m in {heavy} if m in sys.modules])") == "[]"
+    assert run(f"import sys, {modules}\nprint([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
 def test_ranking_needs_no_mne() -> None:

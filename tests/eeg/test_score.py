@@ -69,8 +69,8 @@ def test_absolute_power_equals_welch_on_every_play(listener_fif: Path) -> None:
             data = recording.read(start, start + round(play.duration_s * recording.sfreq), [pz])[0]
             freqs, density = scipy.signal.welch(data, recording.sfreq, nperseg=400)
             theirs = density[(freqs >= 13) & (freqs < 30)].sum() * 0.5 * 1e12
-            assert play.beta_uv2 is not None
-            assert 10 * np.log10(play.beta_uv2 / theirs) == pytest.approx(0.0, abs=0.05)
+            assert play.band("beta").uv2 is not None
+            assert 10 * np.log10(play.band("beta").uv2 / theirs) == pytest.approx(0.0, abs=0.05)
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.5])
