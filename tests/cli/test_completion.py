@@ -226,3 +226,58 @@ def test_it_is_installed_into_the_home_folder_of_the_user(home: Path, tmp_path: 
     )
     assert done.returncode == 0, done.stderr
     assert "_COMPLETE=complete_bash" in (tmp_path / ".bash_completions" / "therapy-gen.sh").read_text()
+
+
+HOSTILE = r'x\$(touch PWNED)`touch PWNED`";touch PWNED;#' + "\\'"
+
+
+@pytest.fixture
+def hostile(home: Path, cli: Any, tmp_path: Path) -> Path:
+    """A database whose names and titles are commands; the file that they would make."""
+    made = tmp_path / "PWNED"
+    text = HOSTILE.replace("PWNED", str(made))
+    assert cli("session", "new", "--minutes", "1", "--listener", "ana").status == 0
+    with sqlite3.connect(home / "therapy.db") as connection:
+        connection.execute("UPDATE pieces SET title = ?", (text,))
+        connection.execute("UPDATE listeners SET name = ?", (text,))
+        connection.execute("UPDATE sessions SET arc = ?", (text,))
+    (home / "models").mkdir(exist_ok=True)
+    (home / "models" / f"{HOSTILE.replace('touch ', '').replace('/', '')}.safetensors").touch()
+    return made
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_hostile_names_reach_no_shell(hostile: Path, shell: str) -> None:
+    for line in ("piece show ", "session show ", "rank --listener ", "session new --model "):
+        told = "\n".join(completed(f"therapy-gen {line}", shell))
+        assert told or line.startswith("rank")
+        # What Typer puts around the words for zsh, or before a colon, is none of ours.
+        assert not set(told) & set("$`;#"), told
+        assert "\\" not in told.replace("\\\\:", ""), told
+
+
+def test_a_real_zsh_runs_nothing_of_a_title(hostile: Path, on_path: Path) -> None:
+    zsh = shutil.which("zsh")
+    if zsh is None:
+        pytest.skip("zsh is not installed")
+    script = shlex.quote(str(script_of("zsh", on_path)))
+    dump = shlex.quote(str(on_path / "dump"))
+    commands = f"""
+zmodload zsh/zpty
+zpty inner {zsh} -f -i
+zpty -w inner 'autoload -Uz compinit && compinit -u -d {dump} && source {script} && bindkey "^I" complete-word'
+zpty -w inner 'echo rea''dy'
+until [[ $said == *ready* ]]; do zpty -r inner line || exit 1; said+=$line; done
+said=
+zpty -w -n inner $'therapy-gen piece show \t'
+for n in {{1..300}}; do
+    zpty -r -t inner line && said+=$line
+    [[ $said == *'show 01'* || -e {shlex.quote(str(hostile))} ]] && break
+    sleep 0.1
+done
+zpty -d inner
+print -r -- $said
+"""
+    done = subprocess.run([zsh, "-f", "-c", commands], capture_output=True, text=True, check=False, timeout=120)
+    assert "show 01" in done.stdout, done
+    assert not hostile.exists()

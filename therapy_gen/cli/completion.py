@@ -1,7 +1,8 @@
 """Completion in bash, zsh and fish: the protocol is Typer's, the values are ours.
 
 What a parameter takes is told by its metavar, so that a new option is completed like its kind. Completing never fails
-and never says anything but words.
+and never says anything but words. Names and titles come from files and from people: some shells evaluate what they are
+told, so nothing is passed on but letters, digits and signs that mean nothing to any shell.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ from therapy_gen.cli.context import Settings
 
 VARIABLE = "_THERAPY_GEN_COMPLETE"
 
-# What a shell would take for something else than a letter.
-_UNSAFE = re.compile(r"[^\w@%+=:,./-]")
+# What no shell gives a meaning to, inside a word; a dash or a colon at its beginning is left out apart.
+_HARMLESS = r"\w .,+@/:\-"
+# Typer's script for zsh evaluates words twice. The other shells take a word as it is, once it is quoted.
+_WORD = {"zsh": re.compile(rf"[{_HARMLESS}]*"), "": re.compile(rf"[{_HARMLESS}'()]*")}
+_NOT_HARMLESS = re.compile(rf"[^{_HARMLESS}]+")
+# What bash would take for something else than a letter.
+_QUOTED_IN_BASH = re.compile(r"[^\w@%+=:,./-]")
 
 # Value and what it is.
 Words = list[tuple[str, str]]
@@ -36,17 +42,19 @@ def complete(command: Any, program: str, instruction: str) -> int:
     instruction : str
         What the shell asks for in `VARIABLE`, e.g. ``complete_bash``.
     """
-    protocol: Any = import_module("typer.completion")
-    # Bash puts a word on the line as it comes; the other shells quote it themselves.
-    quoted = instruction.endswith("_bash")
+    shell = instruction.rpartition("_")[2]
     for each in _walk(command):
+        each.short_help = _cleaned(each.get_short_help_str(200))
         for parameter in each.params:
+            parameter.help = _cleaned(getattr(parameter, "help", None) or "")
             values = _values_of(parameter)
             if values is not None:
-                parameter.shell_complete = _completer(values, quoted)
-    protocol.completion_init()
-    status: int = protocol.shell_complete(command, {}, program, VARIABLE, instruction)
-    return status
+                parameter.shell_complete = _completer(values, shell)
+    try:
+        command.main([], prog_name=program, complete_var=VARIABLE, standalone_mode=False)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
 def _walk(command: Any) -> Iterator[Any]:
@@ -55,26 +63,38 @@ def _walk(command: Any) -> Iterator[Any]:
         yield from _walk(inner)
 
 
-def _completer(values: Values, quoted: bool) -> Callable[[Any, str], list[Any]]:
+def _cleaned(text: str) -> str:
+    """Return a description without what a shell could take for more than text."""
+    return " ".join(_NOT_HARMLESS.sub(" ", text).split())
+
+
+def _completer(values: Values, shell: str) -> Callable[[Any, str], list[Any]]:
+    allowed = _WORD.get(shell, _WORD[""])
+
     def found(context: Any, incomplete: str) -> list[Any]:
         item = _item_class()
         given = context.find_root().params
         home = given.get("home")
         settings = Settings(db=given.get("db"), home=None if home is None else Path(home))
         try:
-            return [
-                item(_UNSAFE.sub(r"\\\g<0>", value) if quoted else value, help=about or None)
+            words = [
+                (value, _cleaned(about))
                 for value, about in values(settings, incomplete)
-                if value.startswith(incomplete)
+                if value.startswith(incomplete) and allowed.fullmatch(value)
             ]
         except Exception:
             return []
+        # Bash puts a word on the line as it comes; the other shells quote it themselves.
+        return [
+            item(_QUOTED_IN_BASH.sub(r"\\\g<0>", value) if shell == "bash" else value, help=about or None)
+            for value, about in words
+        ]
 
     return found
 
 
 def _item_class() -> Any:
-    """Return what Click wants: Typer brings a Click of its own since 0.16, and used the installed one before."""
+    """Return what Click wants: some versions of Typer bring a Click of their own."""
     try:
         module: Any = import_module("typer._click.shell_completion")
     except ImportError:
