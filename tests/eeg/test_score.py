@@ -88,7 +88,7 @@ def test_a_sine_in_white_noise_has_the_power_of_the_closed_form(tmp_path: Path, 
     (play,) = score.plays
     wanted = {"beta": (amplitude**2 / 2 + 17 * level, 17 * level), "gamma": (15 * level, 15 * level)}
     for band, (in_play, in_silence) in wanted.items():
-        power, db = getattr(play, f"{band}_uv2"), getattr(play, f"{band}_db")
+        power, db = play.band(band).uv2, play.band(band).db
         assert 10 * np.log10(power / in_play) == pytest.approx(0.0, abs=0.05)
         assert db == pytest.approx(10 * np.log10(in_play / in_silence), abs=0.05)
 
