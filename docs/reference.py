@@ -1,4 +1,4 @@
-"""Write the command reference, docs/reference.md, from the program's own options.
+"""Write the command reference, docs/reference.md, and the table of EEG formats in docs/eeg.md from the program itself.
 
     python docs/reference.py [--check]
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).resolve().with_name("reference.md")
+EEG_PAGE = PAGE.with_name("eeg.md")
 
 _HEAD = """# Command reference
 
@@ -78,13 +79,22 @@ def _text(text: str) -> str:
     )
 
 
+def with_formats(page: str) -> str:
+    """Return the manual's page on EEG with the table of file formats as the program knows them."""
+    from eeg.io.formats import format_table
+
+    before, begin, rest = page.partition("<!-- formats -->\n")
+    _, end, after = rest.partition("<!-- end of formats -->")
+    return f"{before}{begin}{format_table()}\n{end}{after}" if begin and end else page
+
+
 def main() -> None:
-    """Write the page, or check it."""
-    made = reference()
-    if "--check" not in sys.argv:
-        PAGE.write_text(made, encoding="utf-8")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != made:
-        sys.exit("error: docs/reference.md is not what the program says; run: python docs/reference.py")
+    """Write the pages, or check them."""
+    for page, made in ((PAGE, reference()), (EEG_PAGE, with_formats(EEG_PAGE.read_text(encoding="utf-8")))):
+        if "--check" not in sys.argv:
+            page.write_text(made, encoding="utf-8")
+        elif not page.exists() or page.read_text(encoding="utf-8") != made:
+            sys.exit(f"error: docs/{page.name} is not what the program says; run: python docs/reference.py")
 
 
 if __name__ == "__main__":

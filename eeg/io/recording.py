@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,17 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import RecordingError
+from eeg.io.bounds import OutOfBoundsError, bounded
 from eeg.io.channels import Channel, kind_of, site_of
-from eeg.io.fif import FifSamples, walk
-from eeg.io.formats import check_brainvision, find_format, is_hdf5, read_edf_header
-from eeg.io.matlab import check_matlab
+from eeg.io.fif_samples import FifSamples
+from eeg.io.formats import Opened, find_format
 from eeg.io.mne import import_mne, quiet_mne
+from therapy_gen.errors import InputError, MissingExtraError
 
 Samples = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 
 MIN_SFREQ = 60.0
 MAX_CHANNELS = 1024
+# What opening a file may take: a file of 1 GiB that is held in memory opens in a third of it.
+OPEN_S, OPEN_BYTES_PER_S = 8.0, 20e6
+OPEN_BYTES, _COPIES = 2**30, 8
 
 
 @dataclass(frozen=True)
@@ -184,44 +185,29 @@ def open_recording(path: str | Path) -> Recording:
         MNE-Python, or for XDF pyxdf, is not installed.
     """
     path = Path(path)
-    kind = find_format(path)
+    found = find_format(path)
     import_mne()
-    scratch = None
-    files: tuple[Path, ...] = (path,)
-    exclude: list[str] = []
-    notes: list[str] = []
-    if kind in {"EDF", "BDF"}:
-        exclude = _slower_channels(path, notes)
-    elif kind == "BrainVision":
-        files = check_brainvision(path)
-    elif kind == "EEGLAB" and not is_hdf5(path):
-        check_matlab(path)
-    source = path
+    size = path.stat().st_size
     try:
-        if path.name.lower().endswith(".gz"):
-            scratch, source = _unpack(path)
-        if kind == "FIF":
-            walked = walk(source)
-        with quiet_mne():
-            raw, clock = _reader(kind, source, exclude, notes)
-    except RecordingError:
-        if scratch is not None:
-            scratch.cleanup()
+        with bounded(OPEN_S + size / OPEN_BYTES_PER_S, OPEN_BYTES + (_COPIES * size if found.in_memory else 0)):
+            opened = found.open(path)
+    except (InputError, MissingExtraError):
         raise
+    except (OutOfBoundsError, MemoryError):
+        raise RecordingError(
+            f"{path} takes more time or memory to open than a {found.name} file of its size can need: it is damaged; "
+            "export or copy it again"
+        ) from None
     except Exception as error:  # the readers raise whatever their parsers meet
-        if scratch is not None:
-            scratch.cleanup()
-        raise RecordingError(f"{path} cannot be read as {kind} ({_cause(error)}): export or copy it again") from error
-    named = [Path(str(name)) for name in getattr(raw, "filenames", ()) if name is not None]
-    if kind == "EEGLAB":
-        _check_eeglab(raw, named)
-    if kind != "XDF" and scratch is None:
-        files = tuple(dict.fromkeys([*files, *named]))
-    recording = _describe(path, kind, files, raw, clock, notes, scratch)
-    if kind == "FIF":
-        with quiet_mne():
-            recording = replace(recording, fast=FifSamples.open(raw, named, walked))
-    return recording
+        raise RecordingError(
+            f"{path} cannot be read as {found.name} ({_cause(error)}): export or copy it again"
+        ) from error
+    try:
+        return _describe(path, found.name, opened)
+    except BaseException:
+        if opened.scratch is not None:
+            opened.scratch.cleanup()
+        raise
 
 
 def _cause(error: Exception) -> str:
@@ -235,78 +221,8 @@ def _cause(error: Exception) -> str:
     return text
 
 
-def _reader(kind: str, path: Path, exclude: list[str], notes: list[str]) -> tuple[Any, str]:
-    mne = import_mne()
-    if kind == "FIF":
-        raw = mne.io.read_raw_fif(path, allow_maxshield="yes", preload=False)
-        return raw, "utc" if raw.info["meas_date"] is not None else "none"
-    if kind == "EDF":
-        return mne.io.read_raw_edf(path, exclude=exclude, preload=False), "local"
-    if kind == "BDF":
-        return mne.io.read_raw_bdf(path, exclude=exclude, preload=False), "local"
-    if kind == "BrainVision":
-        raw = mne.io.read_raw_brainvision(path, preload=False)
-        return raw, "local" if raw.info["meas_date"] is not None else "none"
-    if kind == "EEGLAB":
-        return mne.io.read_raw_eeglab(path, preload=False), "none"
-    from eeg.io.xdf import read_xdf
-
-    raw, found = read_xdf(path)
-    notes += found
-    return raw, "none"
-
-
-def _check_eeglab(raw: Any, files: Sequence[Path]) -> None:
-    """Refuse an EEGLAB recording whose file of samples (float32) is shorter than its header says."""
-    for file in files:
-        if file.suffix.lower() == ".fdt":
-            present = file.stat().st_size // (4 * len(raw.ch_names))
-            if present < raw.n_times:
-                raise RecordingError(f"{file} is cut short: it holds {present} of {raw.n_times} samples; copy it again")
-
-
-def _unpack(path: Path) -> tuple[Any, Path]:
-    """Unpack a ``.fif.gz`` into a scratch file: gzip has no random access, each backward step starts afresh."""
-    import gzip
-
-    scratch = tempfile.TemporaryDirectory(prefix="therapy-gen-eeg-")
-    target = Path(scratch.name) / path.name[: -len(".gz")]
-    try:
-        with gzip.open(path) as packed, target.open("wb") as out:
-            shutil.copyfileobj(packed, out, 2**20)
-    except EOFError:
-        scratch.cleanup()
-        raise RecordingError(f"{path} is cut short: copy it again") from None
-    except (OSError, zlib.error) as error:
-        scratch.cleanup()
-        raise RecordingError(f"{path} cannot be unpacked ({first_line(error)}): copy it again") from None
-    return scratch, target
-
-
-def _slower_channels(path: Path, notes: list[str]) -> list[str]:
-    """Return the labels of EDF signals sampled otherwise than most EEG: they would be resampled on every read."""
-    header = read_edf_header(path)
-    counts = [
-        samples
-        for label, samples in zip(header.labels, header.samples_per_record, strict=True)
-        if "Annotations" not in label and kind_of(label) == "eeg"
-    ]
-    if not counts:
-        return []
-    usual = max(set(counts), key=lambda count: (counts.count(count), count))
-    slower = [
-        label
-        for label, samples in zip(header.labels, header.samples_per_record, strict=True)
-        if samples != usual and "Annotations" not in label
-    ]
-    if slower:
-        notes.append(f"set aside, sampled at another rate: {', '.join(slower)}")
-    return slower
-
-
-def _describe(
-    path: Path, kind: str, files: tuple[Path, ...], raw: Any, clock: str, notes: list[str], scratch: Any
-) -> Recording:
+def _describe(path: Path, kind: str, opened: Opened) -> Recording:
+    raw, clock, notes = opened.raw, opened.clock, list(opened.notes)
     info = raw.info
     sfreq = float(info["sfreq"])
     if len(raw.ch_names) > MAX_CHANNELS:
@@ -353,7 +269,7 @@ def _describe(
     return Recording(
         path=path,
         format=kind,
-        files=files,
+        files=opened.files,
         sfreq=sfreq,
         n_samples=int(raw.n_times),
         lowpass=float(info["lowpass"]) if info["lowpass"] else sfreq / 2,
@@ -364,7 +280,8 @@ def _describe(
         bads=tuple(info["bads"]),
         notes=tuple(notes),
         raw=raw,
-        scratch=scratch,
+        fast=opened.fast,
+        scratch=opened.scratch,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eeg.io.formats import names_of_formats
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import AsJson, brief, clock, print_json, print_table, printable, progress, say
 
@@ -26,9 +27,7 @@ _BELOW = "aperiodic-short"
 
 def score_eeg(
     context: typer.Context,
-    recordings: Annotated[
-        list[Path], typer.Argument(metavar="RECORDING…", help="FIF, EDF, BDF, BrainVision, EEGLAB or XDF files")
-    ],
+    recordings: Annotated[list[Path], typer.Argument(metavar="RECORDING…", help=f"Files of {names_of_formats()}")],
     session: Annotated[
         int | None, typer.Option(metavar="ID", help="The session that was heard, where the file does not say")
     ] = None,

@@ -1,0 +1,77 @@
+"""FIF: MNE-Python's own format, also split into several files, and packed with gzip."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+from eeg.errors import RecordingError
+from eeg.io.formats import Format, Opened
+
+_START = struct.pack(">iii", 100, 31, 20)  # FIFF_FILE_ID, an id structure, of 20 bytes
+
+
+def _recognises(start: bytes, path: Path) -> bool:
+    if start[:2] != b"\x1f\x8b":
+        return start[:12] == _START
+    import gzip
+    import zlib
+
+    try:
+        with gzip.open(path) as file:
+            return file.read(12) == _START
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
+def _open(path: Path) -> Opened:
+    from eeg.io.fif_samples import FifSamples, walk
+    from eeg.io.mne import import_mne, quiet_mne
+
+    scratch, source = _unpack(path) if path.name.lower().endswith(".gz") else (None, path)
+    try:
+        walked = walk(source)
+        with quiet_mne():
+            raw = import_mne().io.read_raw_fif(source, allow_maxshield="yes", preload=False)
+            named = [Path(str(name)) for name in raw.filenames if name is not None]
+            fast = FifSamples.open(raw, named, walked)
+    except BaseException:
+        if scratch is not None:
+            scratch.cleanup()
+        raise
+    files = (path,) if scratch is not None else tuple(dict.fromkeys([path, *named]))
+    clock = "utc" if raw.info["meas_date"] is not None else "none"
+    return Opened(raw, files, clock, fast=fast, scratch=scratch)
+
+
+def _unpack(path: Path) -> tuple[Any, Path]:
+    """Unpack a ``.fif.gz`` into a scratch file: gzip has no random access, each backward step starts afresh."""
+    import gzip
+    import shutil
+    import tempfile
+    import zlib
+
+    scratch = tempfile.TemporaryDirectory(prefix="therapy-gen-eeg-")
+    target = Path(scratch.name) / path.name[: -len(".gz")]
+    try:
+        with gzip.open(path) as packed, target.open("wb") as out:
+            shutil.copyfileobj(packed, out, 2**20)
+    except EOFError:
+        scratch.cleanup()
+        raise RecordingError(f"{path} is cut short: copy it again") from None
+    except (OSError, zlib.error) as error:
+        scratch.cleanup()
+        text = " ".join(str(error).split())
+        raise RecordingError(f"{path} cannot be unpacked ({text[:200]}): copy it again") from None
+    return scratch, target
+
+
+FORMAT = Format(
+    name="FIF",
+    suffixes=(".fif", ".fif.gz"),
+    recognises=_recognises,
+    open=_open,
+    name_this="`.fif`, `.fif.gz`, the first of split files",
+    notes="float32 and int16 buffers are read directly once the first and last samples agree with MNE's",
+)
