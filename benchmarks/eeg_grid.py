@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from eeg.score_recording import score_recording  # noqa: E402
+from eeg.scoring import score_recording  # noqa: E402
 from eeg.simulation.file import write_fif  # noqa: E402
 from eeg.simulation.simulate import Listener, simulate, timeline  # noqa: E402
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eeg.bandpower.aperiodic import fit_aperiodic
-from eeg.score_recording import score_recording
+from eeg.scoring import score_recording
 from eeg.settings import Settings
 
 FREQS = np.arange(2.0, 40.5, 0.5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eeg.errors import TooLittleDataError
-from eeg.score_recording import score_recording
+from eeg.scoring import score_recording
 from eeg.settings import Settings
 from eeg.simulation.file import write_fif
 from eeg.simulation.simulate import Listener, simulate, timeline

@@ -16,7 +16,7 @@ def run(code: str) -> str:
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     modules = (
-        "eeg.score_recording, eeg.settings, eeg.io.xdf, eeg.bandpower.ica, eeg.ranking.rank, eeg.ranking.thompson, "
+        "eeg.scoring, eeg.settings, eeg.io.xdf, eeg.bandpower.ica, eeg.ranking.rank, eeg.ranking.thompson, "
         "eeg.report.report, eeg.simulation.simulate, eeg.timeline.timeline"
     )
     heavy = "('mne', 'pyxdf', 'matplotlib', 'scipy')"
@@ -38,7 +38,7 @@ def test_missing_mne_says_how_to_install_it(tmp_path: Path) -> None:
     path.write_bytes(bytes.fromhex("000000640000001f0000001400000000") + bytes(64))
     code = (
         "import sys; sys.modules['mne'] = None\n"
-        "from eeg.score_recording import score_recording\nfrom therapy_gen.errors import MissingExtraError\n"
+        "from eeg.scoring import score_recording\nfrom therapy_gen.errors import MissingExtraError\n"
         f"try:\n    score_recording({str(path)!r})\nexcept MissingExtraError as error:\n    print(error)"
     )
     assert "pip install 'therapy-gen[eeg]'" in run(code)

@@ -15,7 +15,7 @@ import pytest
 from eeg.errors import RecordingError
 from eeg.io.mne import quiet_mne
 from eeg.io.recording import open_recording
-from eeg.score_recording import score_recording
+from eeg.scoring import score_recording
 from eeg.simulation.file import to_raw
 from eeg.simulation.simulate import Simulated
 from therapy_gen.errors import TherapyGenError

@@ -11,7 +11,7 @@ import pytest
 from eeg.errors import ParameterError, RecordingError, TooLittleDataError
 from eeg.io.mne import quiet_mne
 from eeg.results import RecordingScore
-from eeg.score_recording import score_recording
+from eeg.scoring import score_recording
 from eeg.settings import Settings, parse_band
 from eeg.simulation.file import to_raw, write_fif
 from eeg.simulation.simulate import Listener, Simulated, simulate, timeline

@@ -15,7 +15,7 @@ from eeg.ranking.observations import observations
 from eeg.ranking.rank import rank
 from eeg.report.report import render, write_report
 from eeg.results import FLAGS
-from eeg.score_recording import score_recording
+from eeg.scoring import score_recording
 from eeg.simulation.file import write_fif
 from eeg.simulation.simulate import simulate, timeline
 

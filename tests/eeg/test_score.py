@@ -17,7 +17,7 @@ from eeg.io.recording import open_recording
 from eeg.ranking.observations import observations
 from eeg.ranking.rank import rank
 from eeg.report.report import render
-from eeg.score_recording import plan_recording, score_recording, sha256_of
+from eeg.scoring import plan_recording, score_recording, sha256_of
 from eeg.settings import Settings
 from eeg.simulation.file import to_raw, write_fif
 from eeg.simulation.simulate import Listener, Simulated, channel_names, simulate, timeline

@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 from eeg.errors import ParameterError
 from eeg.ranking.observations import observations
 from eeg.ranking.rank import rank
-from eeg.score_recording import score_recording
+from eeg.scoring import score_recording
 from eeg.simulation.file import check_size, write_fif
 from eeg.simulation.simulate import Listener, Simulated, channel_names, simulate, timeline
 

@@ -13,7 +13,7 @@ pytest.importorskip("pyxdf", reason="pyxdf is not installed")
 from eeg.bandpower.epochs import bad_spans
 from eeg.errors import RecordingError
 from eeg.io.recording import open_recording
-from eeg.score_recording import score_recording
+from eeg.scoring import score_recording
 from eeg.simulation.simulate import Simulated
 from eeg.timeline.timeline import find_timeline
 

@@ -103,7 +103,7 @@ def score_eeg(
     if dry_run:
         _show_plans(store, recordings, library, ways, json=json)
         return
-    from eeg.score_recording import score_recording
+    from eeg.scoring import score_recording
 
     made: dict[str, RecordingScore] = {}
     for path in recordings:
@@ -191,7 +191,7 @@ def _codes(pairs: Sequence[str]) -> dict[int, str]:
 def _show_plans(
     store: Store, recordings: Sequence[Path], library: Library, ways: Mapping[str, Any], *, json: bool
 ) -> None:
-    from eeg.score_recording import plan_recording
+    from eeg.scoring import plan_recording
     from therapy_gen.cli.eeg.rank import titles
 
     plans = [(path, plan_recording(path, library, **ways)) for path in recordings]
@@ -208,7 +208,7 @@ def _forget(store: Store, recordings: Sequence[Path], *, json: bool) -> None:
     """Take recordings out of the database, and show what is left of their listeners' rankings."""
     from eeg.errors import RecordingError
     from eeg.io.recording import open_recording
-    from eeg.score_recording import sha256_of
+    from eeg.scoring import sha256_of
     from sessions.storage.recordings import forget_recordings
     from therapy_gen.cli.eeg.rank import print_ranking, ranking_document, titles
     from therapy_gen.study.posterior import Ranker
