@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import doctest
 import importlib
-import inspect
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -39,23 +35,7 @@ def test_importing_the_packages_imports_nothing_of_weight() -> None:
 
 
 def test_the_program_runs_as_a_module() -> None:
-    done = subprocess.run([sys.executable, "-m", "therapy_gen", "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("therapy-gen ")
-
-
-@pytest.mark.parametrize(("package", "name"), NAMES, ids=lambda value: str(value))
-def test_every_public_name_has_an_example_that_runs(
-    package: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: Any = getattr(importlib.import_module(package), name)
-    if isinstance(made, str):
-        return
-    monkeypatch.chdir(tmp_path)
-    text = inspect.getdoc(made) or ""
-    test = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
-    assert test.examples, f"{package}.{name} has no example"
-    said: list[str] = []
-    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).run(
-        test, out=said.append
+    done = subprocess.run(
+        [sys.executable, "-m", "therapy_gen", "--version"], capture_output=True, text=True, check=True
     )
-    assert result.failed == 0, "".join(said)
+    assert done.stdout.startswith("therapy-gen ")
