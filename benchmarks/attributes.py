@@ -53,14 +53,14 @@ def main() -> None:
         arrays = attribute_vectors(posterior(model, tokens)[0], attribute_values(tokens))
         origin = f"from {len(tokens)} training windows"
     metre = METRES[arguments.metre]
-    z = model.sample_prior(arguments.sections, np.random.default_rng(1), metre=metre.quarters)
+    z = model.sample_prior(arguments.sections, np.random.default_rng(1), metre=metre.beats)
     rows = []
     for name in ATTRIBUTES:
         effects = []
         for steps in STEPS:
             moved = step_along(z, arrays, name, steps)
             written = model.decode(moved, temperature=0.5, rng=np.random.default_rng(2))
-            values = attribute_values(written, metre.quarters)
+            values = attribute_values(written, metre.beats)
             effects.append(float(values[name].mean()))
             rows.append([name, f"{steps:+.0f}", *(f"{values[other].mean():.2f}" for other in ATTRIBUTES), ""])
         rows[-1][-1] = "monotone" if np.all(np.diff(effects) > 0) else "not monotone"

@@ -50,7 +50,7 @@ def on_eighths(tokens: Tokens) -> Any:
 
 def recipes(corpus: Corpus, usual: Config) -> dict[str, tuple[Config, Tokens, Tokens]]:
     """Return config, windows to learn from and windows to judge by, of every recipe."""
-    four, three = FOUR_FOUR.quarters, THREE_FOUR.quarters
+    four, three = FOUR_FOUR.beats, THREE_FOUR.beats
 
     def windows(*, held_out: bool, calmest: float = 1.0, quarters: int | None = None) -> Tokens:
         found = corpus.choose(held_out=held_out, calmest=calmest)

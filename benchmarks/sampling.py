@@ -107,7 +107,7 @@ def drawn(model: Model, minor: BoolArray, metre: Metre, temperature: float | Non
     rng = np.random.default_rng(seed)
     options = {} if temperature is None else {"temperature": temperature}
     modes = {
-        mode: model.sample_prior(len(minor), rng, mode, metre=metre.quarters, **options) for mode in ("major", "minor")
+        mode: model.sample_prior(len(minor), rng, mode, metre=metre.beats, **options) for mode in ("major", "minor")
     }
     return np.where(minor[:, None], modes["minor"], modes["major"])
 

@@ -19,7 +19,19 @@ ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 LOCKS = sorted(path.stem for path in (ROOT / "requirements").glob("*.lock"))
-HEAVY = {"bokeh", "jax", "keras", "librosa", "magenta", "matplotlib", "mne", "music21", "note_seq", "numba"}
+HEAVY = {
+    "bokeh",
+    "jax",
+    "keras",
+    "librosa",
+    "magenta",
+    "matplotlib",
+    "mne",
+    "music21",
+    "note_seq",
+    "numba",
+    "partitura",
+}
 HEAVY |= {"pandas", "tensorflow", "tf_keras", "torch"}
 PACKAGES = ("therapy_gen", "eeg", "sessions")
 

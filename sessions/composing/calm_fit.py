@@ -104,7 +104,7 @@ def at_levels(
     Where its sections were `drawn` with a density each, they are moved from there, else from what the model writes left
     to itself.
     """
-    effect = effect_of(model.arrays, "density", metre.quarters)
+    effect = effect_of(model.arrays, "density", metre.beats)
     if effect is None:
         return [path] * len(LEVELS)
     low, middle, high = (density * level for level in LEVELS)
@@ -116,7 +116,7 @@ def at_levels(
         middle = math.sqrt(low * high)
 
     def steps(dense: float) -> float:
-        return steps_towards(model.arrays, "density", dense, metre.quarters)
+        return steps_towards(model.arrays, "density", dense, metre.beats)
 
     start = np.zeros(len(path)) if drawn is None else np.array([steps(dense) for dense in drawn])
     return [step_along(path, model.arrays, "density", steps(level) - start) for level in (low, middle, high)]

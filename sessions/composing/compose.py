@@ -30,7 +30,7 @@ from sessions.planning.plan import PlannedPiece
 from therapy_gen.music.analysis.calmness import calmness, calmness_of
 from therapy_gen.music.analysis.register import register_of
 from therapy_gen.music.arranging.arrange import PALETTES, arrange
-from therapy_gen.music.metre import Metre, in_metres
+from therapy_gen.music.metre import Metre, in_metres, metre_of
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Performance
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
@@ -292,8 +292,8 @@ def check_temperature(temperature: float) -> None:
 
 def check_metre(metre: Metre, model: SectionModel) -> None:
     """Raise PlanError where a model does not write bars of a metre."""
-    if metre.quarters not in model.metres:
-        written = " or ".join(f"--metre {quarters}/4" for quarters in model.metres)
+    if metre.beats not in model.metres:
+        written = " or ".join(f"--metre {metre_of(beats).name}" for beats in model.metres)
         raise PlanError(f"model {model.name} writes no bars of {metre.name}; give {written}, or another model")
 
 

@@ -54,7 +54,7 @@ def latent_path(
     """
     labels = distinct(form)
     letters = distinct([label[0] for label in labels])
-    samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.quarters, density=density)
+    samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.beats, density=density)
     home = samples[0] if near is None else neighbour(near, samples[0], _KINSHIP)
     base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
     others = samples[len(letters) :]
@@ -83,14 +83,14 @@ def towards_attributes(
     z = np.concatenate(paths)
     of_sections = [metre for path, metre in zip(paths, metres, strict=True) for _ in path]
     for name, (low, high) in attributes.items():
-        if any(effect_of(model.arrays, name, metre.quarters) is None for metre in metres):
+        if any(effect_of(model.arrays, name, metre.beats) is None for metre in metres):
             raise PlanError(f"model {model.name} has no vector for {name}; leave it out, or finish the model anew")
         values = np.linspace(high, low, len(paths)) if len(paths) > 1 else [(low + high) / 2]
         wanted = [value for path, value in zip(paths, values, strict=True) for _ in path]
         had = written(z, name, of_sections, model)
         steps = [
-            steps_towards(model.arrays, name, float(value), metre.quarters)
-            - steps_towards(model.arrays, name, own, metre.quarters)
+            steps_towards(model.arrays, name, float(value), metre.beats)
+            - steps_towards(model.arrays, name, own, metre.beats)
             for value, own, metre in zip(wanted, had, of_sections, strict=True)
         ]
         z = step_along(z, model.arrays, name, np.array(steps))
@@ -100,4 +100,4 @@ def towards_attributes(
 def written(z: FloatArray, name: str, metres: Sequence[Metre], model: SectionModel) -> list[float]:
     """Return an attribute of what the model writes for each z (sections, z_size) at temperature 0."""
     tokens = in_metres(model.decode(z, temperature=0.0), metres)
-    return [float(value) for value in attribute_values(tokens, np.array([m.quarters for m in metres]))[name]]
+    return [float(value) for value in attribute_values(tokens, np.array([m.beats for m in metres]))[name]]

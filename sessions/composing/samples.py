@@ -108,7 +108,7 @@ def _write_literal(
     """Write what a model wrote as Magenta does: note for note, in its tempo."""
     if isinstance(model, Model):
         metre = Metre(model.metres[0])
-        z = model.sample_prior(count, rng, metre=metre.quarters)
+        z = model.sample_prior(count, rng, metre=metre.beats)
     else:
         metre = FOUR_FOUR
         z = model.sample_prior(count, rng)

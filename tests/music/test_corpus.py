@@ -10,11 +10,12 @@ import pytest
 import symusic
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.corpus.bars import find_stretches
 from therapy_gen.music.corpus.corpus import Corpus, build_corpus
 from therapy_gen.music.corpus.crop import shortened
 from therapy_gen.music.corpus.score import NOTE, Score, read_score
 from therapy_gen.music.corpus.voices import BASS, INNER, MELODY, extract_voices
-from therapy_gen.music.corpus.windows import WindowSettings, find_stretches
+from therapy_gen.music.corpus.windows import WindowSettings
 from therapy_gen.music.tokens import VoiceNote, tokens_to_notes
 
 DATA = Path(os.environ.get("THERAPY_GEN_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")) / "corpus"
@@ -76,15 +77,31 @@ def test_stretches_follow_bar_lines_pick_up_and_halves_included() -> None:
     assert _stretches([0, 1, 5, 9, 11, 13, 16, 20, 24], (4, 4)) == [("4/4", [1, 5, 9, 13]), ("4/4", [16, 20, 24])]
 
 
-def test_bars_of_three_quarters_are_a_stretch_of_their_own_and_those_of_six_eighths_none() -> None:
+def test_bars_of_three_quarters_are_read_in_the_metre_of_their_signature() -> None:
     lines = [0, 3, 6, 10, 14, 16, 18, 21, 24]
     assert _stretches(lines, (3, 4)) == [("3/4", [0, 3, 6]), ("4/4", [6, 10, 14, 18]), ("3/4", [18, 21, 24])]
-    assert _stretches(lines, (6, 8)) == [("4/4", [6, 10, 14, 18])]
+    assert _stretches(lines, (6, 8)) == [("6/8", [0, 3, 6]), ("4/4", [6, 10, 14, 18]), ("6/8", [18, 21, 24])]
 
 
-def _stretches(lines: list[int], signature: tuple[int, int]) -> list[tuple[str, list[float]]]:
+def test_bars_of_twelve_eighths_are_two_of_six_and_those_of_three_half_a_one() -> None:
+    assert _stretches([0, 6, 12], (12, 8)) == [("6/8", [0, 3, 6, 9, 12])]
+    assert _stretches([0, 1.5, 3, 4.5, 6], (3, 8)) == [("6/8", [0, 3, 6])]
+    assert _stretches([0, 6, 12], (6, 4)) == [("3/4", [0, 3, 6, 9, 12])]
+    assert _stretches([0, 4.5, 9], (9, 8)) == []
+
+
+def test_a_bar_written_in_pieces_at_a_repeat_is_one() -> None:
+    assert _stretches([0, 1, 4, 6, 7, 10], (3, 4)) == [("3/4", [1, 4, 7, 10])]
+
+
+def test_a_stretch_ends_where_a_movement_ends() -> None:
+    score = Score(np.zeros(0, dtype=NOTE), np.arange(0.0, 29.0, 4.0), ((0.0, 4, 4),), (), (), (12.0,))
+    assert [stretch.lines for stretch in find_stretches(score)] == [[0, 4, 8, 12], [12, 16, 20, 24, 28]]
+
+
+def _stretches(lines: list[float], signature: tuple[int, int]) -> list[tuple[str, list[float]]]:
     notes = np.zeros(0, dtype=NOTE)
-    score = Score(notes, np.array(lines, dtype=float), ((0.0, *signature),), (), (), True)
+    score = Score(notes, np.array(lines, dtype=float), ((0.0, *signature),), (), ())
     return [(stretch.metre.name, stretch.lines) for stretch in find_stretches(score)]
 
 
@@ -132,6 +149,26 @@ def test_a_waltz_lies_in_the_first_twelve_steps_of_every_bar(tmp_path: Path) -> 
     assert np.array_equal(bars, np.repeat(bars[:1], 16, axis=0))
 
 
+def test_a_barcarolle_has_two_beats_of_three_eighths(tmp_path: Path) -> None:
+    rocking = [(bar * 6 + n / 2, 1 / 2, 60 + (0, 4, 7)[n % 3]) for bar in range(8) for n in range(12)]
+    write_midi(tmp_path / "a.mid", [*rocking, *((3 * bar, 3, 48) for bar in range(16))], metre=(12, 8))
+    corpus = build_corpus([tmp_path])
+    assert corpus.metre.tolist() == [6]
+    assert (np.flatnonzero(corpus.tokens[0].reshape(16, 16, 3).any(axis=(0, 2))) == [0, 2, 4, 6, 8, 10]).all()
+
+
+def test_music_in_triplets_is_written_in_six_eight(tmp_path: Path) -> None:
+    triplets = [(n / 3, 1 / 3, 60 + (0, 4, 7)[n % 3]) for n in range(96)]
+    write_midi(tmp_path / "a.mid", [*triplets, *((2.0 * half, 2.0, 48) for half in range(16))])
+    corpus = build_corpus([tmp_path])
+    assert corpus.metre.tolist() == [6]
+    bars = corpus.tokens[0].reshape(16, 16, 3)
+    assert (np.flatnonzero(bars[:, :, 0].any(axis=0)) == [0, 2, 4, 6, 8, 10]).all()
+    # What lies on the sixteenth grid as well is read there, once.
+    write_midi(tmp_path / "a.mid", chorale(32))
+    assert set(build_corpus([tmp_path]).metre.tolist()) == {4}
+
+
 def test_a_short_tune_is_repeated_as_its_verses_are(tmp_path: Path) -> None:
     write_midi(tmp_path / "a.mid", chorale(8))
     (tokens,) = build_corpus([tmp_path]).tokens
@@ -140,16 +177,16 @@ def test_a_short_tune_is_repeated_as_its_verses_are(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     write_midi(tmp_path / "good.mid", chorale(16))
-    write_midi(tmp_path / "barcarole.mid", chorale(16), metre=(6, 8))
-    write_midi(tmp_path / "triplets.mid", [(n / 3, 1 / 3, 60 + n % 7) for n in range(192)])
+    write_midi(tmp_path / "nine.mid", chorale(16), metre=(9, 8))
+    write_midi(tmp_path / "fives.mid", [(n / 5, 1 / 5, 60 + n % 7) for n in range(320)])
     (tmp_path / "broken.mid").write_bytes(b"MThd not really")
     (tmp_path / "notes.txt").write_text("not a score")
     report = build_corpus([tmp_path]).report
     assert (report.files, report.files_used, report.windows) == (4, 1, 1)
     assert list(report.unreadable) == ["broken.mid"]
     text = "\n".join(report.lines())
-    assert "scores without a stretch of 4/4, 2/4 or 3/4" in text
-    assert "triplets" in text
+    assert "scores without a stretch of 4/4, 2/4, 3/4, 6/8, 12/8" in text
+    assert "off the grid of sixteenths and of triplets" in text
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file here that cannot be read")
@@ -223,10 +260,7 @@ def test_real_scores_keep_their_pick_up_bars(name: str, first_bar: float, voices
     path = DATA / name
     if not path.is_file():
         (path,) = DATA.glob(name.rsplit("-", 1)[0] + "-*")
-    if path.suffix == ".abc":
-        pytest.importorskip("music21")
-    else:
-        pytest.importorskip("note_seq")
+    pytest.importorskip("music21" if path.suffix == ".abc" else "partitura")
     score = read_score(path)
     assert score.bars[1] == pytest.approx(first_bar)
     assert len(set(score.notes["part"].tolist())) == voices

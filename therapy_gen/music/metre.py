@@ -13,23 +13,51 @@ from therapy_gen.music.tokens import HOLD, STEPS_PER_BAR, STEPS_PER_QUARTER, Tok
 
 @dataclass(frozen=True)
 class Metre:
-    """How many quarters a bar has.
+    """How many beats a bar has, and of which note value.
 
     A section has sixteen steps a bar whatever its metre. Where a bar has fewer, the others stand at its end and hold
     what sounds: they take no time, and no note begins in them.
+
+    Attributes
+    ----------
+    beats : int
+        The upper number of the time signature. Corpora and models name a metre by it: 4, 3, or 6.
+    unit : int
+        The lower number: 4 or 8.
+
+    Examples
+    --------
+    >>> Metre(6, 8).steps, Metre(6, 8).quarters, Metre(6, 8).pulse_steps
+    (12, 3, 6)
     """
 
-    quarters: int
+    beats: int
+    unit: int = 4
 
     @property
     def name(self) -> str:
         """As it stands in a score."""
-        return f"{self.quarters}/4"
+        return f"{self.beats}/{self.unit}"
+
+    @property
+    def quarters(self) -> int:
+        """Quarter notes that a bar lasts."""
+        return self.beats * 4 // self.unit
 
     @property
     def steps(self) -> int:
         """Sixteenths of a bar that take time."""
         return self.quarters * STEPS_PER_QUARTER
+
+    @property
+    def compound(self) -> bool:
+        """Whether its beats are dotted quarters, as in 6/8."""
+        return self.unit == 8
+
+    @property
+    def pulse_steps(self) -> int:
+        """Sixteenths from one beat that is felt to the next: a quarter, or a dotted quarter in a compound metre."""
+        return 6 if self.compound else STEPS_PER_QUARTER
 
     def to_grid(self, step: int) -> int:
         """Return the step of the grid for a sixteenth counted in time; the end of a bar is the start of the next."""
@@ -52,7 +80,13 @@ class Metre:
 
 FOUR_FOUR = Metre(4)
 THREE_FOUR = Metre(3)
-METRES = {metre.name: metre for metre in (FOUR_FOUR, THREE_FOUR)}
+SIX_EIGHT = Metre(6, 8)
+METRES = {metre.name: metre for metre in (FOUR_FOUR, THREE_FOUR, SIX_EIGHT)}
+
+
+def metre_of(beats: int) -> Metre:
+    """Return the metre that corpora and models name by its beats; KeyError where there is none."""
+    return {metre.beats: metre for metre in METRES.values()}[int(beats)]
 
 
 def in_metres(tokens: Tokens, metres: Sequence[Metre]) -> Tokens:

@@ -92,5 +92,5 @@ def _protobuf() -> Any:
     try:
         from note_seq.protobuf import music_pb2
     except ImportError as error:
-        raise MissingExtraError("working with NoteSequences", "scores") from error
+        raise MissingExtraError("working with NoteSequences", "magenta") from error
     return music_pb2

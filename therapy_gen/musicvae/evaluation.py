@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.analysis.statistics import compare
-from therapy_gen.music.metre import Metre
+from therapy_gen.music.metre import metre_of
 from therapy_gen.musicvae.latent.even_spacing import distances, unevenness
 from therapy_gen.musicvae.load import voices_of
 from therapy_gen.musicvae.magenta.runtime import MagentaModel
@@ -28,7 +28,7 @@ _MOST_WAYS = 12
 
 
 def metres_of(model: Model | MagentaModel) -> tuple[int, ...]:
-    """Return the metres, in quarters a bar, of sections that a model can read."""
+    """Return the metres, by their beats (4, 3, or 6 for 6/8), of sections that a model can read."""
     return model.metres if isinstance(model, Model) else (USUAL_METRE,)
 
 
@@ -78,8 +78,8 @@ def measure_model(
     ----------
     sections : int array of shape (n, steps, voices)
     minor, metre : arrays of shape (n,), optional
-        Mode and quarters a bar of each section: as many samples are drawn of each kind. By default all are in major,
-        and in 4/4.
+        Mode and beats a bar (6 for 6/8) of each section: as many samples are drawn of each kind. By default all are in
+        major, and in 4/4.
     seed : int
         Fixes what is drawn.
 
@@ -106,7 +106,7 @@ def measure_model(
     figures["distribution"] = compare(
         [section[:, melodic] for section in sections],
         [section[:, melodic].astype(np.int64) for section in made],
-        [Metre(int(quarters)) for quarters in metres],
+        [metre_of(beats) for beats in metres],
     )
     return figures
 

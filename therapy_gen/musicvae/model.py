@@ -93,7 +93,7 @@ class Model:
 
     @property
     def metres(self) -> tuple[int, ...]:
-        """Quarters a bar of the metres that it can be asked to write."""
+        """Beats a bar (4, 3, or 6 for 6/8) of the metres that it can be asked to write."""
         return (USUAL_METRE,) if self.prior is None else self.prior.metres
 
     def sample_prior(
@@ -118,7 +118,7 @@ class Model:
         temperature : float
             Below 1 the draws stay nearer to what is likeliest.
         metre : int
-            Quarters a bar, one of `metres`.
+            Beats a bar (6 for 6/8), one of `metres`.
 
         Notes
         -----

@@ -30,7 +30,7 @@ class SectionModel(Protocol):
 
     @property
     def metres(self) -> tuple[int, ...]:
-        """Quarters a bar of the metres that it writes."""
+        """Beats a bar (4, 3, or 6 for 6/8) of the metres that it writes."""
 
     def sample_prior(
         self,
@@ -41,7 +41,7 @@ class SectionModel(Protocol):
         metre: int = 4,
         density: float | None = None,
     ) -> FloatArray:
-        """Draw z (n, z_size) of a metre, in quarters a bar, and, where the model can, a density, in notes a bar."""
+        """Draw z (n, z_size) of a metre, by its beats, and, where the model can, a density, in notes a bar."""
 
     def decode(
         self,

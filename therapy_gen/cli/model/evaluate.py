@@ -39,7 +39,7 @@ def evaluate(
 
     from sessions.builder import check_seed
     from therapy_gen.errors import InputError
-    from therapy_gen.music.metre import Metre
+    from therapy_gen.music.metre import metre_of
     from therapy_gen.music.tonality import MODES
     from therapy_gen.musicvae.evaluation import measure_model, metres_of, sections_for
     from therapy_gen.musicvae.load import open_model
@@ -60,7 +60,7 @@ def evaluate(
         say("this is the corpus it was trained on: the pieces held out from training are used", quiet=options.quiet)
     known = np.isin(windows.metre[chosen], metres_of(found))
     if not known.all():
-        names = " or ".join(Metre(quarters).name for quarters in metres_of(found))
+        names = " or ".join(metre_of(beats).name for beats in metres_of(found))
         say(f"{(~known).sum()} of {len(known)} windows are not in {names}: left out", quiet=options.quiet)
         chosen = chosen[known]
     if len(chosen) > most:

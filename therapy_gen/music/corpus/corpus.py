@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.files import atomic_write
+from therapy_gen.music.corpus.bars import SOURCES
 from therapy_gen.music.corpus.score import SUFFIXES, read_score
 from therapy_gen.music.corpus.windows import FoundWindow, WindowSettings, find_windows
 from therapy_gen.music.metre import Metre
@@ -23,12 +24,12 @@ from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_SECTION, VOICES
 from therapy_gen.music.tonality import MODES
 
 # Part of every digest: raise it when the same files would give other windows.
-FORMAT = 2
+FORMAT = 3
 # Of the file that `Corpus.save` writes.
-_CACHE_FORMAT = 3
+_CACHE_FORMAT = 4
 HELD_OUT_SHARE = 0.06
 _PHRASE_BARS = 4
-_ARRAYS = ("tokens", "piece", "bar", "offset", "tonic", "mode", "calm", "length", "metre", "held_out")
+_ARRAYS = ("tokens", "piece", "bar", "stretch", "offset", "tonic", "mode", "calm", "length", "metre", "held_out")
 
 
 @dataclass
@@ -61,15 +62,17 @@ class Corpus:
     ----------
     tokens : array of uint8, shape (n, 256, 3)
     piece, bar, tonic, mode : int arrays, shape (n,)
-        Index into `pieces`, first bar in the piece, its own tonic (0 to 11), its mode (0 major, 1 minor).
+        Index into `pieces`, first bar as the file counts them, its own tonic (0 to 11), its mode (0 major, 1 minor).
+    stretch : int array, shape (n,)
+        Tells the runs of bars of one metre in a piece apart; where one is written in triplets too, it has two numbers.
     offset : int array, shape (n,)
-        First bar, counted from where its run of bars of one metre begins (after a pick-up, for one).
+        First bar, counted from where its stretch begins (after a pick-up, for one).
     calm : float32 array, shape (n,)
         Calmness score of each window at the reference tempo.
     length : int8 array, shape (n,)
         Bars of each window that hold music: sixteen, or fewer with rests behind them.
     metre : int8 array, shape (n,)
-        Quarters in a bar of each window: 4, or 3 (see `metre.Metre`).
+        Beats in a bar of each window: 4 for 4/4, 3 for 3/4, 6 for 6/8 (see `metre.Metre`).
     held_out : bool array, shape (n,)
         True for windows of pieces that training never sees.
     pieces : tuple of str
@@ -82,6 +85,7 @@ class Corpus:
     tokens: Tokens
     piece: npt.NDArray[np.int32]
     bar: npt.NDArray[np.int32]
+    stretch: npt.NDArray[np.int32]
     offset: npt.NDArray[np.int32]
     tonic: npt.NDArray[np.int8]
     mode: npt.NDArray[np.int8]
@@ -105,7 +109,7 @@ class Corpus:
 
     def of_metre(self, metre: Metre) -> Corpus:
         """Return the windows of one metre alone."""
-        inside = self.metre == metre.quarters
+        inside = self.metre == metre.beats
         return replace(self, **{name: getattr(self, name)[inside] for name in _ARRAYS})
 
     def save(self, path: Path) -> None:
@@ -211,7 +215,7 @@ def build_corpus(
         why = "; ".join(" ".join(line.split()) for line in report.lines()[1:4])
         least = min(settings.shortest_bars, settings.repeat_from_bars or BARS_PER_SECTION)
         raise InputError(
-            f"no score gave a usable window ({why}); give scores with {least} bars or more of 4/4, 2/2, 2/4 or 3/4"
+            f"no score gave a usable window ({why}); give scores with {least} bars or more of {', '.join(SOURCES)}"
         )
     held = groups.held_out(sums, held_out_share, {number for number, _ in kept})
     chosen = dict(settings.__dict__)
@@ -224,12 +228,13 @@ def build_corpus(
         tokens=np.stack([window.tokens for _, window in kept]).reshape(-1, STEPS_PER_SECTION, len(VOICES)),
         piece=piece,
         bar=np.array([window.bar for _, window in kept], dtype=np.int32),
+        stretch=np.array([window.stretch for _, window in kept], dtype=np.int32),
         offset=np.array([window.offset for _, window in kept], dtype=np.int32),
         tonic=np.array([window.tonic for _, window in kept], dtype=np.int8),
         mode=np.array([MODES.index(window.mode) for _, window in kept], dtype=np.int8),
         calm=np.array([window.calm for _, window in kept], dtype=np.float32),
         length=np.array([window.length for _, window in kept], dtype=np.int8),
-        metre=np.array([window.metre.quarters for _, window in kept], dtype=np.int8),
+        metre=np.array([window.metre.beats for _, window in kept], dtype=np.int8),
         held_out=held[piece],
         pieces=tuple(name for _, name in files),
         digest=digest,

@@ -10,8 +10,8 @@ from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.tokens import BARS_PER_SECTION, NOTE_OFF, STEPS_PER_BAR
 
 _LEAST_NOTES_A_BAR = 1
-# More bars than any piece has.
-_BARS = 1 << 20
+# More bars and more stretches than any piece has.
+_BARS, _STRETCHES = 1 << 20, 1 << 20
 
 
 def shortened(corpus: Corpus, bars: int) -> Corpus:
@@ -37,7 +37,8 @@ def shortened(corpus: Corpus, bars: int) -> Corpus:
     offset = np.repeat(offsets, count)
     inside = offset + bars <= corpus.length[window]
     window, offset = window[inside], offset[inside]
-    keys = corpus.piece[window].astype(np.int64) * _BARS + corpus.bar[window] + offset
+    stretch = corpus.piece[window].astype(np.int64) * _STRETCHES + corpus.stretch[window]
+    keys = stretch * _BARS + corpus.offset[window] + offset
     # Windows that begin where the stretch does come first, and the first of each is taken.
     _, first = np.unique(keys, return_index=True)
     window, offset = window[first], offset[first]
@@ -51,5 +52,8 @@ def shortened(corpus: Corpus, bars: int) -> Corpus:
         bar=(corpus.bar[window] + offset).astype(np.int32),
         offset=(corpus.offset[window] + offset).astype(np.int32),
         length=np.full(len(tokens), bars, dtype=np.int8),
-        **{name: getattr(corpus, name)[window] for name in ("piece", "tonic", "mode", "calm", "metre", "held_out")},
+        **{
+            name: getattr(corpus, name)[window]
+            for name in ("piece", "stretch", "tonic", "mode", "calm", "metre", "held_out")
+        },
     )

@@ -23,7 +23,6 @@ NOTE = np.dtype(
     [("onset", np.float64), ("duration", np.float64), ("pitch", np.int16), ("velocity", np.int16), ("part", np.int16)]
 )
 DEFAULT_VELOCITY = 64
-DEFAULT_QPM = 120.0
 # A score longer than this is a fault of the file (a stray event far out), not music.
 MAX_QUARTERS = 100_000.0
 
@@ -44,8 +43,8 @@ class Score:
         Key signatures: onset in quarter notes, sharps (negative for flats).
     tempi : tuple of (float, float)
         Onset in quarter notes, quarter notes a minute; empty where the file names none.
-    bars_from_score : bool
-        Whether the bar lines are written in the file, or were laid from its time signatures.
+    ends : tuple of float
+        Where a movement ends and another begins, in quarter notes.
     """
 
     notes: npt.NDArray[Any]
@@ -53,7 +52,7 @@ class Score:
     metres: tuple[tuple[float, int, int], ...]
     keys: tuple[tuple[float, int], ...]
     tempi: tuple[tuple[float, float], ...]
-    bars_from_score: bool
+    ends: tuple[float, ...] = ()
 
 
 def read_score(path: Path) -> Score:
@@ -92,6 +91,7 @@ def _build(
     keys: list[tuple[float, int]],
     tempi: list[tuple[float, float]],
     bars: list[float] | None = None,
+    ends: list[float] | None = None,
 ) -> Score:
     notes = np.array([row for row in rows if row[1] > 0 and row[0] < MAX_QUARTERS], dtype=NOTE)
     notes["duration"] = np.minimum(notes["duration"], MAX_QUARTERS - notes["onset"])
@@ -100,16 +100,13 @@ def _build(
     metres = _distinct(metres)
     if bars is None:
         bars = bar_lines(metres, end)
-        written = False
-    else:
-        written = True
     return Score(
         notes,
         np.asarray(bars, dtype=np.float64),
         tuple(metres),
         tuple(_distinct(keys)),
         tuple(_distinct(tempi)),
-        written,
+        tuple(ends or ()),
     )
 
 
@@ -187,43 +184,10 @@ def _from_symusic(midi: Any) -> Score:
 
 
 def _read_musicxml(path: Path) -> Score:
-    import note_seq
+    from therapy_gen.music.corpus.musicxml import read_musicxml
 
-    try:
-        sequence = note_seq.musicxml_file_to_sequence_proto(str(path))
-    except Exception as error:
-        raise InputError(f"{path} is not readable MusicXML: {_one_line(error)}") from error
-    tempi = _distinct([(t.time, t.qpm) for t in sequence.tempos if t.qpm > 0])
-    to_quarters = _clock(tempi)
-    rows = []
-    for note in sequence.notes:
-        onset = to_quarters(note.start_time)
-        rows.append(
-            (onset, to_quarters(note.end_time) - onset, note.pitch, note.velocity or DEFAULT_VELOCITY, note.part)
-        )
-    metres = [(to_quarters(t.time), t.numerator, t.denominator) for t in sequence.time_signatures]
-    # note_seq names a key by its tonic: the number of sharps of the major key on it, three fewer for minor.
-    keys = [
-        (to_quarters(k.time), (k.key * 7 + 6 + (9 if k.mode == k.MINOR else 0)) % 12 - 6)
-        for k in sequence.key_signatures
-    ]
-    return _build(rows, metres, keys, [(to_quarters(time), qpm) for time, qpm in tempi])
-
-
-def _clock(tempi: list[tuple[float, float]]) -> Any:
-    """Return the function from seconds to quarter notes of a tempo map given in seconds."""
-    if not tempi or tempi[0][0] > 0:
-        tempi = [(0.0, tempi[0][1] if tempi else DEFAULT_QPM), *tempi]
-    times = np.array([time for time, _ in tempi])
-    rates = np.array([qpm / 60.0 for _, qpm in tempi])
-    starts = np.concatenate([[0.0], np.cumsum(np.diff(times) * rates[:-1])])
-
-    def quarters(seconds: float) -> float:
-        n = max(int(np.searchsorted(times, seconds, side="right")) - 1, 0)
-        # Seconds carry float noise of the reader; 1/480 quarter is finer than any notated value here.
-        return round(float(starts[n] + (seconds - times[n]) * rates[n]) * 480) / 480
-
-    return quarters
+    found = read_musicxml(path, DEFAULT_VELOCITY)
+    return _build(found.rows, found.metres, found.keys, found.tempi, found.bars or None, found.ends)
 
 
 def _read_abc(path: Path) -> Score:

@@ -1,19 +1,19 @@
-"""Sixteen-bar windows out of one score: stretches of a metre on its own bar lines, voices, common tonic, calmness."""
+"""Sixteen-bar windows out of one score: its stretches of a metre, voices, common tonic, calmness."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from therapy_gen.music.analysis.calmness import calmness
+from therapy_gen.music.corpus.bars import SOURCES, Stretch, find_stretches
+from therapy_gen.music.corpus.quantise import Grid, on_grid
 from therapy_gen.music.corpus.score import Score
 from therapy_gen.music.corpus.voices import MELODY, extract_voices
-from therapy_gen.music.metre import FOUR_FOUR, THREE_FOUR, Metre
+from therapy_gen.music.metre import FOUR_FOUR, SIX_EIGHT, Metre
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_QUARTER, Tokens, VoiceNote, notes_to_tokens
 from therapy_gen.music.tonality import find_key, pitch_class_weights, shift_to_common_tonic
 
@@ -35,7 +35,8 @@ class WindowSettings:
         A whole piece of this many bars or more, but too short for a window, is repeated to fill one (as the verses of
         a hymn are); 0 leaves such pieces out.
     largest_off_grid : float
-        Share of onsets that may lie off the sixteenth grid (triplets, ornaments).
+        Share of onsets that may lie off the sixteenth grid (ornaments, a few triplets). Where more do, and lie on the
+        grid of triplets, the music is written in 6/8.
     least_melody_notes : int
         Onsets that the melody must have.
     least_melody_sound : float
@@ -67,13 +68,15 @@ class WindowSettings:
 
 @dataclass(frozen=True)
 class FoundWindow:
-    """A window: tokens (256, 3) in the common tonic, its first bar, own key, calmness, bars of music, and metre.
+    """A window: tokens (256, 3) in the common tonic, where it is from, own key, calmness, bars of music, and metre.
 
-    `offset` is its first bar, counted from where its stretch begins: phrases do not count a pick-up.
+    `bar` is its first bar as the file counts them; `stretch` tells the stretches of a score apart, and `offset` is the
+    first bar counted from where its stretch begins: phrases do not count a pick-up.
     """
 
     tokens: Tokens
     bar: int
+    stretch: int
     offset: int
     tonic: int
     mode: str
@@ -82,165 +85,138 @@ class FoundWindow:
     metre: Metre = FOUR_FOUR
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Consecutive bars of one metre: their lines in quarters, the last one included."""
-
-    lines: list[float]
-    metre: Metre
-
-
-def find_stretches(score: Score, left_out: Counter[str] | None = None) -> list[Stretch]:
-    """Return the runs of consecutive bars of four quarters, and those of 3/4.
-
-    Bars of 4/4 and 2/2 count one by one, bars of two quarters (2/4, and halves of a divided bar) in pairs; any other
-    bar, a pick-up too, ends a stretch. Bars of 6/8 are as long as those of 3/4, but are not bars of three.
-    """
-    runs: list[Stretch] = []
-    run: list[float] = []
-    metre = FOUR_FOUR
-    half = False
-    for start, end in pairwise(score.bars.tolist()):
-        length = end - start
-        fits = _metre_of(score, start, length)
-        is_half = abs(length - FOUR_FOUR.quarters / 2) < _TOLERANCE
-        if half and is_half:
-            run.append(end)
-            half = False
-            continue
-        if half or not (fits or is_half) or (run and metre != (fits or FOUR_FOUR)):
-            if len(run) > 1:
-                runs.append(Stretch(run, metre))
-            run, half = [], False
-        if fits or is_half:
-            run, metre = run or [start], fits or FOUR_FOUR
-            half = is_half
-            if fits:
-                run.append(end)
-        elif left_out is not None:
-            left_out["bars of neither four quarters nor 3/4"] += 1
-    if len(run) > 1:
-        runs.append(Stretch(run, metre))
-    return runs
-
-
-def _metre_of(score: Score, start: float, length: float) -> Metre | None:
-    """Return the metre of one bar that fills it alone."""
-    if abs(length - FOUR_FOUR.quarters) < _TOLERANCE:
-        return FOUR_FOUR
-    signatures = [(beats, unit) for onset, beats, unit in score.metres if onset <= start + _TOLERANCE]
-    triple = abs(length - THREE_FOUR.quarters) < _TOLERANCE and signatures[-1:] == [(3, 4)]
-    return THREE_FOUR if triple else None
-
-
 def find_windows(score: Score, settings: WindowSettings, left_out: Counter[str]) -> list[FoundWindow]:
     """Return the usable windows of a score; `left_out` counts the others by reason."""
     windows: list[FoundWindow] = []
-    least = min(settings.shortest_bars, BARS_PER_SECTION)
     stretches = find_stretches(score, left_out)
     if not stretches:
-        left_out["scores without a stretch of 4/4, 2/4 or 3/4"] += 1
-    for stretch in stretches:
-        lines, steps = stretch.lines, stretch.metre.steps
-        bars = len(lines) - 1
-        first_bar = int(np.searchsorted(score.bars, lines[0] - _TOLERANCE))
-        grid = _on_grid(score, lines[0], lines[-1])
-        sharps = _signature(score, lines[0])
-        voices = extract_voices(zip(grid.start, grid.end, grid.pitch, strict=True), bars * steps)
-        off, starts = grid.off, np.asarray(grid.start)
-        offsets = list(range(0, bars - BARS_PER_SECTION + 1, settings.stride_bars))
-        if bars < BARS_PER_SECTION:
-            whole_piece = len(stretches) == 1 and len(score.bars) - 1 <= bars + 2
-            offsets = [0]
-            if settings.repeat_from_bars and whole_piece and bars >= settings.repeat_from_bars:
-                voices, off = _repeat(voices, bars * steps), np.tile(grid.off, 2)
-                starts = np.concatenate([starts, starts + bars * steps])
-                bars = BARS_PER_SECTION
-            elif bars < settings.shortest_bars:
-                left_out[f"stretches of fewer than {_IN_WORDS.get(least, least)} bars"] += 1
-                continue
-        for offset in offsets:
-            begin = offset * steps
-            inside = (starts >= begin) & (starts < begin + BARS_PER_SECTION * steps)
-            if inside.any() and off[inside].mean() > settings.largest_off_grid:
-                left_out["windows off the sixteenth grid (triplets)"] += 1
-                continue
-            length = min(bars, BARS_PER_SECTION)
-            window = _window(voices, offset, first_bar, length, stretch.metre, sharps, settings, left_out)
-            if window is not None:
-                windows.append(window)
+        left_out[f"scores without a stretch of {', '.join(SOURCES)}"] += 1
+    for number, stretch in enumerate(stretches):
+        whole_piece = len(stretches) == 1 and len(score.bars) - 1 <= len(stretch.lines) + 1
+        windows += _Cut(score, stretch, 2 * number, whole_piece, settings, left_out).windows()
     return windows
 
 
-@dataclass(frozen=True)
-class _Grid:
-    start: list[int]
-    end: list[int]
-    pitch: list[int]
-    off: npt.NDArray[np.bool_]
+class _Cut:
+    """The windows of one stretch."""
 
+    def __init__(
+        self,
+        score: Score,
+        stretch: Stretch,
+        number: int,
+        whole_piece: bool,
+        settings: WindowSettings,
+        left_out: Counter[str],
+    ) -> None:
+        self.score, self.stretch, self.number = score, stretch, number
+        self.whole_piece, self.settings, self.left_out = whole_piece, settings, left_out
+        sharps = [key[1] for key in score.keys if key[0] <= stretch.lines[0] + _TOLERANCE]
+        self.sharps = sharps[-1] if sharps else None
+        self.grid = self._quantised(stretch)
 
-def _on_grid(score: Score, begin: float, end: float) -> _Grid:
-    notes: npt.NDArray[Any] = score.notes[(score.notes["onset"] >= begin - 0.1) & (score.notes["onset"] < end - 0.1)]
-    exact = (notes["onset"] - begin) * STEPS_PER_QUARTER
-    start = np.rint(exact)
-    stop = np.rint((notes["onset"] + notes["duration"] - begin) * STEPS_PER_QUARTER)
-    # A note shorter than a third of a step is an ornament; it has no place on the grid.
-    real = (notes["duration"] * STEPS_PER_QUARTER > 1 / 3) & (start >= 0)
-    stop = np.maximum(stop, start + 1)
-    return _Grid(
-        start[real].astype(int).tolist(),
-        stop[real].astype(int).tolist(),
-        notes["pitch"][real].tolist(),
-        (np.abs(exact - start) > 0.15)[real],
-    )
+    @staticmethod
+    def _steps(stretch: Stretch) -> int:
+        """Return the steps of a quarter that the stretch is written in: six where triplets are eighths."""
+        return round(stretch.metre.steps / (stretch.lines[1] - stretch.lines[0]))
 
+    def _quantised(self, stretch: Stretch) -> Grid:
+        return on_grid(self.score, stretch.lines[0], stretch.lines[-1], self._steps(stretch))
 
-def _signature(score: Score, onset: float) -> int | None:
-    sharps = [key[1] for key in score.keys if key[0] <= onset + _TOLERANCE]
-    return sharps[-1] if sharps else None
+    def windows(self) -> list[FoundWindow]:
+        """Return the windows on the sixteenth grid, and those of triplets, written in 6/8."""
+        stretch = self.stretch
+        bars, steps = len(stretch.lines) - 1, stretch.metre.steps
+        least = min(self.settings.shortest_bars, BARS_PER_SECTION)
+        off = [
+            self.grid.off_share(offset * steps, (offset + BARS_PER_SECTION) * steps) > self.settings.largest_off_grid
+            for offset in range(max(bars - BARS_PER_SECTION, 0) + 1)
+        ]
+        voices = extract_voices(self.grid.notes, bars * steps)
+        if bars < BARS_PER_SECTION and self.whole_piece and self.settings.repeat_from_bars:
+            voices, bars = self._repeated(voices, bars)
+        if bars < least:
+            found = self._in_triplets(off)
+            if not found:
+                self.left_out[f"stretches of fewer than {_IN_WORDS.get(least, least)} bars"] += 1
+            return found
+        found = []
+        for offset in range(0, len(off), self.settings.stride_bars):
+            if off[offset]:
+                continue
+            window = self._window(voices, stretch, self.number, offset, min(bars, BARS_PER_SECTION))
+            found += [window] if window else []
+        return found + self._in_triplets(off)
 
+    def _repeated(self, voices: list[VoiceNote], bars: int) -> tuple[list[VoiceNote], int]:
+        """Return a short piece sung twice, as the verses of a hymn are, and how many bars it fills."""
+        if bars < self.settings.repeat_from_bars:
+            return voices, bars
+        length = bars * self.stretch.metre.steps
+        again = [note._replace(start=note.start + length, end=note.end + length) for note in voices]
+        return sorted(voices + again), BARS_PER_SECTION
 
-def _repeat(voices: list[VoiceNote], length: int) -> list[VoiceNote]:
-    again = [note._replace(start=note.start + length, end=note.end + length) for note in voices]
-    return sorted(voices + again)
+    def _in_triplets(self, off: list[bool]) -> list[FoundWindow]:
+        """Return what lies off the sixteenth grid and on that of triplets: each half of a bar of 4/4 a bar of 6/8.
 
+        A quarter is a dotted quarter then, and a triplet eighth an eighth.
+        """
+        reason = "windows off the grid of sixteenths and of triplets"
+        missed = range(0, len(off), self.settings.stride_bars)
+        if self.stretch.metre != FOUR_FOUR or not any(off):
+            self.left_out[reason] += sum(off[offset] for offset in missed)
+            return []
+        half = [start + (end - start) / 2 for start, end in pairwise(self.stretch.lines)]
+        lines = sorted([*self.stretch.lines, *half])
+        stretch = Stretch(lines, SIX_EIGHT)
+        bars, steps = len(lines) - 1, SIX_EIGHT.steps
+        if bars < min(self.settings.shortest_bars, BARS_PER_SECTION):
+            return []
+        grid = self._quantised(stretch)
+        voices = extract_voices(grid.notes, bars * steps)
+        found = []
+        for offset in range(0, max(bars - BARS_PER_SECTION, 0) + 1, self.settings.stride_bars):
+            begin, end = offset * steps, (offset + BARS_PER_SECTION) * steps
+            # As many sixteenths are eight bars of 4/4.
+            plain = self.grid.off_share(offset * 8, (offset + BARS_PER_SECTION) * 8)
+            if plain <= self.settings.largest_off_grid:
+                continue
+            if grid.off_share(begin, end) > self.settings.largest_off_grid:
+                self.left_out[reason] += 1
+                continue
+            window = self._window(voices, stretch, self.number + 1, offset, min(bars, BARS_PER_SECTION))
+            found += [window] if window else []
+        return found
 
-def _window(
-    voices: list[VoiceNote],
-    offset: int,
-    first_bar: int,
-    length: int,
-    metre: Metre,
-    sharps: int | None,
-    settings: WindowSettings,
-    left_out: Counter[str],
-) -> FoundWindow | None:
-    begin = offset * metre.steps
-    stop = begin + length * metre.steps
-    notes = [
-        note._replace(start=note.start - begin, end=min(note.end, stop) - begin)
-        for note in voices
-        if begin <= note.start < stop
-    ]
-    melody = [note for note in notes if note.voice == MELODY]
-    share = length / BARS_PER_SECTION
-    if len(melody) < settings.least_melody_notes * share:
-        left_out["windows with too few melody notes"] += 1
-        return None
-    if sum(note.end - note.start for note in melody) < settings.least_melody_sound * length * metre.steps:
-        left_out["windows whose melody mostly rests"] += 1
-        return None
-    pitches = np.array([note.pitch for note in notes])
-    lengths = np.array([note.end - note.start for note in notes], dtype=float)
-    tonic, mode = find_key(pitch_class_weights(pitches, lengths), sharps)
-    shift = (0 if settings.keep_key else shift_to_common_tonic(tonic)) + settings.transpose
-    try:
-        tokens = notes_to_tokens(metre.on_grid(note._replace(pitch=note.pitch + shift)) for note in notes)
-    except ValueError:
-        left_out["windows that leave the piano's range when transposed"] += 1
-        return None
-    seconds = 60.0 / (REFERENCE_QPM * STEPS_PER_QUARTER)
-    onsets = np.array([note.start for note in notes]) * seconds
-    calm = calmness(onsets, lengths * seconds, pitches + shift).score
-    return FoundWindow(tokens, first_bar + offset, offset, tonic, mode, calm, length, metre)
+    def _window(
+        self, voices: list[VoiceNote], stretch: Stretch, number: int, offset: int, length: int
+    ) -> FoundWindow | None:
+        settings, metre = self.settings, stretch.metre
+        begin = offset * metre.steps
+        stop = begin + length * metre.steps
+        notes = [
+            note._replace(start=note.start - begin, end=min(note.end, stop) - begin)
+            for note in voices
+            if begin <= note.start < stop
+        ]
+        melody = [note for note in notes if note.voice == MELODY]
+        if len(melody) < settings.least_melody_notes * length / BARS_PER_SECTION:
+            self.left_out["windows with too few melody notes"] += 1
+            return None
+        if sum(note.end - note.start for note in melody) < settings.least_melody_sound * length * metre.steps:
+            self.left_out["windows whose melody mostly rests"] += 1
+            return None
+        pitches = np.array([note.pitch for note in notes])
+        lengths = np.array([note.end - note.start for note in notes], dtype=float)
+        tonic, mode = find_key(pitch_class_weights(pitches, lengths), self.sharps)
+        shift = (0 if settings.keep_key else shift_to_common_tonic(tonic)) + settings.transpose
+        try:
+            tokens = notes_to_tokens(metre.on_grid(note._replace(pitch=note.pitch + shift)) for note in notes)
+        except ValueError:
+            self.left_out["windows that leave the piano's range when transposed"] += 1
+            return None
+        seconds = 60.0 / (REFERENCE_QPM * STEPS_PER_QUARTER)
+        onsets = np.array([note.start for note in notes]) * seconds
+        calm = calmness(onsets, lengths * seconds, pitches + shift).score
+        bar = int(np.searchsorted(self.score.bars, stretch.lines[offset] + _TOLERANCE)) - 1
+        return FoundWindow(tokens, bar, number, offset, tonic, mode, calm, length, metre)

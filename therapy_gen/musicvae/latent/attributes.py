@@ -19,12 +19,13 @@ ATTRIBUTES = ("density", "interval", "range", "syncopation")
 PREFIX = "attribute/"
 
 _STEPS_PER_BAR = 16
-# Metric weight of each sixteenth of a bar, by its quarters (Longuet-Higgins & Lee 1984, Music Perception 1:424): each
-# level of halves, or of thirds, is one less. What takes no time in 3/4 weighs nothing.
+# Metric weight of each sixteenth of a bar, by its beats (Longuet-Higgins & Lee 1984, Music Perception 1:424): each
+# level of halves, or of thirds, is one less. What takes no time weighs nothing.
 _UNHEARD = -9
 _WEIGHTS = {
     4: np.array([0, -4, -3, -4, -2, -4, -3, -4, -1, -4, -3, -4, -2, -4, -3, -4]),
     3: np.array([0, -3, -2, -3, -1, -3, -2, -3, -1, -3, -2, -3, *[_UNHEARD] * 4]),
+    6: np.array([0, -3, -2, -3, -2, -3, -1, -3, -2, -3, -2, -3, *[_UNHEARD] * 4]),
 }
 # Of the vectors' regression, a share of the number of sections.
 _RIDGE = 0.01
@@ -39,7 +40,7 @@ def attribute_values(tokens: Tokens, metre: int | npt.NDArray[np.integer] = USUA
     ----------
     tokens : uint8 array of shape (n, steps, voices)
     metre : int, or int array of shape (n,)
-        Quarters a bar.
+        Beats of a bar: 4, 3, or 6 for 6/8.
 
     Returns
     -------
@@ -145,7 +146,7 @@ def measured_effects(
     arrays : mapping
         With what `attribute_vectors` returned.
     metre : int
-        Quarters a bar of what z was drawn for.
+        Beats a bar (6 for 6/8) of what z was drawn for.
 
     Returns
     -------

@@ -74,7 +74,7 @@ class Sections:
 
     @property
     def metres(self) -> tuple[int, ...]:
-        """Quarters a bar of the metres that it writes."""
+        """Beats a bar (4, 3, or 6 for 6/8) of the metres that it writes."""
         return (USUAL_METRE,)
 
     def sample_prior(

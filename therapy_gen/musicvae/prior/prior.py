@@ -18,7 +18,7 @@ LAGS = (1, 2, 4, 8)
 _PIECES = 4
 KINDS = ("major", "minor")
 PREFIX = "prior/"
-# Quarters a bar, where nothing else is asked for.
+# Beats a bar (6 for 6/8), where nothing else is asked for.
 USUAL_METRE = 4
 # Bounds of a component's log deviation.
 SPREAD = (-5.0, 3.0)
@@ -59,7 +59,7 @@ class BarPrior:
 
     @property
     def metres(self) -> tuple[int, ...]:
-        """Quarters a bar of the metres that the prior was fitted to."""
+        """Beats a bar (4, 3, or 6 for 6/8) of the metres that the prior was fitted to."""
         return tuple(sorted({int(quarters) for quarters in self.arrays["traits/metre"]}, reverse=True))
 
     def sample(
@@ -83,7 +83,7 @@ class BarPrior:
         density : float, optional
             Notes a bar, of all voices together.
         metre : int
-            Quarters a bar, one of `metres`.
+            Beats a bar (6 for 6/8), one of `metres`.
         """
         return self.given(self.draw_traits(n, rng, kind, density, metre), rng, kind, temperature, metre)
 

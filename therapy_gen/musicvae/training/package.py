@@ -44,7 +44,7 @@ class PriorMaterial:
     minor, held_out, calm : bool arrays of shape (n,)
         The mode of each section; whether it only judges the fit; whether samples shall have its density.
     metre : int array of shape (n,)
-        Quarters a bar of each section.
+        Beats a bar (6 for 6/8) of each section.
     """
 
     tokens: Tokens

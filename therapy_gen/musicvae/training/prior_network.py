@@ -117,7 +117,7 @@ def fit_prior(
         Posterior means and deviations; z is drawn anew from them each time.
     minor : bool array of shape (n,)
     metre : int array of shape (n,)
-        Quarters a bar.
+        Beats a bar (6 for 6/8).
     traits : array of shape (n, traits)
         What each section is like; see `traits.section_traits`.
     bar_z : int

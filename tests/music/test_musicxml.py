@@ -1,0 +1,162 @@
+"""MusicXML is read as it sounds: ties are one note, bars begin where they do, and what is no note stops nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from therapy_gen.errors import InputError
+
+pytest.importorskip("partitura", reason="partitura is an extra")
+
+from therapy_gen.music.corpus import musicxml_prune
+from therapy_gen.music.corpus.score import read_score
+
+DATA = Path(os.environ.get("THERAPY_GEN_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")) / "corpus"
+
+
+def note(step: str = "C", length: int = 4, extra: str = "", octave: int = 4) -> str:
+    pitch = f"<pitch><step>{step}</step><octave>{octave}</octave></pitch>"
+    return f"<note>{pitch}<duration>{length}</duration>{extra}</note>"
+
+
+def document(*bars: str, first: str = "", parts: tuple[tuple[str, ...], ...] = ()) -> str:
+    told = f"<attributes><divisions>4</divisions>{first or TIME}</attributes>"
+    every = ((told + bars[0], *bars[1:]), *parts)
+    names = "".join(f'<score-part id="P{n}"><part-name/></score-part>' for n in range(len(every)))
+    text = "".join(
+        f'<part id="P{n}">' + "".join(f'<measure number="{i}">{bar}</measure>' for i, bar in enumerate(own)) + "</part>"
+        for n, own in enumerate(every)
+    )
+    return f'<?xml version="1.0"?><score-partwise version="3.1"><part-list>{names}</part-list>{text}</score-partwise>'
+
+
+TIME = "<time><beats>4</beats><beat-type>4</beat-type></time>"
+BAR = note() * 4
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_a_tied_note_is_one(tmp_path: Path) -> None:
+    tied = note(length=16, extra='<tie type="start"/>'), note(length=16, extra='<tie type="stop"/>')
+    score = read_score(written(tmp_path / "a.musicxml", document(*tied)))
+    assert score.notes[["onset", "duration", "pitch"]].tolist() == [(0.0, 8.0, 60)]
+
+
+def test_bars_follow_a_pick_up(tmp_path: Path) -> None:
+    score = read_score(written(tmp_path / "a.musicxml", document(note(), BAR, BAR)))
+    assert score.bars.tolist() == [0.0, 1.0, 5.0, 9.0]
+
+
+def test_a_transposing_instrument_is_read_as_it_sounds(tmp_path: Path) -> None:
+    horn = (
+        TIME
+        + "<transpose><diatonic>-4</diatonic><chromatic>-7</chromatic><octave-change>-1</octave-change></transpose>"
+    )
+    score = read_score(written(tmp_path / "a.musicxml", document(BAR, first=horn)))
+    assert set(score.notes["pitch"].tolist()) == {60 - 19}
+
+
+def test_grace_notes_rests_and_chords(tmp_path: Path) -> None:
+    grace = "<note><grace/><pitch><step>D</step><octave>4</octave></pitch></note>"
+    chord = note("E", extra="").replace("<note>", "<note><chord/>")
+    rest = "<note><rest/><duration>4</duration></note>"
+    score = read_score(written(tmp_path / "a.musicxml", document(grace + note() + chord + rest + note("G", 8))))
+    assert score.notes[["onset", "pitch"]].tolist() == [(0.0, 60), (0.0, 64), (2.0, 67)]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "<harmony><root><root-step/></root><kind>Neapolitan</kind></harmony>",
+        "<harmony><function>V</function><kind>dominant</kind></harmony>",
+        "<direction><direction-type><dashes type='stop'/></direction-type></direction>",
+        "<direction><sound tempo='fast'/></direction>",
+        "<barline><ending number='x' type='start'/></barline>",
+        "<note><unpitched/><duration>0</duration></note>",
+        "<print><system-layout/></print><figured-bass/><listening/>",
+    ],
+)
+def test_what_is_no_note_stops_nothing(tmp_path: Path, extra: str) -> None:
+    score = read_score(written(tmp_path / "a.musicxml", document(extra + BAR, BAR)))
+    assert (len(score.notes), score.bars.tolist()) == (8, [0.0, 4.0, 8.0])
+
+
+@pytest.mark.parametrize(
+    ("first", "metres"),
+    [
+        ("<time><beats>2+2</beats><beat-type>4</beat-type></time>", [(0.0, 4, 4)]),
+        ("<time><senza-misura/></time>", []),
+        ("<key><fifths>8</fifths></key>" + TIME, [(0.0, 4, 4)]),
+        ("<key><key-step>F</key-step><key-alter>1</key-alter></key>" + TIME, [(0.0, 4, 4)]),
+    ],
+)
+def test_unusual_signatures_are_read_or_passed_over(tmp_path: Path, first: str, metres: list[object]) -> None:
+    score = read_score(written(tmp_path / "a.musicxml", document(BAR, BAR, first=first)))
+    assert (len(score.notes), list(score.metres)) == (8, metres)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("<beats>4<", "<beats>1e9<", "time signature"),
+        ("<beat-type>4<", "<beat-type>0<", "time signature"),
+        ("<divisions>4<", "<divisions>0<", "divisions"),
+        ("<octave>4<", "<octave>900<", "octave"),
+        ("<step>C<", "<step>?<", "step"),
+        ("<duration>4<", "<duration>-4<", "duration"),
+        ("</score-partwise>", "", "damaged"),
+        ("measure", "bar", "no part with bars"),
+    ],
+)
+def test_damage_is_said_in_a_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = written(tmp_path / "a.musicxml", document(BAR, BAR).replace(old, new))
+    with pytest.raises(InputError, match=said) as caught:
+        read_score(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_compressed_score_is_unpacked_no_further_than_scores_are_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def packed(text: str) -> Path:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("META-INF/container.xml", '<container><rootfile full-path="a.xml"/></container>')
+            archive.writestr("a.xml", text)
+        path = tmp_path / "a.mxl"
+        path.write_bytes(out.getvalue())
+        return path
+
+    assert len(read_score(packed(document(BAR, BAR))).notes) == 8
+    monkeypatch.setattr(musicxml_prune, "MAX_UNPACKED_BYTES", 1 << 20)
+    with pytest.raises(InputError, match="unpacks to more than"):
+        read_score(packed(document(BAR, BAR + " " * (1 << 21))))
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpus at {DATA}")
+@pytest.mark.parametrize("name", ["lieder/Abbott_Jane_Bingham-Think_of_Today-lc6582978.mxl"])
+def test_real_scores_sound_as_music21_reads_them(name: str) -> None:
+    music21 = pytest.importorskip("music21")
+    score = read_score(DATA / name)
+    parsed = music21.converter.parse(DATA / name)
+    expected = sorted(
+        (round(float(element.offset), 3), round(float(element.quarterLength), 3), pitch.midi)
+        for part in parsed.parts
+        for element in part.stripTies().flatten().notes
+        if not element.duration.isGrace
+        for pitch in element.pitches
+    )
+    found = sorted((round(float(n["onset"]), 3), round(float(n["duration"]), 3), int(n["pitch"])) for n in score.notes)
+    assert found == expected
+    bars = [float(bar.offset) for bar in parsed.parts[0].getElementsByClass("Measure")]
+    assert np.allclose(score.bars[:-1], bars)

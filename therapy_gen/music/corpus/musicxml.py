@@ -1,0 +1,107 @@
+"""MusicXML as notes and bar lines in quarter notes, by partitura, from a file pruned to what sounds."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from therapy_gen.errors import InputError, MissingExtraError
+from therapy_gen.music.corpus.musicxml_prune import DamagedError, PrunedScore, TooMuchError, open_document
+
+Row = tuple[float, float, int, int, int]
+
+
+class Notation:
+    """What a score says, in quarter notes from its beginning.
+
+    Attributes
+    ----------
+    rows : list of (onset, duration, pitch, velocity, part)
+        Sounding pitches; tied notes are one, grace notes and percussion none.
+    bars : list of float
+        Bar lines, the last one included.
+    metres : list of (onset, beats, unit)
+    keys : list of (onset, sharps)
+    tempi : list of (onset, quarter notes a minute)
+    ends : list of float
+        Where a movement ends (a final bar line) before the last bar.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.bars: list[float] = []
+        self.metres: list[tuple[float, int, int]] = []
+        self.keys: list[tuple[float, int]] = []
+        self.tempi: list[tuple[float, float]] = []
+        self.ends: list[float] = []
+
+
+def read_musicxml(path: Path, velocity: int) -> Notation:
+    """Read a MusicXML file, compressed (.mxl) or not; InputError where it is damaged, or larger than any score."""
+    try:
+        import partitura
+        from partitura import score as notation
+    except ImportError as error:
+        raise MissingExtraError(f"{path}: reading MusicXML", "scores") from error
+    try:
+        with open_document(path) as stream:
+            pruned = PrunedScore(stream)
+        part_list = partitura.load_musicxml(io.BytesIO(pruned.document()), quiet=True).parts
+        return _from_parts(part_list, notation, pruned.movement_ends, velocity)
+    except TooMuchError as error:
+        raise InputError(f"{path} {error}; give a shorter score") from error
+    except (ElementTree.ParseError, zipfile.BadZipFile, EOFError, UnicodeError) as error:
+        raise InputError(f"{path} is not MusicXML that can be read: the file is damaged or of another kind") from error
+    except DamagedError as error:
+        raise InputError(f"{path} is not MusicXML that can be read: {error}") from error
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{path} is not MusicXML that can be read: its bars or notes make no sense; "
+            "open it in a notation program and save it anew"
+        ) from error
+
+
+def _from_parts(parts: list[Any], notation: Any, movement_ends: list[int], velocity: int) -> Notation:
+    found = Notation()
+    for number, part in enumerate(parts):
+        notes = part.notes_tied
+        starts = [note.start.t for note in notes]
+        onsets = _quarters(part, starts)
+        ends = _quarters(part, [start + note.duration_tied for start, note in zip(starts, notes, strict=True)])
+        shifts = [(element.start.t, int(element.chromatic or 0)) for element in part.iter_all(notation.Transposition)]
+        for note, start, onset, end in zip(notes, starts, onsets, ends, strict=True):
+            shift = next((by for at, by in reversed(shifts) if at <= start), 0)
+            if end > onset:
+                found.rows.append((onset, end - onset, note.midi_pitch + shift, velocity, number))
+        if not found.tempi:
+            tempi = list(part.iter_all(notation.Tempo))
+            at = _quarters(part, [tempo.start.t for tempo in tempi])
+            found.tempi = [(onset, float(tempo.bpm)) for onset, tempo in zip(at, tempi, strict=True)]
+    if not parts:
+        return found
+    first = parts[0]
+    measures = sorted(first.iter_all(notation.Measure), key=lambda measure: int(measure.start.t))
+    found.bars = _quarters(first, [measure.start.t for measure in measures] + [m.end.t for m in measures[-1:]])
+    found.ends = [found.bars[n + 1] for n in movement_ends if n + 2 < len(found.bars)]
+    times = list(first.iter_all(notation.TimeSignature))
+    at = _quarters(first, [time.start.t for time in times])
+    found.metres = [(onset, int(time.beats), int(time.beat_type)) for onset, time in zip(at, times, strict=True)]
+    signatures = list(first.iter_all(notation.KeySignature))
+    at = _quarters(first, [signature.start.t for signature in signatures])
+    found.keys = [(onset, int(signature.fifths)) for onset, signature in zip(at, signatures, strict=True)]
+    return found
+
+
+def _quarters(part: Any, times: list[int]) -> list[float]:
+    """Return positions in quarter notes from the first bar, a pick-up included."""
+    if not times:
+        return []
+    places = np.asarray(part.quarter_map(np.array([part.first_point.t, *times])), dtype=np.float64)
+    return [float(place) for place in places[1:] - places[0]]

@@ -1,0 +1,253 @@
+"""A MusicXML file reduced to what sounds, measure by measure: nothing else can stop its reading or fill the memory."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, cast
+from xml.etree import ElementTree
+
+# What a score unpacks to, and how many bars and notes one may have.
+MAX_UNPACKED_BYTES = 100_000_000
+MAX_BARS = 20_000
+MAX_NOTES = 300_000
+# Nested deeper than any score.
+_MAX_DEPTH = 64
+_CHUNK = 1 << 16
+_MAX_DIVISIONS = 100_000
+_MAX_BEATS = 64
+_UNITS = (1, 2, 4, 8, 16, 32, 64, 128)
+_MAX_SHARPS = 7
+_STEPS = "CDEFGAB"
+
+
+class TooMuchError(Exception):
+    """More of something than any score has."""
+
+
+class DamagedError(Exception):
+    """Something that is missing or makes no sense, in words for the user."""
+
+
+def open_document(path: Path) -> IO[bytes]:
+    """Open the score in a file, compressed or not."""
+    if not zipfile.is_zipfile(path):
+        return path.open("rb")
+    with zipfile.ZipFile(path) as archive:
+        name = _root_name(archive)
+        try:
+            return archive.open(name)
+        except (KeyError, NotImplementedError, RuntimeError) as error:
+            raise DamagedError("the archive does not hold the score that it names") from error
+
+
+def _root_name(archive: zipfile.ZipFile) -> str:
+    try:
+        with archive.open("META-INF/container.xml") as container:
+            root = ElementTree.fromstring(container.read(_CHUNK))
+    except (KeyError, NotImplementedError, RuntimeError) as error:
+        raise DamagedError("the archive has no META-INF/container.xml") from error
+    for element in root.iter():
+        if _tag(element) == "rootfile" and element.get("full-path"):
+            return str(element.get("full-path"))
+    raise DamagedError("the archive's container.xml names no score")
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    total = 0
+    while chunk := stream.read(_CHUNK):
+        total += len(chunk)
+        if total > MAX_UNPACKED_BYTES:
+            raise TooMuchError(f"unpacks to more than {MAX_UNPACKED_BYTES // 1_000_000} MB")
+        yield chunk
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+class PrunedScore:
+    """The parts of a score reduced to what sounds, measure by measure, so that nothing else can stop its reading."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.measures: dict[str, list[str]] = {}
+        self.movement_ends: list[int] = []
+        """Bars of the first part that end a movement, by index."""
+        self._notes = 0
+        self._part = self._measure = ""
+        self._key: str | None = None
+        parser: ElementTree.XMLPullParser[ElementTree.Element] = ElementTree.XMLPullParser(("start", "end"))
+        depth, open_parts = 0, [""]
+        for chunk in _chunks(stream):
+            parser.feed(chunk)
+            for event, element in cast("Iterable[tuple[str, ElementTree.Element]]", parser.read_events()):
+                tag = _tag(element)
+                if event == "start":
+                    depth += 1
+                    if depth > _MAX_DEPTH:
+                        raise DamagedError("it is nested deeper than a score")
+                    if tag == "part":
+                        open_parts.append(element.get("id") or f"P{len(self.measures) + 1}")
+                    continue
+                depth -= 1
+                # A score may hold parts of measures, or measures of parts.
+                if tag == "part":
+                    name = open_parts.pop()
+                    if self._holds_notes(element):
+                        self._take(name, element)
+                    element.clear()
+                elif tag == "measure" and len(open_parts) > 1:
+                    self._take(open_parts[-1], element)
+                    element.clear()
+        parser.close()
+        if not self.measures:
+            raise DamagedError("it has no part with bars")
+
+    @staticmethod
+    def _holds_notes(part: ElementTree.Element) -> bool:
+        return any(_tag(child) == "note" for child in part)
+
+    def document(self) -> bytes:
+        """Return a score-partwise document of what is left."""
+        names = "".join(
+            f'<score-part id="P{n}"><part-name>P{n}</part-name></score-part>' for n in range(len(self.measures))
+        )
+        parts = "".join(
+            f'<part id="P{n}">'
+            + "".join(f'<measure number="{i + 1}">{bar}</measure>' for i, bar in enumerate(bars))
+            + "</part>"
+            for n, bars in enumerate(self.measures.values())
+        )
+        return f'<score-partwise version="3.1"><part-list>{names}</part-list>{parts}</score-partwise>'.encode()
+
+    def _take(self, part: str, measure: ElementTree.Element) -> None:
+        bars = self.measures.setdefault(part, [])
+        if len(bars) >= MAX_BARS:
+            raise TooMuchError(f"has more than {MAX_BARS} bars")
+        out = []
+        for child in measure:
+            tag = _tag(child)
+            if tag == "note":
+                self._notes += 1
+                if self._notes > MAX_NOTES:
+                    raise TooMuchError(f"has more than {MAX_NOTES} notes")
+                out.append(_note(child))
+            elif tag in ("backup", "forward"):
+                out.append(f"<{tag}>{_duration(child)}</{tag}>")
+            elif tag == "attributes":
+                out.append(_attributes(child))
+            elif tag in ("direction", "sound"):
+                out.append(_tempo(child))
+            elif tag == "barline" and part == next(iter(self.measures)) and _ends_movement(child):
+                self.movement_ends.append(len(bars))
+        bars.append("".join(out))
+
+
+def _find(element: ElementTree.Element, name: str) -> ElementTree.Element | None:
+    return next((child for child in element.iter() if _tag(child) == name), None)
+
+
+def _number(element: ElementTree.Element, name: str, low: float, high: float) -> float | None:
+    """Return the number that a child holds, None where there is no such child."""
+    child = _find(element, name)
+    if child is None:
+        return None
+    try:
+        value = float((child.text or "").strip())
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise DamagedError(f"<{name}> is {(child.text or '').strip()[:20]!r}, not {low:g} to {high:g}")
+    return value
+
+
+def _duration(element: ElementTree.Element) -> str:
+    value = _number(element, "duration", 0, 1e7)
+    return "" if value is None else f"<duration>{round(value)}</duration>"
+
+
+def _note(note: ElementTree.Element) -> str:
+    kinds = {_tag(child) for child in note}
+    out = ["<grace/>"] if "grace" in kinds else []
+    if "chord" in kinds:
+        out.append("<chord/>")
+    silent = kinds & {"rest", "unpitched", "cue"} or "pitch" not in kinds
+    pitch = _find(note, "pitch")
+    if silent or pitch is None:
+        if kinds & {"grace", "chord"}:
+            return ""
+        out.append("<rest/>")
+    else:
+        step = _find(pitch, "step")
+        letter = (step.text or "").strip().upper() if step is not None else ""
+        octave = _number(pitch, "octave", -1, 10)
+        if letter not in _STEPS or not letter or octave is None:
+            raise DamagedError("a <pitch> has no step or octave")
+        # Quarter tones are rounded down, as a piano has none.
+        alter = math.floor(_number(pitch, "alter", -4, 4) or 0.0)
+        altered = f"<alter>{alter}</alter>" if alter else ""
+        out.append(f"<pitch><step>{letter}</step>{altered}<octave>{int(octave)}</octave></pitch>")
+    out.append(_duration(note))
+    if not silent:
+        ties = [child.get("type") for child in note if _tag(child) == "tie"]
+        out += [f'<tie type="{kind}"/>' for kind in ties if kind in ("start", "stop")]
+    voice = _find(note, "voice")
+    name = "".join(c for c in (voice.text or "") if c.isalnum()) if voice is not None else ""
+    return "<note>" + "".join(out) + f"<voice>{name if name.isdigit() else 1}</voice></note>"
+
+
+def _attributes(attributes: ElementTree.Element) -> str:
+    out = []
+    divisions = _number(attributes, "divisions", 0, _MAX_DIVISIONS)
+    if divisions is not None:
+        if divisions < 1 or divisions != int(divisions):
+            raise DamagedError(f"<divisions> is {divisions:g}, not a whole number")
+        out.append(f"<divisions>{int(divisions)}</divisions>")
+    fifths = _find(attributes, "fifths")
+    if fifths is not None:
+        sharps = int(_number(attributes, "fifths", -99, 99) or 0)
+        if abs(sharps) <= _MAX_SHARPS:
+            out.append(f"<key><fifths>{sharps}</fifths></key>")
+    out.append(_time(attributes))
+    if (transpose := _find(attributes, "transpose")) is not None:
+        chromatic = int(_number(transpose, "chromatic", -60, 60) or 0)
+        octaves = int(_number(transpose, "octave-change", -5, 5) or 0)
+        total = chromatic + 12 * octaves
+        out.append(f"<transpose><diatonic>0</diatonic><chromatic>{total}</chromatic></transpose>")
+    return "<attributes>" + "".join(out) + "</attributes>"
+
+
+def _time(attributes: ElementTree.Element) -> str:
+    """Return a time signature with whole numbers, sums such as 2+2 added up; nothing for what has none."""
+    time = _find(attributes, "time")
+    if time is None:
+        return ""
+    beats = [child.text or "" for child in time if _tag(child) == "beats"]
+    units = [child.text or "" for child in time if _tag(child) == "beat-type"]
+    if len(beats) != 1 or len(units) != 1:
+        # Without metre, or in several at once.
+        return ""
+    try:
+        count, unit = sum(int(number) for number in beats[0].split("+")), int(units[0])
+    except ValueError:
+        raise DamagedError(f"a time signature of {beats[0][:20]!r} over {units[0][:20]!r}") from None
+    if not 0 < count <= _MAX_BEATS or unit not in _UNITS:
+        raise DamagedError(f"a time signature of {count} over {unit}")
+    return f"<time><beats>{count}</beats><beat-type>{unit}</beat-type></time>"
+
+
+def _tempo(element: ElementTree.Element) -> str:
+    sound = element if _tag(element) == "sound" else _find(element, "sound")
+    try:
+        tempo = float(sound.get("tempo", "")) if sound is not None else math.nan
+    except ValueError:
+        return ""
+    return f'<sound tempo="{tempo:g}"/>' if 1 <= tempo <= 1000 else ""
+
+
+def _ends_movement(barline: ElementTree.Element) -> bool:
+    style = _find(barline, "bar-style")
+    final = style is not None and (style.text or "").strip() == "light-heavy"
+    return final and barline.get("location", "right") == "right" and _find(barline, "repeat") is None
