@@ -133,7 +133,10 @@ class PrunedScore:
                 self._notes += 1
                 if self._notes > MAX_NOTES:
                     raise TooMuchError(f"has more than {MAX_NOTES} notes")
-                out.append(_note(child))
+                text = _note(child)
+                # A chord's note needs one before it that sounds.
+                if not ("<chord/>" in text and (not out or "<pitch>" not in out[-1])):
+                    out.append(text)
             elif tag in ("backup", "forward"):
                 out.append(f"<{tag}>{_duration(child)}</{tag}>")
             elif tag == "attributes":
@@ -169,14 +172,14 @@ def _duration(element: ElementTree.Element) -> str:
 
 
 def _note(note: ElementTree.Element) -> str:
+    """Return a note or rest without what does not sound; nothing for a grace note, which takes no time."""
     kinds = {_tag(child) for child in note}
-    out = ["<grace/>"] if "grace" in kinds else []
-    if "chord" in kinds:
-        out.append("<chord/>")
-    silent = kinds & {"rest", "unpitched", "cue"} or "pitch" not in kinds
-    pitch = _find(note, "pitch")
-    if silent or pitch is None:
-        if kinds & {"grace", "chord"}:
+    if "grace" in kinds:
+        return ""
+    out = ["<chord/>"] if "chord" in kinds else []
+    pitch = None if kinds & {"rest", "unpitched", "cue"} else _find(note, "pitch")
+    if pitch is None:
+        if out:
             return ""
         out.append("<rest/>")
     else:
@@ -190,7 +193,7 @@ def _note(note: ElementTree.Element) -> str:
         altered = f"<alter>{alter}</alter>" if alter else ""
         out.append(f"<pitch><step>{letter}</step>{altered}<octave>{int(octave)}</octave></pitch>")
     out.append(_duration(note))
-    if not silent:
+    if pitch is not None:
         ties = [child.get("type") for child in note if _tag(child) == "tie"]
         out += [f'<tie type="{kind}"/>' for kind in ties if kind in ("start", "stop")]
     voice = _find(note, "voice")
