@@ -144,7 +144,9 @@ def test_a_compressed_score_is_unpacked_no_further_than_scores_are_large(
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpus at {DATA}")
-@pytest.mark.parametrize("name", ["quartets/Mozart_Wolfgang_Amadeus-String_Quartet_No_18_in_A_major_K_464_Op_10_No_5-sq7070781.mxl"])
+@pytest.mark.parametrize(
+    "name", ["quartets/Mozart_Wolfgang_Amadeus-String_Quartet_No_18_in_A_major_K_464_Op_10_No_5-sq7070781.mxl"]
+)
 def test_real_scores_sound_as_music21_reads_them(name: str) -> None:
     music21 = pytest.importorskip("music21")
     score = read_score(DATA / name)
