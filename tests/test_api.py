@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +41,19 @@ def test_the_program_runs_as_a_module() -> None:
         [sys.executable, "-m", "therapy_gen", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("therapy-gen ")
+
+
+def test_another_projects_package_of_our_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "eeg").mkdir()
+    (tmp_path / "eeg" / "__init__.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "therapy_gen", "--home", str(tmp_path), "score-eeg", "rec.fif"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the package 'eeg' that Python finds")
+    assert len(done.stderr.splitlines()) == 1

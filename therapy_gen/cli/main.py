@@ -94,12 +94,24 @@ def _explain(error: Exception, arguments: Sequence[str]) -> tuple[int, str]:
             where = context.command_path if context is not None else command_path(arguments)
             said = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]
             return USAGE, f"{said}; see: {where} --help"
+        case ModuleNotFoundError() if (error.name or "").partition(".")[0] in ("eeg", "sessions"):
+            return AT_FAULT, _foreign(error)
         case OSError():
             said = error.strerror or str(error)
             return AT_FAULT, f"{error.filename}: {said}" if error.filename is not None else said
         case MemoryError():
             return AT_FAULT, "there is not enough memory; close other programs, or ask for fewer minutes at once"
     return AT_FAULT, f"{type(error).__name__}: {error}; this is a mistake in therapy-gen, --debug shows where"
+
+
+def _foreign(error: ModuleNotFoundError) -> str:
+    """Say that another project's package stands where one of ours is looked for."""
+    name = (error.name or "").partition(".")[0]
+    place = getattr(sys.modules.get(name), "__file__", None)
+    return (
+        f"the package {name!r} that Python finds ({place or 'unknown place'}) is another project's; install "
+        "therapy-gen into an environment of its own, or take that package away"
+    )
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:

@@ -7,8 +7,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+
+from therapy_gen.errors import MissingExtraError
 
 _STDERR = 2
+# As Keras names them; the first is its own default.
+_BACKENDS = ("tensorflow", "jax", "torch")
 
 
 @contextmanager
@@ -40,6 +45,20 @@ def quiet_libraries() -> Iterator[None]:
 
 
 def load_keras() -> None:
-    """Import Keras and its backend, and keep what they say of graphics cards."""
+    """Import Keras and its backend, and keep what they say of graphics cards.
+
+    The backend is the one that ``KERAS_BACKEND`` names; otherwise TensorFlow, or where that is not installed JAX or
+    PyTorch.
+
+    Raises
+    ------
+    MissingExtraError
+        Where there is neither Keras nor a backend.
+    """
+    found = [name for name in _BACKENDS if find_spec(name) is not None]
+    if find_spec("keras") is None or not found:
+        raise MissingExtraError("training", "train")
+    if found[0] != _BACKENDS[0]:
+        os.environ.setdefault("KERAS_BACKEND", found[0])
     with quiet_libraries():
         import keras  # noqa: F401
