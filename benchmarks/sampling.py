@@ -31,9 +31,9 @@ import numpy.typing as npt
 from measure import machine, table
 from section_figures import Sections, copies, dissonance, histogram_overlap, measure_sections, overlap_area, phrases
 
-from sessions.builder import _curve, _targets
-from sessions.composing.compose import DEFAULT_TEMPERATURE, _calm, _decode, compose
-from sessions.planning.plan import SessionRequest, plan_session
+from sessions.composing.candidates import Draft, calm_of_tokens, calmest_sections
+from sessions.composing.compose import DEFAULT_TEMPERATURE, Brief, compose_session
+from sessions.planning.plan import PlannedPiece, SessionRequest, plan_session
 from therapy_gen.music.arranging.arrange import duration_of
 from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR, METRES, Metre
@@ -138,7 +138,7 @@ def ways(model: Model, corpus: Corpus, minor: BoolArray, metre: Metre) -> Iterat
         yield Made(f"prior, decoder at {heat:.1f}", decoded(model, prior, minor, heat), minor)
     yield Made("prior, in key", decoded(model, prior, minor, key=True), minor)
     many = decoded(model, np.repeat(prior, _BEST_OF, axis=0), np.repeat(minor, _BEST_OF), key=True)
-    best = [max(many[n : n + _BEST_OF], key=_calm) for n in range(0, len(many), _BEST_OF)]
+    best = [max(many[n : n + _BEST_OF], key=calm_of_tokens) for n in range(0, len(many), _BEST_OF)]
     yield Made(f"prior, in key, calmest of {_BEST_OF}", np.stack(best), minor)
     for heat in (0.6, 0.8):
         yield Made(
@@ -169,11 +169,9 @@ def _sessions(model: Model, count: int, metre: Metre = FOUR_FOUR, seed: int = 0)
     while len(sections) < count:
         planning, composing = np.random.SeedSequence(seed).spawn(2)
         plan = plan_session(request, np.random.default_rng(planning), partial(duration_of, metre=metre))
-        targets = _targets(_curve(request, plan), plan)
         pieces = plan.composed()
-        for piece, made in zip(
-            pieces, compose(pieces, model, np.random.default_rng(composing), targets=targets), strict=True
-        ):
+        briefs = [Brief(*each) for each in zip(pieces, plan.targets(plan.curve(request.target)), strict=True)]
+        for piece, made in zip(pieces, compose_session(briefs, model, np.random.default_rng(composing)), strict=True):
             sections.extend(made.sections)
             minor.extend([piece.mode == "minor"] * len(made.sections))
         seed += 1
@@ -182,12 +180,14 @@ def _sessions(model: Model, count: int, metre: Metre = FOUR_FOUR, seed: int = 0)
 
 def _as_session(model: Model, z: FloatArray, modes: list[str], metre: Metre) -> Tokens:
     rng = np.random.default_rng(2)
+    drafts = [
+        Draft(PlannedPiece(("A",), 60.0, 0, mode, metre), point[None], "", 0)
+        for point, mode in zip(z, modes, strict=True)
+    ]
     sections = [
         section
         for n in range(0, len(z), _BATCH)
-        for section in _decode(
-            z[n : n + _BATCH], modes[n : n + _BATCH], [metre] * len(z[n : n + _BATCH]), model, DEFAULT_TEMPERATURE, rng
-        )
+        for (section,) in calmest_sections(drafts[n : n + _BATCH], model, DEFAULT_TEMPERATURE, rng)
     ]
     return np.stack(sections)
 

@@ -7,19 +7,16 @@ from functools import partial
 
 import numpy as np
 
-from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, compose
+from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, Brief, compose_session
 from sessions.composing.key_path import Neighbour
 from sessions.errors import PlanError
-from sessions.planning.arcs import Curve, mean_over, target_curve
-from sessions.planning.choosing import Preference, choose
-from sessions.planning.plan import HeldPiece, PlannedPiece, SessionPlan, SessionRequest
-from sessions.planning.requested import choose_requested
+from sessions.planning.choosing import Preference, choose, choose_requested
+from sessions.planning.plan import HeldPiece, PlannedPiece, SessionRequest
 from sessions.records import SessionRecord
 from sessions.storage.designs import designs_of
 from sessions.storage.library import add_session
 from sessions.storage.listeners import listener_name
 from sessions.storage.store import Store
-from sessions.storage.tables import MUSIC
 from therapy_gen.music.arranging.arrange import duration_of
 from therapy_gen.music.metre import FOUR_FOUR, METRES
 from therapy_gen.musicvae.section_model import SectionModel
@@ -63,16 +60,15 @@ def new_session(
     else:
         choice = choose(store, request, preference, planning, lasts, model.sha256, designs)
     rng = np.random.default_rng(composing)
-    curve = _curve(request, choice.plan)
-    pieces = compose(
-        choice.plan.composed(),
+    curve = choice.plan.curve(request.target)
+    briefs = zip(choice.plan.composed(), choice.plan.targets(curve), choice.homes, strict=True)
+    pieces = compose_session(
+        [Brief(*brief) for brief in briefs],
         model,
         rng,
         temperature=temperature,
         palette=palette,
-        homes=choice.homes,
         attributes=request.attributes,
-        targets=_targets(curve, choice.plan),
         neighbours=[_neighbour(piece) for piece in choice.plan.pieces],
         free_keys=request.key is None,
     )
@@ -110,23 +106,6 @@ def new_session(
 
 def _neighbour(piece: PlannedPiece | HeldPiece) -> Neighbour | None:
     return Neighbour(piece.key, piece.register, piece.calm) if isinstance(piece, HeldPiece) else None
-
-
-def _curve(request: SessionRequest, plan: SessionPlan) -> Curve:
-    """Return what the arc asks for over the music of a plan."""
-    music = [item for item in plan.items if item.role == MUSIC]
-    return target_curve(request.arc, request.arousal, music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
-
-
-def _targets(curve: Curve, plan: SessionPlan) -> list[float]:
-    """Return how calm each piece that is to be composed is to be: the mean of the curve over all its plays."""
-    targets = []
-    for index, piece in enumerate(plan.pieces):
-        if isinstance(piece, PlannedPiece):
-            plays = [item for item in plan.items if item.piece == index]
-            wanted = [mean_over(curve, item.onset_s, item.onset_s + item.duration_s) for item in plays]
-            targets.append(sum(wanted) / len(wanted))
-    return targets
 
 
 def check_seed(seed: int) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.analysis.calmness import calmness
+from therapy_gen.music.analysis.calmness import FEATURES, calmness
 from therapy_gen.music.corpus.voices import MELODY
 from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.tokens import (
@@ -31,20 +31,16 @@ Piece = TypeVar("Piece")
 LEVELS = (0.65, 1.0, 1.5)
 # The guess: the logit of the score falls with the logarithm of the notes a second, as its strongest feature does
 # (`therapy_gen.music.analysis.calmness`). It need not be right, since what was decoded is measured.
-_AT_NOTHING, _SLOPE, _OFFSET = 9.7, 3.5, 4.0
+_AT_NOTHING, _SLOPE = 9.7, 3.5
+_OFFSET = FEATURES["note rate"].offset or 0.0
 _DENSITIES = (3.0, 24.0)
 # Sections that are to have more notes a bar than this are drawn with that many, and moved from there: calm ones have
 # fewer, some of them too few to be moved so far.
 _DRAWN_DENSE = 12.0
-# Music that is to be as calm as the first is played with the softest touch; as calm as the second, so many units of
-# velocity above.
-_SOFT, _LOUD, _LOUDEST = 0.94, 0.6, 16
 # What notes leave of the way to a target, the touch makes up for, by so many units of velocity at most; about what one
-# takes from the logit of the score (`FEATURES` of `therapy_gen.music.analysis.calmness`).
-_MOST_TOUCH, _LOGIT_PER_UNIT = 6.0, 0.05
-# How loud the pad is beside the instruments that are struck, whose articulation arouses more (Gabrielsson & Lindström
-# 2010): three decibels from the beginning of a calm arc to its end, six over an iso arc.
-_PAD_CALM, _PAD_LEVELS = (0.5, 0.92, 0.96, 0.978), (0.5, 0.75, 0.85, 1.3)
+# takes from the logit of the score.
+_MOST_TOUCH = 6.0
+_LOGIT_PER_UNIT = FEATURES["loudness"].weight / FEATURES["loudness"].scale
 # Share of bars in which a note must begin; sections with fewer are taken only where there is no other.
 FILLED = 0.9
 _EMPTY_COSTS = 1.0
@@ -74,22 +70,12 @@ def drawn_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> float 
     return _DRAWN_DENSE if guessed_density(calm, tempo, metre) > _DRAWN_DENSE else None
 
 
-def velocity_offset(calm: float) -> int:
-    """Return how many units of velocity above the softest touch music as calm as that is played."""
-    return round(_LOUDEST * min(max((_SOFT - calm) / (_SOFT - _LOUD), 0.0), 1.0))
-
-
 def touch_towards(target: float, score: float) -> int:
     """Return by how many units of velocity to strike harder, or softer, for what notes leave to a target score."""
     if abs(score - target) < _NEAR:
         return 0
     wanted = (_logit(score) - _logit(target)) / _LOGIT_PER_UNIT
     return round(min(max(wanted, -_MOST_TOUCH), _MOST_TOUCH))
-
-
-def pad_gain(calm: float) -> float:
-    """Return the factor of the pad's level in music as calm as that: calmer, what is held comes forward."""
-    return float(np.interp(calm, _PAD_CALM, _PAD_LEVELS))
 
 
 def at_levels(

@@ -8,16 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sessions.planning.calm_levels import REGISTER
 from sessions.planning.keys import fifths_of, parsed
 from therapy_gen.music.arranging.voice_leading import transpositions
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-# The mean pitch of a melody that goes with a calmness score: straight lines between these, bent where the tempo's are
-# (`sessions.planning.request`). It sinks: register comes next to mode and tempo in Eerola, Friberg & Bresin 2013
-# (Front. Psychol. 4:487), and lower is less aroused, as long as it is not so low as to threaten.
-_CALM, _REGISTERS = (0.5, 0.92, 0.96, 0.978), (72.0, 69.5, 68.5, 67.5)
 
 # What a session's keys cost, in squared semitones: a melody away from where the curve wants it, a step between two
 # neighbours other than the curve's, and what is more of it than a whole tone; staying in a key, and going further than
@@ -64,7 +60,7 @@ class Place:
     @classmethod
     def of(cls, there: Neighbour) -> Place:
         """Return the place of a piece that is there already."""
-        wanted = register_for(there.calm)
+        wanted = REGISTER.at(there.calm)
         key = parsed(there.key)
         fifths = np.arange(12) if key is None else np.array([fifths_of(*key)])
         lies = wanted if there.register is None else there.register
@@ -75,7 +71,7 @@ class Place:
     @classmethod
     def for_melody(cls, pitches: IntArray, calm: float, tonic: int, mode: str, *, free_key: bool) -> Place:
         """Return the place of a melody, on tonic C, that is to be so calm, in a key that is free to give way."""
-        wanted = register_for(calm)
+        wanted = REGISTER.at(calm)
         if len(pitches):
             shifts, registers, folded = transpositions(pitches)
         else:
@@ -88,11 +84,6 @@ class Place:
         """Return the place of a piece for which one key was chosen, and its melody then lay at `register`."""
         lies = self.registers[choice : choice + 1] if register is None else np.array([register])
         return Place(self.shifts[choice : choice + 1], self.fifths[choice : choice + 1], lies, np.zeros(1), self.wanted)
-
-
-def register_for(calm: float) -> float:
-    """Return the mean pitch of a melody, as a MIDI pitch, that goes with a calmness score."""
-    return float(np.interp(calm, _CALM, _REGISTERS))
 
 
 def best_key_path(places: Sequence[Place]) -> list[int]:

@@ -1,82 +1,124 @@
-"""Arcs: how calm a session is to be over time, and how near its pieces come to that."""
+"""Arcs: how calm a session is to be over time, and how near its pieces come to that.
+
+A new arc is an entry of `ARCS`: the request, the command line's help, its completion and the reference read it there.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from sessions.errors import PlanError
+from sessions.planning.calm_levels import LEAST_CALM, MOST_CALM
 
 START = (0.0, 1.0)
-# The calmness score of music that an arc can ask for. Below it would be another kind of music; above it, notes become
-# so few that nothing is left to tell pieces apart by.
-LEAST_CALM, MOST_CALM = 0.5, 0.978
 # An iso arc has come down by then, as a share of the music; the rest is as calm as it gets.
 _DOWN_BY = 0.85
 # How finely a curve is kept and compared.
 _POINTS = 25
 _COMPARED = 400
 
+# Pairs of seconds and calmness score, by time.
+Curve = tuple[tuple[float, float], ...]
+
 
 @dataclass(frozen=True)
 class Arc:
-    """A kind of curve: the calmness score at its start, unless another is asked for, and at its end."""
+    """A kind of curve.
 
+    Attributes
+    ----------
+    about : str
+        In a few words, for the command line's help.
+    start, end : float
+        The calmness score at its start, unless another is asked for, and at its end.
+    shape : callable
+        The share of the way from start to end that has been gone at a place in the music, 0 (its start) to 1.
+    """
+
+    about: str
     start: float
     end: float
+    shape: Callable[[float], float]
+
+
+def _evenly(place: float) -> float:
+    return place
+
+
+def _level(place: float) -> float:
+    return 0.0
+
+
+def _down_early(place: float) -> float:
+    return 0.5 * (1.0 - math.cos(math.pi * min(place / _DOWN_BY, 1.0)))
 
 
 # That an iso arc does better than another has not been found (10.1177/10298649261421187, N = 193): all are offered,
 # none is praised.
-ARCS: Mapping[str, Arc] = MappingProxyType({"calm": Arc(0.96, 0.974), "iso": Arc(0.6, 0.972), "flat": Arc(0.97, 0.97)})
+ARCS: dict[str, Arc] = {
+    "calm": Arc("calmer and calmer", 0.96, 0.974, _evenly),
+    "iso": Arc("led down from less calm", 0.6, 0.972, _down_early),
+    "flat": Arc("the same throughout", 0.97, 0.97, _level),
+}
 
-Curve = tuple[tuple[float, float], ...]
 
+@dataclass(frozen=True)
+class TargetCurve:
+    """An arc, bound to where it begins: what it asks for at every place in the music.
 
-def start_calm(arc: str, arousal: float | None) -> float:
-    """Return the calmness score that an arc begins with.
-
-    Parameters
+    Attributes
     ----------
-    arc : str
-        One of `ARCS`.
-    arousal : float or None
-        Where the listener is, 0 (calm) to 1: the score is to begin at ``1 - arousal``, as far as calm music goes.
-
-    Raises
-    ------
-    PlanError
-        Where arc or arousal is not one.
+    start, end : float
+        Calmness scores; it never leads up: who begins calmer than the end stays there.
+    shape : callable
+        As of `Arc`.
     """
-    if arc not in ARCS:
-        raise PlanError(f"arc {arc!r} is not known; give one of: {', '.join(ARCS)}")
-    if arousal is None:
-        return ARCS[arc].start
-    if not START[0] <= arousal <= START[1]:
-        raise PlanError(f"from {arousal:g} is out of range; give 0 (calm) to 1 (aroused)")
-    return min(max(1.0 - arousal, LEAST_CALM), MOST_CALM)
 
+    start: float
+    end: float
+    shape: Callable[[float], float]
 
-def target_at(arc: str, arousal: float | None, place: float) -> float:
-    """Return the calmness score that an arc asks for at a place in the music, 0 (its start) to 1 (its end)."""
-    start, end = start_calm(arc, arousal), ARCS[arc].end
-    if arc == "flat":
-        return start
-    # It never leads up: who begins calmer than the end stays there.
-    end = max(start, end)
-    if arc == "calm":
-        return start + (end - start) * place
-    return start + (end - start) * 0.5 * (1.0 - math.cos(math.pi * min(place / _DOWN_BY, 1.0)))
+    @classmethod
+    def of(cls, arc: str, arousal: float | None = None) -> TargetCurve:
+        """Bind an arc.
 
+        Parameters
+        ----------
+        arc : str
+            One of `ARCS`.
+        arousal : float or None
+            Where the listener is, 0 (calm) to 1: the score is to begin at ``1 - arousal``, as far as calm music goes.
 
-def target_curve(arc: str, arousal: float | None, onset_s: float, end_s: float) -> Curve:
-    """Return what an arc asks for over music from `onset_s` to `end_s`, as pairs of seconds and calmness score."""
-    places = [n / (_POINTS - 1) for n in range(_POINTS)]
-    return tuple(
-        (round(onset_s + place * (end_s - onset_s), 3), round(target_at(arc, arousal, place), 4)) for place in places
-    )
+        Raises
+        ------
+        PlanError
+            Where arc or arousal is not one.
+
+        Examples
+        --------
+        >>> TargetCurve.of("calm").at(0.5)
+        0.967
+        """
+        if arc not in ARCS:
+            raise PlanError(f"arc {arc!r} is not known; give one of: {', '.join(ARCS)}")
+        kind = ARCS[arc]
+        start = kind.start
+        if arousal is not None:
+            if not START[0] <= arousal <= START[1]:
+                raise PlanError(f"from {arousal:g} is out of range; give 0 (calm) to 1 (aroused)")
+            start = min(max(1.0 - arousal, LEAST_CALM), MOST_CALM)
+        return cls(start, max(start, kind.end), kind.shape)
+
+    def at(self, place: float) -> float:
+        """Return the calmness score at a place in the music, 0 (its start) to 1 (its end)."""
+        return self.start + (self.end - self.start) * self.shape(place)
+
+    def between(self, onset_s: float, end_s: float) -> Curve:
+        """Return it over music from `onset_s` to `end_s`, as pairs of seconds and calmness score."""
+        places = [n / (_POINTS - 1) for n in range(_POINTS)]
+        return tuple((round(onset_s + place * (end_s - onset_s), 3), round(self.at(place), 4)) for place in places)
 
 
 def mean_over(curve: Curve, onset_s: float, end_s: float) -> float:

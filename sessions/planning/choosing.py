@@ -1,4 +1,4 @@
-"""Which pieces a session holds: some heard before, as they were drawn, and new ones near the best of them."""
+"""Which pieces a session holds: those requested by name, or some heard before, as they were drawn, and new ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sessions.errors import PlanError
-from sessions.planning.arcs import mean_over, rms, target_at, target_curve
+from sessions.planning.arcs import mean_over, rms
 from sessions.planning.counterbalance import Design
 from sessions.planning.plan import DurationOf, HeldPiece, SessionPlan, SessionRequest, plan_session
 from sessions.records import PieceRecord
-from sessions.storage.library import find_pieces, z_of
+from sessions.storage.library import find_pieces, get_piece, z_of
 from sessions.storage.store import Store
 
 DEFAULT_EXPLORE = 0.25
@@ -24,6 +24,8 @@ _NUMBERS_TRIED = 3
 _AS_CALM = 0.06
 # So far may pieces heard before take a session from its arc, RMS; the one that does so most is left out until then.
 _ON_ARC = 0.038
+# Why a piece that was requested by name is in a session.
+_REQUESTED = "asked for"
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -117,6 +119,62 @@ def choose(
     return Choice(fresh, ("new: no piece heard before fits",) * len(fresh.pieces), (None,) * len(fresh.pieces))
 
 
+def choose_requested(
+    store: Store,
+    request: SessionRequest,
+    requested: Sequence[str],
+    seed: np.random.SeedSequence,
+    duration_of: DurationOf,
+    designs: Sequence[Design] = (),
+    most_new: int | None = None,
+) -> Choice:
+    """Lay out a session that holds certain pieces.
+
+    Parameters
+    ----------
+    requested : sequence of str
+        Ids of pieces, or the first characters of them.
+    designs : sequence of Design
+        See `plan_session`.
+    most_new : int, optional
+        How many new pieces there may be beside them.
+
+    Raises
+    ------
+    InputError
+        Where a piece is not in the library, or no session of this length holds them all.
+    """
+    pieces = {piece.id: piece for piece in (get_piece(store, prefix) for prefix in requested)}
+    held = [HeldPiece.of(piece) for piece in pieces.values()]
+    for piece in pieces.values():
+        if piece.duration_s < request.least_play_s:
+            raise PlanError(
+                f"piece {piece.id} lasts {piece.duration_s:.0f} s; plays to be compared last "
+                f"{request.least_play_s:g} s or more: leave it out, or --repeats"
+            )
+    try:
+        fresh = len(plan_session(request, np.random.default_rng(seed), duration_of).pieces)
+    except PlanError:
+        # New pieces alone do not fill the time; those asked for may.
+        fresh = 0
+    if most_new is not None:
+        fresh = min(fresh, most_new)
+    for new in range(fresh, -1, -1):
+        try:
+            plan = plan_session(request, np.random.default_rng(seed), duration_of, held=held, new=new, designs=designs)
+        except PlanError:
+            continue
+        why = tuple(_REQUESTED if isinstance(piece, HeldPiece) else "new" for piece in plan.pieces)
+        return Choice(plan, why, (None,) * len(plan.composed()))
+    music = request.repeats * sum(piece.duration_s for piece in held)
+    gaps = ", another --gap" if request.fixed_gap_s is not None else ""
+    alone = " and nothing else" if most_new == 0 else ""
+    raise PlanError(
+        f"no session of {request.minutes:g} minutes {request.conditions}holds the pieces asked for{alone} "
+        f"({music / 60:.1f} minutes of music); give other --minutes{gaps}, or fewer pieces"
+    )
+
+
 def _planned(
     request: SessionRequest,
     seed: np.random.SeedSequence,
@@ -141,7 +199,7 @@ def _planned(
 def _furthest(request: SessionRequest, plan: SessionPlan) -> tuple[float, str]:
     """Return how far from its arc a plan is, RMS, if new pieces come out right, and the held piece that adds most."""
     music = [item for item in plan.items if item.piece is not None]
-    curve = target_curve(request.arc, request.arousal, music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
+    curve = plan.curve(request.target)
     achieved = []
     shares: dict[str, float] = {}
     for item in music:
@@ -159,7 +217,7 @@ def _on_arc(
     request: SessionRequest, heard: Sequence[tuple[PieceRecord, str]], places: int
 ) -> list[tuple[PieceRecord, str]]:
     """Return the pieces, in the order in which they were drawn, that find a place of their own on the arc."""
-    targets = [target_at(request.arc, request.arousal, (place + 0.5) / places) for place in range(places)]
+    targets = [request.target.at((place + 0.5) / places) for place in range(places)]
     holder: dict[int, int] = {}
 
     def assign(index: int, tried: set[int]) -> bool:

@@ -10,7 +10,6 @@ from itertools import pairwise
 import numpy as np
 
 from sessions.errors import PlanError
-from sessions.planning.arcs import target_at
 from sessions.planning.request import DEFAULT_TEMPO, SHORT_TEMPO, TEMPI, USUAL_GAP_S, DurationOf, SessionRequest
 from therapy_gen.music.metre import METRES
 from therapy_gen.music.tokens import BARS_PER_SECTION
@@ -48,13 +47,46 @@ PlacesOf = Callable[[int], Sequence[float]]
 
 
 @dataclass(frozen=True)
+class LayoutCost:
+    """What makes a way to fill the time unusual.
+
+    Attributes
+    ----------
+    tempo : float
+        Tempi that are faster or slower than the arc wants them, or nearer to one another.
+    sections : float
+        Pieces of another number of sections than is usual.
+    play_length : float
+        Plays of another length than was asked for.
+    silence : float
+        Silences that had to grow, and time that is left over or missing.
+    alone : float
+        A single piece that is to be compared.
+    coarse : float
+        An arc that changes within pieces, each of which is as calm all through.
+    """
+
+    tempo: float = 0.0
+    sections: float = 0.0
+    play_length: float = 0.0
+    silence: float = 0.0
+    alone: float = 0.0
+    coarse: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """The sum of all."""
+        return self.tempo + self.play_length + self.sections + self.silence + self.alone + self.coarse
+
+
+@dataclass(frozen=True)
 class SessionLayout:
     """One way to fill the time.
 
     Attributes
     ----------
-    cost : float
-        The less, the more usual.
+    cost : LayoutCost
+        The less in total, the more usual.
     sections : tuple of int
         How many each piece has.
     tempi : tuple of float
@@ -64,11 +96,24 @@ class SessionLayout:
         Silence after the last one, a baseline not counted.
     """
 
-    cost: float
+    cost: LayoutCost
     sections: tuple[int, ...]
     tempi: tuple[float, ...]
     gap_s: float
     closing_s: float
+
+
+@dataclass(frozen=True)
+class _Silences:
+    """How the seconds that music leaves over are spread.
+
+    `rest_s` is what they could not take up (negative where time is missing), `grown_s` by how much they grew.
+    """
+
+    gap_s: float
+    closing_s: float
+    rest_s: float
+    grown_s: float
 
 
 def best_layout(
@@ -102,58 +147,15 @@ def best_layout(
     """
     requested_s = request.minutes * 60.0
     available = requested_s - 2.0 * request.baseline_s
-    shortest = duration_of(1, request.tempo[1])
-    if not request.tempo_requested and request.tempo == DEFAULT_TEMPO and shortest > available:
+    if not request.tempo_requested and request.tempo == DEFAULT_TEMPO and duration_of(1, request.tempo[1]) > available:
         request = replace(request, tempo=SHORT_TEMPO)
-        shortest = duration_of(1, request.tempo[1])
-    shortest = max(shortest, request.least_play_s)
-    least_gap = _GAPS_S[0] if request.fixed_gap_s is None else request.fixed_gap_s
-    if not held and available + TOLERANCE * requested_s < shortest * request.repeats + least_gap * (
-        request.repeats - 1
-    ):
-        raise PlanError(
-            f"minutes {request.minutes:g} {request.conditions}leave {max(available, 0.0):.0f} s for music, "
-            f"too little at up to {request.tempo[1]:g} BPM{_least(request)}; "
-            f"give {_remedies(request)}"
-        )
-    longest = duration_of(_MOST_SECTIONS, request.tempo[0])
-    if request.play_s is not None and request.play_s > longest * (1.0 + _NEARLY):
-        raise PlanError(
-            f"play length {request.play_s:g} is out of reach: pieces have at most {_MOST_SECTIONS} sections, "
-            f"{longest:.0f} s at {request.tempo[0]:g} BPM; give a shorter --play-length or a slower --tempo"
-        )
-    usual_gap = USUAL_GAP_S if request.fixed_gap_s is None else request.fixed_gap_s
-    most = max(1, math.ceil((available + usual_gap) / (request.repeats * (shortest + usual_gap))))
-    bars_at_1_bpm = 60.0 * BARS_PER_SECTION * METRES[request.metre].quarters
-    # Where new pieces stand on the whole; beside held ones, where those leave room.
-    spread = [(point + 0.5) / _POINTS for point in range(_POINTS)]
-    free = available - request.repeats * (sum(held) + usual_gap * len(held))
+    search = _Search(request, offset, duration_of, held, available)
+    search.check_possible()
     best: SessionLayout | None = None
-    for count in range(1, most + 1) if new is None else (new,):
-        if count == 0:
-            best = _fit(request, 0, 0, available, offset, duration_of, held, ())
-            break
-        coarse = _COARSE * _change_within(request, count + len(held)) if request.repeats == 1 else 0.0
-        middle = _mean_tempo(request, places_of(count) if held else spread)
-        tail = max(duration_of(1, middle) - bars_at_1_bpm / middle, 0.0)
-        slot = (free + usual_gap) / (request.repeats * count) - usual_gap - tail
-        guess = count * slot * middle / bars_at_1_bpm
-        usual = _USUAL_SECTIONS[0] - 1 <= guess / count <= _USUAL_SECTIONS[1]
-        if count > _FEW and not usual and request.play_s is None:
-            continue
-        totals: Sequence[int] = range(math.floor(guess) - 1, math.ceil(guess) + 2)
-        if request.play_s is not None:
-            # Plays of one length have equally many sections.
-            totals = [count * sections for sections in range(1, _MOST_SECTIONS + 1)]
-        if new is not None:
-            totals = sorted({min(max(total, count), count * _MOST_SECTIONS) for total in totals})
-        for total in totals:
-            if not count <= total <= count * _MOST_SECTIONS:
-                continue
-            layout = _fit(request, count, total, available, offset, duration_of, held, places_of(count))
-            if layout is not None:
-                layout = replace(layout, cost=layout.cost + coarse)
-            if layout is not None and (best is None or layout.cost < best.cost):
+    for count in range(1, search.most_pieces() + 1) if new is None else (new,):
+        for total in search.totals(count, places_of, exactly=new is not None):
+            layout = search.fit(count, total, places_of(count) if count else ())
+            if layout is not None and (best is None or layout.cost.total < best.cost.total):
                 best = layout
     if best is None:
         raise PlanError(
@@ -161,6 +163,137 @@ def best_layout(
             f"{request.conditions}within {TOLERANCE:.0%}{_least(request)}; give a wider --tempo or other minutes"
         )
     return best
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The search for pieces and silences that fill the seconds `available`; attributes as of `best_layout`."""
+
+    request: SessionRequest
+    offset: float
+    duration_of: DurationOf
+    held: Sequence[float]
+    available: float
+
+    @property
+    def _shortest(self) -> float:
+        return max(self.duration_of(1, self.request.tempo[1]), self.request.least_play_s)
+
+    @property
+    def _usual_gap(self) -> float:
+        return USUAL_GAP_S if self.request.fixed_gap_s is None else self.request.fixed_gap_s
+
+    def check_possible(self) -> None:
+        """Raise PlanError where not even the shortest pieces fit, or no play is as long as asked for."""
+        request = self.request
+        least_gap = _GAPS_S[0] if request.fixed_gap_s is None else request.fixed_gap_s
+        needed = self._shortest * request.repeats + least_gap * (request.repeats - 1)
+        if not self.held and self.available + TOLERANCE * request.minutes * 60.0 < needed:
+            raise PlanError(
+                f"minutes {request.minutes:g} {request.conditions}leave {max(self.available, 0.0):.0f} s for music, "
+                f"too little at up to {request.tempo[1]:g} BPM{_least(request)}; "
+                f"give {_remedies(request)}"
+            )
+        longest = self.duration_of(_MOST_SECTIONS, request.tempo[0])
+        if request.play_s is not None and request.play_s > longest * (1.0 + _NEARLY):
+            raise PlanError(
+                f"play length {request.play_s:g} is out of reach: pieces have at most {_MOST_SECTIONS} sections, "
+                f"{longest:.0f} s at {request.tempo[0]:g} BPM; give a shorter --play-length or a slower --tempo"
+            )
+
+    def most_pieces(self) -> int:
+        """Return how many pieces fit at most."""
+        slot = self._shortest + self._usual_gap
+        return max(1, math.ceil((self.available + self._usual_gap) / (self.request.repeats * slot)))
+
+    def totals(self, count: int, places_of: PlacesOf, *, exactly: bool) -> Sequence[int]:
+        """Return how many sections `count` pieces to be composed may have together, those worth trying.
+
+        `exactly` so many pieces are wanted, or else only numbers are tried with which pieces are of usual length.
+        """
+        request = self.request
+        if count == 0:
+            return (0,)
+        # Where new pieces stand on the whole; beside held ones, where those leave room.
+        spread = [(point + 0.5) / _POINTS for point in range(_POINTS)]
+        middle = _mean_tempo(request, places_of(count) if self.held else spread)
+        bars_at_1_bpm = 60.0 * BARS_PER_SECTION * METRES[request.metre].quarters
+        tail = max(self.duration_of(1, middle) - bars_at_1_bpm / middle, 0.0)
+        free = self.available - request.repeats * (sum(self.held) + self._usual_gap * len(self.held))
+        slot = (free + self._usual_gap) / (request.repeats * count) - self._usual_gap - tail
+        guess = count * slot * middle / bars_at_1_bpm
+        usual = _USUAL_SECTIONS[0] - 1 <= guess / count <= _USUAL_SECTIONS[1]
+        if count > _FEW and not usual and request.play_s is None:
+            return ()
+        totals: Sequence[int] = range(math.floor(guess) - 1, math.ceil(guess) + 2)
+        if request.play_s is not None:
+            # Plays of one length have equally many sections.
+            totals = [count * sections for sections in range(1, _MOST_SECTIONS + 1)]
+        if exactly:
+            totals = sorted({min(max(total, count), count * _MOST_SECTIONS) for total in totals})
+        return [total for total in totals if count <= total <= count * _MOST_SECTIONS]
+
+    def fit(self, count: int, total: int, places: Sequence[float]) -> SessionLayout | None:
+        """Fit `count` pieces of `total` sections, and held ones, into the time; None where that cannot be."""
+        request = self.request
+        edges = [math.floor(index * total / max(count, 1) + self.offset) for index in range(count + 1)]
+        sections = tuple(after - before for before, after in pairwise(edges))
+        plays = (count + len(self.held)) * request.repeats
+        low, high = request.tempo
+        usual = [request.tempo_share(place) for place in places]
+
+        def tempi(shift: float) -> tuple[float, ...]:
+            shares = (min(max(share + shift, 0.0), 1.0) for share in usual)
+            return tuple(_on_grid(low + (high - low) * share, low, high) for share in shares)
+
+        def music(at: tuple[float, ...]) -> float:
+            return request.repeats * (sum(self.held) + sum(map(self.duration_of, sections, at)))
+
+        target = self.available - (plays - 1) * self._usual_gap
+        slow, fast = -1.0, 1.0
+        for _ in range(_BISECTIONS):
+            shift = (slow + fast) / 2.0
+            if music(tempi(shift)) > target:
+                slow = shift
+            else:
+                fast = shift
+        # The slower edge of the last step; silences take what is left.
+        chosen = min((tempi(slow), tempi(fast)), key=lambda at: abs(music(at) - target))
+        silences = _silences(request, self.available - music(chosen), plays - 1)
+        lengths = [*self.held, *map(self.duration_of, sections, chosen)]
+        too_short = any(length < request.least_play_s for length in lengths)
+        if too_short or abs(silences.rest_s) > (TOLERANCE - 0.002) * request.minutes * 60.0:
+            return None
+        fall_lost = _fall_lost(tempi(0.0), chosen)
+        cost = self._cost(sections, lengths, slow, fall_lost, silences)
+        return SessionLayout(cost, sections, chosen, silences.gap_s, silences.closing_s)
+
+    def _cost(
+        self, sections: Sequence[int], lengths: Sequence[float], shift: float, fall_lost: float, silences: _Silences
+    ) -> LayoutCost:
+        """Weigh a layout: tempi `shift`ed from where the arc wants them, plays of these lengths."""
+        request = self.request
+        count, pieces = len(sections), len(lengths)
+        tempo = of_sections = play_length = coarse = 0.0
+        if request.play_s is not None:
+            tempo = abs(shift)
+            away = sum(abs(length / request.play_s - 1.0) for length in lengths)
+            play_length = _OTHER_LENGTH * away / pieces
+        elif count:
+            tempo = abs(shift) + _LEVELLED * fall_lost
+            unusual = sum(max(_USUAL_SECTIONS[0] - n, n - _USUAL_SECTIONS[1], 0) for n in sections)
+            of_sections = 0.3 * abs(sum(sections) / count - sum(_USUAL_SECTIONS) / 2.0) + 2.0 * unusual / count
+        if request.repeats == 1 and count:
+            coarse = _COARSE * _change_within(request, pieces)
+        return LayoutCost(
+            tempo=tempo,
+            sections=of_sections,
+            play_length=play_length,
+            silence=max(silences.grown_s, 0.0) / USUAL_GAP_S / (pieces * request.repeats)
+            + 40.0 * abs(silences.rest_s) / (request.minutes * 60.0),
+            alone=_ALONE if request.repeats > 1 and pieces == 1 else 0.0,
+            coarse=coarse,
+        )
 
 
 def _mean_tempo(request: SessionRequest, places: Sequence[float]) -> float:
@@ -172,7 +305,7 @@ def _mean_tempo(request: SessionRequest, places: Sequence[float]) -> float:
 def _change_within(request: SessionRequest, pieces: int) -> float:
     """Return how much the target changes within pieces of one length, as the RMS distance from the mean of each."""
     moments = ((np.arange(pieces * _POINTS) + 0.5) / (pieces * _POINTS)).tolist()
-    targets = np.array([target_at(request.arc, request.arousal, moment) for moment in moments])
+    targets = np.array([request.target.at(moment) for moment in moments])
     return float(np.sqrt(targets.reshape(pieces, _POINTS).var(axis=1).mean()))
 
 
@@ -189,73 +322,19 @@ def _least(request: SessionRequest) -> str:
     return f" in plays of at least {request.least_play_s:g} s" if request.least_play_s else ""
 
 
-def _fit(
-    request: SessionRequest,
-    count: int,
-    total: int,
-    available: float,
-    offset: float,
-    duration_of: DurationOf,
-    held: Sequence[float],
-    places: Sequence[float],
-) -> SessionLayout | None:
-    """Fit `count` pieces of `total` sections, and held ones, into the seconds available; None where that cannot be."""
-    edges = [math.floor(index * total / max(count, 1) + offset) for index in range(count + 1)]
-    sections = tuple(after - before for before, after in pairwise(edges))
-    plays = (count + len(held)) * request.repeats
-    gaps = plays - 1
-    low, high = request.tempo
-    usual = [request.tempo_share(place) for place in places]
-
-    def tempi(shift: float) -> tuple[float, ...]:
-        shares = (min(max(share + shift, 0.0), 1.0) for share in usual)
-        return tuple(_on_grid(low + (high - low) * share, low, high) for share in shares)
-
-    def music(at: tuple[float, ...]) -> float:
-        return request.repeats * (sum(held) + sum(map(duration_of, sections, at)))
-
-    target = available - gaps * (USUAL_GAP_S if request.fixed_gap_s is None else request.fixed_gap_s)
-    slow, fast = -1.0, 1.0
-    for _ in range(_BISECTIONS):
-        shift = (slow + fast) / 2.0
-        if music(tempi(shift)) > target:
-            slow = shift
-        else:
-            fast = shift
-    # The slower edge of the last step; silences take what is left.
-    chosen = min((tempi(slow), tempi(fast)), key=lambda at: abs(music(at) - target))
-    gap, closing, rest, stretch = _silences(request, available - music(chosen), gaps)
-    if abs(rest) > (TOLERANCE - 0.002) * request.minutes * 60.0:
-        return None
-    lengths = [*held, *map(duration_of, sections, chosen)]
-    if any(length < request.least_play_s for length in lengths):
-        return None
-    cost = 0.0
-    if request.play_s is not None:
-        cost = abs(slow) + _OTHER_LENGTH * sum(abs(length / request.play_s - 1.0) for length in lengths) / len(lengths)
-    elif count:
-        cost = abs(slow) + _LEVELLED * _fall_lost(tempi(0.0), chosen)
-        cost += 0.3 * abs(total / count - sum(_USUAL_SECTIONS) / 2.0)
-        cost += 2.0 * sum(max(_USUAL_SECTIONS[0] - n, n - _USUAL_SECTIONS[1], 0) for n in sections) / count
-    cost += max(stretch, 0.0) / USUAL_GAP_S / plays + 40.0 * abs(rest) / (request.minutes * 60.0)
-    if request.repeats > 1:
-        cost += _ALONE if count + len(held) == 1 else 0.0
-    return SessionLayout(cost, sections, chosen, gap, closing)
-
-
 def _fall_lost(wanted: Sequence[float], chosen: Sequence[float]) -> float:
     """Return by how much, as a share beyond half of it, tempi differ less than an arc that leads far down wants."""
     fall = max(wanted) - min(wanted)
     return max(0.5 - (max(chosen) - min(chosen)) / fall, 0.0) if fall > _FAR_DOWN else 0.0
 
 
-def _silences(request: SessionRequest, rest: float, gaps: int) -> tuple[float, float, float, float]:
-    """Spread the seconds that music leaves over: gap, closing silence, what is left, by how much silences grew."""
+def _silences(request: SessionRequest, rest: float, gaps: int) -> _Silences:
+    """Spread the seconds that music leaves over."""
     if request.fixed_gap_s is not None:
         rest -= gaps * request.fixed_gap_s
         # A moment is no silence of its own, but lengthens the baseline.
         closing = min(max(rest, 0.0), _LONGEST_GAP_S) if rest >= _LEAST_SILENCE_S or request.baseline_s else 0.0
-        return request.fixed_gap_s, closing, rest - closing, closing
+        return _Silences(request.fixed_gap_s, closing, rest - closing, closing)
     gap = min(max(rest / gaps, _GAPS_S[0]), _GAPS_S[1]) if gaps else 0.0
     rest -= gaps * gap
     stretch = min(rest, (gaps + 1) * _LONGEST_GAP_S - gaps * gap)
@@ -266,7 +345,7 @@ def _silences(request: SessionRequest, rest: float, gaps: int) -> tuple[float, f
         if gaps:
             gap = min(gap + (stretch - closing) / gaps, _LONGEST_GAP_S)
         rest -= stretch
-    return gap, closing, rest, stretch
+    return _Silences(gap, closing, rest, stretch)
 
 
 def _on_grid(tempo: float, low: float, high: float) -> float:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from sessions.planning.arcs import target_at
 from sessions.planning.keys import fifths_between, parsed
 from sessions.planning.request import USUAL_GAP_S, SessionRequest
 
@@ -73,7 +72,7 @@ class _Arc:
 
     def __init__(self, request: SessionRequest) -> None:
         self._music_s = request.minutes * 60.0 - 2.0 * request.baseline_s
-        targets = [target_at(request.arc, request.arousal, (n + 0.5) / _LOOKS) for n in range(_LOOKS)]
+        targets = [request.target.at((n + 0.5) / _LOOKS) for n in range(_LOOKS)]
         self.level = targets[0] == targets[-1]
         self._sums = [0.0, *accumulate(targets)]
         self._squares = [0.0, *accumulate(target * target for target in targets)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from sessions.planning.arcs import Curve, TargetCurve, mean_over
 from sessions.planning.counterbalance import Design, rounds_of, williams
 from sessions.planning.keys import related_keys
 from sessions.planning.layout import TOLERANCE, best_layout
@@ -96,6 +97,21 @@ class SessionPlan:
         """Length of the whole session in seconds."""
         last = self.items[-1]
         return round(last.onset_s + last.duration_s, 3)
+
+    def curve(self, target: TargetCurve) -> Curve:
+        """Return what an arc asks for over the music of the plan."""
+        music = [item for item in self.items if item.role == MUSIC]
+        return target.between(music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
+
+    def targets(self, curve: Curve) -> list[float]:
+        """Return how calm each piece to be composed is to be: the mean of the curve over all its plays."""
+        targets = []
+        for index, piece in enumerate(self.pieces):
+            if isinstance(piece, PlannedPiece):
+                plays = [item for item in self.items if item.piece == index]
+                wanted = [mean_over(curve, item.onset_s, item.onset_s + item.duration_s) for item in plays]
+                targets.append(sum(wanted) / len(wanted))
+        return targets
 
 
 def plan_session(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 
 from sessions.errors import PlanError
-from sessions.planning.arcs import start_calm, target_at
+from sessions.planning.arcs import TargetCurve
+from sessions.planning.calm_levels import TEMPO
 from therapy_gen.music.metre import FOUR_FOUR, METRES
 from therapy_gen.music.tonality import parse_key
 
@@ -31,10 +32,6 @@ USUAL_GAP_S = 8.0
 # In a shorter play too little clean EEG is left to say anything.
 LEAST_PLAY_S = 60.0
 PLAY_S = (LEAST_PLAY_S, 900.0)
-
-# The tempo that goes with a calmness score where nobody asks for one: straight lines between these. The fastest one is
-# where the embedded model, at its densest, comes down to the least calm that an arc can ask for (benchmarks/arcs.py).
-_TEMPO_OF_CALM = ((0.5, 132.0), (0.7, 116.0), (0.85, 92.0), (0.92, 74.0), (0.96, 63.0), (0.975, 56.0))
 
 DurationOf = Callable[[int, float], float]
 
@@ -94,7 +91,7 @@ class SessionRequest:
 
     def __post_init__(self) -> None:
         _check("minutes", self.minutes, MINUTES)
-        start_calm(self.arc, self.arousal)
+        TargetCurve.of(self.arc, self.arousal)
         for value in self.tempo:
             _check("tempo", value, TEMPI, " BPM")
         if self.tempo[0] > self.tempo[1]:
@@ -117,6 +114,11 @@ class SessionRequest:
             raise PlanError(f"metre {self.metre!r} is not known; give one of: {', '.join(METRES)}")
         if self.key is not None:
             parse_key(self.key)
+
+    @cached_property
+    def target(self) -> TargetCurve:
+        """What its arc asks for over the music."""
+        return TargetCurve.of(self.arc, self.arousal)
 
     @property
     def fixed_gap_s(self) -> float | None:
@@ -146,20 +148,13 @@ class SessionRequest:
     def tempo_share(self, place: float) -> float:
         """Return where in the range of tempi (0 slowest, 1 fastest) the arc is at a place in the music, 0 to 1."""
         low, high = usual_tempo(self.arc, self.arousal)
-        return min(max((_tempo_of(target_at(self.arc, self.arousal, place)) - low) / (high - low), 0.0), 1.0)
+        return min(max((TEMPO.at(self.target.at(place)) - low) / (high - low), 0.0), 1.0)
 
 
 def usual_tempo(arc: str, arousal: float | None = None, play_s: float | None = None) -> tuple[float, float]:
     """Return the slowest and the fastest tempo of an arc, and of plays of a length, where nobody asks for one."""
     low, high = DEFAULT_TEMPO if play_s is None else STUDY_TEMPO
-    return low, max(high, float(round(_tempo_of(start_calm(arc, arousal)))))
-
-
-def _tempo_of(calm: float) -> float:
-    for (from_calm, fast), (to_calm, slow) in pairwise(_TEMPO_OF_CALM):
-        if calm <= to_calm:
-            return fast + (slow - fast) * max(calm - from_calm, 0.0) / (to_calm - from_calm)
-    return _TEMPO_OF_CALM[-1][1]
+    return low, max(high, float(round(TEMPO.at(TargetCurve.of(arc, arousal).start))))
 
 
 def _check(name: str, value: float, limits: tuple[float, float], unit: str = "") -> None:

@@ -17,11 +17,8 @@ from sessions.storage.evidence import Ranker, rank_again
 from sessions.storage.listeners import add_listener, listener_name
 from sessions.storage.store import Store, added
 from sessions.storage.tables import (
-    METRE,
     MUSIC,
-    REGISTER,
     ULID_LENGTH,
-    USUAL_METRE,
     ModelRow,
     PieceRow,
     PlayRow,
@@ -91,8 +88,10 @@ def add_session(
                 tempo=piece.tempo,
                 duration_s=piece.duration_s,
                 midi=piece.midi,
-                features=_stored_features(piece),
+                features=dict(piece.features),
                 calm=piece.calm,
+                register=piece.register,
+                metre=piece.metre,
                 created=created,
             )
             for id_, piece in zip(ids, pieces, strict=True)
@@ -332,13 +331,6 @@ def _session_record(database: Session, row: SessionRow) -> SessionRecord:
     )
 
 
-def _stored_features(piece: ComposedPiece) -> dict[str, Any]:
-    """Return the descriptors of a piece that are stored beside its calmness."""
-    register = {} if piece.register is None else {REGISTER: piece.register}
-    metre = {} if piece.metre == USUAL_METRE else {METRE: piece.metre}
-    return {**piece.features, **register, **metre}
-
-
 def _piece_record(row: PieceRow) -> PieceRecord:
     return PieceRecord(
         id=row.id,
@@ -353,8 +345,8 @@ def _piece_record(row: PieceRow) -> PieceRecord:
         tempo=row.tempo,
         duration_s=row.duration_s,
         calm=row.calm,
-        features={name: value for name, value in row.features.items() if name not in (REGISTER, METRE)},
-        register=row.features.get(REGISTER),
-        metre=row.features.get(METRE, USUAL_METRE),
+        features=row.features,
+        register=row.register,
+        metre=row.metre,
         created=row.created,
     )

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sessions.records import PieceRecord
 from sessions.storage.library import get_piece, new_ids
 from sessions.storage.store import Store
-from sessions.storage.tables import METRE, REGISTER, USUAL_METRE, PieceRow, now
+from sessions.storage.tables import PieceRow, now
 from therapy_gen.errors import InputError
 from therapy_gen.music.analysis.calmness import calmness_of
 from therapy_gen.music.analysis.register import register_of
@@ -111,12 +111,10 @@ def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRo
         tempo=round(performance.tempo, 3),
         duration_s=_seconds(performance),
         midi=midi,
-        features={
-            **{name: round(value, 4) for name, value in calm.values.items()},
-            **({} if register is None else {REGISTER: round(register, 2)}),
-            **({} if performance.metre == USUAL_METRE else {METRE: performance.metre}),
-        },
+        features={name: round(value, 4) for name, value in calm.values.items()},
         calm=round(calm.score, 4),
+        register=None if register is None else round(register, 2),
+        metre=performance.metre,
         created=now(),
     )
 

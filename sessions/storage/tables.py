@@ -24,8 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 ULID_LENGTH = 26
 MUSIC = "music"
 SILENCE = "silence"
-REGISTER = "register"
-METRE, USUAL_METRE = "metre", "4/4"
+USUAL_METRE = "4/4"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -93,6 +92,7 @@ class PieceRow(Base):
         CheckConstraint("duration_s > 0", name="duration_positive"),
         CheckConstraint("tempo > 0", name="tempo_positive"),
         CheckConstraint("calm >= 0 AND calm <= 1", name="calm_is_share"),
+        CheckConstraint("valence >= 0 AND valence <= 1", name="valence_is_share"),
         CheckConstraint("(model_id IS NULL) <> (source IS NULL)", name="one_origin"),
     )
 
@@ -111,10 +111,15 @@ class PieceRow(Base):
     tempo: Mapped[float]
     duration_s: Mapped[float]
     midi: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    # What the calmness score measured; under `REGISTER` the mean pitch of the melody, under `METRE` one other than 4/4.
+    # What the calmness score measured.
     features: Mapped[dict[str, Any]]
     calm: Mapped[float]
     created: Mapped[datetime] = mapped_column(default=now)
+    # Mean pitch of the melody; null for a piece stored before that was noted, or without pitched notes.
+    register: Mapped[float | None]
+    metre: Mapped[str] = mapped_column(server_default=USUAL_METRE)
+    # How pleasant it sounds to most raters; null for a piece stored before that was scored.
+    valence: Mapped[float | None]
 
     model: Mapped[ModelRow | None] = relationship()
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +14,8 @@ import pytest
 
 from sessions.builder import new_session
 from sessions.errors import PlanError
-from sessions.planning.arcs import ARCS, LEAST_CALM, MOST_CALM, rms, start_calm, target_at, value_at
+from sessions.planning.arcs import ARCS, TargetCurve, rms, value_at
+from sessions.planning.calm_levels import LEAST_CALM, MOST_CALM
 from sessions.planning.keys import fifths_between
 from sessions.planning.plan import SessionRequest, usual_tempo
 from sessions.storage.library import midi_of
@@ -48,16 +53,16 @@ def test_an_iso_arc_begins_where_the_listener_is(arousal: float, store: Store, m
 @pytest.mark.parametrize("arc", sorted(ARCS))
 @pytest.mark.parametrize("arousal", [None, 0.0, 0.2, 0.5, 1.0])
 def test_an_arc_never_grows_less_calm(arc: str, arousal: float | None) -> None:
-    curve = [target_at(arc, arousal, place) for place in np.linspace(0.0, 1.0, 50).tolist()]
-    assert curve[0] == start_calm(arc, arousal)
+    curve = [TargetCurve.of(arc, arousal).at(place) for place in np.linspace(0.0, 1.0, 50).tolist()]
+    assert curve[0] == TargetCurve.of(arc, arousal).start
     assert all(b >= a - 1e-12 for a, b in pairwise(curve))
-    assert (curve[0] == curve[-1]) == (arc == "flat" or start_calm(arc, arousal) >= ARCS[arc].end)
+    assert (curve[0] == curve[-1]) == (arc == "flat" or TargetCurve.of(arc, arousal).start >= ARCS[arc].end)
 
 
 @pytest.mark.parametrize("arousal", [-0.1, 1.1, float("nan")])
 def test_an_arousal_out_of_range_is_refused(arousal: float) -> None:
     with pytest.raises(PlanError, match=r"from .* is out of range; give 0 \(calm\) to 1"):
-        start_calm("iso", arousal)
+        TargetCurve.of("iso", arousal)
 
 
 def test_the_manual_says_where_arcs_begin_and_end() -> None:
@@ -128,3 +133,33 @@ def test_sessions_come_near_arcs_that_begin_aroused(arc: str, arousal: float, st
         away.append(rms(made.curve(), made.achieved()))
     assert np.mean(away) < 0.04
     assert max(away) < 0.05
+
+
+def test_a_new_arc_is_one_entry(tmp_path: Path) -> None:
+    """Help, completion, errors, planning and reports read the registry: nothing else names arcs."""
+    script = """
+import os, sys
+from sessions.planning.arcs import ARCS, Arc
+ARCS["toy"] = Arc("down in two steps", 0.93, 0.97, lambda place: 0.0 if place < 0.5 else 1.0)
+from therapy_gen.cli.main import main
+sys.exit(main())
+"""
+
+    def run(*words: str, **environment: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", script, *words],
+            env={**os.environ, "THERAPY_GEN_HOME": str(tmp_path), "COLUMNS": "200", **environment},
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout + done.stderr
+
+    assert "toy: down in two steps" in run("session", "new", "--help")
+    words = "therapy-gen session new --arc "
+    completed = run(_THERAPY_GEN_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="4")
+    assert "toy" in completed.split()
+    assert "give one of: calm, iso, flat, toy" in run("session", "new", "--arc", "none")
+    made = json.loads(run("session", "new", "--arc", "toy", "--minutes", "6", "--seed", "1", "--json"))["session"]
+    target = made["curve"]["target"]
+    assert (target[0][1], target[-1][1]) == (0.93, 0.97)
+    assert made["curve"]["rms"] < 0.05

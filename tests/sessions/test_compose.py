@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sessions.builder import new_session
-from sessions.composing.compose import compose
+from sessions.composing.compose import Brief, compose, compose_session
 from sessions.composing.latent_path import distinct, latent_path
 from sessions.composing.titles import titles
 from sessions.errors import PlanError
@@ -162,7 +162,8 @@ def test_pieces_on_an_arc_have_the_density_that_is_asked_for(model: Model, metre
     plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major", METRES[metre])] * 8
     targets = np.linspace(0.96, 0.974, 8).tolist()
     attributes = {"density": (asked, asked)}
-    pieces = compose(plan, model, np.random.default_rng(3), attributes=attributes, targets=targets)
+    briefs = [Brief(piece, target) for piece, target in zip(plan, targets, strict=True)]
+    pieces = compose_session(briefs, model, np.random.default_rng(3), attributes=attributes)
     densities = [attribute_values(np.stack(piece.sections))["density"].mean() for piece in pieces]
     assert np.mean(densities) == pytest.approx(asked, rel=0.1)
     assert np.std(densities) < 0.15 * asked

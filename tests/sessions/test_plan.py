@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessions.errors import PlanError
-from sessions.planning.arcs import ARCS, target_at
+from sessions.planning.arcs import ARCS, TargetCurve
 from sessions.planning.counterbalance import Design, williams
 from sessions.planning.keys import fifths_between, related_keys
 from sessions.planning.plan import (
@@ -185,7 +185,7 @@ def test_pieces_that_are_there_stand_where_the_arc_is_as_calm() -> None:
     heard = [(place, piece.calm) for place, piece in enumerate(made.pieces) if isinstance(piece, HeldPiece)]
     assert [calm for _, calm in heard] == [0.65, 0.85, 0.96]
     for place, calm in heard:
-        assert calm == pytest.approx(target_at("iso", 0.4, (place + 0.5) / len(made.pieces)), abs=0.12)
+        assert calm == pytest.approx(TargetCurve.of("iso", 0.4).at((place + 0.5) / len(made.pieces)), abs=0.12)
 
 
 @pytest.mark.parametrize(("pieces", "repeats", "sessions"), [(4, 2, 2), (3, 2, 3), (5, 5, 2), (4, 4, 3)])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import multiprocessing
 import re
 import sqlite3
@@ -37,7 +38,9 @@ def statements(path: Path) -> dict[str, list[str]]:
     """What made each table and index: its columns in order, then its constraints, whose order means nothing."""
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    parts = {name: re.split(r",? CONSTRAINT ", " ".join(sql.split()).rstrip(" )")) for name, sql in rows}
+    # A table that was rebuilt has its name in quotes.
+    rows = [(name, " ".join(sql.replace(f'"{name}"', name, 1).split())) for name, sql in rows]
+    parts = {name: re.split(r",? CONSTRAINT ", sql.rstrip(" )")) for name, sql in rows}
     return {
         name: [part.replace("( ", "(").rstrip(" )") for part in (columns, *sorted(constraints))]
         for name, (columns, *constraints) in parts.items()
@@ -68,6 +71,32 @@ def test_migrations_go_down_to_nothing_and_up_again(tmp_path: Path) -> None:
     assert set(statements(tmp_path / "a.db")) == {"alembic_version", "sqlite_sequence"}
     assert Store(url).upgrade() == (None, schema.HEAD)
     assert Store(url).check() == []
+
+
+def test_register_and_metre_leave_the_features(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    engine = by_migrations(url, "0002")
+    features = {"note rate": 1.5, "register": 67.2, "metre": "3/4"}
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO pieces (id, title, source, key, tempo, duration_s, midi, features, calm, created) "
+            "VALUES ('P', 'Still Water', 'a.mid', 'C major', 60, 90, x'00', ?, 0.9, '2026-01-01'), "
+            "('Q', 'Slow Lake', 'b.mid', 'C major', 60, 90, x'00', '{}', 0.9, '2026-01-01')",
+            (json.dumps(features),),
+        )
+    assert Store(url).upgrade() == ("0002", schema.HEAD)
+    query = "SELECT features, register, metre, valence FROM pieces ORDER BY id"
+    with engine.connect() as connection:
+        first, second = connection.exec_driver_sql(query).fetchall()
+    assert (json.loads(first[0]), *first[1:]) == ({"note rate": 1.5}, 67.2, "3/4", None)
+    assert (json.loads(second[0]), *second[1:]) == ({}, None, "4/4", None)
+    config = Config()
+    config.set_main_option("script_location", str(schema.scripts_folder()))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+        again = connection.exec_driver_sql("SELECT features FROM pieces ORDER BY id").scalars().all()
+    assert [json.loads(row) for row in again] == [features, {}]
 
 
 def test_head_is_the_newest_migration() -> None:

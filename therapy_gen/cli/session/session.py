@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sessions.planning.arcs import ARCS
 from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
 from therapy_gen.cli.output import (
     AsJson,
@@ -42,7 +43,8 @@ def new(
     arc: Annotated[
         str,
         typer.Option(
-            metavar="calm|iso|flat", help="How calm it is over time: calmer and calmer, led down, or the same"
+            metavar="|".join(ARCS),
+            help="How calm it is over time. " + "; ".join(f"{name}: {arc.about}" for name, arc in ARCS.items()),
         ),
     ] = "calm",
     arousal: Annotated[
