@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -144,6 +144,10 @@ class SessionRecord:
     parameters: Mapping[str, Any]
     created: datetime
     items: tuple[ItemRecord, ...]
+
+    def without_name(self) -> SessionRecord:
+        """Return the same session, that of nobody named."""
+        return replace(self, listener=None)
 
     def pieces(self) -> list[PieceRecord]:
         """Return its pieces, each once, in order of first appearance."""

@@ -56,6 +56,12 @@ def make_private_folder(path: Path) -> None:
         path.mkdir(0o777 if _shared else 0o700, parents=True, exist_ok=True)
 
 
+def create_private_file(path: Path) -> None:
+    """Make an empty file that its owner alone may read and write; one that is there stays as it is."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if _shared else _OWNER_ONLY))
+
+
 @contextlib.contextmanager
 def atomic_write(
     path: Path, *, replace: bool = True, private: bool = False, error: type[InputError] = InputError

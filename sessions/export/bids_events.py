@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sessions.records import SessionRecord
+from therapy_gen.text import spreadsheet_cell
 
 # Columns: https://bids-specification.readthedocs.io/en/stable/modality-specific-files/task-events.html
 _COLUMNS = ("onset", "duration", "trial_type", "position", "title")
@@ -38,9 +39,9 @@ def planned_events(session: SessionRecord) -> list[Event]:
     ]
 
 
-def events_tsv(session: SessionRecord, events: Iterable[Event]) -> str:
-    """Return the events as tab-separated values; the first row is the session's start, at 0."""
-    rows = [("0.000", "n/a", f"session/{session.id}", "n/a", _cell(session.programme().title))]
+def events_tsv(session: SessionRecord, title: str, events: Iterable[Event]) -> str:
+    """Return the events as tab-separated values; the first row, with `title`, is the session's start, at 0."""
+    rows = [("0.000", "n/a", f"session/{session.id}", "n/a", _cell(title))]
     rows += [
         (
             f"{event.onset_s:.3f}",
@@ -72,4 +73,4 @@ def events_json(session: SessionRecord, *, version: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or "n/a"
+    return spreadsheet_cell(" ".join("".join(c if c.isprintable() else " " for c in text).split())) or "n/a"

@@ -5,22 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from sessions.errors import ExportError
 from sessions.export.audio import Sound
-from sessions.export.playlists import Naming
-from sessions.export.session import FileWriter, WrittenFile, check_name, export_programme, render_entries
-from sessions.files import check_file_target
+from sessions.export.playlists import Entry, Naming
+from sessions.export.session import export_programme
+from sessions.export.tables import safe_row
+from sessions.export.writer import FileWriter, WrittenFile
 from sessions.records import ItemRecord, Programme
 from sessions.storage.library import get_piece
 from sessions.storage.store import Store
 from sessions.storage.tables import MUSIC
 
-TABLES = ("csv", "json")
 _COLUMNS = (
     "rank",
     "piece",
@@ -41,7 +41,9 @@ _COLUMNS = (
 )
 
 
-def ranked_programme(store: Store, ranking: Mapping[str, Any], top: int | None = None) -> Programme:
+def ranked_programme(
+    store: Store, ranking: Mapping[str, Any], top: int | None = None, *, with_name: bool = False
+) -> Programme:
     """Return the best pieces of a ranking, best first.
 
     Parameters
@@ -51,6 +53,8 @@ def ranked_programme(store: Store, ranking: Mapping[str, Any], top: int | None =
         What `rank --json` prints.
     top : int, optional
         How many; all by default.
+    with_name : bool
+        Whether the title names the listener.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def ranked_programme(store: Store, ranking: Mapping[str, Any], top: int | None =
         raise ExportError(f"--top {top} is out of range; give how many pieces, 1 or more")
     pieces = [get_piece(store, row["piece"]) for row in ranking["pieces"][:top]]
     onsets = accumulate((piece.duration_s for piece in pieces), initial=0.0)
-    who = f" for {ranking['listener']}" if ranking["listener"] else ""
+    who = f" for {ranking['listener']}" if with_name and ranking["listener"] else ""
     sure = "" if ranking["reliable_order"] else ", no reliable order"
     return Programme(
         f"Ranking{who} by {ranking['criterion']}{sure}",
@@ -84,6 +88,7 @@ def export_ranked(
     naming: Naming | None = None,
     writer: FileWriter | None = None,
     cue: bool = False,
+    with_name: bool = False,
 ) -> list[WrittenFile]:
     """Write the pieces of a ranking, best first, as a session is written, or as a table with their audio.
 
@@ -97,7 +102,7 @@ def export_ranked(
         As for a session; not ``"events"``. The audio of a table lies in a folder of the same name.
     audio : str
         Format of the files that a playlist or table names.
-    naming, writer, cue
+    naming, writer, cue, with_name
         As for `sessions.export.session.export_session`.
 
     Raises
@@ -105,36 +110,43 @@ def export_ranked(
     ExportError
         Where a file cannot be written.
     """
-    if format == "events":
-        raise ExportError("a ranking has no events: they are a session's; give --session ID")
-    writer = writer or FileWriter()
-    if format not in TABLES:
-        return export_programme(
-            store, programme, format, path, sound, audio=audio, naming=naming, writer=writer, cue=cue
-        )
-    check_name(path, format)
-    check_file_target(path)
-    entries = render_entries(store, programme, path, audio, sound, naming=naming, writer=writer)
+    document = ranking if with_name else {**ranking, "listener": None}
+    return export_programme(
+        store,
+        programme,
+        format,
+        path,
+        sound,
+        audio=audio,
+        naming=naming,
+        writer=writer,
+        cue=cue,
+        ranking=document,
+    )
+
+
+def table_of(ranking: Mapping[str, Any], programme: Programme, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Return a ranking with what is known of each piece, and the audio file in which it is to be heard."""
     rows = []
     for row, item, entry in zip(ranking["pieces"], programme.items, entries, strict=False):
         if item.piece is not None:
             known = {"duration_s": item.duration_s, "key": item.piece.key, "tempo": item.piece.tempo}
             known |= {"title": item.piece.title, "calm": item.piece.calm, "file": entry.path}
             rows.append({**row, **known})
-    text = _json({**ranking, "pieces": rows}) if format == "json" else _csv(rows)
-    writer.put(path, text.encode())
-    return writer.written
+    return {**ranking, "pieces": rows}
 
 
-def _json(document: Mapping[str, Any]) -> str:
+def ranking_json(document: Mapping[str, Any]) -> str:
+    """Return what `table_of` gives as JSON."""
     return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
+def ranking_csv(document: Mapping[str, Any]) -> str:
+    """Return what `table_of` gives as comma-separated values with a head."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    for row in rows:
+    table = csv.DictWriter(text, _COLUMNS, lineterminator="\n", extrasaction="ignore")
+    table.writeheader()
+    for row in document["pieces"]:
         low, high = row["ci90_db"]
-        writer.writerow({**row, "ci90_low_db": low, "ci90_high_db": high, "flags": " ".join(row["flags"])})
+        table.writerow(safe_row({**row, "ci90_low_db": low, "ci90_high_db": high, "flags": " ".join(row["flags"])}))
     return text.getvalue()

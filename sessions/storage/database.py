@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SAWarning
@@ -38,6 +40,8 @@ def locate(where: str | Path) -> URL:
     """
     text = str(where)
     if "://" not in text:
+        # SQLite's own spelling of a file, without what may follow a question mark.
+        text = text.removeprefix("file:")
         if not text or "\0" in text:
             raise DatabaseError("the database has no name; give --db a path or a URL")
         try:
@@ -55,6 +59,8 @@ def locate(where: str | Path) -> URL:
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     if backend == "sqlite":
+        if url.database and url.database.startswith("file:") and "uri" not in url.query:
+            return url.set(database=url.database.removeprefix("file:"))
         return url
     raise DatabaseError(f"{backend} databases are not supported; give --db a path, or {_URLS}")
 
@@ -83,8 +89,14 @@ def label(url: URL) -> str:
     return str(path) if path else url.render_as_string(hide_password=True)
 
 
-def connect(url: URL) -> Engine:
+def connect(url: URL, *, read_only: bool = False) -> Engine:
     """Return an engine; nothing is opened yet.
+
+    Parameters
+    ----------
+    url : URL
+    read_only : bool
+        Whether an SQLite file is only to be read; where its medium takes no journal, as a file that nobody changes.
 
     Raises
     ------
@@ -112,6 +124,8 @@ def connect(url: URL) -> Engine:
     if "timeout" not in url.query:
         arguments["timeout"] = BUSY_TIMEOUT_S
     pool: dict[str, Any] = {"poolclass": NullPool} if path is not None else {}
+    if read_only and path is not None and not may_be_written(path):
+        pool["creator"] = lambda: sqlite3.connect(_read_only_address(path), uri=True, **arguments)
     try:
         with warnings.catch_warnings():
             # An argument that is not known would only be warned of.
@@ -125,8 +139,22 @@ def connect(url: URL) -> Engine:
     return engine
 
 
+def may_be_written(path: Path) -> bool:
+    """Say whether SQLite can write a database and the journal beside it."""
+    return not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _read_only_address(path: Path) -> str:
+    """Return the URI of a file on a medium that cannot be written; without a journal nobody changes it."""
+    journal = path.with_name(f"{path.name}-wal")
+    changed = journal.exists() and journal.stat().st_size > 0
+    return f"file:{quote(str(path.absolute()))}?mode=ro" + ("" if changed else "&immutable=1")
+
+
 def _on_connect(connection: sqlite3.Connection, record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
+    # What is deleted is overwritten, whatever SQLite was built with.
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _on_begin(connection: Connection) -> None:

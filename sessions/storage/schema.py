@@ -17,6 +17,7 @@ from sessions.errors import DatabaseError, ExportError
 from sessions.files import atomic_write, check_file_target
 from sessions.storage.database import BUSY_TIMEOUT_S, is_full, is_locked, label, sqlite_path, writing
 from sessions.storage.tables import Base
+from therapy_gen.files import keep_private
 
 # The newest revision in migrations/versions; written here so that opening a database need not import Alembic.
 HEAD = "0003"
@@ -63,6 +64,27 @@ def ensure(engine: Engine) -> None:
         upgrade(engine)
         return
     _patiently(lambda: _create(engine))
+
+
+def require_newest(engine: Engine) -> None:
+    """Raise DatabaseError where a database that cannot be written is not at `HEAD`."""
+    with engine.connect() as connection:
+        revision = revision_of(connection)
+    if revision == HEAD:
+        return
+    if revision is not None and revision not in known_revisions():
+        raise _newer(engine, revision)
+    raise DatabaseError(
+        f"database {label(engine.url)} is of an older version, and cannot be migrated where it cannot be written; "
+        "copy it to another place and give the copy with --db"
+    )
+
+
+def _newer(engine: Engine, revision: str) -> DatabaseError:
+    return DatabaseError(
+        f"database {label(engine.url)} is newer than this program (its revision is {revision}, "
+        f"the newest known is {HEAD}); install a newer therapy-gen"
+    )
 
 
 def _create(engine: Engine) -> None:
@@ -133,12 +155,11 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
         ensure(engine)
         return None, HEAD
     if revision not in known_revisions():
-        raise DatabaseError(
-            f"database {label(engine.url)} is newer than this program (its revision is {revision}, "
-            f"the newest known is {HEAD}); install a newer therapy-gen"
-        )
+        raise _newer(engine, revision)
     path = sqlite_path(engine.url)
     if path is not None:
+        # Made by an earlier version.
+        keep_private(path)
         # Where another process has migrated it meanwhile, the copy that it made first stays.
         with contextlib.suppress(_MigratedMeanwhile):
             backup(engine, path.with_name(f"{path.name}.{revision}.bak"), overwrite=True, of_revision=revision)

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from sessions.errors import DatabaseError
 from sessions.storage import schema
-from sessions.storage.database import connect, explained, label, locate, sqlite_path, writing
+from sessions.storage.database import connect, explained, label, locate, may_be_written, sqlite_path, writing
 from sessions.storage.tables import Base, ListenerRow, PieceRow, SessionRow
+from therapy_gen.files import create_private_file
 
 Row = TypeVar("Row", bound=Base)
 
@@ -52,6 +53,8 @@ class Store:
     ----------
     where : str or Path
         A file (made where it does not exist) or a URL.
+    read_only : bool
+        Whether an SQLite file is only to be read: see `open_to_read`.
 
     Raises
     ------
@@ -59,18 +62,46 @@ class Store:
         Where it cannot be reached; at `open` also where it is newer than this program or not ours.
     """
 
-    def __init__(self, where: str | Path) -> None:
+    def __init__(self, where: str | Path, *, read_only: bool = False) -> None:
         self.url = locate(where)
-        self._engine = connect(self.url)
+        self._engine = connect(self.url, read_only=read_only)
         self._writing = writing(self._engine)
 
     @classmethod
     def open(cls, where: str | Path) -> Store:
         """Return a store whose schema is the newest, made or migrated where need be."""
         store = cls(where)
+        path = sqlite_path(store.url)
+        if path is not None:
+            with contextlib.suppress(OSError):
+                create_private_file(path)
         with explained(store.url):
             schema.ensure(store._engine)
         return store
+
+    @classmethod
+    def open_to_read(cls, where: str | Path) -> Store:
+        """Return a store to read from, which is never made; also one on a medium that cannot be written.
+
+        Raises
+        ------
+        DatabaseError
+            Where there is no such database, or it is of an older version and cannot be migrated.
+        """
+        store = cls(where, read_only=True)
+        store.require()
+        path = sqlite_path(store.url)
+        with explained(store.url):
+            if path is not None and not may_be_written(path):
+                schema.require_newest(store._engine)
+            else:
+                schema.ensure(store._engine)
+        return store
+
+    @classmethod
+    def empty(cls) -> Store:
+        """Return a store in memory that holds nothing."""
+        return cls.open("sqlite://")
 
     @property
     def label(self) -> str:
@@ -97,7 +128,7 @@ class Store:
         """Return facts about the database as it stands, without migrating it."""
         path = sqlite_path(self.url)
         with explained(self.url):
-            self._require()
+            self.require()
             with self._engine.connect() as connection:
                 revision = schema.revision_of(connection)
             counts = [0, 0, 0]
@@ -130,7 +161,7 @@ class Store:
         ExportError
             Where the copy cannot be written, or a file stands there that may not be replaced.
         """
-        self._require()
+        self.require()
         with explained(self.url):
             schema.backup(self._engine, target, overwrite=overwrite)
 
@@ -139,7 +170,7 @@ class Store:
         from alembic.autogenerate import compare_metadata
         from alembic.migration import MigrationContext
 
-        self._require()
+        self.require()
         problems: list[str] = []
         with explained(self.url), self._engine.connect() as connection:
             revision = schema.revision_of(connection)
@@ -156,7 +187,8 @@ class Store:
                 problems += _broken_sessions(Session(connection))
         return problems
 
-    def _require(self) -> None:
+    def require(self) -> None:
+        """Raise DatabaseError where there is no such SQLite file."""
         path = sqlite_path(self.url)
         if path is not None and not path.exists():
             raise DatabaseError(f"database {path} does not exist; `therapy-gen session new` makes it")

@@ -57,10 +57,10 @@ def test_what_is_stored_is_completed(with_session: Path, cli: Any) -> None:
 
 
 def test_values_with_a_choice_are_completed(home: Path) -> None:
-    from sessions.export.session import FORMATS
+    from sessions.export.formats import export_formats
     from therapy_gen.music.arranging.palettes import PALETTES
 
-    assert sorted(completed("therapy-gen export --format ")) == sorted(FORMATS)
+    assert sorted(completed("therapy-gen export --format ")) == sorted(export_formats())
     assert completed("therapy-gen export --format xs") == ["xspf"]
     assert completed("therapy-gen session new --arc ") == ["calm", "iso", "flat"]
     assert completed("therapy-gen session new --palette ") == list(PALETTES)

@@ -22,8 +22,10 @@ from sessions.builder import new_session
 from sessions.errors import ExportError
 from sessions.export.audio import Sound
 from sessions.export.cue_sheet import cue_sheet
+from sessions.export.formats import Export
+from sessions.export.playlist_audio import render_entries
 from sessions.export.playlists import Entry, m3u8
-from sessions.export.session import FileWriter, export_piece, export_playlist, export_session, format_of, render_entries
+from sessions.export.session import FileWriter, export_piece, export_playlist, export_session, piece_format
 from sessions.planning.plan import SessionRequest
 from sessions.records import Programme, SessionRecord
 from sessions.storage.library import midi_of
@@ -226,7 +228,7 @@ def test_places_that_cannot_be_written(
 @pytest.mark.parametrize("name", ["a", "a.txt", "a.tar.gz", ".flac"])
 def test_a_name_that_says_no_format(name: str) -> None:
     with pytest.raises(ExportError, match="does not say a format"):
-        format_of(Path(name))
+        piece_format(Path(name))
 
 
 def test_a_piece_is_offered_no_format_that_is_refused(store: Store, short: SessionRecord, tmp_path: Path) -> None:
@@ -357,5 +359,5 @@ def test_a_cue_sheet_names_a_file_as_it_is_called(store: Store, session: Session
 def test_a_piece_in_no_key_says_its_tempo_alone(store: Store, short: SessionRecord, tmp_path: Path) -> None:
     piece = replace(short.pieces()[0], key="", tempo=120.0)
     programme = Programme("drums", (replace(short.items[1], piece=piece),))
-    (entry,) = render_entries(store, programme, tmp_path / "a.csv", "flac", SOUND, writer=FileWriter(pretend=True))
+    (entry,) = render_entries(Export(store, programme, tmp_path / "a.csv", SOUND, FileWriter(pretend=True)))
     assert entry.note == "120.0 quarter notes a minute"

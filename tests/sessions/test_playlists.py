@@ -24,8 +24,9 @@ import soundfile
 from sessions.builder import new_session
 from sessions.errors import ExportError, NotFoundError
 from sessions.export.audio import Sound
+from sessions.export.formats import PLAYLIST, names
 from sessions.export.playlists import Entry, Naming, jspf, m3u8, pls, xspf
-from sessions.export.session import PLAYLISTS, FileWriter, export_session
+from sessions.export.session import FileWriter, export_session
 from sessions.planning.plan import SessionRequest
 from sessions.records import SessionRecord
 from sessions.storage.store import Store
@@ -36,6 +37,8 @@ SOUND = Sound()
 NAMESPACE = "{http://xspf.org/ns/0/}"
 # Made to trouble formats that quote badly.
 ODD = [Entry("a b/#1 é%20&<名>.flac", 'One & "two" <three>', 2.6, "C major"), Entry("x:y.flac", "Silence\n\x07", 0.25)]
+
+PLAYLISTS = names(lambda format: format.group == PLAYLIST)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import typer
 from typer.main import get_command
 from typer.models import CommandInfo
 
+from therapy_gen import files
 from therapy_gen.cli import db, export, piece, sample
 from therapy_gen.cli.context import Settings
 from therapy_gen.cli.eeg import rank, score, simulate
@@ -63,13 +64,24 @@ def options(
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only errors on standard error")] = False,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared",
+            envvar="THERAPY_GEN_SHARED",
+            help="Give files the rights that the umask says, for studies of several people, not the owner's alone",
+        ),
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Tracebacks with errors")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit")
     ] = False,
 ) -> None:
     """Read the global options."""
-    context.obj = Settings(db=db, home=home, quiet=quiet, debug=debug)
+    context.obj = Settings(db=db, home=home, quiet=quiet, debug=debug, shared=shared)
+    files.share_files(shared)
+    files.remove_leftovers(Path.cwd())
+    files.remove_leftovers(context.obj.home_place())
 
 
 def invoke(arguments: Sequence[str]) -> None:

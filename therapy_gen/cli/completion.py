@@ -146,8 +146,9 @@ def _weights(folder: Path) -> list[Path]:
 
 
 def _formats(settings: Settings, begin: str) -> Words:
-    words = "midi wav flac ogg mp3 m3u8 xspf jspf pls csv json events"
-    return [(word, "") for word in words.split()]
+    from sessions.export.formats import export_formats
+
+    return [(format.name, format.group) for format in export_formats().values()]
 
 
 def _palettes(settings: Settings, begin: str) -> Words:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import keep_private, make_private_folder
+from therapy_gen.text import printable
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store
@@ -32,16 +35,24 @@ class Settings:
     home: Path | None = None
     quiet: bool = False
     debug: bool = False
+    shared: bool = False
+
+    def home_place(self) -> Path:
+        """Return the folder for database, models and renders, which need not exist."""
+        if self.home is not None:
+            return self.home
+        from platformdirs import user_data_path
+
+        return user_data_path("therapy-gen", appauthor=False)
 
     def home_folder(self) -> Path:
-        """Return the folder for database, models and renders, made where it does not exist."""
-        home = self.home
-        if home is None:
-            from platformdirs import user_data_path
-
-            home = user_data_path("therapy-gen", appauthor=False)
+        """Return the folder for database, models and renders, made where it does not exist; it is its owner's alone."""
+        home = self.home_place()
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            make_private_folder(home)
+            if self.home is None:
+                # Made by an earlier version.
+                keep_private(home)
         except OSError as error:
             raise InputError(
                 f"folder {home} cannot be used: {error.strerror}; choose another with --home or THERAPY_GEN_HOME"
@@ -50,17 +61,32 @@ class Settings:
 
     def models_folder(self) -> Path:
         """Return the folder of the user's own models, which need not exist."""
-        return self.home_folder() / "models"
+        return self.home_place() / "models"
 
     def store_place(self) -> str | Path:
-        """Return path or URL of the database."""
-        return self.db if self.db is not None else self.home_folder() / "therapy.db"
+        """Return path or URL of the database, which need not exist."""
+        return self.db if self.db is not None else self.home_place() / "therapy.db"
 
-    def store(self) -> Store:
-        """Return the database, made or migrated where need be."""
+    def store(self, *, make: bool = True) -> Store:
+        """Return the database to write to, migrated where need be; `make` says whether it is made where it is not."""
         from sessions.storage.store import Store
 
+        if not make:
+            Store(self.store_place()).require()
+        elif self.db is None:
+            self.home_folder()
         return Store.open(self.store_place())
+
+    def store_to_read(self) -> Store:
+        """Return the database to read from, which is not made: where the home has none, one that holds nothing."""
+        from sessions.storage.store import Store
+
+        place = self.store_place()
+        if isinstance(place, Path) and not place.exists():
+            if self.home is not None and not self.quiet:
+                print(f"there is no database in {printable(str(self.home))} yet", file=sys.stderr)
+            return Store.empty()
+        return Store.open_to_read(place)
 
     def engine(self, name: str, engine: str, seed: int = 0) -> Model | MagentaModel | MagentaEngine:
         """Return a model of any kind by name or path, in the engine that is to run it."""

@@ -21,17 +21,24 @@ app = typer.Typer(
 )
 
 
-def _as_it_stands(context: typer.Context) -> Store:
+def _as_it_is(context: typer.Context) -> Store:
     """Return the database without making or migrating it."""
     from sessions.storage.store import Store
 
     return Store(settings(context).store_place())
 
 
+def _to_read(context: typer.Context) -> Store:
+    """Return the database as it stands, also on a medium that cannot be written."""
+    from sessions.storage.store import Store
+
+    return Store(settings(context).store_place(), read_only=True)
+
+
 @app.command(epilog="Example: therapy-gen db info --json")
 def info(context: typer.Context, json: AsJson = False) -> None:
     """Show where the database is, its schema revision, and how much it holds."""
-    facts = _as_it_stands(context).info()
+    facts = _to_read(context).info()
     if json:
         print_json({"db": asdict(facts)})
         return
@@ -47,7 +54,7 @@ def info(context: typer.Context, json: AsJson = False) -> None:
 @app.command(epilog="Example: therapy-gen db upgrade")
 def upgrade(context: typer.Context, json: AsJson = False) -> None:
     """Migrate the database to the newest schema; a copy of an older one stays beside it."""
-    store = _as_it_stands(context)
+    store = _as_it_is(context)
     before, after = store.upgrade()
     if json:
         print_json({"db": {"database": store.label, "before": before, "after": after}})
@@ -65,7 +72,7 @@ def backup(
     json: AsJson = False,
 ) -> None:
     """Write a consistent copy of the database, also while others write to it."""
-    store = _as_it_stands(context)
+    store = _to_read(context)
     store.backup(file, overwrite=overwrite)
     if json:
         print_json({"db": {"database": store.label, "backup": str(file), "bytes": file.stat().st_size}})
@@ -76,7 +83,7 @@ def backup(
 @app.command(epilog="Example: therapy-gen db check")
 def check(context: typer.Context, json: AsJson = False) -> None:
     """Check the integrity of the database; exit code 1 where something is wrong."""
-    store = _as_it_stands(context)
+    store = _to_read(context)
     problems = store.check()
     if json:
         print_json({"db": {"database": store.label, "ok": not problems, "problems": problems}})

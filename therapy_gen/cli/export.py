@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sessions.export.formats import audio_formats, describe, find_format, format_of_suffix, names
 from therapy_gen.cli.context import settings
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
 
@@ -15,16 +16,11 @@ EPILOG = "Example: therapy-gen export --session 1 --format flac -o evening.flac"
 
 def export(
     context: typer.Context,
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="midi, wav, flac, ogg, mp3: one file with all of it; m3u8, xspf, jspf, pls: a playlist and its audio "
-            "files; csv, json: a table; events: a session's BIDS events.tsv and its sidecar",
-        ),
-    ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PATH", help="File to write")],
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help=f"{describe()}  [default: what the name of the file says]"),
+    ] = None,
     session: Annotated[int | None, typer.Option(metavar="ID", help="Number of the session")] = None,
     ranked: Annotated[
         bool, typer.Option("--ranked", help="In place of a session: a listener's pieces, best first")
@@ -35,7 +31,9 @@ def export(
     top: Annotated[int | None, typer.Option(metavar="N", help="Only the best N of the ranking")] = None,
     audio: Annotated[
         str | None,
-        typer.Option(metavar="wav|flac|ogg|mp3", help="Format of the files that a playlist points at  [default: flac]"),
+        typer.Option(
+            metavar="|".join(audio_formats()), help="Format of the files that a playlist points at  [default: flac]"
+        ),
     ] = None,
     soundfont: Annotated[
         Path | None, typer.Option(metavar="FILE", help="SF2 instruments for audio  [default: a small one]")
@@ -51,6 +49,9 @@ def export(
     urlencode: Annotated[bool, typer.Option("--urlencode", help="Percent-encode the paths in a playlist")] = False,
     pretend: Annotated[bool, typer.Option("--pretend", help="Only say what would be written")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that hold something else")] = False,
+    with_name: Annotated[
+        bool, typer.Option("--with-name", help="Name the listener in the files; without it none of them does")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Write a session, or a listener's best pieces, as MIDI, audio, a playlist, a table or events.
@@ -64,10 +65,10 @@ def export(
         raise typer.BadParameter("--listener and --top belong to --ranked")
     from sessions.export.audio import Sound
     from sessions.export.playlists import Naming
-    from sessions.export.session import FileWriter, check_audio_format, check_format, export_session
+    from sessions.export.session import FileWriter, check_audio_format, export_session
     from sessions.storage.library import get_session
 
-    chosen = check_format(format_)
+    chosen = find_format(format_).name if format_ is not None else _said_by(out)
     audio_form = check_audio_format("flac" if audio is None else audio)
     _check_belongs_to_playlists(chosen, ranked, audio, relative_to, prefix, urlencode)
     naming = Naming(relative_to, prefix, urlencode)
@@ -76,10 +77,20 @@ def export(
         from therapy_gen.cli.eeg.rank import export_ranking
 
         done = export_ranking(
-            options, listener, top, chosen, out, soundfont, audio=audio_form, naming=naming, writer=writer, cue=cue
+            options,
+            listener,
+            top,
+            chosen,
+            out,
+            soundfont,
+            audio=audio_form,
+            naming=naming,
+            writer=writer,
+            cue=cue,
+            with_name=with_name,
         )
     else:
-        store = options.store()
+        store = options.store_to_read()
         record = get_session(store, session)
         with progress("rendering", record.duration_s, quiet=options.quiet) as advance:
             done = export_session(
@@ -92,6 +103,7 @@ def export(
                 naming=naming,
                 writer=writer,
                 cue=cue,
+                with_name=with_name,
             )
     if json:
         files = [file.document() for file in done]
@@ -103,16 +115,22 @@ def export(
         print(printable(str(out)))
 
 
+def _said_by(path: Path) -> str:
+    """Return the format that a file's name says; a usage error where it says none."""
+    found = format_of_suffix(path)
+    if found is None:
+        raise typer.BadParameter(f"the name {path} does not say a format; give --format")
+    return found.name
+
+
 def _check_belongs_to_playlists(
     chosen: str, ranked: bool, audio: str | None, relative_to: Path | None, prefix: str, urlencode: bool
 ) -> None:
     """Raise ExportError where an option says something of a playlist's files and the format has none."""
     from sessions.errors import ExportError
-    from sessions.export.ranking import TABLES
-    from sessions.export.session import PLAYLISTS
 
-    # The table of a ranking names its audio as a playlist does.
-    naming = (*PLAYLISTS, *TABLES) if ranked else PLAYLISTS
+    what = "ranking" if ranked else "session"
+    naming = names(lambda format: what in format.names_audio)
     if chosen in naming:
         return
     given = {

@@ -23,7 +23,7 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
     """List all pieces, oldest first."""
     from sessions.storage.library import list_pieces
 
-    found = list_pieces(settings(context).store())
+    found = list_pieces(settings(context).store_to_read())
     if json:
         print_json({"pieces": [piece.document() for piece in found]})
         return
@@ -43,7 +43,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
     from sessions.storage.library import get_piece
     from therapy_gen.music.analysis.register import pitch_name
 
-    found = get_piece(settings(context).store(), piece)
+    found = get_piece(settings(context).store_to_read(), piece)
     if json:
         print_json({"piece": {**found.full_document(), "calm_from": _explained(found.features)}})
         return
@@ -148,7 +148,7 @@ def export(
     from sessions.export.session import FileWriter, export_piece
     from sessions.storage.library import get_piece
 
-    store = options.store()
+    store = options.store_to_read()
     found = get_piece(store, piece)
     with progress("rendering", found.duration_s, quiet=options.quiet) as advance:
         export_piece(store, found, out, Sound(soundfont, advance), writer=FileWriter(overwrite=overwrite))

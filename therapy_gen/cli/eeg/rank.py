@@ -32,7 +32,7 @@ def rank(
 ) -> None:
     """Rank a listener's pieces, and say how sure that is."""
     use_one_thread()
-    store = settings(context).store()
+    store = settings(context).store_to_read()
     made, who = _ranking(store, listener, with_ratings=ratings)
     if json:
         print_json(ranking_document(made, who))
@@ -41,21 +41,31 @@ def rank(
 
 
 def export_ranking(
-    options: Settings, listener: str | None, top: int | None, form: str, out: Path, soundfont: Path | None, **how: Any
+    options: Settings,
+    listener: str | None,
+    top: int | None,
+    format: str,
+    out: Path,
+    soundfont: Path | None,
+    *,
+    with_name: bool = False,
+    **how: Any,
 ) -> list[WrittenFile]:
     """Write a listener's best pieces: the part of `export` that `--ranked` asks for."""
     use_one_thread()
     from sessions.export.audio import Sound
     from sessions.export.ranking import export_ranked, ranked_programme
 
-    store = options.store()
+    store = options.store_to_read()
     made, who = _ranking(store, listener)
     if not made.reliable_order:
         say(made.reason, quiet=options.quiet)
     document = ranking_document(made, who)
-    programme = ranked_programme(store, document, top)
+    programme = ranked_programme(store, document, top, with_name=with_name)
     with progress("rendering", programme.duration_s, quiet=options.quiet) as advance:
-        return export_ranked(store, document, programme, form, out, Sound(soundfont, advance), **how)
+        return export_ranked(
+            store, document, programme, format, out, Sound(soundfont, advance), with_name=with_name, **how
+        )
 
 
 def _ranking(store: Store, listener: str | None, *, with_ratings: bool = True) -> tuple[Ranking, str | None]:

@@ -86,7 +86,7 @@ def score_eeg(
         from sessions.files import check_file_target
 
         check_file_target(report)
-    store = options.store()
+    store = options.store_to_read() if dry_run else options.store()
     from therapy_gen.study.scoring import known
 
     library = known(store)

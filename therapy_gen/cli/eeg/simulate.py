@@ -64,7 +64,7 @@ def simulate_eeg(
     from sessions.storage.library import get_session
 
     check_file_target(out)
-    record = get_session(options.store(), session)
+    record = get_session(options.store_to_read(), session)
     pieces = record.pieces()
     effects = {piece.id: _drawn(piece, taste, spread) for piece in pieces}
     effects |= _given(effect or (), pieces)

@@ -50,7 +50,7 @@ def import_(
         source = _downloaded(address, chosen.home_folder() / "downloads", sha256, quiet=chosen.quiet)
     else:
         source = Path(checkpoint)
-    path = output or chosen.models_folder() / f"{name or config}.safetensors"
+    path = output or chosen.home_folder() / "models" / f"{name or config}.safetensors"
     facts = import_checkpoint(source, config, path)
     if not facts["can_encode"]:
         say(

@@ -112,7 +112,7 @@ def train(
     config, weights = _beginning(start, chosen.models_folder(), name, bars, batch_size, free_bits)
     config = config.with_values(values or ())
     run.mkdir(parents=True, exist_ok=True)
-    path = output or chosen.models_folder() / f"{name}.safetensors"
+    path = output or chosen.home_folder() / "models" / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     windows = shortened(_windows(corpus, run / _CACHE, leave_out, bars, quiet=chosen.quiet), bars)
     material = _material(windows, calmest)

@@ -67,7 +67,7 @@ def play(
     from sessions.playback.player import Player
     from sessions.storage.library import get_session
 
-    store = options.store()
+    store = options.store(make=False)
     record = get_session(store, number)
     items = record.items[_first(record, begin) :]
     sound = Sound(soundfont)

@@ -42,7 +42,7 @@ def session_report(
     from sessions.storage.library import get_session
 
     check_file_target(out)
-    store = options.store()
+    store = options.store_to_read()
     record = get_session(store, number)
     total = sum({item.piece.id: item.duration_s for item in record.items if item.piece}.values())
     with progress("rendering", total, quiet=options.quiet) as advance:
@@ -67,7 +67,7 @@ def listener_report(
     from sessions.reports.listener_report import write_listener_report
 
     check_file_target(out)
-    store = options.store()
+    store = options.store_to_read()
     size = write_listener_report(store, listener, out, _ranking(store, listener))
     if json:
         print_json({"report": {"file": str(out), "listener": listener, "bytes": size}})

@@ -263,7 +263,7 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
     """List the sessions, oldest first."""
     from sessions.storage.library import list_sessions
 
-    found = list_sessions(settings(context).store())
+    found = list_sessions(settings(context).store_to_read())
     if json:
         print_json({"sessions": [summary.document() for summary in found]})
         return
@@ -290,7 +290,7 @@ def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
     """Show the timeline of a session, why its pieces are there, and its arc: what was asked for, what they came to."""
     from sessions.storage.library import get_session
 
-    record = get_session(settings(context).store(), number)
+    record = get_session(settings(context).store_to_read(), number)
     if json:
         print_json(record.document())
         return
@@ -316,7 +316,7 @@ def rate(
     from sessions.storage.library import rate as rate_piece
     from therapy_gen.study.posterior import Ranker
 
-    session, rated = rate_piece(settings(context).store(), number, piece, value, Ranker())
+    session, rated = rate_piece(settings(context).store(make=False), number, piece, value, Ranker())
     if json:
         print_json({"rating": {"session": session.id, "piece": rated.id, "listener": session.listener, "value": value}})
     else:
@@ -341,7 +341,7 @@ def delete(
     """Delete a session, its ratings and the log of its plays. Recordings and their scores stay."""
     from sessions.storage.library import delete_session, get_session
 
-    store = settings(context).store()
+    store = settings(context).store(make=False)
     if not yes and sys.stdin.isatty():
         record = get_session(store, number)
         typer.confirm(f"Delete session {record.id} of {day_and_time(record.created)}?", abort=True)
