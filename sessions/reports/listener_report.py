@@ -45,7 +45,7 @@ def write_listener_report(store: Store, listener: str, path: Path, ranking: Mapp
     check_file_target(path)
     with store.read() as database:
         name = find_listener(database, listener).name
-    sessions = [get_session(store, one.id) for one in list_sessions(store) if one.listener == name]
+    sessions = [get_session(store, one.id) for one in list_sessions(store, listener=name)]
     plays: dict[int, int] = {}
     for play in list_plays(store):
         plays[play.session] = plays.get(play.session, 0) + 1

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session, joinedload, selectinload, undefer
-from ulid import ULID
+from sqlalchemy.orm import Session, defer, selectinload
 
 from sessions.errors import NotFoundError
 from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
 from sessions.storage.evidence import Ranker, rank_again
-from sessions.storage.listeners import add_listener, listener_name
+from sessions.storage.listeners import add_listener, find_listener, listener_name
+from sessions.storage.pieces import AT_ONCE, new_ids, piece_record, resolve_piece
+from sessions.storage.pieces import count_pieces as count_pieces
+from sessions.storage.pieces import find_pieces as find_pieces
+from sessions.storage.pieces import get_piece as get_piece
+from sessions.storage.pieces import iter_pieces as iter_pieces
+from sessions.storage.pieces import list_pieces as list_pieces
+from sessions.storage.pieces import midi_of as midi_of
+from sessions.storage.pieces import titles_of as titles_of
+from sessions.storage.pieces import z_of as z_of
 from sessions.storage.store import Store, added
 from sessions.storage.tables import (
     MUSIC,
-    ULID_LENGTH,
+    ListenerRow,
     ModelRow,
     PieceRow,
     PlayRow,
@@ -31,14 +38,10 @@ from sessions.storage.tables import (
 from therapy_gen.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from sessions.composing.compose import ComposedPiece
     from sessions.planning.plan import SessionPlan
     from therapy_gen.musicvae.section_model import SectionModel
 
-SHORTEST_PREFIX = 4
 # What an SQLite row number or a PostgreSQL integer can be.
 _LARGEST_ID = 2**31 - 1
 
@@ -127,12 +130,6 @@ def _design(plan: SessionPlan, ids: Sequence[str]) -> dict[str, Any]:
     return {"design": {"pieces": [ids[piece] for piece in plan.numbers], "rows": list(plan.rows)}}
 
 
-def new_ids(count: int) -> list[str]:
-    """Return ULIDs a millisecond apart: they sort in this order, and differ within their first ten characters."""
-    moment = time.time_ns() // 1_000_000
-    return [str(ULID.from_timestamp((moment + n) / 1000)) for n in range(count)]
-
-
 def _model(database: Session, model: SectionModel) -> ModelRow:
     query = select(ModelRow).where(ModelRow.sha256 == model.sha256)
     found = database.scalar(query)
@@ -155,35 +152,67 @@ def _session_row(database: Session, number: int) -> SessionRow:
     return row
 
 
-def list_sessions(store: Store) -> list[SessionSummary]:
-    """Return all sessions, oldest first."""
-    pieces = func.count(SessionItemRow.piece_id.distinct())
-    query = (
-        select(SessionRow, pieces)
-        .outerjoin(SessionItemRow, SessionItemRow.session_id == SessionRow.id)
-        .options(joinedload(SessionRow.listener))
-        .group_by(SessionRow.id)
-        .order_by(SessionRow.id)
-    )
+def iter_sessions(store: Store, *, listener: str | None = None, limit: int | None = None) -> Iterator[SessionSummary]:
+    """Give sessions one after the other, oldest first; of many, few are in memory at a time.
+
+    Parameters
+    ----------
+    store : Store
+    listener : str, optional
+        Whose; NotFoundError where there is no such listener.
+    limit : int, optional
+        No more than the newest so many.
+    """
+    wanted = select(SessionRow.id)
     with store.read() as database:
-        return [
-            SessionSummary(
-                row.id, row.created, row.listener.name if row.listener else None, row.arc, row.seed, row.duration_s, n
-            )
-            for row, n in database.execute(query)
-        ]
+        if listener is not None:
+            wanted = wanted.where(SessionRow.listener_id == find_listener(database, listener).id)
+        if limit is not None:
+            wanted = wanted.order_by(SessionRow.id.desc()).limit(limit)
+        pieces = (
+            select(func.count(SessionItemRow.piece_id.distinct()))
+            .where(SessionItemRow.session_id == SessionRow.id)
+            .scalar_subquery()
+        )
+        query = (
+            select(SessionRow, ListenerRow.name, pieces)
+            .outerjoin(ListenerRow, ListenerRow.id == SessionRow.listener_id)
+            .options(defer(SessionRow.parameters))
+            .where(SessionRow.id.in_(wanted))
+            .order_by(SessionRow.id)
+            .execution_options(yield_per=AT_ONCE)
+        )
+        for row, name, count in database.execute(query):
+            yield SessionSummary(row.id, row.created, name, row.arc, row.seed, row.duration_s, count)
 
 
-def delete_session(store: Store, number: int, *, with_pieces: bool = False) -> int:
+def list_sessions(store: Store, *, listener: str | None = None, limit: int | None = None) -> list[SessionSummary]:
+    """Return sessions, oldest first; parameters as in `iter_sessions`."""
+    return list(iter_sessions(store, listener=listener, limit=limit))
+
+
+def count_sessions(store: Store, *, listener: str | None = None) -> int:
+    """Return how many sessions there are, or how many of a listener."""
+    query = select(func.count()).select_from(SessionRow)
+    with store.read() as database:
+        if listener is not None:
+            query = query.where(SessionRow.listener_id == find_listener(database, listener).id)
+        return database.scalar(query) or 0
+
+
+def delete_session(store: Store, number: int, *, with_pieces: bool = False, ranker: Ranker | None = None) -> int:
     """Delete a session and its ratings; return how many pieces went with it.
 
     Its pieces stay in the library. `with_pieces` deletes those that a model wrote and that no other session,
-    rating, recording or ranking holds.
+    rating, recording or ranking holds. With a `ranker`, the listener's pieces are ranked again without its ratings.
     """
     with store.write() as database:
         row = _session_row(database, number)
         own = {item.piece_id for item in row.items if item.piece_id}
+        listener_id = row.listener_id
         database.delete(row)
+        if ranker is not None:
+            rank_again(database, listener_id, ranker)
         if not with_pieces:
             return 0
         database.flush()
@@ -217,7 +246,7 @@ def rate(
     with store.write() as database:
         row = _session_row(database, number)
         own = {item.piece_id for item in row.items if item.piece_id}
-        id_ = _resolve(database, piece, own, f"session {number}")
+        id_ = resolve_piece(database, piece, own, f"session {number}")
         rating = database.scalar(select(RatingRow).where(RatingRow.session_id == number, RatingRow.piece_id == id_))
         if rating is None:
             database.add(RatingRow(session_id=number, piece_id=id_, value=value))
@@ -228,75 +257,6 @@ def rate(
             rank_again(database, row.listener_id, ranker)
         record = _session_record(database, row)
     return record, next(held for held in record.pieces() if held.id == id_)
-
-
-def list_pieces(store: Store) -> list[PieceRecord]:
-    """Return all pieces, oldest first."""
-    with store.read() as database:
-        query = select(PieceRow).options(joinedload(PieceRow.model)).order_by(PieceRow.id)
-        return [_piece_record(row) for row in database.scalars(query)]
-
-
-def get_piece(store: Store, prefix: str) -> PieceRecord:
-    """Return the piece whose ULID begins with `prefix`; InputError where there is none or more than one."""
-    with store.read() as database:
-        row = database.get_one(PieceRow, _resolve(database, prefix), options=[joinedload(PieceRow.model)])
-        return _piece_record(row)
-
-
-def find_pieces(store: Store, ids: Collection[str]) -> dict[str, PieceRecord]:
-    """Return those pieces that there are, by ULID."""
-    with store.read() as database:
-        query = select(PieceRow).where(PieceRow.id.in_(ids)).options(joinedload(PieceRow.model))
-        return {row.id: _piece_record(row) for row in database.scalars(query)}
-
-
-def z_of(store: Store, ids: Collection[str], model_sha256: str) -> dict[str, npt.NDArray[np.float32]]:
-    """Return where pieces begin in the latent space of a model, shape (z_size,), by ULID; only pieces of that model."""
-    import numpy as np
-
-    with store.read() as database:
-        query = select(PieceRow.id, PieceRow.z, PieceRow.form).join(ModelRow, ModelRow.id == PieceRow.model_id)
-        query = query.where(PieceRow.id.in_(ids), ModelRow.sha256 == model_sha256, PieceRow.z.is_not(None))
-        return {
-            id_: np.frombuffer(z, "<f4").reshape(len(set((form or "A").split())), -1)[0].astype(np.float32)
-            for id_, z, form in database.execute(query)
-            if z is not None
-        }
-
-
-def titles_of(store: Store, ids: Collection[str]) -> dict[str, str]:
-    """Return the titles of pieces, by ULID."""
-    with store.read() as database:
-        query = select(PieceRow.id, PieceRow.title).where(PieceRow.id.in_(ids))
-        rows = database.execute(query).all()
-    return {row.id: row.title for row in rows}
-
-
-def midi_of(store: Store, ids: Sequence[str]) -> dict[str, bytes]:
-    """Return the Standard MIDI Files of pieces, by ULID."""
-    with store.read() as database:
-        query = select(PieceRow).where(PieceRow.id.in_(ids)).options(undefer(PieceRow.midi))
-        return {row.id: row.midi for row in database.scalars(query)}
-
-
-def _resolve(database: Session, prefix: str, among: set[str] | None = None, where: str = "the library") -> str:
-    wanted = prefix.strip().upper()
-    if not SHORTEST_PREFIX <= len(wanted) <= ULID_LENGTH or not wanted.isalnum() or not wanted.isascii():
-        raise InputError(
-            f"piece {prefix!r} is no piece id; give at least the first {SHORTEST_PREFIX} of its {ULID_LENGTH} "
-            "letters and digits, as `therapy-gen piece list` shows them"
-        )
-    if among is None:
-        query = select(PieceRow.id).where(PieceRow.id.startswith(wanted)).order_by(PieceRow.id).limit(4)
-        found = list(database.scalars(query))
-    else:
-        found = sorted(id_ for id_ in among if id_.startswith(wanted))
-    if not found:
-        raise NotFoundError(f"piece {prefix!r} is not in {where}; `therapy-gen piece list` shows all")
-    if len(found) > 1:
-        raise InputError(f"piece {prefix!r} could be {found[0]}, {found[1]} or another; give more of its id")
-    return found[0]
 
 
 def _session_record(database: Session, row: SessionRow) -> SessionRecord:
@@ -315,7 +275,7 @@ def _session_record(database: Session, row: SessionRow) -> SessionRecord:
         piece = item.piece
         record = None
         if item.role == MUSIC and piece is not None:
-            record = pieces.setdefault(piece.id, _piece_record(piece))
+            record = pieces.setdefault(piece.id, piece_record(piece))
         rating = ratings.get(record.id) if record else None
         because = reasons.get(record.id) if record else None
         items.append(ItemRecord(item.position, item.role, record, item.onset_s, item.duration_s, rating, because))
@@ -328,25 +288,4 @@ def _session_record(database: Session, row: SessionRow) -> SessionRecord:
         parameters={name: value for name, value in row.parameters.items() if name != "why"},
         created=row.created,
         items=tuple(items),
-    )
-
-
-def _piece_record(row: PieceRow) -> PieceRecord:
-    return PieceRecord(
-        id=row.id,
-        title=row.title,
-        source=row.source,
-        model=row.model.name if row.model else None,
-        form=row.form,
-        seed=row.seed,
-        temperature=row.temperature,
-        palette=row.palette,
-        key=row.key,
-        tempo=row.tempo,
-        duration_s=row.duration_s,
-        calm=row.calm,
-        features=row.features,
-        register=row.register,
-        metre=row.metre,
-        created=row.created,
     )

@@ -273,10 +273,10 @@ def test_a_database_by_option_by_environment_and_by_home(
     assert listed("--db", tmp_path / "a.db") == 1
     assert listed("--db", f"sqlite:///{tmp_path / 'a.db'}") == 1
     assert listed("--home", tmp_path / "other") == 0
-    assert (tmp_path / "other" / "therapy.db").exists()
+    assert not (tmp_path / "other").exists()
     monkeypatch.setenv("THERAPY_GEN_DB", str(tmp_path / "a.db"))
     assert listed() == 1
-    assert listed("--db", home / "therapy.db") == 0
+    assert cli("--db", home / "therapy.db", "session", "list").status == 1
 
 
 def test_without_options_the_user_data_folder_is_used(program: Cli, tmp_path: Path) -> None:

@@ -83,6 +83,9 @@ class Settings:
 
         place = self.store_place()
         if isinstance(place, Path) and not place.exists():
+            above = next(folder for folder in place.absolute().parents if folder.exists())
+            if not above.is_dir():
+                raise InputError(f"{above} is a file, not a folder; choose another with --home or THERAPY_GEN_HOME")
             if self.home is not None and not self.quiet:
                 print(f"there is no database in {printable(str(self.home))} yet", file=sys.stderr)
             return Store.empty()

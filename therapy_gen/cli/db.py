@@ -21,13 +21,6 @@ app = typer.Typer(
 )
 
 
-def _as_it_is(context: typer.Context) -> Store:
-    """Return the database without making or migrating it."""
-    from sessions.storage.store import Store
-
-    return Store(settings(context).store_place())
-
-
 def _to_read(context: typer.Context) -> Store:
     """Return the database as it stands, also on a medium that cannot be written."""
     from sessions.storage.store import Store
@@ -54,7 +47,12 @@ def info(context: typer.Context, json: AsJson = False) -> None:
 @app.command(epilog="Example: therapy-gen db upgrade")
 def upgrade(context: typer.Context, json: AsJson = False) -> None:
     """Migrate the database to the newest schema; a copy of an older one stays beside it."""
-    store = _as_it_is(context)
+    options = settings(context)
+    if options.db is None:
+        options.home_folder()
+    from sessions.storage.store import Store
+
+    store = Store(options.store_place())
     before, after = store.upgrade()
     if json:
         print_json({"db": {"database": store.label, "before": before, "after": after}})

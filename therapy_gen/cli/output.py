@@ -7,8 +7,10 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +20,13 @@ from therapy_gen.text import printable as printable
 
 # `--json`, the same in every command.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
+
+# `--limit`, the same in every list; of what is many, people see the newest.
+PAGE = 100
+Limit = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="The newest so many; 0 for all  [default: 100 in a table, all with --json]"),
+]
 
 _NARROW = 80
 _GAP = "  "
@@ -30,6 +39,19 @@ def print_json(document: Any) -> None:
     """Print one JSON document."""
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
     print(json.dumps(document, ensure_ascii=encoding != "utf8", indent=2, allow_nan=False))
+
+
+def print_json_list(name: str, documents: Iterable[Any]) -> None:
+    """Print one JSON document with a list under a name, as `print_json` would, one entry after the other."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    # The first is made before anything is printed: what is wrong shows there.
+    following = iter(documents)
+    first = next(following, None)
+    print(f'{{\n  "{name}": [', end="")
+    for number, document in enumerate(() if first is None else chain((first,), following)):
+        text = json.dumps(document, ensure_ascii=encoding != "utf8", indent=2, allow_nan=False)
+        print("," if number else "", textwrap.indent(text, "    "), sep="\n", end="")
+    print("]\n}" if first is None else "\n  ]\n}")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
@@ -76,8 +98,6 @@ def _fit(widths: list[int], total: int, elastic: Sequence[int]) -> None:
 
 def print_notes(notes: Sequence[tuple[str, str]]) -> None:
     """Print names, and beside each what is said of it, within the width of a narrow terminal."""
-    import textwrap
-
     from rich.cells import cell_len, set_cell_size
 
     width = max(cell_len(name) for name, _ in notes)
@@ -85,6 +105,19 @@ def print_notes(notes: Sequence[tuple[str, str]]) -> None:
         lines = textwrap.wrap(said, _NARROW - width - len(_GAP), break_long_words=True)
         for number, line in enumerate(lines or [""]):
             print(f"{set_cell_size('' if number else name, width)}{_GAP}{line}".rstrip())
+
+
+def page_of(limit: int | None, as_json: bool) -> int | None:
+    """Return how many entries of a list are wanted; None for all."""
+    if limit is None:
+        return None if as_json else PAGE
+    return limit or None
+
+
+def say_more(shown: int, count: Callable[[], int], what: str, *, quiet: bool) -> None:
+    """Say how many entries a list left out, on standard error."""
+    if shown and (left := count() - shown) > 0:
+        say(f"{left} older {what} are not shown; --limit 0 shows all", quiet=quiet)
 
 
 def brief(text: str, most: int = 30) -> str:

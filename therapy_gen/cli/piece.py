@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from therapy_gen.cli.context import settings
-from therapy_gen.cli.output import AsJson, clock, day_and_time, print_json, print_table, printable, progress, say
+from therapy_gen.cli.output import (
+    AsJson,
+    Limit,
+    clock,
+    day_and_time,
+    page_of,
+    print_json,
+    print_json_list,
+    print_table,
+    printable,
+    progress,
+    say,
+    say_more,
+)
 
 app = typer.Typer(
     help="List, show, import and export pieces.", epilog="Example: therapy-gen piece list", rich_markup_mode=None
@@ -19,13 +32,24 @@ Piece = Annotated[str, typer.Argument(metavar="PIECE", help="Its id, or the firs
 
 
 @app.command("list", epilog="Example: therapy-gen piece list --json")
-def list_(context: typer.Context, json: AsJson = False) -> None:
-    """List all pieces, oldest first."""
-    from sessions.storage.library import list_pieces
+def list_(
+    context: typer.Context,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those with this in their title")] = None,
+    limit: Limit = None,
+    json: AsJson = False,
+) -> None:
+    """List the pieces, oldest first."""
+    from sessions.storage.library import count_pieces, iter_pieces, list_pieces
 
-    found = list_pieces(settings(context).store_to_read())
+    options = settings(context)
+    store, most = options.store_to_read(), page_of(limit, json)
     if json:
-        print_json({"pieces": [piece.document() for piece in found]})
+        print_json_list("pieces", (piece.document() for piece in iter_pieces(store, title=title, limit=most)))
+        return
+    found = list_pieces(store, title=title, limit=most)
+    say_more(len(found), lambda: count_pieces(store, title=title), "pieces", quiet=options.quiet)
+    if not found and title is not None:
+        print("No piece has that in its title")
         return
     if not found:
         print("No pieces yet. To make some: therapy-gen session new")

@@ -12,15 +12,19 @@ from sessions.planning.arcs import ARCS
 from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
 from therapy_gen.cli.output import (
     AsJson,
+    Limit,
     brief,
     clock,
     day_and_time,
+    page_of,
     print_json,
+    print_json_list,
     print_notes,
     print_table,
     printable,
     progress,
     say,
+    say_more,
 )
 from therapy_gen.cli.session import play, report
 
@@ -259,14 +263,22 @@ def _print_session(record: SessionRecord) -> None:
 
 
 @app.command("list", epilog="Example: therapy-gen session list --json")
-def list_(context: typer.Context, json: AsJson = False) -> None:
+def list_(
+    context: typer.Context,
+    listener: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of a listener")] = None,
+    limit: Limit = None,
+    json: AsJson = False,
+) -> None:
     """List the sessions, oldest first."""
-    from sessions.storage.library import list_sessions
+    from sessions.storage.library import count_sessions, iter_sessions, list_sessions
 
-    found = list_sessions(settings(context).store_to_read())
+    options = settings(context)
+    store, most = options.store_to_read(), page_of(limit, json)
     if json:
-        print_json({"sessions": [summary.document() for summary in found]})
+        print_json_list("sessions", (one.document() for one in iter_sessions(store, listener=listener, limit=most)))
         return
+    found = list_sessions(store, listener=listener, limit=most)
+    say_more(len(found), lambda: count_sessions(store, listener=listener), "sessions", quiet=options.quiet)
     if not found:
         print("No sessions yet. To make one: therapy-gen session new")
         return
@@ -345,5 +357,7 @@ def delete(
     if not yes and sys.stdin.isatty():
         record = get_session(store, number)
         typer.confirm(f"Delete session {record.id} of {day_and_time(record.created)}?", abort=True)
-    gone = delete_session(store, number, with_pieces=pieces)
+    from therapy_gen.study.posterior import Ranker
+
+    gone = delete_session(store, number, with_pieces=pieces, ranker=Ranker())
     print(f"Deleted session {number}" + (f" and {gone} of its pieces" if pieces else ""))
