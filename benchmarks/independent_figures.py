@@ -34,9 +34,9 @@ def by_section(notes: np.ndarray) -> Iterator[np.ndarray]:
         yield notes[notes[:, 0] == section, 1:]
 
 
-def figures(notes: np.ndarray) -> dict[str, float]:
-    """Return what the libraries say of one section's notes (m, 4)."""
-    tracks = [
+def tracks_of(notes: np.ndarray) -> list[muspy.Track]:
+    """Return a track for each voice of one section's notes (m, 4)."""
+    return [
         muspy.Track(
             notes=[
                 muspy.Note(time=int(start), pitch=int(pitch), duration=int(end - start))
@@ -45,11 +45,20 @@ def figures(notes: np.ndarray) -> dict[str, float]:
         )
         for voice in np.unique(notes[:, 3])
     ]
-    music = muspy.Music(resolution=STEPS_PER_QUARTER, tracks=tracks)
+
+
+def part_notes(notes: np.ndarray) -> np.ndarray:
+    """Return one section's notes (m, 4) as partitura's structured array."""
     rows = np.zeros(len(notes), dtype=_FIELDS)
     rows["onset_beat"], rows["duration_beat"] = notes[:, 0] / 4, (notes[:, 1] - notes[:, 0]) / 4
     rows["pitch"], rows["voice"], rows["id"] = notes[:, 2], notes[:, 3] + 1, [f"n{n}" for n in range(len(notes))]
-    tension = partitura.musicanalysis.estimate_tonaltension(rows, ws=1.0, ss=1.0)
+    return rows
+
+
+def figures(notes: np.ndarray) -> dict[str, float]:
+    """Return what the libraries say of one section's notes (m, 4)."""
+    music = muspy.Music(resolution=STEPS_PER_QUARTER, tracks=tracks_of(notes))
+    tension = partitura.musicanalysis.estimate_tonaltension(part_notes(notes), ws=1.0, ss=1.0)
     return {
         "muspy scale consistency": muspy.scale_consistency(music),
         "muspy pitch-class entropy": muspy.pitch_class_entropy(music),
