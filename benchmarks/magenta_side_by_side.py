@@ -34,7 +34,7 @@ def warm(model: Path, samples: int) -> None:
 
     from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, literal_performance
     from therapy_gen.music.midi.midi import to_midi
-    from therapy_gen.musicvae.load import open_model, voices_of
+    from therapy_gen.musicvae.load import open_model
 
     found = open_model(str(model))
     seconds, processor = [], []
@@ -44,7 +44,7 @@ def warm(model: Path, samples: int) -> None:
         tokens = found.decode(found.sample_prior(samples, rng), temperature=0.5, rng=rng)
         for section in tokens:
             to_midi(
-                literal_performance([section.astype(np.int64)], voices_of(found), tempi=[MAGENTA_TEMPO]), title="sample"
+                literal_performance([section.astype(np.int64)], found.voices, tempi=[MAGENTA_TEMPO]), title="sample"
             )
         seconds.append(time.perf_counter() - started)
         processor.append(time.process_time() - used)

@@ -19,7 +19,7 @@ from sessions.storage.listeners import listener_name
 from sessions.storage.store import Store
 from therapy_gen.music.arranging.arrange import duration_of
 from therapy_gen.music.metre import FOUR_FOUR, METRES
-from therapy_gen.musicvae.section_model import SectionModel
+from therapy_gen.musicvae.protocol import SectionModel
 
 # What a BIGINT holds.
 LARGEST_SEED = 2**63 - 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +19,10 @@ from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, canonical, litera
 from therapy_gen.music.corpus.excerpt import Stretch, take_stretch
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Performance
-from therapy_gen.music.tokens import BARS_PER_SECTION
 from therapy_gen.music.tonality import key_name
 from therapy_gen.musicvae.latent.even_spacing import FINER, distances, even_choice, unevenness
-from therapy_gen.musicvae.load import voices_of
-from therapy_gen.musicvae.model import Model
-
-if TYPE_CHECKING:
-    from therapy_gen.musicvae.magenta.engine import MagentaEngine
-    from therapy_gen.musicvae.magenta.runtime import MagentaModel
+from therapy_gen.musicvae.load import writes_sections
+from therapy_gen.musicvae.protocol import LatentModel
 
 STEPS = (2, 100)
 JOINED = "way.mid"
@@ -63,7 +57,7 @@ class Interpolation:
 
 
 def write_interpolation(
-    model: Model | MagentaModel | MagentaEngine,
+    model: LatentModel,
     start: Path,
     end: Path,
     folder: Path,
@@ -97,14 +91,13 @@ def write_interpolation(
         raise PlanError(f"steps {steps} is out of range; give {STEPS[0]} to {STEPS[1]}")
     if palette is not None:
         check_palette(palette)
-        if not isinstance(model, Model) or model.config.bars != BARS_PER_SECTION:
+        if not writes_sections(model):
             raise InputError(
                 "--palette arranges what therapy-gen's own models write, sixteen bars at a time; "
                 "leave it out with Magenta's and with those of fewer bars"
             )
-    voices = voices_of(model)
-    own = isinstance(model, Model)
-    ends = tuple(take_stretch(path, model.config.bars, voices, common_tonic=own) for path in (start, end))
+    voices, band = model.voices, "drums" in model.voices
+    ends = tuple(take_stretch(path, model.bars, voices, common_tonic=model.common_tonic) for path in (start, end))
     mu, _ = model.encode(np.stack([stretch.tokens for stretch in ends]))
     count = (steps - 1) * FINER + 1 if smooth else steps
     sections = _sections(model, mu, ends, count, voices)
@@ -120,7 +113,7 @@ def write_interpolation(
         title = f"{start.stem} to {end.stem}, {number} of {steps}"
         at = number - 1
         performance = (
-            _literal([section], [nearer[at]], [tempi[at]], voices, own=own)
+            _literal([section], [nearer[at]], [tempi[at]], voices, band=band)
             if palette is None
             else _arranged(section, nearer[at], tempi[at], palette, seed=number)
         )
@@ -130,7 +123,7 @@ def write_interpolation(
     together = None
     if joined:
         together = folder / JOINED
-        performance = _literal(sections, nearer, tempi, voices, own=own)
+        performance = _literal(sections, nearer, tempi, voices, band=band)
         write_bytes(together, to_midi(performance, title=f"{start.stem} to {end.stem}"))
     return Interpolation(
         samples, [round(float(change), 4) for change in changes], unevenness(changes), together, (ends[0], ends[1])
@@ -138,7 +131,7 @@ def write_interpolation(
 
 
 def _sections(
-    model: Any, mu: npt.NDArray[np.float32], ends: Sequence[Stretch], count: int, voices: Sequence[str]
+    model: LatentModel, mu: npt.NDArray[np.float32], ends: Sequence[Stretch], count: int, voices: Sequence[str]
 ) -> list[IntArray]:
     points = model.interpolate(mu[0], mu[1], count)
     decoded = model.decode(points, temperature=0.0)
@@ -163,7 +156,7 @@ def _tempi(ends: Sequence[Stretch], along: Sequence[float]) -> list[float]:
 
 
 def _literal(
-    sections: Sequence[IntArray], ends: Sequence[Stretch], tempi: Sequence[float], voices: Sequence[str], *, own: bool
+    sections: Sequence[IntArray], ends: Sequence[Stretch], tempi: Sequence[float], voices: Sequence[str], *, band: bool
 ) -> Performance:
     return literal_performance(
         sections,
@@ -171,7 +164,7 @@ def _literal(
         tempi=tempi,
         key=key_name(ends[0].tonic, ends[0].mode),
         shifts=[-stretch.shift for stretch in ends],
-        band=not own,
+        band=band,
     )
 
 

@@ -11,7 +11,7 @@ from sessions.errors import PlanError
 from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
 from therapy_gen.musicvae.latent.attributes import attribute_values, effect_of, step_along, steps_towards
 from therapy_gen.musicvae.latent.interpolate import neighbour, slerp
-from therapy_gen.musicvae.section_model import SectionModel
+from therapy_gen.musicvae.protocol import SectionModel
 
 FloatArray = npt.NDArray[np.float32]
 

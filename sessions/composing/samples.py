@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,15 +15,10 @@ from sessions.planning.plan import DEFAULT_TEMPO, PlannedPiece
 from therapy_gen.errors import InputError
 from therapy_gen.music.analysis.calmness import calmness_of
 from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, literal_performance
-from therapy_gen.music.metre import FOUR_FOUR, Metre
+from therapy_gen.music.metre import metre_of
 from therapy_gen.music.midi.midi import to_midi
-from therapy_gen.music.tokens import BARS_PER_SECTION
-from therapy_gen.musicvae.load import voices_of
-from therapy_gen.musicvae.model import Model
-
-if TYPE_CHECKING:
-    from therapy_gen.musicvae.magenta.engine import MagentaEngine
-    from therapy_gen.musicvae.magenta.runtime import MagentaModel
+from therapy_gen.musicvae.load import writes_sections
+from therapy_gen.musicvae.protocol import LatentModel
 
 MOST_SAMPLES = 1000
 _TEMPO = sum(DEFAULT_TEMPO) / 2.0
@@ -41,7 +35,7 @@ class WrittenSection:
 
 
 def write_samples(
-    model: Model | MagentaModel | MagentaEngine,
+    model: LatentModel,
     folder: Path,
     *,
     count: int,
@@ -72,7 +66,7 @@ def write_samples(
     rng = np.random.default_rng(seed)
     if temperature is not None:
         check_temperature(temperature)
-    if not isinstance(model, Model) or model.config.bars != BARS_PER_SECTION:
+    if not writes_sections(model):
         if palette is not None:
             raise InputError(
                 "--palette arranges what therapy-gen's own models write, sixteen bars at a time; "
@@ -80,7 +74,7 @@ def write_samples(
             )
         chosen = DEFAULT_TEMPERATURE if temperature is None else temperature
         return _write_literal(model, folder, count=count, rng=rng, temperature=chosen)
-    plans = [PlannedPiece(("A",), _TEMPO, 0, "major", metre=Metre(model.metres[0]))] * count
+    plans = [PlannedPiece(("A",), _TEMPO, 0, "major", metre=metre_of(model.metres[0]))] * count
     pieces = compose(
         plans,
         model,
@@ -98,7 +92,7 @@ def write_samples(
 
 
 def _write_literal(
-    model: Model | MagentaModel | MagentaEngine,
+    model: LatentModel,
     folder: Path,
     *,
     count: int,
@@ -106,25 +100,20 @@ def _write_literal(
     temperature: float,
 ) -> list[WrittenSection]:
     """Write what a model wrote as Magenta does: note for note, in its tempo."""
-    if isinstance(model, Model):
-        metre = Metre(model.metres[0])
-        z = model.sample_prior(count, rng, metre=metre.beats)
-    else:
-        metre = FOUR_FOUR
-        z = model.sample_prior(count, rng)
+    metre = metre_of(model.metres[0])
+    z = model.sample_prior(count, rng, metre=metre.beats)
     tokens = model.decode(z, temperature=temperature, rng=rng)
-    voices = voices_of(model)
     make_folder(folder)
     samples = []
     for number, section in enumerate(tokens, 1):
         performance = literal_performance(
             [section.astype(np.int64)],
-            voices,
+            model.voices,
             tempi=[MAGENTA_TEMPO],
-            band=not isinstance(model, Model),
+            band="drums" in model.voices,
             metre=metre,
         )
-        title = f"{model.name if isinstance(model, Model) else model.config.name}, sample {number}"
+        title = f"{model.label}, sample {number}"
         path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"
         write_bytes(path, to_midi(performance, title=title))
         sounded = any(part.notes for part in performance.parts)

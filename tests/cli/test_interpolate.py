@@ -225,7 +225,7 @@ def test_a_session_can_be_made_with_an_imported_model(cli: Cli, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("sample --engine tape -o out", "--engine 'tape' is not known; give one of: numpy, magenta"),
+        ("sample --engine tape -o out", "engine 'tape' is not known; give one of: numpy, magenta"),
         ("sample --engine magenta -o out", "which Magenta cannot run"),
         (
             "sample --model two.safetensors --palette piano -o out",

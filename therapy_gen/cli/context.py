@@ -16,10 +16,7 @@ from therapy_gen.text import printable
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store
-    from therapy_gen.musicvae.magenta.engine import MagentaEngine
-    from therapy_gen.musicvae.magenta.runtime import MagentaModel
-    from therapy_gen.musicvae.model import Model
-    from therapy_gen.musicvae.section_model import SectionModel
+    from therapy_gen.musicvae.protocol import LatentModel, SectionModel
 
 DEFAULT_MODEL = "calm"
 
@@ -91,7 +88,7 @@ class Settings:
             return Store.empty()
         return Store.open_to_read(place)
 
-    def engine(self, name: str, engine: str, seed: int = 0) -> Model | MagentaModel | MagentaEngine:
+    def engine(self, name: str, engine: str, seed: int = 0) -> LatentModel:
         """Return a model of any kind by name or path, in the engine that is to run it."""
         use_one_thread()
         from therapy_gen.musicvae.load import open_engine

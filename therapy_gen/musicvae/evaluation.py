@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from therapy_gen.music.analysis.statistics import compare
 from therapy_gen.music.metre import metre_of
+from therapy_gen.music.tokens import STEPS_PER_BAR
 from therapy_gen.musicvae.latent.even_spacing import distances, unevenness
-from therapy_gen.musicvae.load import voices_of
-from therapy_gen.musicvae.magenta.runtime import MagentaModel
-from therapy_gen.musicvae.model import DECODER_TEMPERATURE, Model
-from therapy_gen.musicvae.prior.prior import KINDS, USUAL_METRE
+from therapy_gen.musicvae.model import DECODER_TEMPERATURE
+from therapy_gen.musicvae.prior.prior import USUAL_METRE
+from therapy_gen.musicvae.protocol import ScoringModel
 
 IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float64]
@@ -27,12 +27,7 @@ _WAY_STEPS = 8
 _MOST_WAYS = 12
 
 
-def metres_of(model: Model | MagentaModel) -> tuple[int, ...]:
-    """Return the metres, by their beats (4, 3, or 6 for 6/8), of sections that a model can read."""
-    return model.metres if isinstance(model, Model) else (USUAL_METRE,)
-
-
-def sections_for(model: Model | MagentaModel, tokens: IntArray) -> tuple[IntArray, npt.NDArray[np.intp]]:
+def sections_for(model: ScoringModel, tokens: IntArray) -> tuple[IntArray, npt.NDArray[np.intp]]:
     """Return windows (n, 256, 3) of melody, inner voice and bass as the model reads sections, and of which they are.
 
     A model of fewer bars gets the first bars of each window in which the melody begins; drums are silent.
@@ -43,8 +38,8 @@ def sections_for(model: Model | MagentaModel, tokens: IntArray) -> tuple[IntArra
     windows : array of shape (m,)
         The window that each is from: those whose melody does not begin give none.
     """
-    voices = voices_of(model)
-    bars, steps = model.config.bars, model.config.steps
+    voices = model.voices
+    bars, steps = model.bars, model.bars * STEPS_PER_BAR
     columns = []
     for name in voices:
         if name == "drums":
@@ -57,7 +52,7 @@ def sections_for(model: Model | MagentaModel, tokens: IntArray) -> tuple[IntArra
     parts, found = [], []
     for n, window in enumerate(whole):
         sliced = window[: len(window) // steps * steps].reshape(-1, steps, len(voices))
-        begins = (sliced[:, : max(16 * bars // 2, 1), 0] > 1).any(axis=1)
+        begins = (sliced[:, : max(STEPS_PER_BAR * bars // 2, 1), 0] > 1).any(axis=1)
         if begins.any():
             parts.append(sliced[int(begins.argmax())])
             found.append(n)
@@ -65,7 +60,7 @@ def sections_for(model: Model | MagentaModel, tokens: IntArray) -> tuple[IntArra
 
 
 def measure_model(
-    model: Model | MagentaModel,
+    model: ScoringModel,
     sections: IntArray,
     *,
     minor: npt.NDArray[np.bool_] | None = None,
@@ -95,9 +90,9 @@ def measure_model(
         samples at the temperature of `sample` against the sections. Without an encoder only the last.
     """
     rng = np.random.default_rng(seed)
-    voices = voices_of(model)
+    voices = model.voices
     figures: dict[str, Any] = {"sections": len(sections)}
-    if not isinstance(model, MagentaModel) or model.can_encode:
+    if model.can_encode:
         figures |= _reconstruction(model, sections, voices, rng)
     melodic = [n for n, name in enumerate(voices) if name != "drums"]
     metres = np.full(len(sections), USUAL_METRE) if metre is None else np.asarray(metre)
@@ -112,7 +107,7 @@ def measure_model(
 
 
 def _reconstruction(
-    model: Model | MagentaModel, sections: IntArray, voices: tuple[str, ...], rng: np.random.Generator
+    model: ScoringModel, sections: IntArray, voices: tuple[str, ...], rng: np.random.Generator
 ) -> dict[str, Any]:
     right = {name: np.zeros(len(voices)) for name in ("teacher_forced", "greedy", "sampled", "holds")}
     nats = 0.0
@@ -143,17 +138,10 @@ def _reconstruction(
     }
 
 
-def _teacher_forced(
-    model: Model | MagentaModel, mu: npt.NDArray[np.float32], batch: IntArray
-) -> tuple[IntArray, FloatArray]:
+def _teacher_forced(model: ScoringModel, mu: npt.NDArray[np.float32], batch: IntArray) -> tuple[IntArray, FloatArray]:
     """Return the likeliest class and the log-probability of the true one at each step, both (n, steps, voices)."""
-    logits = model.logits(mu, batch)
-    if isinstance(model, MagentaModel):
-        parts = np.split(logits, np.cumsum(model.config.outputs)[:-1], axis=-1)
-    else:
-        parts = [logits[:, :, voice] for voice in range(logits.shape[2])]
     likeliest, log_p = [], []
-    for n, part in enumerate(parts):
+    for n, part in enumerate(model.voice_logits(mu, batch)):
         shifted = part - part.max(axis=-1, keepdims=True)
         scores = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
         likeliest.append(part.argmax(axis=-1))
@@ -162,7 +150,7 @@ def _teacher_forced(
 
 
 def _ways(
-    model: Model | MagentaModel, mu: npt.NDArray[np.float32], voices: tuple[str, ...], rng: np.random.Generator
+    model: ScoringModel, mu: npt.NDArray[np.float32], voices: tuple[str, ...], rng: np.random.Generator
 ) -> dict[str, float]:
     count = min(len(mu) // 2, _MOST_WAYS)
     if not count:
@@ -184,15 +172,14 @@ def _ways(
 
 
 def _drawn(
-    model: Model | MagentaModel, minor: npt.NDArray[np.bool_], metres: IntArray, rng: np.random.Generator
+    model: ScoringModel, minor: npt.NDArray[np.bool_], metres: IntArray, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
     """Draw z from the model's prior, of the mode and metre of each section where its prior knows of them."""
-    if not isinstance(model, Model):
-        return model.sample_prior(len(minor), rng)
     z = np.empty((len(minor), model.config.z_size), dtype=np.float32)
-    for kind in KINDS:
+    kinds = np.minimum(minor, len(model.kinds) - 1)
+    for number, kind in enumerate(model.kinds):
         for metre in model.metres:
-            alike = np.flatnonzero((minor == (kind == "minor")) & (metres == metre))
+            alike = np.flatnonzero((kinds == number) & (metres == metre))
             if len(alike):
                 z[alike] = model.sample_prior(len(alike), rng, kind, metre=metre)
     return z

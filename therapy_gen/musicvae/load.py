@@ -12,9 +12,8 @@ from therapy_gen.musicvae.model import Model
 from therapy_gen.musicvae.weights import DEFAULT_MODEL, find_model, load_weights
 
 if TYPE_CHECKING:
-    from therapy_gen.musicvae.magenta.engine import MagentaEngine
     from therapy_gen.musicvae.magenta.runtime import MagentaModel
-    from therapy_gen.musicvae.section_model import SectionModel
+    from therapy_gen.musicvae.protocol import LatentModel, SectionModel
 
 
 ENGINES = ("numpy", "magenta")
@@ -36,9 +35,7 @@ def open_model(name: str = DEFAULT_MODEL, folder: Path | None = None) -> Model |
     return Model(load_weights(path), path.stem)
 
 
-def open_engine(
-    name: str, folder: Path | None = None, engine: str = ENGINES[0], seed: int = 0
-) -> Model | MagentaModel | MagentaEngine:
+def open_engine(name: str, folder: Path | None = None, engine: str = ENGINES[0], seed: int = 0) -> LatentModel:
     """Load a model and the engine that is to run it.
 
     Parameters
@@ -57,7 +54,7 @@ def open_engine(
         Where Magenta is asked for and not installed.
     """
     if engine not in ENGINES:
-        raise InputError(f"--engine {engine!r} is not known; give one of: {', '.join(ENGINES)}")
+        raise InputError(f"engine {engine!r} is not known; give one of: {', '.join(ENGINES)}")
     model = open_model(name, folder)
     if engine == ENGINES[0]:
         return model
@@ -71,16 +68,14 @@ def open_engine(
     return MagentaEngine(model, seed % 2**31)
 
 
-def voices_of(model: Model | MagentaModel | MagentaEngine) -> tuple[str, ...]:
-    """Return what the columns of a model's tokens are."""
-    if isinstance(model, Model):
-        return ("melody", "inner", "bass")[: model.config.voices]
-    return ("melody",) if model.config.voices == 1 else ("melody", "bass", "drums")
+def writes_sections(model: LatentModel) -> bool:
+    """Return whether a model by itself writes what is arranged: sixteen bars in a common key."""
+    return model.common_tonic and model.bars == BARS_PER_SECTION
 
 
-def open_sections(model: Model | MagentaModel | MagentaEngine) -> SectionModel:
+def open_sections(model: LatentModel) -> SectionModel:
     """Return a model as a writer of sections of sixteen bars and three voices."""
-    if isinstance(model, Model) and model.config.bars == BARS_PER_SECTION:
+    if writes_sections(model):
         return model
     from therapy_gen.musicvae.magenta.sections import Sections
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.tokens import VOICES
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.features import (
     HOLD,
@@ -19,7 +20,7 @@ from therapy_gen.musicvae.features import (
     token_rows,
 )
 from therapy_gen.musicvae.latent.interpolate import slerp
-from therapy_gen.musicvae.prior.prior import USUAL_METRE, BarPrior
+from therapy_gen.musicvae.prior.prior import KINDS, USUAL_METRE, BarPrior
 from therapy_gen.musicvae.weights import DEFAULT_MODEL, Weights, find_model, load_weights
 
 FloatArray = npt.NDArray[np.float32]
@@ -49,7 +50,7 @@ def load_model(name: str = DEFAULT_MODEL, folder: Path | None = None) -> Model:
 
 
 class Model:
-    """A trained network.
+    """A trained network; a `therapy_gen.musicvae.protocol.ScoringModel`.
 
     Parameters
     ----------
@@ -61,6 +62,10 @@ class Model:
     InputError
         Where an array is missing or has another shape than the config says.
     """
+
+    common_tonic = True
+    can_encode = True
+    kinds = KINDS
 
     def __init__(self, weights: Weights, name: str) -> None:
         self.name = name
@@ -74,6 +79,21 @@ class Model:
         self._pairs = coupled_pairs(self.config.voices)
         fitted = PRIOR_MARK in self.arrays
         self.prior = BarPrior(self.arrays, self.config.bars, self.config.bar_z) if fitted else None
+
+    @property
+    def label(self) -> str:
+        """What titles of its samples call it: its name."""
+        return self.name
+
+    @property
+    def bars(self) -> int:
+        """Bars of a section."""
+        return self.config.bars
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """What the columns of its tokens are."""
+        return VOICES[: self.config.voices]
 
     def encode(self, tokens: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
         """Return mean and standard deviation, each (n, z_size), of the posterior for tokens (n, steps, voices)."""
@@ -235,6 +255,10 @@ class Model:
         for pair, (_, listener) in enumerate(self._pairs):
             logits[:, :, listener] += heard[:, :, pair]
         return logits
+
+    def voice_logits(self, z: FloatArray, tokens: npt.NDArray[np.integer]) -> list[FloatArray]:
+        """Return `logits` voice by voice, each (n, steps, classes)."""
+        return list(np.moveaxis(self.logits(z, tokens), 2, 0))
 
     def _conduct(self, z: FloatArray) -> FloatArray:
         c, a = self.config, self.arrays

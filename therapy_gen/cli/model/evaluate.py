@@ -41,7 +41,7 @@ def evaluate(
     from therapy_gen.errors import InputError
     from therapy_gen.music.metre import metre_of
     from therapy_gen.music.tonality import MODES
-    from therapy_gen.musicvae.evaluation import measure_model, metres_of, sections_for
+    from therapy_gen.musicvae.evaluation import measure_model, sections_for
     from therapy_gen.musicvae.load import open_model
 
     if most < 2:
@@ -58,9 +58,9 @@ def evaluate(
         chosen = np.sort(np.concatenate([chosen, windows.choose(held_out=False, calmest=calmest)]))
     if own:
         say("this is the corpus it was trained on: the pieces held out from training are used", quiet=options.quiet)
-    known = np.isin(windows.metre[chosen], metres_of(found))
+    known = np.isin(windows.metre[chosen], found.metres)
     if not known.all():
-        names = " or ".join(metre_of(beats).name for beats in metres_of(found))
+        names = " or ".join(metre_of(beats).name for beats in found.metres)
         say(f"{(~known).sum()} of {len(known)} windows are not in {names}: left out", quiet=options.quiet)
         chosen = chosen[known]
     if len(chosen) > most:

@@ -126,7 +126,7 @@ class PrunedScore:
         bars = self.measures.setdefault(part, [])
         if len(bars) >= MAX_BARS:
             raise TooMuchError(f"has more than {MAX_BARS} bars")
-        out = []
+        out: list[str] = []
         for child in measure:
             tag = _tag(child)
             if tag == "note":

@@ -74,6 +74,11 @@ class MagentaConfig:
         return len(self.outputs)
 
     @property
+    def voice_names(self) -> tuple[str, ...]:
+        """What each output is."""
+        return ("melody",) if self.voices == 1 else ("melody", "bass", "drums")
+
+    @property
     def depth(self) -> int:
         """Width of a step, all outputs one-hot side by side."""
         return sum(self.outputs)

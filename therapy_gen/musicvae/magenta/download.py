@@ -51,7 +51,7 @@ def download(
     if not address.startswith(("http://", "https://")):
         raise InputError(f"{address} is no web address; give one that begins with https://")
     if sha256 is not None and (len(sha256) != 64 or not set(sha256.lower()) <= set("0123456789abcdef")):
-        raise InputError(f"--sha256 {sha256!r} is no SHA-256; give 64 hexadecimal digits")
+        raise InputError(f"sha256 {sha256!r} is no SHA-256; give 64 hexadecimal digits")
     wanted = None if sha256 is None else ("sha256", sha256.lower())
     if wanted and target.is_file() and _hash(target, "sha256") == wanted[1]:
         return target

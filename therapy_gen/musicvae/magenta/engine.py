@@ -12,17 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.tokens import FIRST_PITCH_CLASS, MAX_PITCH, MIN_PITCH, NOTE_OFF
 from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.magenta.cells import FloatArray
 from therapy_gen.musicvae.magenta.exports import export_magenta
 from therapy_gen.musicvae.magenta.reference import GREEDY_TEMPERATURE, import_magenta, magenta_config, one_hot
 from therapy_gen.musicvae.magenta.runtime import BoolArray, MagentaModel, Tokens
+from therapy_gen.musicvae.prior.prior import USUAL_METRE
 
 _BATCH = 8
+_LAST_PITCH_CLASS = MAX_PITCH - MIN_PITCH + FIRST_PITCH_CLASS
 
 
 class MagentaEngine:
-    """The same door as `MagentaModel`, through Magenta.
+    """A `therapy_gen.musicvae.protocol.LatentModel` like `MagentaModel`, through Magenta.
 
     Parameters
     ----------
@@ -37,11 +40,16 @@ class MagentaEngine:
         Where Magenta is not installed.
     """
 
+    common_tonic = MagentaModel.common_tonic
+    kinds = MagentaModel.kinds
+    metres = MagentaModel.metres
+
     def __init__(self, model: MagentaModel, seed: int = 0) -> None:
         tf, music_vae = import_magenta()
         self._model = model
         self.name, self.config, self.facts, self.arrays = model.name, model.config, model.facts, model.arrays
-        self.can_encode = model.can_encode
+        self.can_encode, self.label = model.can_encode, model.label
+        self.bars, self.voices = model.bars, model.voices
         with tempfile.TemporaryDirectory(prefix="therapy-gen-") as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             prefix = Path(folder) / "model.ckpt"
@@ -70,11 +78,12 @@ class MagentaEngine:
         rng: np.random.Generator,
         kind: str = "major",
         *,
+        metre: int = USUAL_METRE,
         density: float | None = None,
         temperature: float = 1.0,
     ) -> FloatArray:
         """Draw z (n, z_size) from N(0, I), scaled by `temperature`."""
-        return self._model.sample_prior(n, rng, kind, density=density, temperature=temperature)
+        return self._model.sample_prior(n, rng, temperature=temperature)
 
     def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
         """Return z (steps, z_size) on the great circle from `a` to `b`, both ends included."""
@@ -87,16 +96,40 @@ class MagentaEngine:
         temperature: float = 1.0,
         rng: np.random.Generator | None = None,
         pitch_classes: BoolArray | None = None,
+        chromatic: float = np.inf,
+        consonance: float = 0.0,
     ) -> Tokens:
         """Write sections for z (n, z_size), as `MagentaModel.decode` does.
 
-        Magenta draws with its own generator, seeded once, and knows no `pitch_classes`.
+        Magenta draws with its own generator, seeded once, and cannot be told a key: what it writes outside of
+        `pitch_classes` moves to the next note inside.
         """
         wanted = max(temperature, GREEDY_TEMPERATURE)
         outputs = np.stack(self._trained.decode_to_tensors(z, length=self.config.steps, temperature=wanted))
         edges = np.cumsum(self.config.outputs)[:-1]
         columns = [part.argmax(axis=-1) for part in np.split(outputs, edges, axis=-1)]
-        return np.stack(columns, axis=-1).astype(np.uint16)
+        tokens = np.stack(columns, axis=-1).astype(np.uint16)
+        return tokens if pitch_classes is None else _in_key(tokens, np.broadcast_to(pitch_classes, (len(z), 12)))
+
+
+def _in_key(phrases: Tokens, allowed: BoolArray) -> Tokens:
+    """Move notes (n, steps, voices) to the nearest pitch of the classes that are allowed, downwards where two are."""
+    moved = phrases.copy()
+    for section, classes in zip(moved, allowed, strict=True):
+        if not classes.any():
+            continue
+        for column in range(min(section.shape[1], 2)):
+            events = section[:, column]
+            for step in np.flatnonzero(events > NOTE_OFF).tolist():
+                event = int(events[step])
+                pitch = event - FIRST_PITCH_CLASS + MIN_PITCH
+                ways = [
+                    n
+                    for n in range(-11, 12)
+                    if classes[(pitch + n) % 12] and FIRST_PITCH_CLASS <= event + n <= _LAST_PITCH_CLASS
+                ]
+                events[step] = event + min(ways, key=lambda n: (abs(n), n))
+    return moved
 
 
 def _single_threaded(trained: Any, tf: Any, prefix: str) -> None:

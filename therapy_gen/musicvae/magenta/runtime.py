@@ -29,6 +29,7 @@ from therapy_gen.musicvae.magenta.configs import (
     encoder_shapes,
 )
 from therapy_gen.musicvae.magenta.store import StoredModel, load_stored
+from therapy_gen.musicvae.prior.prior import KINDS, USUAL_METRE
 
 Tokens = npt.NDArray[np.uint16]
 BoolArray = npt.NDArray[np.bool_]
@@ -40,7 +41,7 @@ _MOST_GATE_BYTES = 256 << 20
 
 
 class MagentaModel:
-    """An imported network; the same door as `therapy_gen.musicvae.model.Model`.
+    """An imported network; a `therapy_gen.musicvae.protocol.ScoringModel`, as `therapy_gen.musicvae.model.Model` is.
 
     Parameters
     ----------
@@ -52,6 +53,10 @@ class MagentaModel:
     InputError
         Where a variable of the decoder is missing, or one has another shape than the config says.
     """
+
+    common_tonic = False
+    kinds = KINDS[:1]
+    metres = (USUAL_METRE,)
 
     def __init__(self, stored: StoredModel, name: str) -> None:
         self.name = name
@@ -66,6 +71,21 @@ class MagentaModel:
     def sha256(self) -> str:
         """Of the model's file."""
         return self.stored.sha256
+
+    @property
+    def label(self) -> str:
+        """What titles of its samples call it: its configuration."""
+        return self.config.name
+
+    @property
+    def bars(self) -> int:
+        """Bars that it writes at a time."""
+        return self.config.bars
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """What the columns of its tokens are."""
+        return self.config.voice_names
 
     def encode(self, tokens: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
         """Return mean and standard deviation, each (n, z_size), of the posterior for tokens (n, steps, voices).
@@ -96,10 +116,11 @@ class MagentaModel:
         rng: np.random.Generator,
         kind: str = "major",
         *,
+        metre: int = USUAL_METRE,
         density: float | None = None,
         temperature: float = 1.0,
     ) -> FloatArray:
-        """Draw z (n, z_size) from N(0, I), scaled by `temperature`; it knows neither `kind` nor `density`."""
+        """Draw z (n, z_size) from N(0, I), scaled by `temperature`; it knows no `kind`, `metre` or `density`."""
         return np.float32(temperature) * rng.standard_normal((n, self.config.z_size), dtype=np.float32)
 
     def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
@@ -113,6 +134,8 @@ class MagentaModel:
         temperature: float = 1.0,
         rng: np.random.Generator | None = None,
         pitch_classes: BoolArray | None = None,
+        chromatic: float = np.inf,
+        consonance: float = 0.0,
     ) -> Tokens:
         """Write sections for z, one sixteenth at a time, all of them side by side.
 
@@ -125,6 +148,8 @@ class MagentaModel:
             Needed above temperature 0.
         pitch_classes : bool array of shape (12,) or (n, 12), optional
             Pitch classes that notes of melody and bass may have.
+        chromatic, consonance : float
+            Not known to these models: other pitch classes are closed to them.
 
         Returns
         -------
@@ -145,6 +170,10 @@ class MagentaModel:
         """Return teacher-forced logits (n, steps, depth), all outputs side by side, of `tokens` given z."""
         contexts = self._contexts(z)
         return np.concatenate([core.score(tokens, contexts) for core in self._cores], axis=-1)
+
+    def voice_logits(self, z: FloatArray, tokens: npt.NDArray[np.integer]) -> list[FloatArray]:
+        """Return `logits` voice by voice, each (n, steps, classes)."""
+        return np.split(self.logits(z, tokens), np.cumsum(self.config.outputs)[:-1], axis=-1)
 
     def _contexts(self, z: FloatArray) -> FloatArray:
         """Return what each segment is written from (n, segments, width): z itself, or the conductor's outputs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,18 +15,14 @@ from therapy_gen.music.tokens import (
     FIRST_PITCH_CLASS,
     MAX_PITCH,
     MIN_PITCH,
-    NOTE_OFF,
     STEPS_PER_SECTION,
     VOICES,
 )
-from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.latent.attributes import PREFIX as ATTRIBUTES
 from therapy_gen.musicvae.magenta.cells import FloatArray
-from therapy_gen.musicvae.magenta.configs import MagentaConfig
-from therapy_gen.musicvae.magenta.engine import MagentaEngine
-from therapy_gen.musicvae.magenta.runtime import BoolArray, MagentaModel
-from therapy_gen.musicvae.model import Model
+from therapy_gen.musicvae.magenta.runtime import BoolArray
 from therapy_gen.musicvae.prior.prior import USUAL_METRE
+from therapy_gen.musicvae.protocol import LatentModel
 
 # Phrases of a section that is longer than what the model writes: a period, varied, as songs have it.
 _PERIOD = (0, 1, 0, 2, 0, 1, 0, 3)
@@ -36,11 +33,11 @@ class Sections:
     """A model of Magenta's, or of fewer bars than a session's sections, behind the door of `SectionModel`.
 
     Of a trio the drums stay silent. A model of two bars writes four phrases that make sixteen: z is theirs, side by
-    side. Magenta's own engine cannot be told a key: what it writes outside of it moves to the next note inside.
+    side.
 
     Parameters
     ----------
-    model : Model, MagentaModel or MagentaEngine
+    model : LatentModel
 
     Raises
     ------
@@ -48,12 +45,12 @@ class Sections:
         Where sixteen bars are no multiple of what the model writes.
     """
 
-    def __init__(self, model: Model | MagentaModel | MagentaEngine) -> None:
-        if BARS_PER_SECTION % model.config.bars:
-            raise InputError(f"model {model.name} writes {model.config.bars} bars at a time; sessions are made of 16")
+    def __init__(self, model: LatentModel) -> None:
+        if BARS_PER_SECTION % model.bars:
+            raise InputError(f"model {model.name} writes {model.bars} bars at a time; sessions are made of 16")
         self.model = model
         self.name = model.name
-        repeats = BARS_PER_SECTION // model.config.bars
+        repeats = BARS_PER_SECTION // model.bars
         self._period = tuple(_PERIOD[n % len(_PERIOD)] for n in range(repeats))
         self._phrases = max(self._period) + 1
 
@@ -63,7 +60,7 @@ class Sections:
         return self.model.sha256
 
     @property
-    def config(self) -> MagentaConfig | Config:
+    def config(self) -> Any:
         """Of the model."""
         return self.model.config
 
@@ -99,57 +96,24 @@ class Sections:
         chromatic: float = np.inf,
         consonance: float = 0.0,
     ) -> npt.NDArray[np.uint8]:
-        """Write sections (n, 256, 3) for z; see `MagentaModel.decode`.
-
-        Only models of our own know `chromatic` and `consonance`: Magenta's are closed to other pitch classes.
-        """
+        """Write sections (n, 256, 3) for z; see `LatentModel.decode`."""
         count = len(z)
         allowed = (
             None if pitch_classes is None else np.repeat(np.broadcast_to(pitch_classes, (count, 12)), self._phrases, 0)
         )
-        of_phrases = z.reshape(count * self._phrases, -1)
-        phrases: npt.NDArray[np.integer]
-        if isinstance(self.model, Model):
-            phrases = self.model.decode(
-                of_phrases,
-                temperature=temperature,
-                rng=rng,
-                pitch_classes=allowed,
-                chromatic=chromatic,
-                consonance=consonance,
-            )
-        else:
-            phrases = self.model.decode(of_phrases, temperature=temperature, rng=rng, pitch_classes=allowed)
-        if allowed is not None and isinstance(self.model, MagentaEngine):
-            phrases = _in_key(phrases, allowed)
+        phrases: npt.NDArray[np.integer] = self.model.decode(
+            z.reshape(count * self._phrases, -1),
+            temperature=temperature,
+            rng=rng,
+            pitch_classes=allowed,
+            chromatic=chromatic,
+            consonance=consonance,
+        )
         phrases = phrases.reshape(count, self._phrases, *phrases.shape[1:])
         whole = phrases[:, list(self._period)].reshape(count, STEPS_PER_SECTION, -1)
         tokens = np.zeros((count, STEPS_PER_SECTION, len(VOICES)), dtype=np.uint8)
         for n, section in enumerate(whole):
-            if isinstance(self.model, Model):
-                tokens[n] = section
-                continue
-            tokens[n, :, 0] = canonical(section[:, 0])
-            if self.model.config.voices > 1:
-                tokens[n, :, 2] = canonical(section[:, 1])
+            for column, voice in enumerate(self.model.voices):
+                if voice in VOICES:
+                    tokens[n, :, VOICES.index(voice)] = canonical(section[:, column])
         return tokens
-
-
-def _in_key(phrases: npt.NDArray[np.integer], allowed: BoolArray) -> npt.NDArray[np.integer]:
-    """Move notes (n, steps, voices) to the nearest pitch of the classes that are allowed, downwards where two are."""
-    moved = phrases.copy()
-    for section, classes in zip(moved, allowed, strict=True):
-        if not classes.any():
-            continue
-        for column in range(min(section.shape[1], 2)):
-            events = section[:, column]
-            for step in np.flatnonzero(events > NOTE_OFF).tolist():
-                event = int(events[step])
-                pitch = event - FIRST_PITCH_CLASS + MIN_PITCH
-                ways = [
-                    n
-                    for n in range(-11, 12)
-                    if classes[(pitch + n) % 12] and FIRST_PITCH_CLASS <= event + n <= _LAST_PITCH_CLASS
-                ]
-                events[step] = event + min(ways, key=lambda n: (abs(n), n))
-    return moved
