@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from therapy_gen.musicvae.section_model import SectionModel
+from therapy_gen.musicvae.protocol import SectionModel
 
 from sessions.composing.calm_fit import FILLED, LEVELS, DecodedSection, at_levels, guessed_density, measured
 from sessions.composing.latent_path import written
