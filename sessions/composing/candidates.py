@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from therapy_gen.musicvae.protocol import SectionModel
 
 from sessions.composing.calm_fit import FILLED, LEVELS, DecodedSection, at_levels, guessed_density, measured
 from sessions.composing.latent_path import written
@@ -16,6 +15,7 @@ from therapy_gen.music.analysis.calmness import calmness
 from therapy_gen.music.metre import in_metres
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
 from therapy_gen.music.tonality import scale_pitch_classes
+from therapy_gen.musicvae.protocol import SectionModel
 
 # Where nothing is said of how calm it is to be, each section is decoded this often; the calmest piece of notes stays.
 _CANDIDATES = 2
