@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from sessions.storage import schema
 from sessions.storage.database import connect, explained, label, locate, may_be_written, sqlite_path, writing
 from sessions.storage.tables import Base, ListenerRow, PieceRow, SessionRow
 from therapy_gen.files import create_private_file
+
+# What SQLite keeps beside a database.
+_SIDES = ("-wal", "-shm", "-journal")
 
 Row = TypeVar("Row", bound=Base)
 
@@ -164,6 +168,30 @@ class Store:
         self.require()
         with explained(self.url):
             schema.backup(self._engine, target, overwrite=overwrite)
+
+    def erase(self) -> list[Path]:
+        """Write the database anew without what was deleted from it; return the files that hold it.
+
+        SQLite leaves deleted rows in free pages and in its log: both are gone afterwards. On a PostgreSQL server the
+        tables are rewritten; its write-ahead log and backups are the server's own.
+        """
+        path = sqlite_path(self.url)
+        with explained(self.url), self._engine.connect() as connection:
+            if path is None:
+                connection.rollback()
+                if self.url.get_backend_name() != "sqlite":
+                    connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+                    connection.exec_driver_sql("VACUUM FULL")
+                return []
+            raw = schema.driver_connection(connection)
+            raw.execute("VACUUM")
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return [file for file in (path, *(path.with_name(f"{path.name}{end}") for end in _SIDES)) if file.exists()]
+
+    def copies(self) -> list[Path]:
+        """Return the copies that migrations left beside an SQLite database."""
+        path = sqlite_path(self.url)
+        return [] if path is None else sorted(path.parent.glob(f"{glob.escape(path.name)}.*.bak*"))
 
     def check(self) -> list[str]:
         """Return what is wrong with the database, one line each; an empty list where nothing is."""

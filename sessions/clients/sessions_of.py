@@ -1,0 +1,71 @@
+"""Whose sessions are whose: giving a session to a listener, and making two listeners one."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, func, select, update
+
+from sessions.records import SessionRecord
+from sessions.storage.client_tables import PieceMarkRow, PlayerSettingsRow
+from sessions.storage.evidence import Ranker, rank_again
+from sessions.storage.library import get_session
+from sessions.storage.listeners import add_listener, find_listener, listener_name
+from sessions.storage.store import Store
+from sessions.storage.tables import ListenerRow, RankingRow, RecordingRow, SessionRow
+from therapy_gen.errors import InputError
+
+
+def assign_session(store: Store, number: int, listener: str, ranker: Ranker | None = None) -> SessionRecord:
+    """Give a session, its ratings and its recordings to a listener, who is made where there is none of that name.
+
+    With a `ranker`, the pieces of whoever had it and of whoever has it now are ranked again.
+    """
+    name = listener_name(listener)
+    get_session(store, number)
+    with store.write() as database:
+        row = database.get_one(SessionRow, number)
+        before = row.listener_id
+        owner = add_listener(database, name)
+        database.flush()
+        row.listener_id = owner.id
+        database.execute(
+            update(RecordingRow)
+            .where(RecordingRow.session_id == number, RecordingRow.listener_id.is_not_distinct_from(before))
+            .values(listener_id=owner.id)
+        )
+        database.flush()
+        if ranker is not None:
+            for one in {before, owner.id}:
+                rank_again(database, one, ranker)
+    return get_session(store, number)
+
+
+def merge_listeners(store: Store, source: str, target: str, ranker: Ranker | None = None) -> int:
+    """Give all that a listener has to another and delete the first; return how many sessions were given.
+
+    With a `ranker`, the other's pieces are ranked again.
+
+    Raises
+    ------
+    NotFoundError
+        Where one of them is not known.
+    InputError
+        Where both are the same.
+    """
+    with store.write() as database:
+        gone, kept = find_listener(database, source), find_listener(database, target)
+        if gone.id == kept.id:
+            raise InputError(f"listener {kept.name!r} cannot be merged into itself; name two listeners")
+        query = select(func.count()).select_from(SessionRow).where(SessionRow.listener_id == gone.id)
+        moved = database.scalar(query) or 0
+        for table in (SessionRow, RecordingRow):
+            database.execute(update(table).where(table.listener_id == gone.id).values(listener_id=kept.id))
+        own = select(PieceMarkRow.piece_id).where(PieceMarkRow.listener_id == kept.id)
+        marks = update(PieceMarkRow).where(PieceMarkRow.listener_id == gone.id, PieceMarkRow.piece_id.not_in(own))
+        database.execute(marks.values(listener_id=kept.id).execution_options(synchronize_session=False))
+        for left in (RankingRow, PieceMarkRow, PlayerSettingsRow):
+            database.execute(delete(left).where(left.listener_id == gone.id))
+        database.execute(delete(ListenerRow).where(ListenerRow.id == gone.id))
+        database.flush()
+        if ranker is not None:
+            rank_again(database, kept.id, ranker)
+    return moved
