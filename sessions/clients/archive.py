@@ -58,7 +58,7 @@ def export_listener(store: Store, name: str, path: Path) -> dict[str, int]:
     """
     check_file_target(path)
     (summary,) = list_listeners(store, name)
-    records = [get_session(store, one.id) for one in list_sessions(store) if one.listener == summary.name]
+    records = [get_session(store, one.id) for one in list_sessions(store, listener=summary.name)]
     tables = _session_tables(store, summary.name, [record.document()["session"] for record in records])
     tables |= _eeg_tables(store, summary.name)
     ids = list(dict.fromkeys(piece.id for record in records for piece in record.pieces()))

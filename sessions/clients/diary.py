@@ -23,10 +23,12 @@ from sessions.storage.client_tables import (
 from sessions.storage.library import get_piece
 from sessions.storage.listeners import add_listener, find_listener, listener_name
 from sessions.storage.store import Store
-from sessions.storage.tables import ListenerRow, SessionRow, now
+from sessions.storage.tables import ListenerRow, RatingRow, SessionItemRow, SessionRow, now
 from therapy_gen.errors import InputError
 
 _LONGEST_NOTE = 20_000
+# So many stars or fewer: not to come back.
+_DISLIKED = 2
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,35 @@ def marked_pieces(store: Store, listener: str | None) -> dict[str, str]:
             return {}
         query = select(PieceMarkRow).where(PieceMarkRow.listener_id == owner).order_by(PieceMarkRow.id)
         return {row.piece_id: row.mark for row in database.scalars(query)}
+
+
+def refused_pieces(store: Store, listener: str | None) -> set[str]:
+    """Return the pieces that are not to come back: rated 1 or 2 when last rated, or marked so."""
+    refused = {piece for piece, mark in marked_pieces(store, listener).items() if mark == NEVER}
+    with store.read() as database:
+        owner = _owner(database, listener)
+        if listener is not None and owner is None:
+            return refused
+        query = (
+            select(RatingRow.piece_id, RatingRow.value)
+            .join(SessionRow, SessionRow.id == RatingRow.session_id)
+            .where(SessionRow.listener_id == owner)
+            .order_by(RatingRow.created, RatingRow.id)
+        )
+        newest = {row.piece_id: row.value for row in database.execute(query)}
+    return refused | {piece for piece, value in newest.items() if value <= _DISLIKED}
+
+
+def earlier_pieces(store: Store, listener: str) -> list[str]:
+    """Return the pieces of a listener's sessions, in the order in which they came."""
+    with store.read() as database:
+        query = (
+            select(SessionItemRow.piece_id)
+            .join(SessionRow, SessionRow.id == SessionItemRow.session_id)
+            .where(SessionRow.listener_id == _owner(database, listener), SessionItemRow.piece_id.is_not(None))
+            .order_by(SessionRow.id, SessionItemRow.position)
+        )
+        return list(dict.fromkeys(piece for piece in database.scalars(query) if piece))
 
 
 def player_settings(store: Store, listener: str | None) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sessions.clients.diary import list_notes, measures_by_scale
 from sessions.files import check_file_target, write_bytes
 from sessions.records import SessionRecord
-from sessions.reports.charts import Interval, intervals
+from sessions.reports.charts import Interval, intervals, trend
 from sessions.reports.session_report import NO_CLAIM
 from sessions.storage.library import get_session, list_sessions, titles_of
 from sessions.storage.listeners import find_listener
@@ -62,14 +63,35 @@ def write_listener_report(store: Store, listener: str, path: Path, ranking: Mapp
         heard=sum(plays.get(one.id, 0) for one in sessions),
         recordings=len(recordings),
         ratings=[row for record in sessions for row in _ratings(record)],
-        trends=[],
-        notes=[],
+        trends=measure_trends(store, name),
+        notes=list_notes(store, listener=name),
         bands=[made for band in BANDS if (made := _band(band, recordings))],
         no_claim=NO_CLAIM,
         **_ranking(ranking, titles),
     ).encode()
     write_bytes(path, content)
     return len(content)
+
+
+def measure_trends(store: Store, listener: str) -> list[dict[str, Any]]:
+    """Return a listener's measures by scale, each as a chart and a table, with what change is more than noise."""
+    moments = {one.id: one.created for one in list_sessions(store, listener=listener)}
+    found = []
+    for scale, measures in measures_by_scale(store, listener):
+        pairs = [(str(one.session), one.before, one.after) for one in measures]
+        rows = [
+            [
+                str(one.session),
+                f"{moments[one.session]:%Y-%m-%d}",
+                *("" if value is None else f"{value:g}" for value in (one.before, one.after)),
+                "" if one.change is None else f"{one.change:+g}",
+            ]
+            for one in measures
+        ]
+        note = f"{scale.low:g}: {scale.ends[0]}; {scale.high:g}: {scale.ends[1]}. {scale.source}. {scale.change_note()}"
+        chart = trend(pairs, f"{scale.title} before and after each session", (scale.low, scale.high))
+        found.append({"name": scale.title, "chart": chart, "rows": rows, "note": note})
+    return found
 
 
 def _session(record: SessionRecord, plays: Mapping[int, int]) -> list[str]:

@@ -13,7 +13,7 @@ from sessions.errors import NotFoundError
 from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
 from sessions.storage.evidence import Ranker, rank_again
 from sessions.storage.listeners import add_listener, find_listener, listener_name
-from sessions.storage.pieces import AT_ONCE, new_ids, piece_record, resolve_piece
+from sessions.storage.pieces import AT_ONCE, SHORTEST_PREFIX, new_ids, piece_record, resolve_piece
 from sessions.storage.pieces import count_pieces as count_pieces
 from sessions.storage.pieces import find_pieces as find_pieces
 from sessions.storage.pieces import get_piece as get_piece
@@ -232,7 +232,10 @@ def _delete_unused(database: Session, ids: set[str]) -> int:
 def rate(
     store: Store, number: int, piece: str, value: int, ranker: Ranker | None = None
 ) -> tuple[SessionRecord, PieceRecord]:
-    """Note how much a piece (by prefix) of a session was liked, 1 to 5; a later rating replaces an earlier one.
+    """Note how much a piece of a session was liked, 1 to 5; a later rating replaces an earlier one.
+
+    The piece is named by its id or the first characters of it, by its title, or by its number in the session, where
+    1 is the first piece that is heard.
 
     With a `ranker`, the listener's pieces are ranked again in the same transaction.
 
@@ -245,8 +248,7 @@ def rate(
         raise InputError(f"rating {value} is out of range; give 1 (not at all) to 5 (very much)")
     with store.write() as database:
         row = _session_row(database, number)
-        own = {item.piece_id for item in row.items if item.piece_id}
-        id_ = resolve_piece(database, piece, own, f"session {number}")
+        id_ = _of_session(database, row, piece)
         rating = database.scalar(select(RatingRow).where(RatingRow.session_id == number, RatingRow.piece_id == id_))
         if rating is None:
             database.add(RatingRow(session_id=number, piece_id=id_, value=value))
@@ -257,6 +259,23 @@ def rate(
             rank_again(database, row.listener_id, ranker)
         record = _session_record(database, row)
     return record, next(held for held in record.pieces() if held.id == id_)
+
+
+def _of_session(database: Session, row: SessionRow, said: str) -> str:
+    """Return the piece of a session that is named by its number, title or id."""
+    heard: list[str] = [item.piece_id for item in row.items if item.piece_id]
+    wanted = said.strip()
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < SHORTEST_PREFIX:
+        if not 1 <= int(wanted) <= len(heard):
+            raise InputError(f"session {row.id} has no piece {wanted}; give 1 to {len(heard)}, a title or an id")
+        return heard[int(wanted) - 1]
+    query = select(PieceRow.id, PieceRow.title).where(PieceRow.id.in_(heard))
+    titles: dict[str, str] = {id_: title.casefold() for id_, title in database.execute(query)}
+    for fits in (str.__eq__, str.startswith):
+        found = [id_ for id_, title in titles.items() if fits(title, wanted.casefold())]
+        if len(found) == 1 and wanted:
+            return found[0]
+    return resolve_piece(database, said, set(titles), f"session {row.id}")
 
 
 def _session_record(database: Session, row: SessionRow) -> SessionRecord:

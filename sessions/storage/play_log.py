@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
 from sessions.errors import NotFoundError
+from sessions.records import SessionRecord
 from sessions.storage.store import Store
 from sessions.storage.tables import PlayedStretchRow, SessionItemRow, SessionPlayRow, SessionRow
 
@@ -192,3 +193,10 @@ def log_play(
         writer.end(end)
     writer.close(end, finished=finished)
     return next(play for play in list_plays(store, session) if play.id == writer.id)
+
+
+def note_heard(store: Store, record: SessionRecord, started: datetime | None = None) -> SessionPlay:
+    """Note that a session was heard elsewhere, to its end; it ended now where `started` is None."""
+    begun = started or datetime.now(UTC) - timedelta(seconds=record.duration_s)
+    heard = [(item.position, item.onset_s, item.duration_s) for item in record.items]
+    return log_play(store, record.id, begun, heard)

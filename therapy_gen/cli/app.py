@@ -13,7 +13,7 @@ from typer.main import get_command
 from typer.models import CommandInfo
 
 from therapy_gen import files
-from therapy_gen.cli import db, export, piece, sample
+from therapy_gen.cli import db, export, listener, piece, sample
 from therapy_gen.cli.context import Settings
 from therapy_gen.cli.eeg import rank, score, simulate
 from therapy_gen.cli.model import model
@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(session.app, name="session")
+app.add_typer(listener.app, name="listener")
 app.add_typer(piece.app, name="piece")
 app.add_typer(model.app, name="model")
 app.add_typer(db.app, name="db")

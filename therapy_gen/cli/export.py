@@ -11,7 +11,7 @@ from sessions.export.formats import audio_formats, describe, find_format, format
 from therapy_gen.cli.context import settings
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
 
-EPILOG = "Example: therapy-gen export --session 1 --format flac -o evening.flac"
+EPILOG = "Example: therapy-gen export --session 1 -o evening.flac"
 
 
 def export(

@@ -63,9 +63,8 @@ def show(context: typer.Context, name: Name, json: AsJson = False) -> None:
         return
     summary = found.summary
     print(printable(summary.name) + (f" (shown as {printable(summary.alias)})" if summary.alias else ""))
-    print(
-        f"{summary.sessions} sessions, {summary.plays} plays, {summary.ratings} ratings, {summary.recordings} recordings"
-    )
+    counts = ("sessions", "plays", "ratings", "recordings")
+    print(", ".join(f"{getattr(summary, what)} {what}" for what in counts))
     if found.sessions:
         print()
         rows = [

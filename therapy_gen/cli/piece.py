@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,9 @@ from therapy_gen.cli.output import (
 )
 
 app = typer.Typer(
-    help="List, show, import and export pieces.", epilog="Example: therapy-gen piece list", rich_markup_mode=None
+    help="List, show, import, rename, export and delete pieces.",
+    epilog="Example: therapy-gen piece list",
+    rich_markup_mode=None,
 )
 
 Piece = Annotated[str, typer.Argument(metavar="PIECE", help="Its id, or the first characters of it (four or more)")]
@@ -177,3 +180,45 @@ def export(
     with progress("rendering", found.duration_s, quiet=options.quiet) as advance:
         export_piece(store, found, out, Sound(soundfont, advance), writer=FileWriter(overwrite=overwrite))
     print(printable(str(out)))
+
+
+@app.command(epilog='Example: therapy-gen piece rename 01KAT4X2 "Evening Water"')
+def rename(
+    context: typer.Context,
+    piece: Piece,
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="From now on")],
+    json: AsJson = False,
+) -> None:
+    """Give a piece another title."""
+    from sessions.storage.piece_edits import rename_piece
+
+    found = rename_piece(settings(context).store(), piece, title)
+    if json:
+        print_json({"piece": found.document()})
+    else:
+        print(f"{found.id} is now {printable(found.title)}")
+
+
+@app.command(epilog="Example: therapy-gen piece delete 01KAT4X2 --yes")
+def delete(
+    context: typer.Context,
+    piece: Piece,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask; without a terminal on standard input it deletes unasked")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Delete a piece with its ratings; one that a session or a scored recording holds is refused."""
+    from sessions.storage.library import get_piece
+    from sessions.storage.piece_edits import delete_piece
+
+    store = settings(context).store()
+    found = get_piece(store, piece)
+    if not yes and sys.stdin.isatty() and not typer.confirm(f"Delete {printable(found.title)} ({found.id})?"):
+        print("Nothing was deleted")
+        return
+    delete_piece(store, found.id)
+    if json:
+        print_json({"deleted": {"piece": found.id, "title": found.title}})
+    else:
+        print(f"Deleted {printable(found.title)} ({found.id})")

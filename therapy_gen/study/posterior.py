@@ -100,7 +100,12 @@ def evidence_for(store: Store, listener: str | None) -> Evidence:
 
 
 def preference_of(store: Store, listener: str, explore: float | None, seed: int) -> Preference:
-    """Return what a listener's posterior says about the next session: all pieces, as Thompson sampling drew them."""
+    """Return what a listener's posterior says about the next session: pieces as Thompson sampling drew them.
+
+    Pieces of earlier sessions that were neither rated nor measured are drawn from the prior. Those rated 1 or 2, or
+    marked never to come back, are left out.
+    """
+    from sessions.clients.diary import earlier_pieces, refused_pieces
     from sessions.planning.choosing import DEFAULT_EXPLORE, Drawn, Preference
     from sessions.storage.evidence import evidence_of
     from sessions.storage.listeners import is_listener
@@ -120,8 +125,11 @@ def preference_of(store: Store, listener: str, explore: float | None, seed: int)
     from eeg.ranking.thompson import thompson
 
     pieces = {piece.piece: piece for piece in made.pieces}
-    order = thompson(made, list(pieces), len(pieces), explore=0.0, rng=np.random.default_rng([seed, 1]))
-    return Preference(tuple(Drawn(name, _why(pieces[name], made, evidence)) for name in order), share)
+    refused = refused_pieces(store, listener)
+    known = [name for name in dict.fromkeys([*pieces, *earlier_pieces(store, listener)]) if name not in refused]
+    order = thompson(made, known, len(known), explore=0.0, rng=np.random.default_rng([seed, 1]))
+    why = {name: _why(piece, made, evidence) for name, piece in pieces.items()}
+    return Preference(tuple(Drawn(name, why.get(name, "drawn: heard before, not rated")) for name in order), share)
 
 
 def _why(piece: PieceRank, ranking: Ranking, evidence: Evidence) -> str:

@@ -1,4 +1,4 @@
-"""`therapy-gen session`: make, list, show, rate, play and delete sessions."""
+"""`therapy-gen session`: make, list, show, rate, note, play and delete sessions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from sessions.planning.arcs import ARCS
 from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
+from therapy_gen.cli.listener import warn_of_similar
 from therapy_gen.cli.output import (
     AsJson,
     Limit,
@@ -26,7 +27,7 @@ from therapy_gen.cli.output import (
     say,
     say_more,
 )
-from therapy_gen.cli.session import play, report
+from therapy_gen.cli.session import diary, play, report
 
 if TYPE_CHECKING:
     from sessions.records import SessionRecord
@@ -171,6 +172,8 @@ def new(
 
         requested += [piece.id for piece in get_session(store, again).pieces()]
     seed = seed if seed is not None else drawn_seed()
+    if listener is not None:
+        warn_of_similar(store, listener, quiet=options.quiet)
     preference = None
     if listener is not None:
         from therapy_gen.study.posterior import preference_of
@@ -315,11 +318,13 @@ def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
         print(printable(line))
 
 
-@app.command(epilog="Example: therapy-gen session rate 1 01KAT4X2 5")
+@app.command(epilog="Example: therapy-gen session rate 1 2 5")
 def rate(
     context: typer.Context,
     number: Number,
-    piece: Annotated[str, typer.Argument(metavar="PIECE", help="Its id, or the first characters of it")],
+    piece: Annotated[
+        str, typer.Argument(metavar="PIECE", help="Its number in the session (1 is the first piece), title or id")
+    ],
     value: Annotated[int, typer.Argument(metavar="1-5", help="1 not at all, 5 very much")],
     json: AsJson = False,
 ) -> None:
@@ -333,9 +338,16 @@ def rate(
         print_json({"rating": {"session": session.id, "piece": rated.id, "listener": session.listener, "value": value}})
     else:
         print(f"Rated {rated.title} ({rated.id}) in session {session.id}: {value} of 5")
+    if session.listener is None:
+        assign = f"therapy-gen session assign {session.id} --listener NAME"
+        say(f"note: session {session.id} is nobody's, and its ratings lead no other; to give it to somebody: {assign}")
 
 
 app.command(epilog=play.EPILOG)(play.play)
+app.command("heard", epilog=diary.HEARD_EPILOG)(diary.heard)
+app.command("note", epilog=diary.NOTE_EPILOG)(diary.note)
+app.command("measure", epilog=diary.MEASURE_EPILOG)(diary.measure)
+app.command("assign", epilog=diary.ASSIGN_EPILOG)(diary.assign)
 app.command("report", epilog=report.SESSION_EPILOG)(report.session_report)
 
 
@@ -356,7 +368,9 @@ def delete(
     store = settings(context).store(make=False)
     if not yes and sys.stdin.isatty():
         record = get_session(store, number)
-        typer.confirm(f"Delete session {record.id} of {day_and_time(record.created)}?", abort=True)
+        if not typer.confirm(f"Delete session {record.id} of {day_and_time(record.created)}?"):
+            print("Nothing was deleted")
+            return
     from therapy_gen.study.posterior import Ranker
 
     gone = delete_session(store, number, with_pieces=pieces, ranker=Ranker())
