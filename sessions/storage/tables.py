@@ -131,10 +131,10 @@ class ListenerRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
+    created: Mapped[datetime] = mapped_column(default=now)
     # What pages show in place of the name, such as initials, and a colour to know somebody by.
     alias: Mapped[str | None]
     colour: Mapped[str | None] = mapped_column(String(16))
-    created: Mapped[datetime] = mapped_column(default=now)
 
 
 class SessionRow(Base):

@@ -15,7 +15,7 @@ from therapy_gen.text import printable
 
 HEARD_EPILOG = "Example: therapy-gen session heard 1 --at '2026-07-01 20:15'"
 NOTE_EPILOG = "Example: therapy-gen session note 1 'Slept well afterwards.'"
-MEASURE_EPILOG = "Example: therapy-gen session measure 1 --scale vas-calm --before 40 --after 65"
+MEASURE_EPILOG = "Example: therapy-gen session measure 1 --scale vas-calm --after 65"
 ASSIGN_EPILOG = "Example: therapy-gen session assign 1 --listener ana"
 
 Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")]
