@@ -30,7 +30,7 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
     """List the listeners, by name."""
     from sessions.storage.listeners import list_listeners
 
-    found = list_listeners(settings(context).store())
+    found = list_listeners(settings(context).store_to_read())
     if json:
         print_json({"listeners": [one.document() for one in found]})
         return
@@ -57,7 +57,7 @@ def show(context: typer.Context, name: Name, json: AsJson = False) -> None:
     """Show what is kept of a listener: sessions, plays, ratings, measures and notes."""
     from sessions.clients.overview import client_overview
 
-    found = client_overview(settings(context).store(), name)
+    found = client_overview(settings(context).store_to_read(), name)
     if json:
         print_json({"listener": found.document()})
         return
@@ -99,7 +99,7 @@ def edit(
     """Set what pages show in place of a listener's name."""
     from sessions.storage.listeners import list_listeners, show_listener_as
 
-    store = settings(context).store()
+    store = settings(context).store(make=False)
     show_listener_as(store, name, alias=alias, colour=colour)
     (now,) = list_listeners(store, name)
     if json:
@@ -119,7 +119,7 @@ def rename(
     from sessions.storage.listeners import rename_listener
 
     options = settings(context)
-    store = options.store()
+    store = options.store(make=False)
     name = rename_listener(store, old, new)
     warn_of_similar(store, name, quiet=options.quiet)
     if json:
@@ -140,7 +140,7 @@ def merge(
     from sessions.clients.sessions_of import merge_listeners
     from therapy_gen.study.posterior import Ranker
 
-    moved = merge_listeners(settings(context).store(), source, target, Ranker())
+    moved = merge_listeners(settings(context).store(make=False), source, target, Ranker())
     if json:
         print_json({"listener": {"from": source.strip(), "into": target.strip(), "sessions": moved}})
     else:
@@ -157,7 +157,7 @@ def export(
     """Write all that is kept of a listener as a zip of JSON, CSV and MIDI, readable without this program."""
     from sessions.clients.archive import export_listener
 
-    lines = export_listener(settings(context).store(), name, out)
+    lines = export_listener(settings(context).store_to_read(), name, out)
     if json:
         print_json({"listener": {"file": str(out), "bytes": out.stat().st_size, "tables": lines}})
     else:
@@ -181,7 +181,7 @@ def forget(
     from sessions.storage.listeners import list_listeners
 
     options = settings(context)
-    store = options.store()
+    store = options.store(make=False)
     (summary,) = list_listeners(store, name)
     if not yes and sys.stdin.isatty():
         what = f"{summary.sessions} sessions, {summary.ratings} ratings and {summary.recordings} recordings"

@@ -192,7 +192,7 @@ def rename(
     """Give a piece another title."""
     from sessions.storage.piece_edits import rename_piece
 
-    found = rename_piece(settings(context).store(), piece, title)
+    found = rename_piece(settings(context).store(make=False), piece, title)
     if json:
         print_json({"piece": found.document()})
     else:
@@ -212,7 +212,7 @@ def delete(
     from sessions.storage.library import get_piece
     from sessions.storage.piece_edits import delete_piece
 
-    store = settings(context).store()
+    store = settings(context).store(make=False)
     found = get_piece(store, piece)
     if not yes and sys.stdin.isatty() and not typer.confirm(f"Delete {printable(found.title)} ({found.id})?"):
         print("Nothing was deleted")

@@ -36,7 +36,7 @@ def heard(
     from sessions.storage.library import get_session
     from sessions.storage.play_log import note_heard
 
-    store = settings(context).store()
+    store = settings(context).store(make=False)
     record = get_session(store, number)
     play = note_heard(store, record, None if at is None else _moment(at))
     if json:
@@ -65,7 +65,7 @@ def note(
     from sessions.clients.diary import add_note, list_notes
     from sessions.storage.library import get_session
 
-    store = settings(context).store()
+    store = settings(context).store(make=False)
     if text is not None:
         add_note(store, number, text)
     else:
@@ -102,7 +102,7 @@ def measure(
     from sessions.clients.scales import add_scales, known_scales, read_scales
     from sessions.storage.library import get_session
 
-    store = settings(context).store()
+    store = settings(context).store(make=False)
     get_session(store, number)
     if own is not None:
         add_scales(store, read_scales(own))
@@ -149,7 +149,7 @@ def assign(
     from sessions.clients.sessions_of import assign_session
     from therapy_gen.study.posterior import Ranker
 
-    store = options.store()
+    store = options.store(make=False)
     warn_of_similar(store, listener, quiet=options.quiet)
     record = assign_session(store, number, listener, Ranker())
     if json:
