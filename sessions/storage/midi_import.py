@@ -11,7 +11,8 @@ import numpy as np
 from sqlalchemy import select
 
 from sessions.records import PieceRecord
-from sessions.storage.library import get_piece, new_ids
+from sessions.storage.library import get_piece
+from sessions.storage.pieces import new_ids
 from sessions.storage.store import Store
 from sessions.storage.tables import PieceRow, now
 from therapy_gen.errors import InputError

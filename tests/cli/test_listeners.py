@@ -156,7 +156,7 @@ def test_the_suffix_says_the_format(cli: Cli, with_session: Path, tmp_path: Path
     assert cli("export", "--session", 1, "-o", tmp_path / "a.csv").status == 0
     assert (tmp_path / "a.csv").read_text().count("\n") > 2
     assert cli("export", "--session", 1, "-o", tmp_path / "a.mid").status == 0
-    assert cli("export", "--session", 1, "-o", tmp_path / "a.xyz").status == 1
+    assert cli("export", "--session", 1, "-o", tmp_path / "a.xyz").status == 2
 
 
 @pytest.mark.parametrize("marked", ["rated", "never"])
