@@ -11,6 +11,7 @@ import numpy.typing as npt
 from eeg.bandpower.accumulate import Spectra
 from eeg.bandpower.bands import NormalisedPower, mean_of, mean_over_plays
 from eeg.bandpower.baseline import SegmentSpectra
+from eeg.bandpower.muscle import MuscleIndex
 from eeg.io.channels import GROUPS, group_of
 from eeg.io.recording import Recording
 from eeg.preparation import Preparation
@@ -30,8 +31,11 @@ def play_scores(
     spectra: Spectra,
     segments: SegmentSpectra,
     power: NormalisedPower,
-    muscle: Float64,
+    muscle: MuscleIndex,
     line: Float64,
+    sides: Mapping[str, tuple[Float64, Float64]],
+    *,
+    regress: bool,
 ) -> list[PlayScore]:
     """Return plays, then blocks of the baseline.
 
@@ -42,14 +46,24 @@ def play_scores(
     spectra : Spectra
     segments : SegmentSpectra
     power : NormalisedPower
-    muscle, line : array, shape (n_segments,)
-        Muscle index and height of the line frequency, dB.
+    muscle : MuscleIndex
+    line : array, shape (n_segments,)
+        Height of the line frequency, dB.
+    sides : mapping of str to (array, array)
+        By band, from `asymmetry`; empty where no pair of electrodes is there.
+    regress : bool
+        Whether the ranking shall take muscle out.
     """
     groups = _groups(recording, prepared, power)
     scores = []
     for i, item in enumerate(prepared.segments.items):
         bands = {
-            name: BandScore(_known(power.db[b, i]), _known(power.adjusted_db[b, i]), _known(power.uv2[b, i]))
+            name: BandScore(
+                _known(power.db[b, i]),
+                _known(power.adjusted_db[b, i]),
+                _known(power.uv2[b, i]),
+                *(_known(values[i]) for values in sides.get(name, ())),
+            )
             for b, name in enumerate(power.bands)
         }
         scores.append(
@@ -62,10 +76,11 @@ def play_scores(
                 windows=int(spectra.epochs[i]),
                 windows_used=int(spectra.used[i]),
                 bands=bands,
-                muscle_db=_known(muscle[i]),
+                muscle_db=_known(muscle.db[i]) if regress else None,
+                slope_db=_known(muscle.slope_db[i]),
                 line_db=_known(line[i]),
                 groups=groups[i],
-                flags=_flags(segments, i, bands, _known(muscle[i])),
+                flags=_flags(segments, i, bands, muscle),
             )
         )
     return scores
@@ -75,9 +90,7 @@ def _known(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _flags(
-    segments: SegmentSpectra, i: int, bands: Mapping[str, BandScore], muscle_db: float | None
-) -> tuple[str, ...]:
+def _flags(segments: SegmentSpectra, i: int, bands: Mapping[str, BandScore], muscle: MuscleIndex) -> tuple[str, ...]:
     music, clean_s = bool(segments.is_play[i]), segments.piece_clean_s[i]
     flags = []
     if music and clean_s < REFUSE_BELOW_S:
@@ -86,7 +99,10 @@ def _flags(
         flags.append("short")
     if segments.against == "plays":
         flags.append("no-silence-baseline")
-    if music and muscle_db is not None and abs(muscle_db) > MUSCLE_FLAG_DB:
+    change = muscle.db[i] if muscle.found else muscle.slope_db[i]
+    if music and not muscle.found:
+        flags.append("muscle-unknown")
+    if music and abs(change) > MUSCLE_FLAG_DB:  # nan is not
         flags.append("muscle")
         if bands["gamma"].db is not None:
             flags.append("gamma-may-be-muscle")

@@ -16,6 +16,7 @@ FLAGS = {
     "too-little-clean": "the piece has under 30 s of clean data: not scored",
     "short": "the piece has under a minute of clean data",
     "muscle": "muscle differs from that in silence by over 1 dB",
+    "muscle-unknown": "no muscle index that holds none of the scored bands can be had: muscle is not taken out",
     "gamma-may-be-muscle": "muscle reaches the gamma band, and this may be it",
     "no-silence-baseline": "too little silence: values are against the mean of all plays",
     "aperiodic-short": "under 3 min of clean data: the value above 1/f is unsteady",
@@ -36,11 +37,17 @@ class BandScore:
         The same above the aperiodic part, which is fitted on spectra pooled over the piece's plays.
     uv2 : float or None
         Band power in uV^2, geometric mean over channels.
+    asymmetry : float or None
+        ln of power over the right one of a pair of frontal electrodes minus ln over the left one.
+    asymmetry_db : float or None
+        The same against the baseline, dB.
     """
 
     db: float | None
     adjusted_db: float | None
     uv2: float | None
+    asymmetry: float | None = None
+    asymmetry_db: float | None = None
 
 
 _NO_BAND = BandScore(None, None, None)
@@ -65,7 +72,10 @@ class PlayScore:
     bands : mapping of str to BandScore
         By the band's name.
     muscle_db : float or None
-        Muscle index against the baseline, dB.
+        Muscle index against the baseline, dB, for the ranking to take out; None where there is none, or is not wanted.
+    slope_db : float or None
+        Log-log slope from 7 to 45 Hz against the baseline, as dB at 60 against 20 Hz: muscle makes it flatter, but so
+        does what is scored.
     line_db : float or None
         Height of the line frequency over its surroundings, dB.
     groups : mapping of str to (mapping of str to float or None)
@@ -83,6 +93,7 @@ class PlayScore:
     windows_used: int
     bands: Mapping[str, BandScore]
     muscle_db: float | None
+    slope_db: float | None
     line_db: float | None
     groups: Mapping[str, Mapping[str, float | None]]
     flags: tuple[str, ...]
@@ -195,7 +206,9 @@ class RecordingScore:
     bands : mapping of str to (float, float) or None
         As used, after clipping; None where the recording does not carry it.
     muscle_index : str
-        How the muscle index was made.
+        How the muscle index was made, or why there is none.
+    asymmetry_pair : str or None
+        Right and left electrode that asymmetry is read from.
     source : str
         Where the timeline comes from.
     session : str or None
@@ -225,6 +238,7 @@ class RecordingScore:
     reference: str
     bands: Mapping[str, tuple[float, float] | None]
     muscle_index: str
+    asymmetry_pair: str | None
     source: str
     session: str | None
     plays: tuple[PlayScore, ...]

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.bandpower.accumulate import Spectra, collect, make_processing
+from eeg.bandpower.asymmetry import asymmetry, find_pair
 from eeg.bandpower.bands import normalise, pooled_spectra
-from eeg.bandpower.baseline import segment_spectra
+from eeg.bandpower.baseline import SegmentSpectra, segment_spectra
 from eeg.bandpower.epochs import overlap
 from eeg.bandpower.muscle import line_heights, muscle_index
 from eeg.bandpower.picks import scored_channels
@@ -178,16 +179,19 @@ def score_timeline(
     )
     keep = off_line(grid, quality.line_freq)
     power = normalise(segments, pooled, grid, keep, prepared.bands, min(0.9 * recording.lowpass, 0.9 * sfreq / 2))
-    muscle, muscle_text = muscle_index(segments, grid, keep, quality, min(recording.lowpass, 0.9 * sfreq / 2))
+    carried = min(recording.lowpass, 0.9 * sfreq / 2)
+    muscle = muscle_index(segments, grid, keep, quality.muscle_band, prepared.bands.values(), carried)
     line = line_heights(segments, grid, quality.line_freq)
-    plays = play_scores(recording, prepared, spectra, segments, power, muscle, line)
+    pair, sides = _asymmetry(recording, prepared, spectra, segments, keep)
+    plays = play_scores(recording, prepared, spectra, segments, power, muscle, line, sides, regress=settings.muscle)
     _check_enough(recording, plays[: prepared.segments.n_plays], spectra)
     score = _result(recording, prepared, settings, spectra, plays)
     return replace(
         score,
         source=timeline.source,
         session=timeline.session,
-        muscle_index=muscle_text,
+        muscle_index=muscle.text if settings.muscle else f"not taken out, as wanted ({muscle.text})",
+        asymmetry_pair=pair,
         warnings=tuple(dict.fromkeys([*prepared.warnings, *warnings, *segments.warnings])),
         figures=report_arrays(recording, prepared, spectra, segments, power),
     )
@@ -205,6 +209,19 @@ def _unmixing(
         recording, prepared.eeg, prepared.starts, prepared.grid.length, prepared.quality, average=prepared.average
     )
     return unmixing.matrix, [unmixing.note]
+
+
+def _asymmetry(
+    recording: Recording, prepared: Preparation, spectra: Spectra, segments: SegmentSpectra, keep: npt.NDArray[np.bool_]
+) -> tuple[str | None, dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]]:
+    """Return the pair of electrodes that asymmetry is read from, and what it is in each band."""
+    channels = [recording.channels[i] for i in prepared.eeg]
+    pair = find_pair([channel.site for channel in channels], list(prepared.quality.bad))
+    if pair is None:
+        return None, {}
+    left, right = pair
+    found = asymmetry(spectra, pair, segments.reference, prepared.grid, keep, prepared.bands)
+    return f"{channels[right].label} - {channels[left].label}", found
 
 
 def _check_enough(recording: Recording, music: Sequence[PlayScore], spectra: Spectra) -> None:
@@ -240,6 +257,7 @@ def _result(
         reference="average" if prepared.average else "as recorded",
         bands=prepared.bands,
         muscle_index="",
+        asymmetry_pair=None,
         source="",
         session=None,
         plays=tuple(plays[: prepared.segments.n_plays]),

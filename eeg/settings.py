@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from eeg.errors import ParameterError
 
 BETA_HZ = (13.0, 30.0)
 GAMMA_HZ = (30.0, 45.0)
+# What people call these bands; low and high beta are halves of beta as used in neurofeedback.
+NAMED_BANDS = {
+    "delta": (1.0, 4.0),
+    "theta": (4.0, 8.0),
+    "alpha": (8.0, 13.0),
+    "low-beta": (13.0, 20.0),
+    "high-beta": (20.0, 30.0),
+    "beta": BETA_HZ,
+    "gamma": GAMMA_HZ,
+}
+# A criterion like a band: right against left.
+ASYMMETRY = "-asymmetry"
+_BAND_NAME = re.compile(r"[a-z][a-z0-9-]{0,23}")
+_TAKEN = {"both", "muscle", "line"}
 # Power that muscle dominates and that holds no line frequency at its ends (Gasser 2005, 10.1016/j.clinph.2005.06.008).
 MUSCLE_HZ = (51.0, 69.0)
 # Where the recording is lowpassed below that: the log-log slope here (Fitzgibbon 2016, 10.1016/j.clinph.2015.10.030).
@@ -29,6 +45,10 @@ class Settings:
     ----------
     beta, gamma : (float, float)
         Bands in Hz, lower end included.
+    bands : mapping of str to (float, float)
+        More bands, by name, in Hz.
+    muscle : bool
+        Take what goes with muscle out of the ranking, where an index can be had that holds no scored band.
     picks : str or tuple of str
         ``"all"``, ``"central"`` or channel names.
     ica : bool
@@ -48,6 +68,8 @@ class Settings:
 
     beta: tuple[float, float] = BETA_HZ
     gamma: tuple[float, float] = GAMMA_HZ
+    bands: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    muscle: bool = True
     picks: str | tuple[str, ...] = "all"
     ica: bool = False
     overlap: float | None = None
@@ -57,8 +79,10 @@ class Settings:
     threads: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("beta", "gamma"):
-            low, high = getattr(self, name)
+        for name in self.bands:
+            if not _BAND_NAME.fullmatch(name) or name in _TAKEN or name.endswith(ASYMMETRY):
+                raise ParameterError(f"{name!r} is no name for a band: give up to 24 small letters, digits and hyphens")
+        for name, (low, high) in self.all_bands.items():
             if not (math.isfinite(low) and math.isfinite(high) and 1.0 <= low and high - low >= 2.0):
                 raise ParameterError(
                     f"{name} {low:g}-{high:g} is no band: give two frequencies from 1 Hz up, at least 2 Hz apart, "
@@ -72,7 +96,7 @@ class Settings:
     @property
     def all_bands(self) -> dict[str, tuple[float, float]]:
         """Every band to score, by name, in Hz."""
-        return {"beta": self.beta, "gamma": self.gamma}
+        return {"beta": self.beta, "gamma": self.gamma, **self.bands}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters as plain values."""
@@ -90,3 +114,20 @@ def parse_band(text: str) -> tuple[float, float]:
         raise ParameterError(f"band {text!r} is not two frequencies: write it as 13-30")
     Settings(beta=band)
     return band
+
+
+def parse_named_band(text: str) -> tuple[str, tuple[float, float]]:
+    """Return a band with its name: ``"alpha=8-12"``, or ``"alpha"`` alone for what is customary.
+
+    Raises
+    ------
+    ParameterError
+        No such band, no name for one, or no two frequencies.
+    """
+    name, equals, limits = text.strip().partition("=")
+    name = name.strip().lower()
+    if equals:
+        return name, parse_band(limits)
+    if name not in NAMED_BANDS:
+        raise ParameterError(f"band {text!r} is not known: give one of {', '.join(NAMED_BANDS)}, or NAME=LOW-HIGH")
+    return name, NAMED_BANDS[name]

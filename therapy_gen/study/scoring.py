@@ -103,8 +103,13 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _play(play: PlayScore) -> ScoredPlay:
+    from eeg.settings import ASYMMETRY
     from sessions.storage.recordings import BandPower, ScoredPlay
 
+    bands = {name: BandPower(band.db, band.adjusted_db) for name, band in play.bands.items() if band.db is not None}
+    for name, band in play.bands.items():
+        if band.asymmetry_db is not None and band.db is not None:
+            bands[name + ASYMMETRY] = BandPower(band.asymmetry_db, None)
     return ScoredPlay(
         piece=play.piece,
         onset_s=play.onset_s,
@@ -112,7 +117,7 @@ def _play(play: PlayScore) -> ScoredPlay:
         clean_s=play.clean_s,
         windows=play.windows_used,
         muscle_db=play.muscle_db,
-        bands={name: BandPower(band.db, band.adjusted_db) for name, band in play.bands.items() if band.db is not None},
+        bands=bands,
         flags=play.flags,
     )
 
