@@ -145,8 +145,11 @@ def report_arrays(
         spectra=power.spectra,
         epoch_s=(spectra.epoch_start.astype(np.float64) + prepared.grid.length / 2) / recording.sfreq,
         epoch_db=epoch_db,
+        epoch_segment=spectra.epoch_owner,
+        epoch_length_s=prepared.grid.length / recording.sfreq,
         epoch_clean=spectra.epoch_clean.astype(np.float64),
         channel_db={name: mean_over_plays(segments, power.channel_db[b]) for b, name in enumerate(power.bands)},
+        segment_channel_db={name: power.channel_db[b] for b, name in enumerate(power.bands)},
         positions=_positions(recording, [prepared.eeg[i] for i in prepared.scored]),
         marked_bad_s=np.array(prepared.marked_bad, dtype=np.float64).reshape(-1, 2) / recording.sfreq,
         left_out={

@@ -149,10 +149,15 @@ class ReportArrays:
         Middle of each epoch.
     epoch_db : mapping of str to array, shape (n_epochs,)
         By band: its power against the baseline, dB; nan where it is left out.
+    epoch_segment : array of int, shape (n_epochs,)
+        Which segment it lies in: plays first, then blocks of the baseline.
+    epoch_length_s : float
     epoch_clean : array, shape (n_epochs,)
         Share of channels that are clean.
     channel_db : mapping of str to array, shape (n_channels,)
         By band: mean over plays of each scored channel against the baseline, dB.
+    segment_channel_db : mapping of str to array, shape (n_segments, n_channels)
+        By band: each play, then each block of the baseline, at each scored channel, dB.
     positions : array, shape (n_channels, 2)
         On the head seen from above (nose up, radius 1 at the equator); nan where not known.
     marked_bad_s : array, shape (n_spans, 2)
@@ -165,8 +170,11 @@ class ReportArrays:
     spectra: Mapping[str, Float64]
     epoch_s: Float64
     epoch_db: Mapping[str, Float64]
+    epoch_segment: npt.NDArray[np.int64]
+    epoch_length_s: float
     epoch_clean: Float64
     channel_db: Mapping[str, Float64]
+    segment_channel_db: Mapping[str, Float64]
     positions: Float64
     marked_bad_s: Float64
     left_out: Mapping[str, float]
@@ -174,7 +182,8 @@ class ReportArrays:
 
 def _no_arrays() -> ReportArrays:
     nothing = np.empty(0)
-    return ReportArrays(nothing, {}, nothing, {}, nothing, {}, np.empty((0, 2)), np.empty((0, 2)), {})
+    none = np.empty((0, 2))
+    return ReportArrays(nothing, {}, nothing, {}, np.empty(0, np.int64), 2.0, nothing, {}, {}, none, none, {})
 
 
 @dataclass(frozen=True)

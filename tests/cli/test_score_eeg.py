@@ -347,3 +347,19 @@ def test_a_play_that_was_logged_tells_which_piece_played_when(cli: Cli, ana: Pat
     done = cli("score-eeg", bare, "--listener", "ana", "--json")
     assert done.status == 0, done.err
     assert len(done.document["recordings"][0]["plays"]) == 4
+
+
+def test_other_bands_can_be_ranked_by_and_written_as_a_table(cli: Cli, ana: Path, tmp_path: Path) -> None:
+    table = tmp_path / "plays.csv"
+    done = cli(
+        "score-eeg", ana, "--band", "smr=12-15", "--lower-is-better", "alpha", "--table", table, "--by", "play", "--json"
+    )
+    assert done.status == 0, done.err
+    document = done.document
+    assert document["ranking"]["criterion"] == "alpha"
+    assert {"smr_db", "alpha_db", "alpha_adjusted_db"} <= set(document["recordings"][0]["plays"][0])
+    with table.open(encoding="utf-8", newline="") as file:
+        assert {row["band"] for row in csv.DictReader(file)} == {"beta", "gamma", "smr", "alpha"}
+    assert (tmp_path / "plays.json").is_file()
+    for wrong in (("--lower-is-better", "omega"), ("--band", "omega"), ("--table", "x.xls"), ("--by", "minute")):
+        assert cli("score-eeg", ana, *wrong).status in (1, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,19 +10,18 @@ import typer
 
 from eeg.io.formats import names_of_formats
 from therapy_gen.cli.context import settings, use_one_thread
-from therapy_gen.cli.output import AsJson, brief, clock, print_json, print_table, printable, progress, say
+from therapy_gen.cli.output import AsJson, brief, print_json, printable, progress, say
 
 if TYPE_CHECKING:
+    from eeg.ranking.rank import Ranking
     from eeg.results import RecordingScore
     from eeg.settings import Settings
     from eeg.timeline.library import Library
     from sessions.storage.store import Store
+    from therapy_gen.cli.context import Settings as Options
 
 EPILOG = "Example: therapy-gen score-eeg ana_raw.fif --listener ana --report ana.html"
-CRITERIA = ("beta", "gamma", "both")
 _LONGEST_OFFSET_S = 30 * 86400.0
-# So common, and of one column only, that it is said below the table.
-_BELOW = "aperiodic-short"
 
 
 def score_eeg(
@@ -50,13 +49,26 @@ def score_eeg(
     ] = "all",
     beta: Annotated[str, typer.Option(metavar="LOW-HIGH", help="Beta band in Hz")] = "13-30",
     gamma: Annotated[str, typer.Option(metavar="LOW-HIGH", help="Gamma band in Hz")] = "30-45",
+    band: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[=LOW-HIGH]", help="One more band, as alpha, theta or smr=12-15; repeatable"),
+    ] = None,
     lower_is_better: Annotated[
-        str | None, typer.Option(metavar="beta|gamma|both", help="What to rank by  [default: beta]")
+        str | None,
+        typer.Option(metavar="BAND|both", help="What to rank by: a band, or as alpha-asymmetry  [default: beta]"),
     ] = None,
     higher_is_better: Annotated[
-        str | None, typer.Option(metavar="beta|gamma|both", help="The same, the other way round")
+        str | None, typer.Option(metavar="BAND|both", help="The same, the other way round")
     ] = None,
+    muscle: Annotated[
+        bool, typer.Option("--muscle/--no-muscle", help="Take what goes with muscle out of the ranking")
+    ] = True,
     ica: Annotated[bool, typer.Option("--ica", help="Take out components of eyes and muscles first")] = False,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv|parquet", help="Also write all values as a table, and its data dictionary"),
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="play|channel|window", help="What a row of --table is")] = "play",
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a report to read")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which piece is taken to play when")] = False,
     forget: Annotated[
@@ -64,7 +76,7 @@ def score_eeg(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Score EEG recordings: beta and gamma power for every piece that played.
+    """Score EEG recordings: beta, gamma and other band power for every piece that played.
 
     Which piece played when comes from --events, from marks in the recording (piece/ID, session/ID), from its stimulus
     channel, from --session with --offset, or from the log of `session play` and the recording's date. Values are dB
@@ -72,20 +84,17 @@ def score_eeg(
     """
     options = settings(context)
     use_one_thread()
-    criterion, lower = _criterion(lower_is_better, higher_is_better)
+    parameters = _settings(picks, beta, gamma, band or (), ica, muscle, lower_is_better or higher_is_better)
+    criterion, lower = _criterion(lower_is_better, higher_is_better, parameters)
     if len(recordings) > 1 and (events is not None or offset is not None):
         raise typer.BadParameter("--events and --offset speak of one recording; give them with one")
     if offset is not None and not abs(offset) <= _LONGEST_OFFSET_S:
         raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
-    parameters = _settings(picks, beta, gamma, ica)
     codes = _codes(code or ())
     recordings = _each_once(recordings)
     if forget and dry_run:
         raise typer.BadParameter("--forget and --dry-run exclude each other")
-    if report is not None:
-        from sessions.files import check_file_target
-
-        check_file_target(report)
+    _check_targets(report, table, by)
     store = options.store_to_read() if dry_run else options.store()
     from therapy_gen.study.scoring import known
 
@@ -103,6 +112,39 @@ def score_eeg(
     if dry_run:
         _show_plans(store, recordings, library, ways, json=json)
         return
+    scores = _score(options, recordings, library, ways)
+    from therapy_gen.study.scoring import listener_of, to_store
+
+    who = listener_of(store, scores, session, listener)
+    from sessions.storage.recordings import store_recordings
+    from therapy_gen.cli.eeg.rank import titles
+    from therapy_gen.study.posterior import Ranker
+
+    ranker = Ranker()
+    replaced = store_recordings(
+        store, [to_store(score, session, criterion, lower) for score in scores], ranker, listener=who
+    )
+    ranking = ranker.made[who]
+    names = titles(store, {play.piece for score in scores for play in score.plays if play.piece}, ranking)
+    _write(options, scores, ranking, names, who, report, table, by)
+    _show(scores, ranking, names, who, replaced, json=json)
+
+
+def _check_targets(report: Path | None, table: Path | None, by: str) -> None:
+    """Refuse files that cannot be written before hours are spent on them."""
+    from eeg.table import check_table
+    from sessions.files import check_file_target
+
+    for path in (report, table):
+        if path is not None:
+            check_file_target(path)
+    check_table(table or Path("table.csv"), by)
+
+
+def _score(
+    options: Options, recordings: Sequence[Path], library: Library, ways: Mapping[str, Any]
+) -> list[RecordingScore]:
+    """Score recordings one after the other; the same one twice counts once."""
     from eeg.scoring import score_recording
 
     made: dict[str, RecordingScore] = {}
@@ -115,24 +157,43 @@ def score_eeg(
         made[score.sha256] = score
         for warning in score.warnings:
             say(f"{path.name}: {warning}", quiet=options.quiet)
-    scores = list(made.values())
-    from therapy_gen.study.scoring import listener_of, to_store
+    return list(made.values())
 
-    who = listener_of(store, scores, session, listener)
-    from sessions.storage.recordings import store_recordings
-    from therapy_gen.cli.eeg.rank import print_ranking, ranking_document, titles
-    from therapy_gen.study.posterior import Ranker
 
-    ranker = Ranker()
-    rows = [to_store(score, session, criterion, lower) for score in scores]
-    replaced = store_recordings(store, rows, ranker, listener=who)
-    ranking = ranker.made[who]
-    names = titles(store, {play.piece for score in scores for play in score.plays if play.piece}, ranking)
+def _write(
+    options: Options,
+    scores: Sequence[RecordingScore],
+    ranking: Ranking | None,
+    names: Mapping[str, str],
+    who: str | None,
+    report: Path | None,
+    table: Path | None,
+    by: str,
+) -> None:
     if report is not None:
         from eeg.report.report import write_report
 
         write_report(report, scores, ranking, names=names, listener=who)
         say(f"report: {report}", quiet=options.quiet)
+    if table is not None:
+        from eeg.table import write_table
+
+        dictionary = write_table(table, scores, by)
+        say(f"table: {table}, its columns explained in {dictionary}", quiet=options.quiet)
+
+
+def _show(
+    scores: Sequence[RecordingScore],
+    ranking: Ranking | None,
+    names: dict[str, str],
+    who: str | None,
+    replaced: Collection[str],
+    *,
+    json: bool,
+) -> None:
+    from therapy_gen.cli.eeg.print_scores import print_score
+    from therapy_gen.cli.eeg.rank import print_ranking, ranking_document
+
     if json:
         print_json(
             {
@@ -143,27 +204,39 @@ def score_eeg(
         )
         return
     for score in scores:
-        _print_score(score, names, again=score.sha256 in replaced)
+        print_score(score, names, stored="scored again" if score.sha256 in replaced else "scored")
     if ranking is not None:
         print_ranking(ranking, who, names)
 
 
-def _criterion(lower: str | None, higher: str | None) -> tuple[str, bool]:
+def _criterion(lower: str | None, higher: str | None, parameters: Settings) -> tuple[str, bool]:
+    from eeg.settings import ASYMMETRY
+
     if lower is not None and higher is not None:
         raise typer.BadParameter("--lower-is-better and --higher-is-better exclude each other")
     chosen = lower or higher or "beta"
-    if chosen not in CRITERIA:
-        raise typer.BadParameter(f"{chosen!r} is no criterion; give one of: {', '.join(CRITERIA)}")
+    if chosen != "both" and chosen.removesuffix(ASYMMETRY) not in parameters.all_bands:
+        known = ", ".join((*parameters.all_bands, "both"))
+        raise typer.BadParameter(f"{chosen!r} is no criterion; give one of: {known}, or name the band with --band")
     return chosen, higher is None
 
 
-def _settings(picks: str, beta: str, gamma: str, ica: bool) -> Settings:
-    from eeg.settings import Settings, parse_band
+def _settings(
+    picks: str, beta: str, gamma: str, bands: Sequence[str], ica: bool, muscle: bool, criterion: str | None
+) -> Settings:
+    """Return the parameters of the scoring; a band that is ranked by is scored, where its name says what it is."""
+    from eeg.settings import ASYMMETRY, NAMED_BANDS, Settings, parse_band, parse_named_band
 
     names = tuple(name.strip() for name in picks.split(",") if name.strip())
+    found = dict(parse_named_band(text) for text in bands)
+    wanted = (criterion or "beta").removesuffix(ASYMMETRY)
+    if wanted in NAMED_BANDS and wanted not in ("beta", "gamma"):
+        found.setdefault(wanted, NAMED_BANDS[wanted])
     return Settings(
-        beta=parse_band(beta),
-        gamma=parse_band(gamma),
+        beta=found.pop("beta", parse_band(beta)),
+        gamma=found.pop("gamma", parse_band(gamma)),
+        bands=found,
+        muscle=muscle,
         picks=names[0] if len(names) == 1 else names,
         ica=ica,
     )
@@ -246,47 +319,3 @@ def _steps(advance: Callable[[float], None]) -> Callable[[float], None]:
         done = share
 
     return step
-
-
-def _print_score(score: RecordingScore, names: Mapping[str, str], *, again: bool) -> None:
-    from eeg.results import FLAGS
-
-    channels = f"{len(score.scored_channels)} of {len(score.channels)} channels"
-    line = f", line {score.line_freq:g} Hz" if score.line_freq else ""
-    stored = "scored again" if again else "scored"
-    print(f"{printable(score.file)}: {stored}, {clock(score.duration_s)} at {score.sfreq:g} Hz, {channels}{line}")
-    for name, why in score.bad_channels.items():
-        print(printable(f"bad channel {name}: {why}"))
-    lost = sum(score.rejected_windows.values())
-    if lost:
-        reasons = sorted(score.rejected_windows.items(), key=lambda pair: -pair[1])
-        print(f"left out {lost:.1%}: " + ", ".join(f"{reason} {share:.1%}" for reason, share in reasons if share > 0))
-    if score.marked_bad_s:
-        print(f"left out as well, marked bad in the file: {clock(score.marked_bad_s)} of plays and silence")
-    print()
-    print_table(
-        ("at", "title", "clean", "beta", "gamma", "beta over 1/f", "muscle", "flags"),
-        [
-            (
-                clock(play.onset_s),
-                names.get(play.piece or "", play.piece or ""),
-                f"{clock(play.clean_s)} of {clock(play.duration_s)}",
-                _db(play.beta_db),
-                _db(play.gamma_db),
-                _db(play.beta_adjusted_db),
-                _db(play.muscle_db),
-                " ".join(flag for flag in play.flags if flag != _BELOW),
-            )
-            for play in score.plays
-        ],
-        right=(0, 2, 3, 4, 5, 6),
-    )
-    for flag in dict.fromkeys(flag for play in score.plays for flag in play.flags):
-        which = dict.fromkeys(play.piece or "" for play in score.plays if flag in play.flags)
-        titles = ", ".join(brief(names.get(piece, piece)) for piece in which)
-        print(printable(f"{flag}: {FLAGS[flag]}" + (f" ({titles})" if flag == _BELOW else "")))
-    print()
-
-
-def _db(value: float | None) -> str:
-    return "" if value is None else f"{value:+.2f}"
