@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eeg.errors import ParameterError
@@ -71,7 +71,7 @@ def observations(scores: Iterable[RecordingScore], criterion: str = "beta") -> l
     scores : iterable of RecordingScore
         Of one listener.
     criterion : str
-        ``"beta"``, ``"gamma"`` or ``"both"``.
+        A band, or ``"both"``: the mean of beta and gamma.
     """
     check_criterion(criterion)
     found = [
@@ -81,8 +81,7 @@ def observations(scores: Iterable[RecordingScore], criterion: str = "beta") -> l
             onset_s=play.onset_s,
             duration_s=play.duration_s,
             clean_s=play.clean_s,
-            beta_db=play.beta_db,
-            gamma_db=play.gamma_db,
+            db={name: band.db for name, band in play.bands.items()},
             muscle_db=play.muscle_db,
             flags=play.flags,
             criterion=criterion,
@@ -100,8 +99,7 @@ def observe(
     onset_s: float,
     duration_s: float,
     clean_s: float,
-    beta_db: float | None,
-    gamma_db: float | None,
+    db: Mapping[str, float | None],
     muscle_db: float | None,
     flags: Sequence[str],
     criterion: str,
@@ -110,7 +108,7 @@ def observe(
 
     Silence that was too short to hold plays against is too short to rank against.
     """
-    value = combine(beta_db, gamma_db, criterion)
+    value = combine(db, criterion)
     if value is None or "too-little-clean" in flags or clean_s <= 0:
         return None
     if piece is None and "no-silence-baseline" in flags:
@@ -118,17 +116,16 @@ def observe(
     return Observation(piece, recording, onset_s + duration_s / 2, value, muscle_db, clean_s)
 
 
-def combine(beta_db: float | None, gamma_db: float | None, criterion: str) -> float | None:
-    """Return the value of a criterion from the two bands; None where a band it needs is missing."""
+def combine(db: Mapping[str, float | None], criterion: str) -> float | None:
+    """Return the value of a criterion from those of the bands, dB; None where a band it needs is missing."""
     check_criterion(criterion)
-    if criterion == "beta":
-        return beta_db
-    if criterion == "gamma":
-        return gamma_db
-    return None if beta_db is None or gamma_db is None else (beta_db + gamma_db) / 2
+    if criterion != "both":
+        return db.get(criterion)
+    beta, gamma = db.get("beta"), db.get("gamma")
+    return None if beta is None or gamma is None else (beta + gamma) / 2
 
 
 def check_criterion(criterion: str) -> None:
-    """Refuse a criterion that is not known."""
-    if criterion not in CRITERIA:
-        raise ParameterError(f"criterion {criterion!r} is not known: give {', '.join(CRITERIA)}")
+    """Refuse what cannot be the name of a band."""
+    if not criterion or criterion != criterion.strip():
+        raise ParameterError(f"criterion {criterion!r} is no band: give {', '.join(CRITERIA)} or a band that is scored")

@@ -352,7 +352,17 @@ def test_a_play_that_was_logged_tells_which_piece_played_when(cli: Cli, ana: Pat
 def test_other_bands_can_be_ranked_by_and_written_as_a_table(cli: Cli, ana: Path, tmp_path: Path) -> None:
     table = tmp_path / "plays.csv"
     done = cli(
-        "score-eeg", ana, "--band", "smr=12-15", "--lower-is-better", "alpha", "--table", table, "--by", "play", "--json"
+        "score-eeg",
+        ana,
+        "--band",
+        "smr=12-15",
+        "--lower-is-better",
+        "alpha",
+        "--table",
+        table,
+        "--by",
+        "play",
+        "--json",
     )
     assert done.status == 0, done.err
     document = done.document
