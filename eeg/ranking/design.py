@@ -1,4 +1,4 @@
-"""The ranking model's columns and priors: recordings, time, muscle, pieces; how much plays vary where nothing does."""
+"""The ranking model's columns and priors, and how much plays vary where nothing has an effect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from eeg.ranking.mixed_model import FLAT_SD, Design, Noise
+from eeg.ranking.mixed_model import FLAT_SD, Axis, Design, Grid, Recording
 from eeg.ranking.observations import RATING_DB, Observation
 
 Float64 = npt.NDArray[np.float64]
@@ -19,85 +19,137 @@ Float64 = npt.NDArray[np.float64]
 _SAMPLING_SD, _SAMPLING_SPREAD = 0.25, 0.5
 _SAMPLING_DB = tuple(float(value) for value in np.geomspace(0.1, 2.4, 11))
 _DRIFT_SD, _DRIFT_SPREAD = 0.25, 0.7
-_DRIFT_DB = (0.1, 0.2, 0.35, 0.6)
+_DRIFT_DB = (0.1, 0.2, 0.35, 0.6, 1.0, 1.7)
 _MEMORY_S = (60.0, 400.0)
 # SD of the effects of pieces: half-Cauchy, so that large ones stay possible.
 _TAU_SCALE = 0.5
+# What music, and what a piece, does on one day beyond what it does on all: SD, half-Cauchy.
+_DAY_DB = (0.05, 0.12, 0.25, 0.45, 0.8, 1.4)
+_DAY_SCALE = 0.3
 # SD of the change from the middle to the end of a recording, and of dB in the band for one dB of muscle.
-_TIME_SD, _MUSCLE_SD = 1.0, 0.7
+TIME_SD = 1.0
+_MUSCLE_SD = 0.7
 
 
-def make_design(data: Sequence[Observation], names: Sequence[str], use_muscle: bool) -> tuple[Design, int | None, bool]:
-    """Build columns: recordings, time in each, muscle, mean of pieces (where there is baseline), pieces."""
-    recordings = sorted({row.recording for row in data})
-    index = np.array([recordings.index(row.recording) for row in data])
-    groups = [np.flatnonzero(index == i) for i in range(len(recordings))]
-    time_s = np.array([row.time_s for row in data])
-    columns: list[Float64] = []
-    prior: list[float] = []
-    for rows in groups:
-        one = np.zeros(len(data))
-        one[rows] = 1.0
-        columns.append(one)
-        # Some people rate high, others low: by a point or so.
-        prior.append(RATING_DB if data[rows[0]].known_sd is not None else FLAT_SD)
-    for rows in groups:
-        span = time_s[rows]
-        half = (span.max() - span.min()) / 2
-        if half > 0:
-            trend = np.zeros(len(data))
-            trend[rows] = (span - (span.max() + span.min()) / 2) / half
-            columns.append(trend)
-            prior.append(_TIME_SD)
-    muscle_column = None
-    known = np.array([row.muscle_db is not None and math.isfinite(row.muscle_db) for row in data])
-    if use_muscle and np.count_nonzero(known) > 2:
-        values = np.array([row.muscle_db if ok else 0.0 for row, ok in zip(data, known, strict=True)], dtype=np.float64)
-        for rows in groups:
-            here = rows[known[rows]]
-            values[here] -= values[here].mean() if len(here) else 0.0
-        values[~known] = 0.0
-        if np.ptp(values) > 1e-9:
-            muscle_column = len(columns)
-            columns.append(values)
-            prior.append(_MUSCLE_SD)
-    known_sd = np.array([math.nan if row.known_sd is None else row.known_sd for row in data])
-    is_music = np.array([row.piece is not None for row in data])
-    has_mean = bool((~is_music).any())
-    if has_mean:
-        columns.append((is_music & np.isnan(known_sd)).astype(np.float64))
-        prior.append(FLAT_SD)
-    for name in names:
-        columns.append(np.array([float(row.piece == name) for row in data]))
-    design = Design(
-        y=np.array([row.value_db for row in data]),
-        columns=np.column_stack(columns),
-        prior_sd=np.array(prior),
-        pieces=len(names),
-        clean_s=np.array([row.clean_s for row in data]),
-        time_s=time_s,
-        groups=groups,
-        known_sd=known_sd,
+def make_design(
+    data: Sequence[Observation], rated: Sequence[Observation], names: Sequence[str], *, use_muscle: bool
+) -> tuple[Design, bool, bool]:
+    """Build the columns of every recording.
+
+    Parameters
+    ----------
+    data : sequence of Observation
+        Plays and silences.
+    rated : sequence of Observation
+        Ratings.
+    names : sequence of str
+        The pieces.
+    use_muscle : bool
+
+    Returns
+    -------
+    design : Design
+    has_muscle, has_mean : bool
+        Whether the shared coefficients hold one for muscle (first), and the mean of the pieces against silence (last).
+    """
+    number = {name: i for i, name in enumerate(names)}
+    by_recording: dict[str, list[Observation]] = {}
+    for row in sorted(data, key=lambda row: (row.recording, row.time_s)):
+        by_recording.setdefault(row.recording, []).append(row)
+    muscle = [_muscle(rows) for rows in by_recording.values()]
+    known = sum(_knows_muscle(row) for row in data)
+    has_muscle = use_muscle and known > 2 and any(np.ptp(values) > 1e-9 for values in muscle)
+    has_mean = any(row.piece is None for row in data)
+    recordings = [
+        _recording(rows, number, values if has_muscle else None, has_mean=has_mean)
+        for rows, values in zip(by_recording.values(), muscle, strict=True)
+    ]
+    shared_sd = np.array([_MUSCLE_SD] * has_muscle + [FLAT_SD] * has_mean)
+    return (
+        Design(recordings, shared_sd, len(names), _rating_products(rated, number, len(shared_sd))),
+        has_muscle,
+        has_mean,
     )
-    return design, muscle_column, has_mean
 
 
-def noise_grid() -> list[tuple[Noise, float]]:
-    """Return the variances of the noise that are averaged over, with the logarithm of their prior weights."""
-    grid = []
-    for sampling in _SAMPLING_DB:
-        for drift in _DRIFT_DB:
-            for memory in _MEMORY_S:
-                weight = -0.5 * (math.log(sampling / _SAMPLING_SD) / _SAMPLING_SPREAD) ** 2
-                weight -= 0.5 * (math.log(drift / _DRIFT_SD) / _DRIFT_SPREAD) ** 2
-                grid.append((Noise(sampling, drift, memory), weight))
-    return grid
+def _knows_muscle(row: Observation) -> bool:
+    return row.muscle_db is not None and math.isfinite(row.muscle_db)
 
 
-def tau_grid() -> list[tuple[float, float]]:
-    """Return the SDs between pieces that are averaged over, with the logarithm of their prior weights."""
-    taus = np.geomspace(0.03, 6.0, 16)
-    # Half-Cauchy density, times tau for the even spacing in the logarithm; what lies below goes to the first point.
-    density = taus / (1 + (taus / _TAU_SCALE) ** 2)
-    density[0] += _TAU_SCALE * math.atan(taus[0] / _TAU_SCALE) / math.log(taus[1] / taus[0])
-    return [(float(tau), float(math.log(weight))) for tau, weight in zip(taus, density, strict=True)]
+def _muscle(rows: Sequence[Observation]) -> Float64:
+    """Return muscle against the recording's mean, dB; 0 where it is not known."""
+    known = np.array([_knows_muscle(row) for row in rows])
+    values = np.array([row.muscle_db if ok else 0.0 for row, ok in zip(rows, known, strict=True)], dtype=np.float64)
+    if known.any():
+        values -= values[known].mean()
+    values[~known] = 0.0
+    return values
+
+
+def _recording(
+    rows: Sequence[Observation], number: dict[str, int], muscle: Float64 | None, *, has_mean: bool
+) -> Recording:
+    time_s = np.array([row.time_s for row in rows])
+    half = float(np.ptp(time_s)) / 2
+    trend = (time_s - (time_s.max() + time_s.min()) / 2) / half if half > 0 else np.zeros(len(rows))
+    music = np.array([float(row.piece is not None) for row in rows])
+    shared = [values for values, there in ((muscle, muscle is not None), (music, has_mean)) if there]
+    return Recording(
+        y=np.array([row.value_db for row in rows]),
+        local=np.column_stack([np.ones(len(rows)), trend, music]),
+        shared=np.column_stack(shared) if shared else np.empty((len(rows), 0)),
+        piece=np.array([-1 if row.piece is None else number[row.piece] for row in rows]),
+        clean_s=np.array([row.clean_s for row in rows]),
+        time_s=time_s,
+    )
+
+
+def _rating_products(rated: Sequence[Observation], number: dict[str, int], shared: int) -> Float64:
+    """Return the products of ratings with the pieces: noise of a known SD, and a level of their own.
+
+    Some people rate high, others low: by a point or so, which is the prior of that level.
+    """
+    q = len(number)
+    products = np.zeros((q + shared + 1, q + shared + 1))
+    if not rated:
+        return products
+    columns = np.zeros((len(rated), q + shared + 1))
+    for i, row in enumerate(rated):
+        assert row.piece is not None
+        assert row.known_sd is not None
+        columns[i, number[row.piece]] = 1.0
+        columns[i, -1] = row.value_db
+        columns[i] /= row.known_sd
+    level = np.array([1.0 / row.known_sd for row in rated if row.known_sd is not None])
+    with_level = columns.T @ level
+    return np.asarray(columns.T @ columns - np.outer(with_level, with_level) / (level @ level + RATING_DB**-2.0))
+
+
+def make_grid(recordings: int, *, has_mean: bool) -> Grid:
+    """Return the variances that are averaged over.
+
+    Parameters
+    ----------
+    recordings : int
+        One alone says nothing of what differs between days.
+    has_mean : bool
+        Whether there is silence, against which music can differ from day to day.
+    """
+    sampling, drift = np.array(_SAMPLING_DB), np.array(_DRIFT_DB)
+    none = Axis(np.zeros(1), np.zeros(1))
+    day = _half_cauchy(np.array(_DAY_DB), _DAY_SCALE)
+    return Grid(
+        sampling=Axis(sampling, -0.5 * (np.log(sampling / _SAMPLING_SD) / _SAMPLING_SPREAD) ** 2),
+        drift=Axis(drift, -0.5 * (np.log(drift / _DRIFT_SD) / _DRIFT_SPREAD) ** 2),
+        memory_s=Axis(np.array(_MEMORY_S), np.zeros(len(_MEMORY_S))),
+        music_day=day if recordings > 1 and has_mean else none,
+        piece_day=day if recordings > 1 else none,
+        tau=_half_cauchy(np.geomspace(0.03, 6.0, 16), _TAU_SCALE),
+    )
+
+
+def _half_cauchy(values: Float64, scale: float) -> Axis:
+    """Return evenly spaced logarithms of an SD with a half-Cauchy prior; what lies below goes to the first value."""
+    density = values / (1 + (values / scale) ** 2)
+    density[0] += scale * math.atan(values[0] / scale) / math.log(values[1] / values[0])
+    return Axis(values, np.log(density))

@@ -1,11 +1,16 @@
-"""A Gaussian mixed model with few variances, fitted by restricted likelihood averaged over a grid.
+"""A Gaussian mixed model, fitted recording by recording, with restricted likelihood averaged over a grid of variances.
 
-``y = F b + e``: the coefficients ``b`` (recording means, time trends, muscle, mean of the pieces, pieces) have normal
-priors, flat for what REML calls fixed; the noise ``e`` has a part that goes down with clean time and a part that
-drifts. With flat fixed effects the marginal likelihood of the variances is the restricted likelihood (Harville 1974,
-10.1093/biomet/61.2.383). Taking its maximum would call the pieces equal in half of all small studies and make intervals
-too narrow in the others, so it is averaged over a grid, each variance weighted by a prior from measured recordings
-(Gelman 2006, 10.1214/06-BA117A). Everything stays in closed form.
+``y = F b + Z u + e``. The coefficients ``b`` are the pieces (normal, SD tau) and what all recordings share (muscle,
+mean of the pieces); the effects ``u`` belong to one recording: its level (flat, which makes the marginal likelihood of
+the variances the restricted one: Harville 1974, 10.1093/biomet/61.2.383), its trend, what music does on that day, and
+what each piece does on that day. The noise ``e`` has a part that goes down with clean time and a part that drifts.
+Taking the maximum of the likelihood would call the pieces equal in half of all small studies and make intervals too
+narrow in the others, so it is averaged over a grid, each variance weighted by a prior from measured recordings (Gelman
+2006, 10.1214/06-BA117A).
+
+Noise and effects ``u`` are independent between recordings, so that each recording is reduced by itself to its products
+with the shared coefficients, and these are added: time and memory grow linearly with the recordings. Within a recording
+the covariance is diagonal in the eigenvectors of its drift, whatever the two sizes of the noise.
 """
 
 from __future__ import annotations
@@ -17,27 +22,44 @@ import numpy as np
 import numpy.typing as npt
 
 Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
 
 FLAT_SD = 100.0
+# Columns of a recording that belong to it alone: level, trend, music. Those of its pieces follow.
+LOCAL = 3
+# Recordings times points of the grid that are computed at once; bounds the memory.
+_AT_ONCE = 4000
+_POINTS_AT_ONCE = 256
+# Up to so many recordings times points, searching the grid costs more than computing all of it.
+_FEW = 300
+
+_At = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Noise:
-    """Variances of the noise at one point of the grid.
+class Recording:
+    """One recording's plays and silences.
 
     Parameters
     ----------
-    sampling : float
-        SD in dB of a play with 60 clean seconds; its square goes with 60 / clean seconds.
-    drift : float
-        SD in dB of the drift.
-    memory_s : float
-        Time in which the drift's correlation falls to 1/e (an Ornstein-Uhlenbeck process); seconds.
+    y : array, shape (n,)
+        dB.
+    local : array, shape (n, 3)
+        Columns of level, trend and music.
+    shared : array, shape (n, g)
+        Columns of the coefficients that all recordings share.
+    piece : array of int, shape (n,)
+        Number of the piece; -1 for silence.
+    clean_s, time_s : array, shape (n,)
+        Clean seconds, and the middle of each play from the start of the recording, seconds.
     """
 
-    sampling: float
-    drift: float
-    memory_s: float
+    y: Float64
+    local: Float64
+    shared: Float64
+    piece: Int64
+    clean_s: Float64
+    time_s: Float64
 
 
 @dataclass(frozen=True)
@@ -46,168 +68,392 @@ class Design:
 
     Parameters
     ----------
-    y : array, shape (n,)
-        dB.
-    columns : array, shape (n, p)
-        All coefficients' columns; the pieces' last.
-    prior_sd : array, shape (p - q,)
-        Of the coefficients that are not pieces, dB; `FLAT_SD` for fixed ones.
+    recordings : sequence of Recording
+    shared_sd : array, shape (g,)
+        Prior SD of the shared coefficients, dB; `FLAT_SD` for fixed ones.
     pieces : int
-        q, how many columns are pieces.
-    clean_s : array, shape (n,)
-    time_s : array, shape (n,)
-        Middle of each play from the start of its recording, seconds.
-    groups : sequence of array of int
-        Rows of each recording: noise is correlated within, not between.
-    known_sd : array, shape (n,)
-        SD of the noise of rows that neither drift nor depend on clean time, dB; nan for all others.
+        q, how many pieces there are.
+    rated : array, shape (q + g + 1, q + g + 1)
+        Products that ratings add; zero without ratings.
     """
 
-    y: Float64
-    columns: Float64
-    prior_sd: Float64
+    recordings: Sequence[Recording]
+    shared_sd: Float64
     pieces: int
-    clean_s: Float64
-    time_s: Float64
-    groups: Sequence[npt.NDArray[np.int64]]
-    known_sd: Float64
+    rated: Float64
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One variance of the grid: its values and the logarithm of their prior weights, both shape (m,)."""
+
+    values: Float64
+    log_prior: Float64
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The variances that are averaged over.
+
+    Parameters
+    ----------
+    sampling, drift, memory_s : Axis
+        SD in dB of a play with 60 clean seconds; SD of the drift, dB; time in which the drift's correlation falls to
+        1/e (an Ornstein-Uhlenbeck process), seconds.
+    music_day, piece_day : Axis
+        SD in dB of what music, and what a piece, does on one day beyond what it does on all.
+    tau : Axis
+        SD of the piece effects, dB.
+    """
+
+    sampling: Axis
+    drift: Axis
+    memory_s: Axis
+    music_day: Axis
+    piece_day: Axis
+    tau: Axis
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes of the noise."""
+        return self.sampling, self.drift, self.memory_s, self.music_day, self.piece_day
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many values each axis of the noise has."""
+        return tuple(len(axis.values) for axis in self.axes)
+
+
+@dataclass(frozen=True)
+class _Bucket:
+    """Recordings of similar size, padded to one: columns in the eigenvectors of the drift for each memory."""
+
+    columns: Float64  # (memories, recordings, n, LOCAL + k + g + 1)
+    spectrum: Float64  # (memories, recordings, n)
+    real: npt.NDArray[np.bool_]  # (recordings, n)
+    pieces: Int64  # (recordings, k): numbers of the pieces, q where padded
+
+    @property
+    def k(self) -> int:
+        return int(self.pieces.shape[1])
+
+
+def _buckets(design: Design, memories: Float64) -> list[_Bucket]:
+    """Sort recordings by size, so that little is padded."""
+    sizes: dict[tuple[int, int], list[tuple[Recording, Int64]]] = {}
+    for one in design.recordings:
+        here = np.unique(one.piece[one.piece >= 0])
+        key = (_rounded(len(one.y)), _rounded(len(here)))
+        sizes.setdefault(key, []).append((one, here))
+    return [_bucket(rows, design, memories) for rows in sizes.values()]
+
+
+def _rounded(size: int) -> int:
+    return 0 if size == 0 else size if size <= 4 else 4 * -(-size // 4)
+
+
+def _bucket(rows: Sequence[tuple[Recording, Int64]], design: Design, memories: Float64) -> _Bucket:
+    n, k = max(len(one.y) for one, _ in rows), max(len(here) for _, here in rows)
+    g = len(design.shared_sd)
+    columns = np.zeros((len(memories), len(rows), n, LOCAL + k + g + 1))
+    spectrum = np.zeros((len(memories), len(rows), n))
+    real = np.zeros((len(rows), n), dtype=np.bool_)
+    pieces = np.full((len(rows), k), design.pieces)
+    for r, (one, here) in enumerate(rows):
+        size = len(one.y)
+        real[r, :size] = True
+        pieces[r, : len(here)] = here
+        indicator = np.zeros((size, k))
+        indicator[:, : len(here)] = one.piece[:, None] == here
+        scale = np.sqrt(one.clean_s / 60.0)
+        plain = np.column_stack([one.local, indicator, one.shared, one.y]) * scale[:, None]
+        apart = np.abs(one.time_s[:, None] - one.time_s)
+        for m, memory in enumerate(memories):
+            values, vectors = np.linalg.eigh(scale[:, None] * np.exp(-apart / memory) * scale)
+            columns[m, r, :size] = vectors.T @ plain
+            spectrum[m, r, :size] = np.maximum(values, 0.0)
+    return _Bucket(columns, spectrum, real, pieces)
 
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the grid: the normal posterior of the coefficients there.
+    """A point of the noise's grid: the posterior of the coefficients there, for any SD between pieces.
 
     Parameters
     ----------
-    noise : Noise
-    tau : float
-        SD of the piece effects, dB.
-    sd : array, shape (p,)
-        Prior SD of each coefficient.
-    gram : array, shape (p, p)
-    moment : array, shape (p,)
-        Products of the whitened columns with one another, and with the data.
+    at : tuple of int
+        Where on the grid.
+    logs : array, shape (taus,)
+        Logarithm of the weight with each SD between pieces.
+    vectors, values, moment : array, shapes (q, q), (q,), (q,)
+        Eigenvectors and eigenvalues of the pieces' precision without its prior, and the data in these vectors.
+    shared_root : array, shape (g, g)
+        ``shared_root.T @ shared_root`` is the covariance of the shared coefficients, the pieces known.
+    shared_pieces, shared_moment : array, shapes (g, q), (g,)
     """
 
-    noise: Noise
-    tau: float
-    sd: Float64
-    gram: Float64
+    at: tuple[int, ...]
+    logs: Float64
+    vectors: Float64
+    values: Float64
     moment: Float64
+    shared_root: Float64
+    shared_pieces: Float64
+    shared_moment: Float64
 
-    def root(self) -> Float64:
-        """Return the Cholesky factor of the posterior's precision, in units of the prior's SD (well scaled)."""
-        scaled = self.gram * self.sd[:, None] * self.sd
-        scaled[np.diag_indices(len(self.sd))] += 1.0
-        return np.asarray(np.linalg.cholesky(scaled), dtype=np.float64)
+    def mean(self, taus: Float64, weights: Float64) -> Float64:
+        """Return the posterior mean of pieces and shared coefficients, averaged over SDs between pieces."""
+        square = taus[:, None] ** 2
+        centre = weights @ (square * self.moment / (1 + square * self.values)) / weights.sum()
+        pieces = self.vectors @ centre
+        return np.concatenate([pieces, self._shared(pieces[None])[0]])
 
-    def mean(self, root: Float64) -> Float64:
-        """Return the posterior mean."""
-        half = np.linalg.solve(root, self.sd * self.moment)
-        return np.asarray(self.sd * np.linalg.solve(root.T, half))
+    def draw(self, taus: Float64, rng: np.random.Generator) -> Float64:
+        """Return draws of pieces and shared coefficients, one for each SD between pieces, shape (draws, q + g)."""
+        square = taus[:, None] ** 2
+        shrunk = square / (1 + square * self.values)
+        normal = rng.standard_normal((len(taus), len(self.values) + len(self.shared_moment)))
+        q = len(self.values)
+        pieces = (shrunk * self.moment + np.sqrt(shrunk) * normal[:, :q]) @ self.vectors.T
+        return np.hstack([pieces, self._shared(pieces) + normal[:, q:] @ self.shared_root])
 
-    def draw(self, count: int, rng: np.random.Generator) -> Float64:
-        """Return draws from the posterior, shape (count, p)."""
-        root = self.root()
-        noise = np.linalg.solve(root.T, rng.standard_normal((len(self.sd), count)))
-        return np.asarray(self.mean(root) + (self.sd[:, None] * noise).T)
+    def _shared(self, pieces: Float64) -> Float64:
+        rest = self.shared_moment - pieces @ self.shared_pieces.T
+        return np.asarray(rest @ self.shared_root.T @ self.shared_root)
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """The points of the grid that matter, with their weights (which sum to 1)."""
+    """The points of the grid that matter, with their weights (which sum to 1), shape (points, taus)."""
 
+    grid: Grid
     points: Sequence[Point]
     weights: Float64
 
-    def average(self, values: Sequence[float]) -> float:
-        """Return the weighted mean of a value of each point."""
-        return float(self.weights @ np.asarray(values))
-
     def mean(self) -> Float64:
-        """Return the posterior mean of the coefficients."""
-        return np.asarray(sum(w * point.mean(point.root()) for point, w in zip(self.points, self.weights, strict=True)))
+        """Return the posterior mean of the coefficients, pieces first."""
+        taus = self.grid.tau.values
+        return np.asarray(
+            sum(row.sum() * point.mean(taus, row) for point, row in zip(self.points, self.weights, strict=True))
+        )
 
-    def best_noise(self) -> Noise:
-        """Return the noise with the most weight, whatever the pieces' variance."""
-        sums: dict[Noise, float] = {}
-        for point, weight in zip(self.points, self.weights, strict=True):
-            sums[point.noise] = sums.get(point.noise, 0.0) + float(weight)
-        return max(sums, key=lambda noise: sums[noise])
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Float64, Float64]:
+        """Return draws of the coefficients, shape (count, q + g), and the SD between pieces of each."""
+        counts = rng.multinomial(count, self.weights.ravel()).reshape(self.weights.shape)
+        each = [np.repeat(self.grid.tau.values, row) for row in counts]
+        drawn = [point.draw(taus, rng) for point, taus in zip(self.points, each, strict=True) if len(taus)]
+        shuffled = rng.permutation(count)
+        return np.concatenate(drawn)[shuffled], np.concatenate(each)[shuffled]
 
+    def average(self, axis: int) -> float:
+        """Return the posterior mean of one of the noise's axes."""
+        values = self.grid.axes[axis].values
+        return float(sum(w * values[p.at[axis]] for p, w in zip(self.points, self.weights.sum(axis=1), strict=True)))
 
-def covariance(design: Design, rows: npt.NDArray[np.int64], noise: Noise) -> Float64:
-    """Return the noise covariance of one recording's rows."""
-    known = design.known_sd[rows]
-    if np.isfinite(known).all():
-        return np.diag(known**2)
-    apart = np.abs(design.time_s[rows, None] - design.time_s[rows])
-    result: Float64 = noise.drift**2 * np.exp(-apart / noise.memory_s)
-    result[np.diag_indices(len(rows))] += noise.sampling**2 * 60.0 / design.clean_s[rows]
-    return result
-
-
-def whiten(design: Design, noise: Noise) -> tuple[Float64, Float64, float]:
-    """Return columns and data with the noise's correlation taken out, and the log determinant of its covariance."""
-    both = np.column_stack([design.columns, design.y])
-    out = np.empty_like(both)
-    logdet = 0.0
-    for rows in design.groups:
-        root = np.linalg.cholesky(covariance(design, rows, noise))
-        out[rows] = np.linalg.solve(root, both[rows])
-        logdet += 2.0 * float(np.log(np.diag(root)).sum())
-    return out[:, :-1], out[:, -1], logdet
+    def average_tau(self) -> float:
+        """Return the posterior mean SD between pieces."""
+        return float(self.weights.sum(axis=0) @ self.grid.tau.values)
 
 
-def fit(
-    design: Design,
-    noises: Sequence[tuple[Noise, float]],
-    taus: Sequence[tuple[float, float]],
-    *,
-    keep: float = 1e-4,
-) -> Posterior:
-    """Average over a grid of variances.
+class Model:
+    """A design, ready to be evaluated at points of a grid."""
+
+    def __init__(self, design: Design, grid: Grid) -> None:
+        self.design, self.grid = design, grid
+        self._buckets = _buckets(design, grid.memory_s.values)
+
+    def products(self, at: Int64, trend_sd: float) -> tuple[Float64, Float64]:
+        """Reduce the recordings to products of the coefficients that they share.
+
+        Parameters
+        ----------
+        at : array of int, shape (p, 5)
+            Points of the noise's grid.
+        trend_sd : float
+            Prior SD of the trends.
+
+        Returns
+        -------
+        gram : array, shape (p, q + g + 1, q + g + 1)
+            Whitened products of pieces, shared coefficients and data.
+        logdet : array, shape (p,)
+            Of the covariance of the data, but for a constant.
+        """
+        q, g = self.design.pieces, len(self.design.shared_sd)
+        gram = np.zeros((len(at), q + g + 2, q + g + 2))  # one more for padding, cut off below
+        logdet = np.zeros(len(at))
+        keys = np.ravel_multi_index((at[:, 0], at[:, 1], at[:, 2]), self.grid.shape[:3])
+        for bucket in self._buckets:
+            step = max(1, _AT_ONCE // max(len(bucket.real), 1))
+            for start in range(0, len(at), step):
+                rows = slice(start, start + step)
+                _add_products(bucket, self, at[rows], keys[rows], trend_sd, gram[rows], logdet[rows])
+        keep = np.r_[0:q, q + 1 : q + g + 2]
+        return gram[:, keep[:, None], keep] + self.design.rated, logdet
+
+    def points(self, at: Int64, trend_sd: float) -> list[Point]:
+        """Return the posterior at points of the grid."""
+        gram, logdet = self.products(at, trend_sd)
+        q, g = self.design.pieces, len(self.design.shared_sd)
+        prior = sum(axis.log_prior[at[:, i]] for i, axis in enumerate(self.grid.axes))
+        shared = gram[:, q : q + g, q : q + g] + np.diag(self.design.shared_sd**-2.0)
+        roots = np.linalg.cholesky(shared)
+        inverse = np.linalg.inv(roots)
+        logdet = logdet + 2 * np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+        # The pieces and the data, with the shared coefficients taken out.
+        half = inverse @ np.concatenate([gram[:, q : q + g, :q], gram[:, q : q + g, -1:]], axis=2)
+        rest = np.concatenate([gram[:, :q, :q], gram[:, :q, -1:]], axis=2) - half[:, :, :q].transpose(0, 2, 1) @ half
+        values, vectors = np.linalg.eigh(rest[:, :, :q])
+        values = np.maximum(values, 0.0)
+        moment = np.einsum("pij,pi->pj", vectors, rest[:, :, q])
+        left = gram[:, -1, -1] - (half[:, :, q] ** 2).sum(axis=1)
+        taus = self.grid.tau.values[:, None, None] ** 2
+        gain = (moment**2 * taus / (1 + taus * values)).sum(axis=2).T
+        size = np.log1p(taus * values).sum(axis=2).T
+        logs = (prior - 0.5 * (logdet + left))[:, None] + 0.5 * (gain - size) + self.grid.tau.log_prior
+        return [
+            Point(
+                tuple(int(i) for i in at[p]),
+                logs[p],
+                vectors[p],
+                values[p],
+                moment[p],
+                inverse[p],
+                gram[p, q : q + g, :q],
+                gram[p, q : q + g, -1],
+            )
+            for p in range(len(at))
+        ]
+
+
+def _add_products(
+    bucket: _Bucket, model: Model, at: Int64, keys: Int64, trend_sd: float, gram: Float64, logdet: Float64
+) -> None:
+    """Add one bucket's products at some points to `gram` and `logdet`."""
+    grid, k = model.grid, bucket.k
+    q, g = model.design.pieces, len(model.design.shared_sd)
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    sampling = grid.sampling.values[at[first, 0], None, None]
+    drift = grid.drift.values[at[first, 1], None, None]
+    memory = at[first, 2]
+    variance = sampling**2 + drift**2 * bucket.spectrum[memory]  # (u, recordings, n)
+    columns = bucket.columns[memory]
+    products = (columns / variance[..., None]).swapaxes(-1, -2) @ columns  # (u, recordings, c, c)
+    sizes = np.where(bucket.real, np.log(variance), 0.0).sum(axis=(1, 2))
+    local = LOCAL + k
+    sd = np.empty((len(at), local))
+    sd[:, 0], sd[:, 1] = FLAT_SD, trend_sd
+    sd[:, 2] = grid.music_day.values[at[:, 3]]
+    sd[:, LOCAL:] = grid.piece_day.values[at[:, 4], None]
+    here = products[inverse]  # (p, recordings, c, c)
+    inner = here[:, :, :local, :local] * sd[:, None, :, None] * sd[:, None, None, :]
+    inner[..., np.arange(local), np.arange(local)] += 1.0
+    roots = np.linalg.cholesky(inner)
+    cross = here[:, :, :local, LOCAL:] * sd[:, None, :, None]
+    half = np.linalg.solve(roots, cross)
+    reduced = here[:, :, LOCAL:, LOCAL:] - half.swapaxes(-1, -2) @ half  # (p, recordings, k + g + 1, k + g + 1)
+    logdet += sizes[inverse] + 2 * np.log(np.diagonal(roots, axis1=2, axis2=3)).sum(axis=(1, 2))
+    rest = np.broadcast_to(np.arange(q + 1, q + g + 2), (len(bucket.pieces), g + 1))
+    places = np.concatenate([bucket.pieces, rest], axis=1)  # (recordings, k + g + 1)
+    width = q + g + 2
+    flat = (places[:, :, None] * width + places[:, None, :]).ravel()
+    for p in range(len(at)):
+        gram[p] += np.bincount(flat, reduced[p].ravel(), width * width).reshape(width, width)
+
+
+def fit(model: Model, trend_sd: float, *, keep: float = 1e-4, everywhere: bool = False) -> Posterior:
+    """Average over the grid.
+
+    The points that matter lie together: from the best that a search along the axes finds, neighbours are computed as
+    long as they matter.
 
     Parameters
     ----------
-    design : Design
-    noises, taus : sequence of (point, log prior weight)
-        The grid is their product.
+    model : Model
+    trend_sd : float
+        Prior SD of the trend within a recording, dB.
     keep : float
         Points with less than this share of the largest weight are dropped.
+    everywhere : bool
+        Compute every point of the grid, for comparison.
     """
-    found: list[tuple[float, Point]] = []
-    best = -np.inf
-    for noise, noise_prior in noises:
-        columns, y, logdet = whiten(design, noise)
-        gram, moment = columns.T @ columns, columns.T @ y
-        constant = noise_prior - 0.5 * logdet - 0.5 * float(y @ y)
-        sds = np.array([np.concatenate([design.prior_sd, np.full(design.pieces, tau)]) for tau, _ in taus])
-        roots = np.linalg.cholesky(gram * sds[:, :, None] * sds[:, None] + np.eye(sds.shape[1]))
-        halves = np.linalg.solve(roots, (sds * moment)[:, :, None])[:, :, 0]
-        # What a flat prior adds to the determinant is the same everywhere, and drops out of the weights.
-        logs = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
-        values = constant + 0.5 * (halves**2).sum(axis=1) - logs + np.array([prior for _, prior in taus])
-        best = max(best, float(values.max()))
-        found += [
-            (float(value), Point(noise, tau, sd, gram, moment))
-            for value, (tau, _), sd in zip(values, taus, sds, strict=True)
-        ]
-        found = [(value, point) for value, point in found if value > best + np.log(keep)]
-    weights = np.exp(np.array([value for value, _ in found]) - best)
-    return Posterior([point for _, point in found], weights / weights.sum())
+    search = _Search(model, trend_sd, np.log(keep))
+    everything = list(np.ndindex(*model.grid.shape))
+    if everywhere or len(everything) * len(model.design.recordings) <= _FEW:
+        search.compute(everything)
+    else:
+        search.climb()
+        front = search.mattering()
+        while front:
+            fresh = search.compute([at for centre in front for at in _neighbours(centre, model.grid.shape)])
+            front = [at for at in fresh if search.matters(at)]
+    points = [point for at, point in sorted(search.points.items()) if search.matters(at)]
+    logs = np.array([point.logs for point in points])
+    weights = np.where(logs > search.best + np.log(keep), np.exp(logs - search.best), 0.0)
+    return Posterior(model.grid, points, weights / weights.sum())
 
 
-def f_test(design: Design, noise: Noise, tested: npt.NDArray[np.bool_]) -> float:
-    """Return the p value of an F test that some columns' coefficients are all zero.
+class _Search:
+    """Points of the grid as far as they were computed; those that do not matter are not kept."""
+
+    def __init__(self, model: Model, trend_sd: float, log_keep: float) -> None:
+        self._model, self._trend_sd, self._log_keep = model, trend_sd, log_keep
+        self.points: dict[_At, Point] = {}
+        self._heights: dict[_At, float] = {}
+        self.best = -np.inf
+
+    def matters(self, at: _At) -> bool:
+        return bool(self._heights[at] > self.best + self._log_keep)
+
+    def compute(self, wanted: Sequence[_At]) -> list[_At]:
+        """Compute what is not yet, and return it."""
+        new = [at for at in dict.fromkeys(wanted) if at not in self._heights]
+        for start in range(0, len(new), _POINTS_AT_ONCE):
+            for point in self._model.points(np.array(new[start : start + _POINTS_AT_ONCE]), self._trend_sd):
+                height = self._heights[point.at] = float(point.logs.max())
+                self.best = max(self.best, height)
+                if self.matters(point.at):
+                    self.points[point.at] = point
+        return new
+
+    def mattering(self) -> list[_At]:
+        """Return the points computed so far that matter."""
+        return [at for at in self.points if self.matters(at)]
+
+    def climb(self) -> None:
+        """Compute along the axes until none leads higher."""
+        shape = self._model.grid.shape
+        at: _At = tuple(size // 2 for size in shape)
+        start: _At = ()
+        while at != start:
+            start = at
+            for axis, size in enumerate(shape):
+                along = [(*at[:axis], i, *at[axis + 1 :]) for i in range(size)]
+                self.compute(along)
+                at = max(along, key=lambda one: self._heights[one])
+
+
+def _neighbours(at: _At, shape: tuple[int, ...]) -> list[_At]:
+    """Return the points one step away along each axis."""
+    return [
+        (*at[:axis], at[axis] + step, *at[axis + 1 :])
+        for axis in range(len(at))
+        for step in (-1, 1)
+        if 0 <= at[axis] + step < shape[axis]
+    ]
+
+
+def f_test(model: Model, posterior: Posterior, *, share: float = 0.95) -> float:
+    """Return the p value of an F test that all pieces are equal, averaged over the noise that the data allow.
 
     Parameters
     ----------
-    design : Design
-    noise : Noise
-        Only its proportions matter: the size is estimated from the residuals.
-    tested : array of bool, shape (p,)
-        Which columns.
+    model : Model
+        Of plays, without ratings.
+    posterior : Posterior
+        Only the proportions of its variances matter: the size is estimated from the residuals.
+    share : float
+        Of the weight; the rest of the points is left out.
 
     Returns
     -------
@@ -216,20 +462,49 @@ def f_test(design: Design, noise: Noise, tested: npt.NDArray[np.bool_]) -> float
     """
     from scipy.special import fdtrc  # the F distribution's upper tail; scipy.stats takes long to import
 
-    columns, y, _ = whiten(design, noise)
-
-    def residual(matrix: Float64) -> tuple[float, int]:
-        if matrix.shape[1] == 0:
-            return float(y @ y), 0
-        left, sizes, _ = np.linalg.svd(matrix, full_matrices=False)
-        rank = int((sizes > sizes[0] * 1e-9).sum())
-        basis = left[:, :rank]
-        rest = y - basis @ (basis.T @ y)
-        return float(rest @ rest), rank
-
-    small, small_rank = residual(columns[:, ~tested])
-    full, full_rank = residual(columns)
-    extra, free = full_rank - small_rank, len(y) - full_rank
-    if extra < 1 or free < 1 or full <= 0:
+    extra, free = _degrees_of_freedom(model.design)
+    if extra < 1 or free < 1:
         return 1.0
-    return float(fdtrc(extra, free, (small - full) / extra / (full / free)))
+    weights = posterior.weights.sum(axis=1)
+    order = np.argsort(-weights)
+    order = order[: int(np.searchsorted(np.cumsum(weights[order]), share)) + 1]
+    gram, _ = model.products(np.array([posterior.points[i].at for i in order]), FLAT_SD)
+    q = model.design.pieces
+    full = _residual(gram, np.arange(gram.shape[1] - 1))
+    small = _residual(gram, np.arange(q, gram.shape[1] - 1))
+    values = fdtrc(extra, free, np.maximum(small - full, 0.0) / extra / np.maximum(full / free, 1e-300))
+    return float(weights[order] @ values / weights[order].sum())
+
+
+def _residual(gram: Float64, columns: Int64) -> Float64:
+    """Return what some coefficients leave of the data's sum of squares, for each gram."""
+    if not len(columns):
+        return np.asarray(gram[:, -1, -1])
+    inner, moment = gram[:, columns[:, None], columns], gram[:, columns, -1]
+    inverse = np.linalg.pinv(inner, rcond=1e-12, hermitian=True)
+    return np.asarray(gram[:, -1, -1] - np.einsum("pi,pij,pj->p", moment, inverse, moment))
+
+
+def _degrees_of_freedom(design: Design) -> tuple[int, int]:
+    """Return those of the pieces and of the residuals, with a level and a trend for each recording."""
+    q, g = design.pieces, len(design.shared_sd)
+    inner = np.zeros((q + g, q + g))
+    rows = local_rank = 0
+    for one in design.recordings:
+        local = one.local[:, :2]
+        columns = np.column_stack([one.piece[:, None] == np.arange(q), one.shared])
+        left, sizes, _ = np.linalg.svd(local, full_matrices=False)
+        basis = left[:, sizes > 1e-9 * max(sizes.max(), 1e-300)]
+        columns = columns - basis @ (basis.T @ columns)
+        inner += columns.T @ columns
+        rows += len(one.y)
+        local_rank += basis.shape[1]
+    full = _rank(inner)
+    return full - _rank(inner[q:, q:]), rows - local_rank - full
+
+
+def _rank(inner: Float64) -> int:
+    if not inner.size:
+        return 0
+    values = np.linalg.eigvalsh(inner)
+    return int((values > 1e-9 * max(float(values[-1]), 1e-300)).sum())

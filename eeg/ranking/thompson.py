@@ -18,6 +18,7 @@ def thompson(
     Parameters
     ----------
     ranking : Ranking
+        Ratings count where it has them.
     candidates : sequence of str
         Pieces to choose from; those never ranked are drawn from the prior.
     n : int
@@ -33,7 +34,8 @@ def thompson(
     """
     if not 0.0 <= explore <= 1.0:
         raise ParameterError(f"explore {explore:g} is out of range: give 0 to 1")
-    at = {piece.piece: i for i, piece in enumerate(ranking.pieces)}
+    drawn = ranking.with_ratings or ranking
+    at = {piece.piece: i for i, piece in enumerate(drawn.pieces)}
     left = list(dict.fromkeys(candidates))
     sign = 1.0 if ranking.lower_is_better else -1.0
     chosen: list[str] = []
@@ -41,7 +43,7 @@ def thompson(
         if rng.random() < explore:
             chosen.append(left.pop(int(rng.integers(len(left)))))
             continue
-        draw = ranking.draws[int(rng.integers(len(ranking.draws)))]
-        values = [draw[at[name]] if name in at else rng.choice(ranking.new_draws) for name in left]
+        draw = drawn.draws[int(rng.integers(len(drawn.draws)))]
+        values = [draw[at[name]] if name in at else rng.choice(drawn.new_draws) for name in left]
         chosen.append(left.pop(int(np.argmin(sign * np.asarray(values)))))
     return chosen

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import f_oneway, kendalltau
 
 from eeg.errors import ParameterError, TooLittleDataError
-from eeg.ranking.mixed_model import FLAT_SD, Design, Noise, f_test
+from eeg.ranking.design import TIME_SD, make_design, make_grid
+from eeg.ranking.mixed_model import FLAT_SD, Axis, Grid, Model, f_test, fit
 from eeg.ranking.observations import Observation, Rating, combine
-from eeg.ranking.rank import Ranking, rank
+from eeg.ranking.rank import Ranking, RatedPiece, rank
 from eeg.ranking.thompson import thompson
 
 
@@ -57,6 +60,11 @@ def listener(
 
 def tau(ranking: Ranking) -> float:
     return float(kendalltau([p.rank for p in ranking.pieces], [int(p.piece[1:]) for p in ranking.pieces])[0])
+
+
+def rated(ranking: Ranking) -> tuple[RatedPiece, ...]:
+    assert ranking.with_ratings is not None
+    return ranking.with_ratings.pieces
 
 
 def covers(ranking: Ranking, effects: Sequence[float]) -> float:
@@ -181,14 +189,84 @@ def test_nothing_to_rank() -> None:
     assert alone.pieces[0].p_best == 1.0
 
 
+def dense_posterior(
+    data: Sequence[Observation], names: Sequence[str], noise: Sequence[float], tau: float
+) -> tuple[float, np.ndarray]:
+    """Return the log marginal likelihood (but for a constant) and the mean of the pieces, all plays in one matrix."""
+    sampling, drift, memory, music_day, piece_day = noise
+    recordings = sorted({row.recording for row in data})
+    n = len(data)
+    time = np.array([row.time_s for row in data])
+    music = np.array([float(row.piece is not None) for row in data])
+    same = np.array([[a.recording == b.recording for b in data] for a in data])
+    piece = np.array([[a.piece == b.piece and a.piece is not None for b in data] for a in data])
+    cov = np.diag([sampling**2 * 60 / row.clean_s for row in data])
+    cov += same * drift**2 * np.exp(-np.abs(time[:, None] - time) / memory)
+    cov += same * (music_day**2 * np.outer(music, music) + piece_day**2 * piece)
+    muscle = np.zeros(n)
+    for name in recordings:
+        rows = np.array([i for i, row in enumerate(data) if row.recording == name])
+        span = time[rows]
+        trend = np.zeros(n)
+        trend[rows] = (span - (span.max() + span.min()) / 2) / (np.ptp(span) / 2)
+        cov += TIME_SD**2 * np.outer(trend, trend) + FLAT_SD**2 * np.outer(trend != 9, trend != 9) * same * np.outer(
+            np.isin(np.arange(n), rows), np.isin(np.arange(n), rows)
+        )
+        values = np.array([data[i].muscle_db for i in rows], dtype=float)
+        muscle[rows] = values - values.mean()
+    pieces = np.array([[float(row.piece == name) for name in names] for row in data])
+    columns = np.column_stack([pieces, muscle, music])
+    prior = np.diag(np.r_[np.full(len(names), tau), 0.7, FLAT_SD] ** 2)
+    total = cov + columns @ prior @ columns.T
+    y = np.array([row.value_db for row in data])
+    solved = np.linalg.solve(total, y)
+    mean = prior @ columns.T @ solved
+    return -0.5 * (np.linalg.slogdet(total)[1] + y @ solved), mean
+
+
+def test_recording_by_recording_is_the_same_as_all_at_once() -> None:
+    data = listener(np.random.default_rng(5), [-0.5, 0.0, 0.3], plays=2, recordings=3, silences=4)
+    data = sorted(data, key=lambda row: (row.recording, row.time_s))[:-2]  # recordings of two sizes
+    names = ["p0", "p1", "p2"]
+    design, _, _ = make_design(data, (), names, use_muscle=True)
+    grid = make_grid(3, has_mean=True)
+    model = Model(design, grid)
+    at = [(2, 1, 0, 0, 0), (4, 3, 1, 2, 4), (8, 5, 0, 5, 1)]
+    points = model.points(np.array(at), TIME_SD)
+    dense, fast = [], []
+    for one, point in zip(at, points, strict=True):
+        noise = [float(axis.values[i]) for axis, i in zip(grid.axes, one, strict=True)]
+        priors = sum(float(axis.log_prior[i]) for axis, i in zip(grid.axes, one, strict=True))
+        for t in (3, 10):
+            value, mean = dense_posterior(data, names, noise, float(grid.tau.values[t]))
+            dense.append(value)
+            fast.append(point.logs[t] - grid.tau.log_prior[t] - priors)
+            assert point.mean(grid.tau.values[[t]], np.ones(1)) == pytest.approx(mean, abs=1e-6)
+    assert np.diff(fast) == pytest.approx(np.diff(dense), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_search_finds_every_point_that_matters(seed: int) -> None:
+    data = listener(np.random.default_rng(seed), [-0.5, 0.0, 0.3], plays=2, recordings=4)
+    design, _, _ = make_design(data, (), ["p0", "p1", "p2"], use_muscle=True)
+    model = Model(design, make_grid(4, has_mean=True))
+    found, all_of_it = fit(model, TIME_SD), fit(model, TIME_SD, everywhere=True)
+    assert found.mean() == pytest.approx(all_of_it.mean(), abs=1e-6)
+    assert len(found.points) == len(all_of_it.points)
+
+
 def test_f_test_is_anova_where_noise_is_independent() -> None:
     rng = np.random.default_rng(0)
     y = rng.standard_normal(24) + np.repeat([0.0, 0.5, 1.0, 0.0], 6)
-    columns = np.column_stack([np.ones(24), *(np.repeat(np.arange(4), 6) == i for i in range(4))]).astype(float)
-    times, unknown = np.arange(24) * 1e6, np.full(24, np.nan)
-    design = Design(y, columns, np.array([FLAT_SD]), 4, np.full(24, 60.0), times, [np.arange(24)], unknown)
-    p = f_test(design, Noise(0.3, 0.0, 60.0), np.array([False, True, True, True, True]))
-    assert p == pytest.approx(f_oneway(*y.reshape(4, 6)).pvalue, rel=1e-6)
+    data = [Observation(f"p{i // 6}", f"r{i}", 0.0, float(v), None, 60.0) for i, v in enumerate(y)]
+    one = [replace(row, recording="r") for row in data]  # all at one time: no trend, one level
+    design, _, _ = make_design(one, (), ["p0", "p1", "p2", "p3"], use_muscle=False)
+    alone = Axis(np.zeros(1), np.zeros(1))
+    noise = Axis(np.array([0.3]), np.zeros(1))
+    grid = Grid(noise, alone, Axis(np.array([60.0]), np.zeros(1)), alone, alone, noise)
+    model = Model(design, grid)
+    p = f_test(model, fit(model, TIME_SD))
+    assert p == pytest.approx(f_oneway(*y.reshape(4, 6)).pvalue, rel=1e-4)
 
 
 def test_thompson_prefers_the_best_and_explores() -> None:
@@ -212,16 +290,17 @@ def test_ratings_move_pieces_a_little_and_never_make_an_order_reliable() -> None
     plain = rank(data)
     liked = rank(data, [Rating("p2", 5), Rating("p1", 1)])
     levels = {piece.piece: piece.mean_db for piece in plain.pieces}
-    moved = {piece.piece: piece.mean_db - levels[piece.piece] for piece in liked.pieces}
+    assert {piece.piece: piece.mean_db for piece in liked.pieces} == levels
+    moved = {piece.piece: piece.level_db - levels[piece.piece] for piece in rated(liked)}
     assert -0.3 < moved["p2"] < -0.005 < 0.005 < moved["p1"] < 0.3
     higher = rank(data, [Rating("p2", 5), Rating("p1", 1)], lower_is_better=False)
-    assert {piece.piece: piece.mean_db for piece in higher.pieces}["p2"] > levels["p2"]
+    assert {piece.piece: piece.level_db for piece in rated(higher)}["p2"] > levels["p2"]
     much = rank(data, [Rating("p2", 5), Rating("p1", 1)] * 20)
     assert not plain.reliable_order
     assert not much.reliable_order
-    assert much.p_value == pytest.approx(plain.p_value, rel=0.5)
-    assert much.pieces[0].piece == "p2"
-    assert much.pieces[0].ratings == 20
+    assert much.p_value == plain.p_value
+    assert rated(much)[0].piece == "p2"
+    assert rated(much)[0].ratings == 20
     assert (much.plays, much.ratings) == (plain.plays, 40)
 
 
@@ -230,16 +309,16 @@ def test_a_rating_weighs_less_than_a_play_that_says_as_much() -> None:
     level = {piece.piece: piece.mean_db for piece in rank(data).pieces}
     play = Observation("p0", "r0", 500.0, level["p0"] - 0.6, 0.0, 60.0)
     by_play = {piece.piece: piece.mean_db for piece in rank([*data, play]).pieces}
-    by_rating = {piece.piece: piece.mean_db for piece in rank(data, [Rating("p0", 5)]).pieces}
+    by_rating = {piece.piece: piece.level_db for piece in rated(rank(data, [Rating("p0", 5)]))}
     assert by_play["p0"] < by_rating["p0"] < level["p0"]
 
 
 def test_ratings_alone_rank_and_say_that_they_are_alone() -> None:
     ranking = rank([], [Rating("a", 5), Rating("b", 1), Rating("c", 3), Rating("a", 4)])
-    assert [piece.piece for piece in ranking.pieces] == ["a", "c", "b"]
+    assert [piece.piece for piece in rated(ranking)] == ["a", "c", "b"]
+    assert ranking.pieces == ()
     assert not ranking.reliable_order
     assert "only rated" in ranking.reason
-    assert {piece.flags for piece in ranking.pieces} == {("only-rated",)}
     with pytest.raises(ParameterError):
         rank([], [Rating("a", 6)])
 
@@ -252,10 +331,13 @@ def test_ratings_neither_make_nor_undo_a_reliable_order(
     data = listener(np.random.default_rng(seed), np.linspace(-size, 0, 3), plays=2)
     plain = rank(data)
     assert plain.reliable_order == reliable
-    rated = rank(data, [Rating("p0", first), Rating("p2", last)] * 4 + [Rating("never played", 5)] * 8)
-    assert rated.reliable_order == reliable
-    assert rated.p_value == plain.p_value
-    assert rated.reason.replace("by the plays alone, ", "") == plain.reason
+    liked = rank(data, [Rating("p0", first), Rating("p2", last)] * 4 + [Rating("never played", 5)] * 8)
+    assert liked.reliable_order == reliable
+    assert liked.p_value == plain.p_value
+    assert liked.reason == plain.reason
+    # The table beside the verdict is that of the plays.
+    assert [piece.mean_db for piece in liked.pieces] == [piece.mean_db for piece in plain.pieces]
+    assert "never played" in {piece.piece for piece in rated(liked)}
 
 
 def test_an_order_that_is_not_probable_enough_is_told_as_that() -> None:
@@ -265,3 +347,58 @@ def test_an_order_that_is_not_probable_enough_is_told_as_that() -> None:
     assert not ranking.reliable_order
     assert "equal pieces would look as different" not in ranking.reason
     assert "but first before last has a probability of only 0." in ranking.reason
+
+
+@pytest.mark.parametrize("sessions", [2, 5])
+def test_sessions_in_one_order_give_no_reliable_order(sessions: int) -> None:
+    """A curved time course of 2 dB that is the same in every session must not pass for pieces."""
+    rng = np.random.default_rng(0)
+    data = [
+        Observation(
+            f"p{i % 4}", f"r{s}", 60.0 * i, 2.0 * ((i - 3.5) / 3.5) ** 2 + 0.1 * rng.standard_normal(), 0.0, 56.0
+        )
+        for s in range(sessions)
+        for i in range(4 if sessions > 2 else 8)
+    ]
+    ranking = rank(data)
+    assert not ranking.reliable_order
+    assert "same order in every recording" in ranking.reason
+
+
+def by_days(
+    rng: np.random.Generator, effects: Sequence[float], recordings: int, piece_day: float, music_day: float
+) -> list[Observation]:
+    data = listener(rng, effects, plays=2, recordings=recordings)
+    music = {f"r{r}": music_day * rng.standard_normal() for r in range(recordings)}
+    piece = {
+        (f"r{r}", f"p{i}"): piece_day * rng.standard_normal() for r in range(recordings) for i in range(len(effects))
+    }
+    return [
+        row
+        if row.piece is None
+        else replace(row, value_db=row.value_db + music[row.recording] + piece[row.recording, row.piece])
+        for row in data
+    ]
+
+
+@pytest.mark.parametrize(("piece_day", "music_day"), [(0.5, 0.0), (0.3, 0.3)])
+def test_what_differs_from_day_to_day_is_no_order_and_is_covered(piece_day: float, music_day: float) -> None:
+    effects = [0.0] * 5
+    rankings = [rank(by_days(np.random.default_rng(i), effects, 4, piece_day, music_day)) for i in range(40)]
+    assert sum(ranking.reliable_order for ranking in rankings) <= 5  # 2 nominal; more than 5 has probability under 2 %
+    assert np.mean([covers(ranking, effects) for ranking in rankings]) >= 0.85
+    assert np.mean([ranking.day_db[1] for ranking in rankings]) > 0.2
+    still = rank(listener(np.random.default_rng(0), effects, plays=2, recordings=8))
+    assert still.day_db[1] < 0.2
+    assert rank(listener(np.random.default_rng(0), effects)).day_db == (0.0, 0.0)
+
+
+def test_many_recordings_are_ranked_in_time_that_grows_with_them() -> None:
+    def seconds(recordings: int) -> float:
+        data = listener(np.random.default_rng(0), np.linspace(-0.5, 0, 6), plays=2, recordings=recordings)
+        start = time.process_time()
+        rank(data)
+        return time.process_time() - start
+
+    few, many = min(seconds(50) for _ in range(2)), seconds(400)
+    assert many < 16 * few + 0.5
