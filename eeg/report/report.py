@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import ParameterError
-from eeg.ranking.observations import RATING_DB
 from eeg.ranking.rank import Ranking
 from eeg.report.panels import (
     LEFT_OUT,
@@ -182,13 +181,7 @@ def _ranking(ranking: Ranking, look: Look) -> list[str]:
         "are few; "
         f"what goes with muscle ({number(round(ranking.muscle_slope, 2))} dB for one dB) and with time is taken out. "
         f"Between pieces the SD is about {ranking.tau_db:.2f} dB, of one play of 60 s {ranking.noise_db:.2f} dB. "
-        "Neighbours whose intervals overlap may stand the other way round."
-        + (
-            f" {_count(ranking.ratings, 'rating')} moved the means a little (a point counts for {RATING_DB:g} dB)."
-            if ranking.ratings
-            else ""
-        )
-        + "</p>",
+        "Neighbours whose intervals overlap may stand the other way round." + "</p>",
         plot.svg("Ranking of the pieces with 90 % intervals"),
         _table(
             ["", "piece", "mean dB", "90 % interval", "P(best)", "expected rank", "plays", "clean s", ""],

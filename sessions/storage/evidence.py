@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,16 +109,55 @@ def evidence_of(store: Store, listener: str | None) -> Evidence:
         return _evidence(database, owner.id if owner else None, owner.name if owner else None)
 
 
-def rank_again(database: Session, listener_id: int | None, ranker: Ranker) -> None:
-    """Put the ranking that `ranker` makes of a listener's evidence in place of the one that is stored."""
-    database.flush()
-    owner = database.get(ListenerRow, listener_id) if listener_id is not None else None
-    made = ranker(_evidence(database, listener_id, owner.name if owner else None))
-    database.execute(delete(RankingRow).where(RankingRow.listener_id == listener_id))
-    if made is None:
-        return
+def rank_again(store: Store, listener_ids: Collection[int | None], ranker: Ranker) -> None:
+    """Put the rankings that `ranker` makes of listeners' evidence in place of those that are stored.
+
+    The ranking, which may take seconds, is computed while no transaction is open; where the evidence has changed
+    meanwhile, it is computed anew.
+    """
+    for listener_id in listener_ids:
+        while not _ranked(store, listener_id, ranker):
+            pass
+
+
+def _ranked(store: Store, listener_id: int | None, ranker: Ranker) -> bool:
+    """Rank once; return whether the evidence was still the same when the ranking was stored."""
+    with store.read() as database:
+        stamp = _stamp(database, listener_id)
+        owner = database.get(ListenerRow, listener_id) if listener_id is not None else None
+        evidence = _evidence(database, listener_id, owner.name if owner else None)
+    made = ranker(evidence)
+    with store.write() as database:
+        if _stamp(database, listener_id) != stamp:
+            return False
+        database.execute(delete(RankingRow).where(RankingRow.listener_id == listener_id))
+        if made is not None:
+            database.add_all(_ranking_rows(made, listener_id))
+    return True
+
+
+def _stamp(database: Session, listener_id: int | None) -> tuple[Any, ...]:
+    """Return what is different whenever a listener's evidence is."""
+    recordings = (
+        select(RecordingRow.id, RecordingRow.sha256, RecordingRow.created)
+        .where(RecordingRow.listener_id == listener_id)
+        .order_by(RecordingRow.id)
+    )
+    ratings = (
+        select(RatingRow.session_id, RatingRow.piece_id, RatingRow.value)
+        .join(SessionRow, SessionRow.id == RatingRow.session_id)
+        .where(SessionRow.listener_id == listener_id)
+        .order_by(RatingRow.session_id, RatingRow.piece_id)
+    )
+    return (
+        tuple(tuple(row) for row in database.execute(recordings)),
+        tuple(tuple(row) for row in database.execute(ratings)),
+    )
+
+
+def _ranking_rows(made: StoredRanking, listener_id: int | None) -> list[RankingRow]:
     moment = now()
-    database.add_all(
+    return [
         RankingRow(
             listener_id=listener_id,
             piece_id=piece.piece,
@@ -132,7 +171,7 @@ def rank_again(database: Session, listener_id: int | None, ranker: Ranker) -> No
             created=moment,
         )
         for piece in made.pieces
-    )
+    ]
 
 
 def _evidence(database: Session, listener_id: int | None, name: str | None) -> Evidence:

@@ -29,7 +29,6 @@ from sessions.storage.tables import (
     ModelRow,
     PieceRow,
     PlayRow,
-    RankingRow,
     RatingRow,
     SessionItemRow,
     SessionRow,
@@ -204,24 +203,23 @@ def delete_session(store: Store, number: int, *, with_pieces: bool = False, rank
     """Delete a session and its ratings; return how many pieces went with it.
 
     Its pieces stay in the library. `with_pieces` deletes those that a model wrote and that no other session,
-    rating, recording or ranking holds. With a `ranker`, the listener's pieces are ranked again without its ratings.
+    rating or recording holds. With a `ranker`, the listener's pieces are ranked again without its ratings.
     """
     with store.write() as database:
         row = _session_row(database, number)
         own = {item.piece_id for item in row.items if item.piece_id}
-        listener_id = row.listener_id
+        owner = row.listener_id
         database.delete(row)
-        if ranker is not None:
-            rank_again(database, listener_id, ranker)
-        if not with_pieces:
-            return 0
         database.flush()
-        return _delete_unused(database, own)
+        deleted = _delete_unused(database, own) if with_pieces else 0
+    if ranker is not None:
+        rank_again(store, [owner], ranker)
+    return deleted
 
 
 def _delete_unused(database: Session, ids: set[str]) -> int:
     used: set[str | None] = set()
-    for holder in (SessionItemRow, PlayRow, RankingRow, RatingRow):
+    for holder in (SessionItemRow, PlayRow, RatingRow):
         used |= set(database.scalars(select(holder.piece_id).where(holder.piece_id.in_(ids))))
     unused = select(PieceRow.id).where(PieceRow.id.in_(ids - used), PieceRow.model_id.is_not(None))
     going = list(database.scalars(unused))
@@ -237,7 +235,7 @@ def rate(
     The piece is named by its id or the first characters of it, by its title, or by its number in the session, where
     1 is the first piece that is heard.
 
-    With a `ranker`, the listener's pieces are ranked again in the same transaction.
+    With a `ranker`, the listener's pieces are ranked again afterwards.
 
     Raises
     ------
@@ -255,9 +253,10 @@ def rate(
         else:
             rating.value, rating.created = value, now()
         database.flush()
-        if ranker is not None:
-            rank_again(database, row.listener_id, ranker)
         record = _session_record(database, row)
+        owner = row.listener_id
+    if ranker is not None:
+        rank_again(store, [owner], ranker)
     return record, next(held for held in record.pieces() if held.id == id_)
 
 

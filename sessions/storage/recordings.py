@@ -113,7 +113,7 @@ class ScoredRecording:
 def store_recordings(
     store: Store, recordings: Sequence[ScoredRecording], ranker: Ranker, *, listener: str | None
 ) -> list[str]:
-    """Store recordings of a listener and rank the listener's pieces again, in one transaction.
+    """Store recordings of a listener in one transaction; then rank the listener's pieces again.
 
     A recording that is stored already (the same digest) is replaced, also where it was another listener's, whose
     pieces are then ranked again, too.
@@ -142,14 +142,12 @@ def store_recordings(
                 database.execute(delete(RecordingRow).where(RecordingRow.id == old.id))
                 database.expunge(old)
             _add(database, recording, owner)
-        database.flush()
-        for id_ in affected:
-            rank_again(database, id_, ranker)
+    rank_again(store, affected, ranker)
     return replaced
 
 
 def forget_recordings(store: Store, recordings: Sequence[tuple[str, str | None]], ranker: Ranker) -> list[str | None]:
-    """Take recordings and their plays out again, and rank their listeners' pieces again, in one transaction.
+    """Take recordings and their plays out again in one transaction; then rank their listeners' pieces again.
 
     Parameters
     ----------
@@ -184,9 +182,7 @@ def forget_recordings(store: Store, recordings: Sequence[tuple[str, str | None]]
             affected[row.listener_id] = owner.name if owner else None
             database.execute(delete(RecordingRow).where(RecordingRow.id == row.id))
             database.expunge(row)
-        database.flush()
-        for id_ in affected:
-            rank_again(database, id_, ranker)
+    rank_again(store, list(affected), ranker)
     return list(affected.values())
 
 

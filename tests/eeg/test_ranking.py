@@ -153,10 +153,10 @@ def test_direction_is_declared() -> None:
     down, up = rank(data), rank(data, lower_is_better=False)
     assert [p.piece for p in down.pieces] == ["p0", "p1", "p2"]
     assert [p.piece for p in up.pieces] == ["p2", "p1", "p0"]
-    assert combine(1.0, 3.0, "both") == 2.0
-    assert combine(1.0, None, "both") is None
+    assert combine({"beta": 1.0, "gamma": 3.0}, "both") == 2.0
+    assert combine({"beta": 1.0, "gamma": None}, "both") is None
     with pytest.raises(ParameterError):
-        rank(data, criterion="alpha")
+        rank(data, criterion="")
 
 
 def test_same_data_same_ranking_and_plain_json() -> None:

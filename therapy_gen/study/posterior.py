@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eeg.ranking.rank import PieceRank, Ranking
+    from eeg.ranking.rank import Ranking
     from sessions.planning.choosing import Preference
     from sessions.storage.evidence import Evidence, StoredRanking
     from sessions.storage.store import Store
@@ -123,22 +123,25 @@ def preference_of(store: Store, listener: str, explore: float | None, seed: int)
 
     from eeg.ranking.thompson import thompson
 
-    pieces = {piece.piece: piece for piece in made.pieces}
+    standing = [piece.piece for piece in (made.with_ratings or made).pieces]
     refused = refused_pieces(store, listener)
-    known = [name for name in dict.fromkeys([*pieces, *earlier_pieces(store, listener)]) if name not in refused]
+    known = [name for name in dict.fromkeys([*standing, *earlier_pieces(store, listener)]) if name not in refused]
     order = thompson(made, known, len(known), explore=0.0, rng=np.random.default_rng([seed, 1]))
-    why = {name: _why(piece, made, evidence) for name, piece in pieces.items()}
+    why = {name: _why(name, made, evidence) for name in standing}
     return Preference(tuple(Drawn(name, why.get(name, "drawn: heard before, not rated")) for name in order), share)
 
 
-def _why(piece: PieceRank, ranking: Ranking, evidence: Evidence) -> str:
-    """Say why a piece was drawn."""
-    said = [f"rank {piece.rank} of {len(ranking.pieces)}"]
-    if piece.plays:
-        low, high = piece.ci90_db
-        said.append(f"{ranking.criterion} {piece.mean_db:+.1f} dB ({low:+.1f} to {high:+.1f})")
-    given = [rating.value for rating in evidence.ratings if rating.piece == piece.piece]
+def _why(name: str, ranking: Ranking, evidence: Evidence) -> str:
+    """Say why a piece was drawn: where it stands, ratings included, and what was measured of it."""
+    standing = (ranking.with_ratings or ranking).pieces
+    place = next(piece for piece in standing if piece.piece == name)
+    said = [f"rank {place.rank} of {len(standing)}"]
+    measured = next((piece for piece in ranking.pieces if piece.piece == name), None)
+    if measured is not None:
+        low, high = measured.ci90_db
+        said.append(f"{ranking.criterion} {measured.mean_db:+.1f} dB ({low:+.1f} to {high:+.1f})")
+    given = [rating.value for rating in evidence.ratings if rating.piece == name]
     if given:
         said.append(f"rated {' '.join(map(str, given[-3:]))}")
-    said.append(f"P(best) {piece.p_best:.2f}")
+    said.append(f"P(best) {place.p_best:.2f}")
     return "drawn: " + ", ".join(said)

@@ -27,17 +27,34 @@ def rank(
     listener: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose ranking  [default: the only one there is]")
     ] = None,
-    ratings: Annotated[bool, typer.Option("--ratings/--no-ratings", help="Let ratings count, a little")] = True,
+    with_ratings: Annotated[
+        bool, typer.Option("--with-ratings/--no-ratings", help="Also show the order in which ratings count, a little")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Rank a listener's pieces, and say how sure that is."""
     use_one_thread()
     store = settings(context).store_to_read()
-    made, who = _ranking(store, listener, with_ratings=ratings)
+    made, who = _ranking(store, listener)
+    if not made.pieces and not with_ratings:
+        from therapy_gen.errors import InputError
+
+        raise InputError(
+            f"{_called(who)} has ratings, but no scored recording; to rank by ratings alone: therapy-gen rank"
+            f"{_option(who)} --with-ratings"
+        )
     if json:
-        print_json(ranking_document(made, who))
+        print_json(ranking_document(made, who, with_ratings=with_ratings))
     else:
-        print_ranking(made, who, titles(store, (), made))
+        print_ranking(made, who, titles(store, (), made), with_ratings=with_ratings)
+
+
+def _called(listener: str | None) -> str:
+    return f"listener {listener}" if listener else "no listener named"
+
+
+def _option(listener: str | None) -> str:
+    return f" --listener {shlex.quote(listener)}" if listener else ""
 
 
 def export_ranking(
@@ -60,6 +77,10 @@ def export_ranking(
     made, who = _ranking(store, listener)
     if not made.reliable_order:
         say(made.reason, quiet=options.quiet)
+    if not made.pieces:
+        from therapy_gen.errors import InputError
+
+        raise InputError(f"{_called(who)} has no scored recording: nothing was measured that could be exported")
     document = ranking_document(made, who)
     programme = ranked_programme(store, document, top, with_name=with_name)
     with progress("rendering", programme.duration_s, quiet=options.quiet) as advance:
@@ -68,79 +89,114 @@ def export_ranking(
         )
 
 
-def _ranking(store: Store, listener: str | None, *, with_ratings: bool = True) -> tuple[Ranking, str | None]:
+def _ranking(store: Store, listener: str | None) -> tuple[Ranking, str | None]:
     """Return a listener's ranking, and who that is; InputError where there is none."""
     from therapy_gen.errors import InputError
     from therapy_gen.study.posterior import evidence_for, posterior
 
     evidence = evidence_for(store, listener)
-    made = posterior(evidence, with_ratings=with_ratings)
+    made = posterior(evidence)
     if made is None:
-        who = f"listener {evidence.listener}" if evidence.listener else "no listener named"
         raise InputError(
-            f"{who} has no scored recording; to score one: therapy-gen score-eeg RECORDING"
-            + (f" --listener {shlex.quote(evidence.listener)}" if evidence.listener else "")
+            f"{_called(evidence.listener)} has no scored recording; to score one: therapy-gen score-eeg RECORDING"
+            f"{_option(evidence.listener)}"
         )
     return made, evidence.listener
 
 
-def ranking_document(ranking: Ranking, listener: str | None) -> dict[str, Any]:
+def ranking_document(ranking: Ranking, listener: str | None, *, with_ratings: bool = False) -> dict[str, Any]:
     """Return what `rank --json` prints."""
-    return {"listener": listener, **ranking.as_dict()}
+    return {"listener": listener, **ranking.as_dict(with_ratings=with_ratings)}
 
 
 def titles(store: Store, pieces: Collection[str], ranking: Ranking | None) -> dict[str, str]:
     """Return the titles of pieces, and of those that are ranked."""
     from sessions.storage.library import titles_of
 
-    return titles_of(store, {*pieces, *(piece.piece for piece in (ranking.pieces if ranking else ()))})
+    ranked = {piece.piece for piece in ranking.pieces} if ranking else set()
+    if ranking and ranking.with_ratings:
+        ranked |= {piece.piece for piece in ranking.with_ratings.pieces}
+    return titles_of(store, {*pieces, *ranked})
 
 
-def print_ranking(ranking: Ranking, listener: str | None, names: dict[str, str]) -> None:
-    """Print a ranking as a table, its verdict first."""
-    from eeg.ranking.observations import RATING_DB
+def print_ranking(ranking: Ranking, listener: str | None, names: dict[str, str], *, with_ratings: bool = False) -> None:
+    """Print a ranking as a table, its verdict first; what ratings add below, where it is asked for."""
+    who = f" for {printable(listener)}" if listener else ""
+    if ranking.pieces:
+        _print_measured(ranking, who, names)
+    if with_ratings:
+        _print_rated(ranking, who, names)
+    elif ranking.ratings:
+        print(f"{_count(ranking.ratings, 'rating')} not counted here; --with-ratings shows what they add")
 
+
+def _print_measured(ranking: Ranking, who: str, names: dict[str, str]) -> None:
     band = "beta and gamma" if ranking.criterion == "both" else ranking.criterion
     want = "lower" if ranking.lower_is_better else "higher"
-    who = f" for {printable(listener)}" if listener else ""
     print(
         f"Ranking{who} by {band} power, {want} is better (as declared): "
         f"{_count(ranking.plays, 'play')} in {_count(ranking.recordings, 'recording')}"
-        + (f", {_count(ranking.ratings, 'rating')}" if ranking.ratings else "")
     )
     print(ranking.reason[0].upper() + ranking.reason[1:])
     print()
-    rows = []
-    for piece in ranking.pieces:
-        low, high = piece.ci90_db
-        rows.append(
+    print_table(
+        ("", "title", "dB", "90 % interval", "P(best)", "rank", "plays", "clean", "piece"),
+        [
             (
                 str(piece.rank),
                 names.get(piece.piece, "")[:_LONGEST_TITLE],
                 f"{piece.mean_db:+.2f}",
-                f"{low:+.2f} to {high:+.2f}",
+                "{:+.2f} to {:+.2f}".format(*piece.ci90_db),
                 f"{piece.p_best:.2f}",
                 f"{piece.expected_rank:.1f}",
                 str(piece.plays),
                 clock(piece.clean_s),
                 piece.piece[:10],
             )
-        )
-    print_table(
-        ("", "title", "dB", "90 % interval", "P(best)", "rank", "plays", "clean", "piece"),
-        rows,
+            for piece in ranking.pieces
+        ],
         right=(0, 2, 3, 4, 5, 6, 7),
     )
-    flagged = {flag for piece in ranking.pieces for flag in piece.flags}
     print()
-    if ranking.plays:
-        print("dB against silence" if ranking.against_silence else "dB against the mean of all plays")
-    if ranking.ratings:
-        print(f"a point of a rating counts for {RATING_DB:g} dB, one rating for less than a play")
+    print("dB against silence" if ranking.against_silence else "dB against the mean of all plays")
+    if ranking.recordings > 1:
+        print(
+            "from one recording to another, a piece differs by {1:.2f} dB (SD), music by {0:.2f}".format(
+                *ranking.day_db
+            )
+        )
     for flag, meaning in _FLAGS.items():
-        if flag in flagged:
-            pieces = [brief(names.get(piece.piece, piece.piece)) for piece in ranking.pieces if flag in piece.flags]
+        pieces = [brief(names.get(piece.piece, piece.piece)) for piece in ranking.pieces if flag in piece.flags]
+        if pieces:
             print(f"{meaning}: {printable(', '.join(pieces))}")
+
+
+def _print_rated(ranking: Ranking, who: str, names: dict[str, str]) -> None:
+    from eeg.ranking.observations import RATING_DB
+
+    print()
+    if ranking.with_ratings is None:
+        print("no ratings")
+        return
+    print(f"With {_count(ranking.ratings, 'rating')}{who}: what the next session is drawn from, no measurement")
+    print()
+    print_table(
+        ("", "title", "P(best)", "rank", "ratings", "piece"),
+        [
+            (
+                str(piece.rank),
+                names.get(piece.piece, "")[:_LONGEST_TITLE],
+                f"{piece.p_best:.2f}",
+                f"{piece.expected_rank:.1f}",
+                str(piece.ratings),
+                piece.piece[:10],
+            )
+            for piece in ranking.with_ratings.pieces
+        ],
+        right=(0, 2, 3, 4),
+    )
+    print()
+    print(f"a point of a rating counts for {RATING_DB:g} dB, one rating for less than a play")
 
 
 def _count(n: int, what: str) -> str:
@@ -148,7 +204,6 @@ def _count(n: int, what: str) -> str:
 
 
 _FLAGS = {
-    "only-rated": "Rated, but never recorded",
     "one-play": "Played only once",
     "short": "Under a minute of clean data",
     "gamma-may-be-muscle": "Gamma may be muscle",
