@@ -52,7 +52,7 @@ def write_listener_report(store: Store, listener: str, path: Path, ranking: Mapp
         plays[play.session] = plays.get(play.session, 0) + 1
     recordings = recorded_power(store, listener=name)
     known = {piece.id for record in sessions for piece in record.pieces()}
-    known |= {one["piece"] for one in (ranking or {}).get("pieces", ())}
+    known |= {one["piece"] for key in ("pieces", "with_ratings") for one in (ranking or {}).get(key, ())}
     titles = titles_of(store, known)
     content = render(
         "sessions.reports",
@@ -123,17 +123,15 @@ def _ranking(ranking: Mapping[str, Any] | None, titles: Mapping[str, str]) -> di
     """Return what the page says of a ranking; a piece that was never recorded has no dB."""
     if ranking is None:
         return {"ranked": [], "verdict": "", "ranking_chart": "", "ranking_columns": ()}
-    pieces = ranking["pieces"]
-    measured = [one for one in pieces if one["plays"]]
+    measured = ranking["pieces"]
+    verdict = "Nothing was recorded: it is made from ratings alone."
     columns: tuple[str, ...] = ("rank", "piece", "P(best)")
+    pieces = ranking.get("with_ratings", ())
     if measured:
         columns = ("rank", "piece", "dB", "90 % interval", "P(best)", "plays", "clean")
-    verdict = "Nothing was recorded: it is made from ratings alone."
-    if measured:
         reliable = "The order is reliable." if ranking["reliable_order"] else "There is no reliable order yet."
         verdict = f"By {ranking['criterion']} power, as declared. {reliable}"
-        if len(measured) < len(pieces):
-            verdict += " Pieces without dB were rated, never recorded."
+        pieces = measured
     rows = [Interval(titles.get(one["piece"], one["piece"]), one["mean_db"], *one["ci90_db"]) for one in measured]
     return {
         "ranked": [_ranked(one, titles, with_db=bool(measured)) for one in pieces],
@@ -147,9 +145,7 @@ def _ranked(one: Mapping[str, Any], titles: Mapping[str, str], *, with_db: bool)
     row = [str(one["rank"]), titles.get(one["piece"], one["piece"])]
     if not with_db:
         return [*row, f"{one['p_best']:.2f}"]
-    db = ["", ""]
-    if one["plays"]:
-        db = [f"{one['mean_db']:+.2f}", f"{one['ci90_db'][0]:+.2f} to {one['ci90_db'][1]:+.2f}"]
+    db = [f"{one['mean_db']:+.2f}", f"{one['ci90_db'][0]:+.2f} to {one['ci90_db'][1]:+.2f}"]
     return [*row, *db, f"{one['p_best']:.2f}", str(one["plays"]), clock(one["clean_s"])]
 
 

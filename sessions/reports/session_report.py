@@ -145,7 +145,8 @@ def _measured(
 ) -> dict[str, Any]:
     """Return what was measured: dB of pieces that were recorded, never of ratings alone."""
     titles = {piece.id: piece.title for piece in record.pieces()}
-    ranked = {one["piece"]: one for one in (ranking or {}).get("pieces", ())}
+    ranked = {one["piece"]: {"plays": 0, **one} for one in (ranking or {}).get("with_ratings", ())}
+    ranked |= {one["piece"]: one for one in (ranking or {}).get("pieces", ())}
     own = sorted((ranked[id_] for id_ in titles if id_ in ranked and ranked[id_]["plays"]), key=lambda one: one["rank"])
     rows = [Interval(titles[one["piece"]], one["mean_db"], *one["ci90_db"]) for one in own]
     criterion = (ranking or {}).get("criterion", "")

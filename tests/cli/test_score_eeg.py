@@ -221,20 +221,24 @@ def test_a_dry_run_shows_the_windows_and_stores_nothing(cli: Cli, ana: Path, hom
     assert cli("rank").status == 1
 
 
-def test_ratings_enter_the_ranking(cli: Cli, ana: Path) -> None:
+def test_ratings_stand_apart_from_what_was_measured(cli: Cli, ana: Path) -> None:
     worse, better = pieces_of(cli)
     assert cli("session", "rate", 1, worse[:14], 5).status == 0
-    alone = cli("rank", "--json").document
-    assert [piece["piece"] for piece in alone["pieces"]] == [worse]
+    assert "--with-ratings" in cli("rank").error_line
+    alone = cli("rank", "--with-ratings", "--json").document
+    assert (alone["pieces"], [piece["piece"] for piece in alone["with_ratings"]]) == ([], [worse])
     assert alone["reliable_order"] is False
     assert cli("session", "rate", 1, better[:14], 1).status == 0
-    assert [piece["piece"] for piece in cli("rank", "--json").document["pieces"]] == [worse, better]
     assert cli("score-eeg", ana, "--listener", "ana").status == 0
-    with_ratings = cli("rank", "--json").document
-    without = cli("rank", "--json", "--no-ratings").document
-    assert (with_ratings["ratings"], without["ratings"]) == (2, 0)
-    means = [{piece["piece"]: piece["mean_db"] for piece in one["pieces"]} for one in (with_ratings, without)]
-    assert means[0][worse] < means[1][worse]
+    without = cli("rank", "--json").document
+    rated = cli("rank", "--json", "--with-ratings").document
+    assert "with_ratings" not in without
+    assert rated["pieces"] == without["pieces"]
+    levels = {piece["piece"]: piece["level_db"] for piece in rated["with_ratings"]}
+    assert levels[worse] < next(one["mean_db"] for one in without["pieces"] if one["piece"] == worse)
+    # Without the session nothing is left of its ratings.
+    assert cli("session", "delete", 1, "--yes").status == 0
+    assert "with_ratings" not in cli("rank", "--json", "--with-ratings").document
 
 
 def test_a_ranking_as_tables(cli: Cli, ana: Path, tmp_path: Path) -> None:

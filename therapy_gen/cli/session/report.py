@@ -85,4 +85,4 @@ def _ranking(store: Store, listener: str | None) -> dict[str, Any] | None:
     if not evidence.recordings and not evidence.ratings:
         return None
     made = posterior(evidence)
-    return None if made is None else ranking_document(made, evidence.listener)
+    return None if made is None else ranking_document(made, evidence.listener, with_ratings=True)
