@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 # XML 1.0, section 2.2.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Of the control characters JSON itself escapes only the first 32.
+_CONTROLS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -45,6 +48,20 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def json_text(document: object, *, ascii_only: bool = False) -> str:
+    r"""Return a document as JSON, indented, with characters that terminals obey or that turn a line around escaped.
+
+    Examples
+    --------
+    >>> print(json_text({"title": "\x9b2J"}))
+    {
+      "title": "\u009b2J"
+    }
+    """
+    text = json.dumps(document, ensure_ascii=ascii_only, indent=2, allow_nan=False)
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def xml_text(text: str) -> str:

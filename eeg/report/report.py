@@ -36,6 +36,8 @@ from therapy_gen.svg import GREY, number
 
 Float64 = npt.NDArray[np.float64]
 
+# Nothing is loaded, run or sent: the page is text and pictures of its own.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _STYLE = """
 body{font:15px/1.5 system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;color:#222;
 max-width:1000px;margin:0 auto;padding:24px 20px 60px;background:#fff}
@@ -114,6 +116,7 @@ def render(
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
 

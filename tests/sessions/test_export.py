@@ -173,7 +173,7 @@ def test_tables_say_what_the_session_is(store: Store, session: SessionRecord, tm
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["role"] for row in rows] == [item.role for item in session.items]
     assert float(rows[-1]["onset_s"]) + float(rows[-1]["duration_s"]) == pytest.approx(session.duration_s)
-    export_session(store, session, "json", tmp_path / "a.json", SOUND)
+    export_session(store, session, "json", tmp_path / "a.json", SOUND, with_name=True)
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == session.document()
 
 

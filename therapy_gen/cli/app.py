@@ -79,7 +79,9 @@ def options(
     ] = False,
 ) -> None:
     """Read the global options."""
-    context.obj = Settings(db=db, home=home, quiet=quiet, debug=debug, shared=shared)
+    source = context.get_parameter_source("home")
+    typed = source is not None and source.name == "COMMANDLINE"
+    context.obj = Settings(db=db, home=home, quiet=quiet, debug=debug, shared=shared, home_typed=typed)
     files.share_files(shared)
     files.remove_leftovers(Path.cwd())
     files.remove_leftovers(context.obj.home_place())

@@ -33,6 +33,8 @@ class Settings:
     quiet: bool = False
     debug: bool = False
     shared: bool = False
+    # Whether the home was given on the command line, where it may be mistyped.
+    home_typed: bool = False
 
     def home_place(self) -> Path:
         """Return the folder for database, models and renders, which need not exist."""
@@ -83,7 +85,7 @@ class Settings:
             above = next(folder for folder in place.absolute().parents if folder.exists())
             if not above.is_dir():
                 raise InputError(f"{above} is a file, not a folder; choose another with --home or THERAPY_GEN_HOME")
-            if self.home is not None and not self.quiet:
+            if self.home_typed and not self.quiet:
                 print(f"there is no database in {printable(str(self.home))} yet", file=sys.stderr)
             return Store.empty()
         return Store.open_to_read(place)
@@ -92,7 +94,11 @@ class Settings:
         """Return a model of any kind by name or path, in the engine that is to run it."""
         use_one_thread()
         from therapy_gen.musicvae.load import open_engine
+        from therapy_gen.musicvae.weights import shadowed
 
+        own = shadowed(name, self.models_folder())
+        if own is not None and not self.quiet:
+            print(printable(f"model {name} is {own}, which stands before the embedded one"), file=sys.stderr)
         return open_engine(name, self.models_folder(), engine, seed)
 
     def section_model(self, name: str, engine: str, seed: int = 0) -> SectionModel:

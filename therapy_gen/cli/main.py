@@ -66,8 +66,15 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         if message:
             with contextlib.suppress(OSError):
-                print(f"error: {' '.join(message.split())}", file=sys.stderr)
+                print(f"error: {_one_line(message)}", file=sys.stderr)
         return status
+
+
+def _one_line(message: str) -> str:
+    """Return a message on one line; what a file or an option named may hold escape sequences."""
+    from therapy_gen.text import printable
+
+    return printable(" ".join(message.split()))
 
 
 def _explain(error: Exception, arguments: Sequence[str]) -> tuple[int, str]:

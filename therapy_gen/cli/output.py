@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from therapy_gen.text import clock as clock
+from therapy_gen.text import json_text
 from therapy_gen.text import printable as printable
 
 # `--json`, the same in every command.
@@ -38,7 +38,7 @@ Advance = Callable[[float], None]
 def print_json(document: Any) -> None:
     """Print one JSON document."""
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
-    print(json.dumps(document, ensure_ascii=encoding != "utf8", indent=2, allow_nan=False))
+    print(json_text(document, ascii_only=encoding != "utf8"))
 
 
 def print_json_list(name: str, documents: Iterable[Any]) -> None:
@@ -49,7 +49,7 @@ def print_json_list(name: str, documents: Iterable[Any]) -> None:
     first = next(following, None)
     print(f'{{\n  "{name}": [', end="")
     for number, document in enumerate(() if first is None else chain((first,), following)):
-        text = json.dumps(document, ensure_ascii=encoding != "utf8", indent=2, allow_nan=False)
+        text = json_text(document, ascii_only=encoding != "utf8")
         print("," if number else "", textwrap.indent(text, "    "), sep="\n", end="")
     print("]\n}" if first is None else "\n  ]\n}")
 

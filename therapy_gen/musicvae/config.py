@@ -26,6 +26,18 @@ _SETTABLE: dict[str, tuple[float, float]] = {
     "decay_rate": (1e-6, 1.0),
     "clip_norm": (1e-6, 1e6),
 }
+# What a model file may say of its sizes.
+_LARGEST = {
+    **dict.fromkeys(
+        ("bar_z", "embedding", "encoder_units", "bar_width", "step_width", "conductor_units", "decoder_units"), 4096
+    ),
+    "bars": 64,
+    "steps_per_bar": 64,
+    "voices": 8,
+    "num_classes": 1024,
+    "batch_size": 1 << 20,
+}
+_MOST_LAYERS = 8
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,21 @@ class Config:
             values[name] = value
         return replace(self, **values)  # type: ignore[arg-type]
 
+    def _checked(self) -> Config:
+        """Return the config; ValueError where a value is of no use or would take memory without bound."""
+        for name, most in _LARGEST.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:
+                raise ValueError(f"{name} is {value!r}, not a whole number from 1 to {most}")
+        units = self.bar_units
+        if len(units) > _MOST_LAYERS or not all(type(n) is int and _UNITS[0] <= n <= _UNITS[1] for n in units):
+            raise ValueError(f"bar_units is {units!r:.80}")
+        for name in ("free_bits", "max_beta", "learning_rate"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"{name} is {value!r:.80}, not a number")
+        return self
+
     def to_json(self) -> str:
         """Return the config as one JSON object."""
         return json.dumps(asdict(self))
@@ -138,6 +165,6 @@ class Config:
                 )
             if "bar_units" in values:
                 values["bar_units"] = tuple(values["bar_units"])
-            return cls(**values)
-        except (TypeError, ValueError, AttributeError) as error:
+            return cls(**values)._checked()
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
             raise InputError(f"model config is not valid: {error}") from error

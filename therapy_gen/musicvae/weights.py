@@ -23,6 +23,9 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DEFAULT_MODEL = "calm"
 SUFFIX = ".safetensors"
 MAX_FILE_BYTES = 2_000_000_000
+# The embedded models as this version carries them: SHA-256 of their files.
+EMBEDDED = {"calm": "bee39bdcad5ecd0b2411258f8064e30f6581bc8b7749bbac0ad4c307dc3a2247"}
+_DEEPEST = 32
 
 
 class Arrays32(Mapping[str, npt.NDArray[np.float32]]):
@@ -128,7 +131,13 @@ def load_weights(path: Path) -> Weights:
             f"model {path} holds values that are no numbers ({spoilt}); take a whole copy, or train it again"
         )
     config = Config.from_json(metadata["config"])
-    return Weights(arrays, config, facts, hashlib.sha256(content).hexdigest(), path)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if path.parent == ASSETS and EMBEDDED.get(path.stem, sha256) != sha256:
+        raise InputError(
+            f"model {path} is not the one that this version of therapy-gen carries (its SHA-256 is {sha256}, "
+            f"not {EMBEDDED[path.stem]}); install therapy-gen again"
+        )
+    return Weights(arrays, config, facts, sha256, path)
 
 
 def _parse(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, Any], Arrays32]:
@@ -139,10 +148,24 @@ def _parse(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, Any], 
         header_size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
         facts = dict(json.loads(metadata.get("facts", "{}")))
+        if not _is_shallow(facts):
+            raise ValueError("its facts are nested too deep")
         arrays = Arrays32(load(content))
-    except (SafetensorError, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (SafetensorError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise InputError(f"model {path} is not a safetensors file, or damaged: {error}") from error
     return metadata, facts, arrays
+
+
+def _is_shallow(value: object, depth: int = 0) -> bool:
+    """Say whether what JSON holds is nested no deeper than anything that training records."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth <= _DEEPEST and all(_is_shallow(one, depth + 1) for one in inner)
+
+
+def shadowed(name: str, folder: Path | None) -> Path | None:
+    """Return the user's own model that is taken in place of an embedded one of the same name; None without one."""
+    own = None if folder is None else folder / f"{name}{SUFFIX}"
+    return own if own is not None and name in EMBEDDED and own.is_file() else None
 
 
 def find_model(name: str, folder: Path | None = None) -> Path:

@@ -76,6 +76,8 @@ def read_header(path: Path) -> Header:
                 raise InputError(f"model {path} is not a safetensors file, or damaged")
             document = json.loads(stream.read(length))
         metadata = document.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+            raise TypeError("its metadata are no texts")
         places: dict[str, tuple[tuple[int, ...], int]] = {}
         for name, entry in document.items():
             shape = tuple(index(n) for n in entry["shape"])
