@@ -32,10 +32,9 @@ def assign_session(store: Store, number: int, listener: str, ranker: Ranker | No
             .where(RecordingRow.session_id == number, RecordingRow.listener_id.is_not_distinct_from(before))
             .values(listener_id=owner.id)
         )
-        database.flush()
-        if ranker is not None:
-            for one in {before, owner.id}:
-                rank_again(database, one, ranker)
+        owners = {before, owner.id}
+    if ranker is not None:
+        rank_again(store, owners, ranker)
     return get_session(store, number)
 
 
@@ -65,7 +64,7 @@ def merge_listeners(store: Store, source: str, target: str, ranker: Ranker | Non
         for left in (RankingRow, PieceMarkRow, PlayerSettingsRow):
             database.execute(delete(left).where(left.listener_id == gone.id))
         database.execute(delete(ListenerRow).where(ListenerRow.id == gone.id))
-        database.flush()
-        if ranker is not None:
-            rank_again(database, kept.id, ranker)
+        owner = kept.id
+    if ranker is not None:
+        rank_again(store, [owner], ranker)
     return moved
