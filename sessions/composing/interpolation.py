@@ -16,7 +16,7 @@ from sessions.files import make_folder, write_bytes
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import MAX_TEMPO, MIN_TEMPO, arrange
 from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, canonical, literal_performance
-from therapy_gen.music.corpus.excerpt import Stretch, take_stretch
+from therapy_gen.music.corpus.excerpt import Excerpt, take_excerpt
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Performance
 from therapy_gen.music.tonality import key_name
@@ -45,7 +45,7 @@ class Interpolation:
         Deviation of `changes` over their mean.
     joined : Path or None
         The file with all of them, one after the other.
-    ends : tuple of Stretch
+    ends : tuple of Excerpt
         What was taken from the two files.
     """
 
@@ -53,7 +53,7 @@ class Interpolation:
     changes: list[float]
     unevenness: float
     joined: Path | None
-    ends: tuple[Stretch, Stretch]
+    ends: tuple[Excerpt, Excerpt]
 
 
 def write_interpolation(
@@ -97,7 +97,7 @@ def write_interpolation(
                 "leave it out with Magenta's and with those of fewer bars"
             )
     voices, band = model.voices, "drums" in model.voices
-    ends = tuple(take_stretch(path, model.bars, voices, common_tonic=model.common_tonic) for path in (start, end))
+    ends = tuple(take_excerpt(path, model.bars, voices, common_tonic=model.common_tonic) for path in (start, end))
     mu, _ = model.encode(np.stack([stretch.tokens for stretch in ends]))
     count = (steps - 1) * FINER + 1 if smooth else steps
     sections = _sections(model, mu, ends, count, voices)
@@ -131,7 +131,7 @@ def write_interpolation(
 
 
 def _sections(
-    model: LatentModel, mu: npt.NDArray[np.float32], ends: Sequence[Stretch], count: int, voices: Sequence[str]
+    model: LatentModel, mu: npt.NDArray[np.float32], ends: Sequence[Excerpt], count: int, voices: Sequence[str]
 ) -> list[IntArray]:
     points = model.interpolate(mu[0], mu[1], count)
     decoded = model.decode(points, temperature=0.0)
@@ -150,13 +150,13 @@ def _sections(
     return sections
 
 
-def _tempi(ends: Sequence[Stretch], along: Sequence[float]) -> list[float]:
+def _tempi(ends: Sequence[Excerpt], along: Sequence[float]) -> list[float]:
     first, last = (min(max(stretch.tempo or MAGENTA_TEMPO, MIN_TEMPO), MAX_TEMPO) for stretch in ends)
     return [round(first + (last - first) * share, 3) for share in along]
 
 
 def _literal(
-    sections: Sequence[IntArray], ends: Sequence[Stretch], tempi: Sequence[float], voices: Sequence[str], *, band: bool
+    sections: Sequence[IntArray], ends: Sequence[Excerpt], tempi: Sequence[float], voices: Sequence[str], *, band: bool
 ) -> Performance:
     return literal_performance(
         sections,
@@ -168,7 +168,7 @@ def _literal(
     )
 
 
-def _arranged(section: IntArray, nearer: Stretch, tempo: float, palette: str, *, seed: int) -> Performance:
+def _arranged(section: IntArray, nearer: Excerpt, tempo: float, palette: str, *, seed: int) -> Performance:
     return arrange(
         [section.astype(np.uint8)], tonic=nearer.tonic, mode=nearer.mode, tempo=tempo, palette=palette, seed=seed
     )

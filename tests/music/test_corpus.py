@@ -11,8 +11,7 @@ import symusic
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.corpus.bars import find_stretches
-from therapy_gen.music.corpus.corpus import Corpus, build_corpus
-from therapy_gen.music.corpus.crop import shortened
+from therapy_gen.music.corpus.corpus import Corpus, build_corpus, crop
 from therapy_gen.music.corpus.score import NOTE, Score, read_score
 from therapy_gen.music.corpus.voices import BASS, INNER, MELODY, extract_voices
 from therapy_gen.music.corpus.windows import WindowSettings
@@ -66,6 +65,17 @@ def test_a_long_melody_note_is_not_struck_again_over_a_moving_accompaniment() ->
     broken = [(step, step + 2, pitch) for step, pitch in zip(range(0, 16, 2), [48, 55, 60, 55] * 2, strict=True)]
     found = extract_voices([(0, 16, 76), *broken], 16)
     assert [note for note in found if note.voice == MELODY] == [VoiceNote(0, 16, 76, MELODY)]
+
+
+def test_the_inner_voice_of_a_quartet_stays_with_one_part() -> None:
+    violin = [(step, step + 4, 60 + 2 * (step % 8)) for step in range(0, 64, 4)]
+    viola = [(step + 2, step + 6, 52) for step in range(0, 64, 8)]
+    lines = [(violin, 1), ([(0, 64, 84)], 0), (viola, 2), ([(0, 64, 40)], 3)]
+    notes = [(note, part) for line, part in lines for note in line]
+    found = extract_voices([note for note, _ in notes], 64, [part for _, part in notes])
+    assert [(n.start, n.end, n.pitch) for n in found if n.voice == INNER] == violin
+    # Parts that are not told apart: whatever is struck is taken.
+    assert len([n for n in extract_voices([note for note, _ in notes], 64) if n.voice == INNER]) == 24
 
 
 def test_an_accompaniment_is_not_the_melody_while_the_singer_takes_breath() -> None:
@@ -279,7 +289,7 @@ def test_pieces_of_a_few_bars_serve_models_of_two(tmp_path: Path) -> None:
     assert corpus.digest != usual.digest
     by_piece = {corpus.pieces[piece]: set(corpus.length[corpus.piece == piece].tolist()) for piece in range(3)}
     assert by_piece == {"two.mid": {2}, "five.mid": {5}, "long.mid": {16}}
-    short = shortened(corpus, 2)
+    short = crop(corpus, 2)
     counts = {name: int((short.piece == number).sum()) for number, name in enumerate(short.pieces)}
     # A stretch of two bars begins at every bar but the last.
     assert counts == {"two.mid": 1, "five.mid": 4, "long.mid": 17}
@@ -290,6 +300,6 @@ def test_pieces_of_a_few_bars_serve_models_of_two(tmp_path: Path) -> None:
 
 def test_a_short_tune_serves_models_of_two_bars_once_not_as_often_as_its_verses(tmp_path: Path) -> None:
     write_midi(tmp_path / "a.mid", chorale(8))
-    short = shortened(build_corpus([tmp_path], WindowSettings.for_models_of(2)), 2)
+    short = crop(build_corpus([tmp_path], WindowSettings.for_models_of(2)), 2)
     assert short.bar.tolist() == list(range(7))
     assert len(build_corpus([tmp_path], WindowSettings.for_models_of(16)).tokens) == 1

@@ -87,6 +87,7 @@ def train(
     """
     from sessions.builder import check_seed
     from therapy_gen.errors import InputError, MissingExtraError
+    from therapy_gen.music.corpus.corpus import crop
 
     if not 0 < calmest <= 1:
         raise InputError(f"--calmest {calmest} is out of range; give a share above 0, up to 1")
@@ -105,7 +106,6 @@ def train(
         raise InputError(f"--batch-size {batch_size} is out of range; give 1 or more")
     if find_spec("keras") is None:
         raise MissingExtraError("training", "train")
-    from therapy_gen.music.corpus.crop import shortened
 
     chosen = settings(context)
     run = folder or chosen.home_folder() / "runs" / name
@@ -114,7 +114,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     path = output or chosen.home_folder() / "models" / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    windows = shortened(_windows(corpus, run / _CACHE, leave_out, bars, quiet=chosen.quiet), bars)
+    windows = crop(_windows(corpus, run / _CACHE, leave_out, bars, quiet=chosen.quiet), bars)
     material = _material(windows, calmest)
     if start is not None:
         material = replace(material, facts={**material.facts, "from": start})

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.corpus.drums import read_drums
+from therapy_gen.music.corpus.quantise import Grid, on_grid
 from therapy_gen.music.corpus.score import Score, read_score
-from therapy_gen.music.corpus.skyline import outer_lines
-from therapy_gen.music.corpus.voices import MELODY, extract_voices
+from therapy_gen.music.corpus.voices import MELODY, extract_voices, outer_lines
 from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VOICES, VoiceNote, notes_to_tokens
 from therapy_gen.music.tonality import find_key, pitch_class_weights, shift_to_common_tonic
 
@@ -22,12 +22,8 @@ IntArray = npt.NDArray[np.integer]
 
 _QUARTERS_PER_BAR = STEPS_PER_BAR / STEPS_PER_QUARTER
 _TOLERANCE = 0.02
-# Further than this from its sixteenth (in sixteenths), an onset counts as off the grid.
-_OFF_GRID = 0.15
 # A window with more off the grid than this is only taken where there is no better one, and said to be.
 _MOST_OFF_GRID = 0.1
-# Shorter than this (in sixteenths), a note is an ornament, for which the grid has no place.
-_ORNAMENT = 1 / 3
 # Of windows almost as good as the best (of 1), the first is taken.
 _AS_GOOD = 0.1
 # A piece is repeated to fill up to so many times its length.
@@ -37,7 +33,7 @@ _NOTHING = "no note on the piano's 88 keys that is longer than a third of a sixt
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Excerpt:
     """Bars that were taken from a file.
 
     Attributes
@@ -68,16 +64,7 @@ class Stretch:
     remarks: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """Notes of a stretch of bars in sixteenths from its start, and which onsets lay off the grid."""
-
-    notes: list[tuple[int, int, int]]
-    starts: npt.NDArray[np.int64]
-    off: npt.NDArray[np.bool_]
-
-
-def take_stretch(path: Path, bars: int, voices: Sequence[str], *, common_tonic: bool) -> Stretch:
+def take_excerpt(path: Path, bars: int, voices: Sequence[str], *, common_tonic: bool) -> Excerpt:
     """Take the best `bars` bars of a file for a model.
 
     Bars of four quarters are read as they are, bars of two quarters in pairs; where there are too few of them, bars of
@@ -115,8 +102,8 @@ def take_stretch(path: Path, bars: int, voices: Sequence[str], *, common_tonic: 
     for lines in candidates:
         if len(lines) - 1 < min(bars, longest):
             continue
-        grid = _on_grid(score, lines)
-        melody = [note for note in reduce(grid.notes, (len(lines) - 1) * STEPS_PER_BAR) if note.voice == MELODY]
+        grid = on_grid(score, lines[0], lines[-1])
+        melody = [note for note in reduce(grid, (len(lines) - 1) * STEPS_PER_BAR) if note.voice == MELODY]
         for offset in range(max(len(lines) - bars, 1)):
             quality = _quality(melody, grid, offset * STEPS_PER_BAR, min(bars, len(lines) - 1) * STEPS_PER_BAR)
             if quality <= 0:
@@ -135,8 +122,13 @@ def _candidates(score: Score, bars: int, remarks: list[str]) -> list[list[float]
     runs: list[list[float]] = []
     run: list[float] = []
     half: tuple[int, float] | None = None
+    ends = {round(end, 3) for end in score.ends}
     for number, (start, end) in enumerate(pairwise(score.bars.tolist()), 1):
         length = end - start
+        if round(start, 3) in ends:
+            # Another movement, or another tune of a book.
+            runs.append(run)
+            run, half = [], None
         is_half = abs(length - _QUARTERS_PER_BAR / 2) < _TOLERANCE
         if half and is_half:
             run.append(end)
@@ -176,16 +168,20 @@ def _candidates(score: Score, bars: int, remarks: list[str]) -> list[list[float]
     return runs
 
 
-def _reduction(voices: Sequence[str]) -> Callable[[list[tuple[int, int, int]], int], list[VoiceNote]]:
+def _reduction(voices: Sequence[str]) -> Callable[[Grid, int], list[VoiceNote]]:
     """Return what reduces notes to lines: as our own models learned it, or to the outer lines alone."""
-    return _own_lines if "inner" in voices else outer_lines
+    return _own_lines if "inner" in voices else _outer_lines
 
 
-def _own_lines(notes: list[tuple[int, int, int]], steps: int) -> list[VoiceNote]:
+def _outer_lines(grid: Grid, steps: int) -> list[VoiceNote]:
+    return outer_lines(grid.notes, steps)
+
+
+def _own_lines(grid: Grid, steps: int) -> list[VoiceNote]:
     """Reduce notes as our own models learned it; a tune without accompaniment is melody, however far it leaps."""
-    ordered = sorted(notes)
+    ordered = sorted(grid.notes)
     alone = all(note[1] <= following[0] for note, following in pairwise(ordered))
-    return outer_lines(notes, steps) if alone else extract_voices(notes, steps)
+    return outer_lines(grid.notes, steps) if alone else extract_voices(grid.notes, steps, grid.part)
 
 
 def _bars_named(bars: Sequence[tuple[int, float]]) -> str:
@@ -207,29 +203,14 @@ def _quarters(length: float) -> str:
     return f"{length:g} quarter{'s' if length != 1 else ''}"
 
 
-def _on_grid(score: Score, lines: list[float]) -> _Grid:
-    begin, end = lines[0], lines[-1]
-    all_notes = score.notes
-    notes = all_notes[(all_notes["onset"] >= begin - 0.1) & (all_notes["onset"] < end - 0.1)]
-    exact = (notes["onset"] - begin) * STEPS_PER_QUARTER
-    start = np.maximum(np.rint(exact), 0)
-    stop = np.rint((notes["onset"] + notes["duration"] - begin) * STEPS_PER_QUARTER)
-    real = notes["duration"] * STEPS_PER_QUARTER > _ORNAMENT
-    start, exact = start[real].astype(np.int64), exact[real]
-    stop = np.maximum(stop[real].astype(np.int64), start + 1)
-    found = list(zip(start.tolist(), stop.tolist(), notes["pitch"][real].tolist(), strict=True))
-    return _Grid(found, start, np.abs(exact - start) > _OFF_GRID)
-
-
-def _quality(melody: list[VoiceNote], grid: _Grid, begin: int, length: int) -> float:
+def _quality(melody: list[VoiceNote], grid: Grid, begin: int, length: int) -> float:
     """Return how well a window serves: the share that its melody fills, less what lies off the grid; 0 for silence."""
     stop = begin + length
     own = [note for note in melody if begin <= note.start < stop]
     if not own:
         return 0.0
     filled = len({step // STEPS_PER_BAR for note in own for step in (note.start, min(note.end, stop) - 1)})
-    inside = (grid.starts >= begin) & (grid.starts < stop)
-    return filled / (length / STEPS_PER_BAR) * (1.0 - float(grid.off[inside].mean()))
+    return filled / (length / STEPS_PER_BAR) * (1.0 - grid.off_share(begin, stop))
 
 
 def _cut(
@@ -242,20 +223,21 @@ def _cut(
     remarks: list[str],
     *,
     common_tonic: bool,
-) -> Stretch:
+) -> Excerpt:
     have = min(bars, len(lines) - 1)
     begin, length = offset * STEPS_PER_BAR, have * STEPS_PER_BAR
-    grid = _on_grid(score, lines)
+    grid = on_grid(score, lines[0], lines[-1])
     notes = [
         note._replace(start=note.start - begin, end=min(note.end, begin + length) - begin)
-        for note in _reduction(voices)(grid.notes, (len(lines) - 1) * STEPS_PER_BAR)
+        for note in _reduction(voices)(grid, (len(lines) - 1) * STEPS_PER_BAR)
         if begin <= note.start < begin + length
     ]
-    off = grid.off[(grid.starts >= begin) & (grid.starts < begin + length)]
-    if off.mean() > _MOST_OFF_GRID:
-        share = f"{off.mean():.0%} of its notes"
+    off = grid.off_share(begin, begin + length)
+    if off > _MOST_OFF_GRID:
+        share = f"{off:.0%} of its notes"
         remarks.append(f"{share} lie off the sixteenth grid (triplets, free playing): moved to it")
-    _tell_of_notes(score, notes, len(off), voices, remarks)
+    onsets = int(((grid.start >= begin) & (grid.start < begin + length)).sum())
+    _tell_of_notes(score, notes, onsets, voices, remarks)
     sharps = [key[1] for key in score.keys if key[0] <= lines[offset] + _TOLERANCE]
     pitches = np.array([note.pitch for note in notes])
     lengths = np.array([note.end - note.start for note in notes], dtype=float)
@@ -279,7 +261,7 @@ def _cut(
     before = [tempo for tempo in score.tempi if tempo[0] <= lines[offset] + _TOLERANCE]
     first_bar = int(np.searchsorted(score.bars, lines[offset] - _TOLERANCE)) + 1
     tempo = before[-1][1] if before else None
-    return Stretch(tokens, first_bar, have, tonic, mode, shift, tempo, tuple(dict.fromkeys(remarks)))
+    return Excerpt(tokens, first_bar, have, tonic, mode, shift, tempo, tuple(dict.fromkeys(remarks)))
 
 
 def _tell_of_notes(

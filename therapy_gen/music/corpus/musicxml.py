@@ -11,34 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from therapy_gen.errors import InputError, MissingExtraError
-from therapy_gen.music.corpus.musicxml_prune import DamagedError, PrunedScore, TooMuchError, open_document
-
-Row = tuple[float, float, int, int, int]
-
-
-class Notation:
-    """What a score says, in quarter notes from its beginning.
-
-    Attributes
-    ----------
-    rows : list of (onset, duration, pitch, velocity, part)
-        Sounding pitches; tied notes are one, grace notes and percussion none.
-    bars : list of float
-        Bar lines, the last one included.
-    metres : list of (onset, beats, unit)
-    keys : list of (onset, sharps)
-    tempi : list of (onset, quarter notes a minute)
-    ends : list of float
-        Where a movement ends (a final bar line) before the last bar.
-    """
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.bars: list[float] = []
-        self.metres: list[tuple[float, int, int]] = []
-        self.keys: list[tuple[float, int]] = []
-        self.tempi: list[tuple[float, float]] = []
-        self.ends: list[float] = []
+from therapy_gen.music.corpus.musicxml_prune import PrunedScore, open_document
+from therapy_gen.music.corpus.notation import DamagedError, Notation, TooMuchError
 
 
 def read_musicxml(path: Path, velocity: int) -> Notation:

@@ -9,26 +9,23 @@ from pathlib import Path
 from typing import IO, cast
 from xml.etree import ElementTree
 
-# What a score unpacks to, and how many bars and notes one may have.
+from therapy_gen.music.corpus.notation import (
+    MAX_BARS,
+    MAX_BEATS,
+    MAX_NOTES,
+    MAX_SHARPS,
+    UNITS,
+    DamagedError,
+    TooMuchError,
+)
+
+# What a score may unpack to.
 MAX_UNPACKED_BYTES = 100_000_000
-MAX_BARS = 20_000
-MAX_NOTES = 300_000
 # Nested deeper than any score.
 _MAX_DEPTH = 64
 _CHUNK = 1 << 16
 _MAX_DIVISIONS = 100_000
-_MAX_BEATS = 64
-_UNITS = (1, 2, 4, 8, 16, 32, 64, 128)
-_MAX_SHARPS = 7
 _STEPS = "CDEFGAB"
-
-
-class TooMuchError(Exception):
-    """More of something than any score has."""
-
-
-class DamagedError(Exception):
-    """Something that is missing or makes no sense, in words for the user."""
 
 
 def open_document(path: Path) -> IO[bytes]:
@@ -211,7 +208,7 @@ def _attributes(attributes: ElementTree.Element) -> str:
     fifths = _find(attributes, "fifths")
     if fifths is not None:
         sharps = int(_number(attributes, "fifths", -99, 99) or 0)
-        if abs(sharps) <= _MAX_SHARPS:
+        if abs(sharps) <= MAX_SHARPS:
             out.append(f"<key><fifths>{sharps}</fifths></key>")
     out.append(_time(attributes))
     if (transpose := _find(attributes, "transpose")) is not None:
@@ -236,7 +233,7 @@ def _time(attributes: ElementTree.Element) -> str:
         count, unit = sum(int(number) for number in beats[0].split("+")), int(units[0])
     except ValueError:
         raise DamagedError(f"a time signature of {beats[0][:20]!r} over {units[0][:20]!r}") from None
-    if not 0 < count <= _MAX_BEATS or unit not in _UNITS:
+    if not 0 < count <= MAX_BEATS or unit not in UNITS:
         raise DamagedError(f"a time signature of {count} over {unit}")
     return f"<time><beats>{count}</beats><beat-type>{unit}</beat-type></time>"
 

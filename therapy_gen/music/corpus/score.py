@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.errors import InputError, MissingExtraError
+from therapy_gen.errors import InputError
+from therapy_gen.music.corpus.notation import Notation
 from therapy_gen.music.midi.midi import read_performance
 
 MAX_FILE_BYTES = 20_000_000
@@ -77,9 +77,13 @@ def read_score(path: Path) -> Score:
     if suffix in MIDI_SUFFIXES:
         score = _read_midi(path)
     elif suffix in MUSICXML_SUFFIXES:
-        score = _read_musicxml(path)
+        from therapy_gen.music.corpus.musicxml import read_musicxml
+
+        score = _from_notation(read_musicxml(path, DEFAULT_VELOCITY))
     else:
-        score = _read_abc(path)
+        from therapy_gen.music.corpus.abc import read_abc
+
+        score = _from_notation(read_abc(path, DEFAULT_VELOCITY))
     if not len(score.notes):
         raise InputError(f"{path} holds no notes; give another file")
     return score
@@ -154,9 +158,8 @@ def _read_midi(path: Path) -> Score:
             raise InputError(
                 f"{path} counts time in frames (SMPTE) and so has no bars; save it with ticks a quarter note"
             ) from error
-        raise InputError(
-            f"{path} is not a MIDI file that can be read ({_one_line(error)}); give a Standard MIDI File"
-        ) from error
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} is not a MIDI file that can be read ({said}); give a Standard MIDI File") from error
     if midi.note_num() and all(track.is_drum for track in midi.tracks if len(track.notes)):
         raise InputError(f"{path} holds no notes but those of drums; give another file")
     return _from_symusic(midi)
@@ -183,70 +186,5 @@ def _from_symusic(midi: Any) -> Score:
     return _build(rows, metres, keys, tempi)
 
 
-def _read_musicxml(path: Path) -> Score:
-    from therapy_gen.music.corpus.musicxml import read_musicxml
-
-    found = read_musicxml(path, DEFAULT_VELOCITY)
+def _from_notation(found: Notation) -> Score:
     return _build(found.rows, found.metres, found.keys, found.tempi, found.bars or None, found.ends)
-
-
-def _read_abc(path: Path) -> Score:
-    try:
-        import music21
-    except ImportError as error:
-        raise MissingExtraError(f"{path}: reading ABC", "train") from error
-    text = path.read_bytes().decode("utf-8", errors="replace")
-    try:
-        parts = []
-        for voice in _abc_voices(text):
-            parsed = music21.converter.parseData(voice, format="abc")
-            parts.append((parsed.scores[0] if isinstance(parsed, music21.stream.Opus) else parsed).parts[0])
-        return _from_music21(parts)
-    except Exception as error:
-        raise InputError(f"{path} is not readable ABC: {_one_line(error)}") from error
-
-
-def _abc_voices(text: str) -> list[str]:
-    """Split the first tune of an ABC text into tunes of one voice each, which music21 reads without mixing them."""
-    header: list[str] = []
-    body: dict[str, list[str]] = {}
-    in_body = False
-    voice = ""
-    for line in text.splitlines():
-        if re.match(r"(w:|%|\s*$)", line):
-            continue
-        field = re.match(r"\[?V:\s*(\w+)[^\]]*\]?\s*(.*)", line)
-        if not in_body:
-            if not field and re.match(r"[A-Za-z]:", line):
-                header.append(line)
-            in_body = line.startswith("K:")
-            continue
-        if line.startswith("X:"):
-            break
-        if field:
-            voice, line = field.group(1), field.group(2) if line.startswith("[") else ""
-        body.setdefault(voice, []).append(re.sub(r"![^!\n]*!", "", line))
-    return ["\n".join([*header, *lines]) + "\n" for lines in body.values() if any("|" in line for line in lines)]
-
-
-def _from_music21(parts: list[Any]) -> Score:
-    rows: list[tuple[float, float, int, int, int]] = []
-    for number, part in enumerate(parts):
-        for element in part.stripTies().flatten().notes:
-            if element.duration.isGrace:
-                continue
-            onset, length = float(element.offset), float(element.quarterLength)
-            rows.extend((onset, length, int(pitch.midi), DEFAULT_VELOCITY, number) for pitch in element.pitches)
-    measures = list(parts[0].getElementsByClass("Measure"))
-    bars = [float(measure.offset) for measure in measures]
-    if bars:
-        bars.append(bars[-1] + float(measures[-1].duration.quarterLength))
-    flat = parts[0].flatten()
-    metres = [(float(t.offset), int(t.numerator), int(t.denominator)) for t in flat.getElementsByClass("TimeSignature")]
-    keys = [(float(k.offset), int(k.sharps)) for k in flat.getElementsByClass("KeySignature")]
-    tempi = [(float(t.offset), float(t.getQuarterBPM())) for t in flat.getElementsByClass("MetronomeMark") if t.number]
-    return _build(rows, metres, keys, tempi, bars or None)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

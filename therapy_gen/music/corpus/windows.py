@@ -92,9 +92,18 @@ def find_windows(score: Score, settings: WindowSettings, left_out: Counter[str])
     if not stretches:
         left_out[f"scores without a stretch of {', '.join(SOURCES)}"] += 1
     for number, stretch in enumerate(stretches):
-        whole_piece = len(stretches) == 1 and len(score.bars) - 1 <= len(stretch.lines) + 1
+        whole_piece = _fills_movement(score, stretch)
         windows += _Cut(score, stretch, 2 * number, whole_piece, settings, left_out).windows()
     return windows
+
+
+def _fills_movement(score: Score, stretch: Stretch) -> bool:
+    """Return whether a movement has no more than two bars beside a stretch."""
+    edges = [0.0, *score.ends, float(score.bars[-1])]
+    lines = stretch.lines
+    begin = max(edge for edge in edges if edge <= lines[0] + _TOLERANCE)
+    end = min((edge for edge in edges if edge >= lines[-1] - _TOLERANCE), default=lines[-1])
+    return lines[0] - begin + end - lines[-1] <= 2 * (lines[1] - lines[0]) + _TOLERANCE
 
 
 class _Cut:
@@ -132,7 +141,7 @@ class _Cut:
             self.grid.off_share(offset * steps, (offset + BARS_PER_SECTION) * steps) > self.settings.largest_off_grid
             for offset in range(max(bars - BARS_PER_SECTION, 0) + 1)
         ]
-        voices = extract_voices(self.grid.notes, bars * steps)
+        voices = extract_voices(self.grid.notes, bars * steps, self.grid.part)
         if bars < BARS_PER_SECTION and self.whole_piece and self.settings.repeat_from_bars:
             voices, bars = self._repeated(voices, bars)
         if bars < least:
@@ -173,7 +182,7 @@ class _Cut:
         if bars < min(self.settings.shortest_bars, BARS_PER_SECTION):
             return []
         grid = self._quantised(stretch)
-        voices = extract_voices(grid.notes, bars * steps)
+        voices = extract_voices(grid.notes, bars * steps, grid.part)
         found = []
         for offset in range(0, max(bars - BARS_PER_SECTION, 0) + 1, self.settings.stride_bars):
             begin, end = offset * steps, (offset + BARS_PER_SECTION) * steps

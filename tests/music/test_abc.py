@@ -1,0 +1,135 @@
+"""ABC is read as the standard says: fields, bars, ties, tuplets, overlays, and every tune of a book."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+import pytest
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.corpus.score import Score, read_score
+
+HEAD = "X:1\nT:t\nM:4/4\nL:1/8\nK:G\n"
+BAR = "GABc dedB|"
+
+
+def read(folder: Path, text: str | bytes) -> Score:
+    path = folder / "a.abc"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_score(path)
+
+
+def sounds(score: Score) -> list[tuple[float, float, int]]:
+    return [(float(n["onset"]), float(n["duration"]), int(n["pitch"])) for n in score.notes]
+
+
+def test_inline_fields_change_key_length_and_metre(tmp_path: Path) -> None:
+    score = read(tmp_path, HEAD + BAR + "[K:D]" + BAR + "[L:1/4][M:3/4]GAB|")
+    assert [pitch for _, _, pitch in sounds(score)][3::8] == [72, 73]
+    assert score.metres == ((0.0, 4, 4), (8.0, 3, 4))
+    assert score.bars.tolist() == [0.0, 4.0, 8.0, 11.0]
+    assert score.keys == ((0.0, 1), (4.0, 2))
+
+
+@pytest.mark.parametrize(
+    ("metre", "read_as"),
+    [
+        ("2+2+3/8", (7, 8)),
+        ("(2+3)/8", (5, 8)),
+        ("C|", (2, 2)),
+        ("C", (4, 4)),
+        ("none", None),
+        ("free", None),
+        ("", None),
+    ],
+)
+def test_metres(tmp_path: Path, metre: str, read_as: tuple[int, int] | None) -> None:
+    score = read(tmp_path, HEAD.replace("4/4", metre) + BAR * 2)
+    assert [found[1:] for found in score.metres] == ([read_as] if read_as else [])
+
+
+@pytest.mark.parametrize(
+    ("music", "expected"),
+    [
+        ("C2 D/ E// F3/2|", [(0, 1, 60), (1, 0.25, 62), (1.25, 0.125, 64), (1.375, 0.75, 66)]),
+        ("[CEG]2 z2 C|", [(0, 1, 60), (0, 1, 64), (0, 1, 67), (2, 0.5, 60)]),
+        ("(3CDE G|", [(0, 1 / 3, 60), (1 / 3, 1 / 3, 62), (2 / 3, 1 / 3, 64), (1, 0.5, 67)]),
+        ("C>D E<G|", [(0, 0.75, 60), (0.75, 0.25, 62), (1, 0.25, 64), (1.25, 0.75, 67)]),
+        ("C8-|C8|", [(0, 8, 60)]),
+        ("[CE]8.-|[CE]8|", [(0, 8, 60), (0, 8, 64)]),
+        ("^C8-|C4 C4|", [(0, 6, 61), (6, 2, 60)]),
+        ("_B2 B2|B2|", [(0, 1, 70), (1, 1, 70), (2, 1, 71)]),
+        ('+fermata+C2 !trill!D2 "Am"E2 {AB}G2 ~A2|', [(0, 1, 60), (1, 1, 62), (2, 1, 64), (3, 1, 67), (4, 1, 69)]),
+        ("C2 x2 y3 D2|", [(0, 1, 60), (2, 1, 62)]),
+        ("C,2 c2 c'2|", [(0, 1, 48), (1, 1, 72), (2, 1, 84)]),
+        ("C8 & G,4 E,4|D8|", [(0, 2, 55), (0, 4, 60), (2, 2, 52), (4, 4, 62)]),
+    ],
+)
+def test_notes(tmp_path: Path, music: str, expected: list[tuple[float, float, int]]) -> None:
+    found = sounds(read(tmp_path, HEAD + music))
+    assert [pitch for _, _, pitch in found] == [pitch for _, _, pitch in expected]
+    for own, wanted in zip(found, expected, strict=True):
+        assert own[:2] == pytest.approx(wanted[:2])
+
+
+def test_rests_of_several_bars_repeats_and_endings(tmp_path: Path) -> None:
+    score = read(tmp_path, HEAD + "Z4|" + "|:" + BAR + "[1,2 G8:|[3 G8||" + "|1 G8 :|2 G8|]")
+    assert score.bars.tolist() == [4.0 * n for n in range(10)]
+    assert score.notes["onset"].min() == 16.0
+
+
+def test_voices_sound_together_and_text_is_no_music(tmp_path: Path) -> None:
+    body = "V:1 clef=treble\nV:2 clef=bass octave=-1\nK:G\n[V:1] G4 G4|\nw: Glo- ry\n[V:2] D8|\n"
+    text = "X:1\nM:4/4\nL:1/8\n%%begintext\nA word | of grace\n%%endtext\n" + body + "W: Amen\n\nsung by all\n"
+    assert sounds(read(tmp_path, text)) == [(0, 4, 50), (0, 2, 67), (2, 2, 67)]
+
+
+def test_every_tune_of_a_book_is_read_as_a_movement(tmp_path: Path) -> None:
+    tunes = "\n\n".join(f"X:{n}\nM:4/4\nL:1/8\nK:{key}\n" + BAR * 4 for n, key in enumerate("DAC"))
+    score = read(tmp_path, tunes)
+    assert (len(score.notes), score.ends) == (96, (16.0, 32.0))
+    assert score.keys == ((0.0, 2), (16.0, 3), (32.0, 0))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    assert len(read(tmp_path, (HEAD.replace("T:t", "T:Für Élise") + BAR).encode(encoding)).notes) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "bars"),
+    [
+        (HEAD + "GABc dedB GABc dedB", 2),
+        (HEAD.replace("K:G\n", "") + BAR * 2, 2),
+        (HEAD.replace("1/8", "1") + "G|" * 2, 2),
+    ],
+)
+def test_what_is_missing_is_made_up_for(tmp_path: Path, text: str, bars: int) -> None:
+    assert len(read(tmp_path, text).bars) - 1 == bars
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no notes"),
+        (HEAD.replace("4/4", "4/0") + BAR, "M:4/0 is no metre"),
+        (HEAD.replace("1/8", "1/0") + BAR, "L:1/0 is no length"),
+        (HEAD + "C999999|" * 2000, "lasts more than"),
+        (HEAD + "c''''''''|", "too high or too low"),
+        ("To be, or not to be? 'Tis the question: #%§€ " * 40, "holds no notes"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        read(tmp_path, text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[" * 20000, "(" * 20000, "[CE" * 9000, "Z99999|" * 99, '"' * 20000, "{" * 9000])
+def test_reading_takes_time_as_the_text_is_long(tmp_path: Path, text: str) -> None:
+    begin = time.perf_counter()
+    with contextlib.suppress(InputError):
+        read(tmp_path, HEAD + text)
+    assert time.perf_counter() - begin < 5.0

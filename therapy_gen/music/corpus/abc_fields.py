@@ -1,0 +1,98 @@
+"""What the fields of an ABC tune say: metre, unit length, tempo and key (abcnotation.com, standard 2.1, section 3)."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from therapy_gen.music.corpus.notation import MAX_BEATS, UNITS, DamagedError
+
+_NATURALS = {"C": 0, "D": 2, "E": 4, "F": -1, "G": 1, "A": 3, "B": 5}
+# Sharps fewer than the major key on the same tonic.
+_MODES = {"maj": 0, "ion": 0, "": 0, "min": 3, "m": 3, "aeo": 3, "mix": 1, "dor": 2, "phr": 4, "lyd": -1, "loc": 5}
+_SHARPS = "FCGDAEB"
+_FREE = ("none", "free", "")
+_LONGEST_UNIT = 4
+
+
+def read_metre(text: str) -> tuple[int, int] | None:
+    """Return beats and unit, e.g. of ``6/8``, ``C|`` or ``2+2+3/8``; None for free metre.
+
+    Examples
+    --------
+    >>> read_metre("C|"), read_metre("(2+2+3)/8"), read_metre("none")
+    ((2, 2), (7, 8), None)
+    """
+    words = text.strip()
+    if words.lower() in _FREE:
+        return None
+    if words in ("C", "C|"):
+        return (4, 4) if words == "C" else (2, 2)
+    match = re.match(r"\(?\s*(\d{1,3}(?:\s*\+\s*\d{1,3}){0,16})\s*\)?\s*/\s*(\d{1,3})", words)
+    if not match:
+        raise DamagedError(f"M:{words[:20]} is no metre; give one such as M:4/4")
+    beats, unit = sum(int(number) for number in match[1].split("+")), int(match[2])
+    if not 0 < beats <= MAX_BEATS or unit not in UNITS:
+        raise DamagedError(f"M:{words[:20]} is no metre; give one such as M:4/4")
+    return beats, unit
+
+
+def read_unit(text: str) -> Fraction:
+    """Return the unit length, in quarter notes, of e.g. ``1/8``."""
+    match = re.match(r"\s*(\d{1,3})\s*(?:/\s*(\d{1,3}))?", text)
+    if not match or not int(match[1]) or (match[2] and not int(match[2])):
+        raise DamagedError(f"L:{text.strip()[:20]} is no length; give one such as L:1/8")
+    unit = Fraction(int(match[1]), int(match[2] or 1))
+    if unit > _LONGEST_UNIT:
+        raise DamagedError(f"L:{text.strip()[:20]} is no length; give one such as L:1/8")
+    return unit * 4
+
+
+def unit_of_metre(metre: tuple[int, int] | None) -> Fraction:
+    """Return the unit length, in quarter notes, where no L: says it."""
+    return Fraction(1, 4) if metre and Fraction(*metre) < Fraction(3, 4) else Fraction(1, 2)
+
+
+def read_tempo(text: str, unit: Fraction) -> float | None:
+    """Return quarter notes a minute, e.g. of ``3/8=50``; None where no number is given."""
+    words = re.sub(r'"[^"]*"', " ", text)
+    match = re.search(r"(?:(\d{1,3})\s*/\s*(\d{1,3})[^=]*=|C\d*\s*=)?\s*(\d{1,4}(?:\.\d{1,4})?)\s*$", words.strip())
+    if not match:
+        return None
+    beat = Fraction(int(match[1]), int(match[2])) * 4 if match[1] and int(match[2]) else unit if "=" in words else 1
+    tempo = float(beat) * float(match[3])
+    return tempo if 1 <= tempo <= 1000 else None
+
+
+def read_key(text: str) -> tuple[int, dict[str, int]]:
+    """Return the sharps of a signature (negative for flats), and what each letter is altered by.
+
+    Examples
+    --------
+    >>> read_key("Edor")
+    (2, {'F': 1, 'C': 1})
+    """
+    words = text.strip()
+    if words[:2] in ("HP", "Hp"):
+        return 2, {"F": 1, "C": 1}
+    match = re.match(r"([A-G])\s*([#b]?)\s*([A-Za-z]*)", words)
+    sharps = 0
+    if match and "=" not in words[: match.end() + 1]:
+        mode = match[3].lower()
+        sharps = _NATURALS[match[1]] + 7 * {"#": 1, "b": -1, "": 0}[match[2]]
+        sharps -= _MODES.get(mode[:3] if mode != "m" else "m", 0)
+        sharps = max(min(sharps, 7), -7)
+    altered = dict.fromkeys(_SHARPS[:sharps], 1) if sharps >= 0 else dict.fromkeys(_SHARPS[::-1][:-sharps], -1)
+    for signs, letter in re.findall(r"(?<![A-Za-z=])(\^{1,2}|_{1,2}|=)([A-Ga-g])(?![A-Za-z])", words):
+        altered[letter.upper()] = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}[signs]
+    return sharps, altered
+
+
+def read_shift(text: str) -> int:
+    """Return the semitones by which a K: or V: field moves what is written: octave, transpose, clefs such as bass-8."""
+    shift = 0
+    for name, size in (("octave", 12), ("transpose", 1)):
+        match = re.search(rf"\b{name}\s*=\s*(-?\d{{1,2}})\b", text)
+        shift += size * int(match[1]) if match else 0
+    match = re.search(r"\b(?:treble|bass|alto|tenor|soprano|mezzo|baritone|perc)\d?([+-])8\b", text)
+    return shift + (12 if match[1] == "+" else -12 if match else 0) if match else shift
