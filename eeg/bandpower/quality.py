@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from eeg.bandpower.bad_channels import Glimpse, bad_channels
 from eeg.bandpower.psd import (
     Bool,
+    Complex64,
     Float32,
     Float64,
     FrequencyGrid,
@@ -22,9 +24,6 @@ from eeg.bandpower.psd import (
 from eeg.bandpower.reject import (
     FLAT_V,
     JUMP_HZ,
-    P2P_HIGH_V,
-    RAIL_FRACTION,
-    RAIL_MIN_V,
     EpochStats,
     Limits,
     learn_limits,
@@ -35,15 +34,9 @@ from eeg.io.recording import Recording
 from eeg.settings import MUSCLE_HZ
 
 LOOKED_AT = 60
-# Rules that compare channels with one another need a few of them.
-MIN_CHANNELS_TO_COMPARE = 6
-# PREP's robust deviation (Bigdely-Shamlo 2015, 10.3389/fninf.2015.00016): 5.
-MAX_DEVIATION = 5.0
-_SPREAD_FLOOR_DB = 1.5
 # Bursts of muscle, where the recording does not carry 51 to 69 Hz.
 BURST_HZ = (35.0, 45.0)
 _LINE_SEEN_DB = 3.0
-_LINE_BAD_DB = 10.0
 
 
 @dataclass(frozen=True)
@@ -96,49 +89,36 @@ def channel_quality(
         Of all epochs planned.
     grid : FrequencyGrid
     rereference : bool
-        Judge deviations and sizes against the median of the channels, as the average reference will (a median: bad
-        channels are not known yet).
+        Judge sizes of epochs against the median of the channels, as the average reference will (a median: bad channels
+        are not known yet). Channels are judged before re-referencing: a bad one would be hidden in the mean.
     """
-    chosen = np.unique(np.sort(starts)[np.linspace(0, len(starts) - 1, min(LOOKED_AT, len(starts))).astype(int)])
-    raw_psd = np.empty((len(picks), len(chosen), grid.bins), np.float32)
-    psd = raw_psd if not rereference else np.empty_like(raw_psd)
-    columns: list[EpochStats] = []
-    nothing = np.zeros((len(picks), 1), np.float32)
     marked = np.array([recording.channels[at].name in recording.bads for at in picks], dtype=np.bool_)
     judged = ~marked if not marked.all() else marked
-    for i, start in enumerate(chosen):
-        samples = recording.read32(int(start), int(start) + grid.length, picks)
-        samples[marked] = 0.0
-        if not plausible(samples):
-            raise RecordingError(
-                f"{recording.path} holds values that are no numbers, or no voltages, at "
-                f"{start / recording.sfreq:.0f} s: mark that stretch as BAD"
-            )
-        raw_psd[:, i] = power(hann_spectra(samples, grid, grid.length), grid)[:, 0]
-        referenced = samples
-        if rereference:
-            referenced = samples - _middle(samples[judged])
-            psd[:, i] = power(hann_spectra(referenced, grid, grid.length), grid)[:, 0]
-        columns.append(measure(samples, referenced, grid.length, grid.length, nothing))
-    stats = EpochStats(*(np.concatenate([getattr(c, name) for c in columns], axis=1) for name in _STATS))
+    raw_spectra, psd, stats = _look(recording, picks, starts, grid, marked, judged, rereference=rereference)
     factor, notes = _unit_factor(recording, stats.raw_p2p[judged]), []
     if factor != 1.0:
         notes.append("values look like microvolts stored as volts: taken as microvolts")
         size = np.float32(factor)
         stats = replace(stats, raw_p2p=stats.raw_p2p * size, p2p=stats.p2p * size, step=stats.step * size)
-        for densities in (raw_psd,) if raw_psd is psd else (raw_psd, psd):
-            densities *= size * size
+        raw_spectra *= size
+        psd *= size * size
+    middle = np.median(power(raw_spectra, grid), axis=1)
     line_by_channel = np.zeros(len(picks))
-    line_freq, line_db, line_by_channel[judged] = find_line(
-        np.median(raw_psd[judged], axis=1), grid, recording.raw.info["line_freq"]
-    )
+    line_freq, line_db, line_by_channel[judged] = find_line(middle[judged], grid, recording.raw.info["line_freq"])
     muscle_band = find_muscle_band(recording, grid, line_freq)
     burst_bins = find_burst(recording, grid, line_freq, muscle_band)
     muscle = None if burst_bins is None else psd[..., burst_bins].mean(axis=2)
     fast_bins = grid.band(*JUMP_HZ) & off_line(grid, line_freq)
     stats = replace(stats, fast=psd[..., fast_bins].mean(axis=2))
-    bad = {int(i): "marked bad in the file" for i in np.flatnonzero(marked)}
-    bad |= _bad_channels(stats, np.median(psd, axis=1), grid, line_freq, line_by_channel, bad)
+    channels = [recording.channels[at] for at in picks]
+    bad = bad_channels(
+        Glimpse(stats, raw_spectra, middle, line_by_channel),
+        [channel.site for channel in channels],
+        [channel.label for channel in channels],
+        grid,
+        line_freq,
+        {int(i): "marked bad in the file" for i in np.flatnonzero(marked)},
+    )
     return ChannelQuality(
         bad=bad,
         line_freq=line_freq,
@@ -150,6 +130,37 @@ def channel_quality(
         muscle_band=muscle_band,
         notes=tuple(notes),
     )
+
+
+def _look(
+    recording: Recording,
+    picks: Sequence[int],
+    starts: npt.NDArray[np.int64],
+    grid: FrequencyGrid,
+    marked: Bool,
+    judged: Bool,
+    *,
+    rereference: bool,
+) -> tuple[Complex64, Float32, EpochStats]:
+    """Return spectra before, power after re-referencing, and sizes of epochs spread over a recording."""
+    chosen = np.unique(np.sort(starts)[np.linspace(0, len(starts) - 1, min(LOOKED_AT, len(starts))).astype(int)])
+    spectra = np.empty((len(picks), len(chosen), grid.bins), np.complex64)
+    psd = np.empty((len(picks), len(chosen), grid.bins), np.float32)
+    columns: list[EpochStats] = []
+    nothing = np.zeros((len(picks), 1), np.float32)
+    for i, start in enumerate(chosen):
+        samples = recording.read32(int(start), int(start) + grid.length, picks)
+        samples[marked] = 0.0
+        if not plausible(samples):
+            raise RecordingError(
+                f"{recording.path} holds values that are no numbers, or no voltages, at "
+                f"{start / recording.sfreq:.0f} s: mark that stretch as BAD"
+            )
+        spectra[:, i] = hann_spectra(samples, grid, grid.length)[:, 0]
+        referenced = samples - _middle(samples[judged]) if rereference else samples
+        psd[:, i] = power(hann_spectra(referenced, grid, grid.length), grid)[:, 0]
+        columns.append(measure(samples, referenced, grid.length, grid.length, nothing))
+    return spectra, psd, EpochStats(*(np.concatenate([getattr(c, n) for c in columns], axis=1) for n in _STATS))
 
 
 def _middle(samples: Float32) -> Float32:
@@ -243,54 +254,3 @@ def find_burst(
     ceiling = min(recording.lowpass, 0.9 * recording.sfreq / 2)
     band = muscle_band or usable_band(*BURST_HZ, ceiling)
     return None if band is None else grid.band(*band) & off_line(grid, line_freq)
-
-
-def _deviation(values: Float64) -> Float64:
-    middle = np.median(values)
-    spread = max(1.4826 * float(np.median(np.abs(values - middle))), _SPREAD_FLOOR_DB)
-    return np.asarray((values - middle) / spread)
-
-
-def _bad_channels(
-    stats: EpochStats,
-    spectra: Float32,
-    grid: FrequencyGrid,
-    line_freq: float | None,
-    line_by_channel: Float64,
-    marked: Mapping[int, str],
-) -> dict[int, str]:
-    """Find channels that are bad as a whole; those marked take no part in the comparison."""
-    bad = dict(marked)
-
-    def add(found: npt.NDArray[np.bool_], why: str) -> None:
-        for i in np.flatnonzero(found):
-            bad.setdefault(int(i), why)
-
-    add(np.mean(stats.raw_p2p < FLAT_V, axis=1) > 0.5, "flat")
-    add(np.mean((stats.rail > RAIL_FRACTION) & (stats.raw_p2p > RAIL_MIN_V), axis=1) > 0.5, "railed")
-    add(np.mean(stats.p2p > 2 * P2P_HIGH_V, axis=1) > 0.5, "too large")
-    alive = np.array([i for i in range(len(spectra)) if i not in bad], dtype=np.int64)
-    if len(alive) < MIN_CHANNELS_TO_COMPARE:
-        return bad
-    keep = off_line(grid, line_freq)
-    slow = grid.band(1.0, 30.0) & keep
-    fast = grid.band(30.0, min(60.0, float(grid.freqs[-1]))) & keep
-    level = 10 * np.log10(np.maximum(spectra[alive][:, slow].mean(axis=1).astype(np.float64), 1e-30))
-    found = np.zeros(len(spectra), dtype=np.bool_)
-    deviation = _deviation(level)
-    found[alive] = deviation > MAX_DEVIATION
-    add(found, "deviates: larger than the other channels")
-    found[:] = False
-    found[alive] = deviation < -MAX_DEVIATION
-    add(found, "deviates: smaller than the other channels")
-    if fast.any():
-        found[:] = False
-        noise = 10 * np.log10(np.maximum(spectra[alive][:, fast].mean(axis=1).astype(np.float64), 1e-30)) - level
-        found[alive] = _deviation(noise) > MAX_DEVIATION
-        add(found, "noisy: fast activity out of proportion")
-    if line_freq:
-        found[:] = False
-        height = line_by_channel[alive]
-        found[alive] = (_deviation(height) > MAX_DEVIATION) & (height > np.median(height) + _LINE_BAD_DB)
-        add(found, "line noise")
-    return bad
