@@ -28,6 +28,10 @@ class NotFoundError(InputError):
     """A session, piece or listener is not in the database."""
 
 
+class ConflictError(InputError):
+    """What is to be stored contradicts what is."""
+
+
 class ExportError(InputError):
     """A file cannot be written where or as asked."""
 

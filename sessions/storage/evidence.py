@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from sessions.errors import NotFoundError
 from sessions.storage.listeners import find_listener
+from sessions.storage.plans import AnalysisPlan, plans_of, settings_differences
 from sessions.storage.store import Store
 from sessions.storage.tables import (
+    MAIN_PLAN,
     ListenerRow,
     PlayRow,
     PlayScoreRow,
@@ -63,19 +66,36 @@ class Evidence:
     Attributes
     ----------
     listener : str or None
-    criterion : str
-        What was asked for when a recording was last scored.
-    lower_is_better : bool
+    plan : AnalysisPlan
+        By which the recordings were scored.
     recordings : tuple of HeardRecording
         Oldest first.
     ratings : tuple of Rating
+    plans : tuple of AnalysisPlan
+        All of the listener: how often the data were looked at.
+    set_aside : tuple of (str, str)
+        Recordings that were scored otherwise than the plan says: file and difference. They are not ranked.
+    versions : mapping of str to str
+        Of the software that scored the newest recording.
     """
 
     listener: str | None
-    criterion: str
-    lower_is_better: bool
+    plan: AnalysisPlan
     recordings: tuple[HeardRecording, ...]
     ratings: tuple[Rating, ...]
+    plans: tuple[AnalysisPlan, ...] = ()
+    set_aside: tuple[tuple[str, str], ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def criterion(self) -> str:
+        """What pieces are ranked by, as declared."""
+        return self.plan.criterion
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Its direction, as declared."""
+        return self.plan.lower_is_better
 
 
 @dataclass(frozen=True)
@@ -102,11 +122,17 @@ class StoredRanking:
 Ranker = Callable[[Evidence], StoredRanking | None]
 
 
-def evidence_of(store: Store, listener: str | None) -> Evidence:
-    """Return what is known of a listener's pieces; NotFoundError where there is no such listener."""
+def evidence_of(store: Store, listener: str | None, plan: str | None = None) -> Evidence:
+    """Return what is known of a listener's pieces under one analysis plan, by default the main one.
+
+    Raises
+    ------
+    NotFoundError
+        Where there is no such listener, or the listener has no such plan.
+    """
     with store.read() as database:
         owner = find_listener(database, listener) if listener is not None else None
-        return _evidence(database, owner.id if owner else None, owner.name if owner else None)
+        return _evidence(database, owner.id if owner else None, owner.name if owner else None, plan)
 
 
 def rank_again(store: Store, listener_ids: Collection[int | None], ranker: Ranker) -> None:
@@ -174,11 +200,15 @@ def _ranking_rows(made: StoredRanking, listener_id: int | None) -> list[RankingR
     ]
 
 
-def _evidence(database: Session, listener_id: int | None, name: str | None) -> Evidence:
+def _evidence(database: Session, listener_id: int | None, name: str | None, plan_name: str | None = None) -> Evidence:
     query = select(RecordingRow).where(RecordingRow.listener_id == listener_id).order_by(RecordingRow.id)
-    rows = list(database.scalars(query))
+    every = list(database.scalars(query))
+    plans = plans_of(database, listener_id) if listener_id is not None else []
+    chosen = _chosen(plans, every, plan_name)
+    rows = [row for row in every if row.plan == chosen]
     plays = _plays(database, [row.id for row in rows])
-    newest = rows[-1].facts if rows else {}
+    plan = next((one for one in plans if one.name == chosen), None) or _implied(chosen, rows)
+    other = {row.id: settings_differences(plan.settings, row.facts.get("settings", {})) for row in rows}
     rated = (
         select(RatingRow.session_id, RatingRow.piece_id, RatingRow.value)
         .join(SessionRow, SessionRow.id == RatingRow.session_id)
@@ -187,12 +217,33 @@ def _evidence(database: Session, listener_id: int | None, name: str | None) -> E
     )
     return Evidence(
         listener=name,
-        criterion=newest.get("criterion", DEFAULT_CRITERION),
-        lower_is_better=newest.get("lower_is_better", True),
+        plan=plan,
         recordings=tuple(
-            HeardRecording(row.sha256, row.file, (*plays.get(row.id, ()), *_silences(row.facts))) for row in rows
+            HeardRecording(row.sha256, row.file, (*plays.get(row.id, ()), *_silences(row.facts)))
+            for row in rows
+            if not other[row.id]
         ),
         ratings=tuple(Rating(session, piece, value) for session, piece, value in database.execute(rated)),
+        plans=tuple(plans) or (plan,),
+        set_aside=tuple((row.file, other[row.id][0]) for row in rows if other[row.id]),
+        versions=rows[-1].facts.get("versions", {}) if rows else {},
+    )
+
+
+def _chosen(plans: Sequence[AnalysisPlan], rows: Sequence[RecordingRow], name: str | None) -> str:
+    known = list(dict.fromkeys([*(plan.name for plan in plans), *(row.plan for row in rows)]))
+    if name is None:
+        return MAIN_PLAN if MAIN_PLAN in known or not known else known[0]
+    if name not in known:
+        raise NotFoundError(f"there is no analysis plan {name!r}; give one of: {', '.join(known) or MAIN_PLAN}")
+    return name
+
+
+def _implied(name: str, rows: Sequence[RecordingRow]) -> AnalysisPlan:
+    """Return the plan of recordings that came without one: what was declared with the newest."""
+    facts = rows[-1].facts if rows else {}
+    return AnalysisPlan(
+        name, facts.get("criterion", DEFAULT_CRITERION), facts.get("lower_is_better", True), facts.get("settings", {})
     )
 
 

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from sessions.errors import NotFoundError
 from sessions.storage.evidence import Ranker, rank_again
 from sessions.storage.listeners import add_listener, find_listener, listener_name
+from sessions.storage.plans import AnalysisPlan, put_plan
 from sessions.storage.store import Store
 from sessions.storage.tables import (
+    MAIN_PLAN,
     ListenerRow,
     PieceRow,
     PlayRow,
@@ -96,6 +98,8 @@ class ScoredRecording:
         About the recording, plain values.
     parameters : mapping
         Of the scoring, plain values.
+    plan : str
+        Name of the analysis plan.
     """
 
     sha256: str
@@ -108,6 +112,7 @@ class ScoredRecording:
     baseline: Sequence[ScoredPlay]
     facts: Mapping[str, Any]
     parameters: Mapping[str, Any]
+    plan: str = MAIN_PLAN
 
 
 def store_recordings(
@@ -134,13 +139,18 @@ def store_recordings(
         owner = add_listener(database, name) if name is not None else None
         affected = {owner.id if owner else None}
         for recording in recordings:
-            old = database.scalar(select(RecordingRow).where(RecordingRow.sha256 == recording.sha256))
-            if old is not None:
+            query = select(RecordingRow).where(RecordingRow.sha256 == recording.sha256)
+            for old in list(database.scalars(query)):
+                same_plan = old.plan == recording.plan
+                if old.listener_id == (owner.id if owner else None) and not same_plan:
+                    continue  # the same recording under another plan
                 replaced.append(old.sha256)
                 affected.add(old.listener_id)
-                # The digest is unique: the old row goes before the new one comes.
+                # Digest and plan are unique: the old row goes before the new one comes.
                 database.execute(delete(RecordingRow).where(RecordingRow.id == old.id))
                 database.expunge(old)
+            if owner is not None:
+                put_plan(database, owner.id, _plan_of(recording))
             _add(database, recording, owner)
     rank_again(store, affected, ranker)
     return replaced
@@ -186,6 +196,10 @@ def forget_recordings(store: Store, recordings: Sequence[tuple[str, str | None]]
     return list(affected.values())
 
 
+def _plan_of(recording: ScoredRecording) -> AnalysisPlan:
+    return AnalysisPlan(recording.plan, recording.criterion, recording.lower_is_better, recording.parameters)
+
+
 def _add(database: Session, recording: ScoredRecording, owner: ListenerRow | None) -> None:
     if recording.session is not None and database.get(SessionRow, recording.session) is None:
         raise NotFoundError(
@@ -203,8 +217,10 @@ def _add(database: Session, recording: ScoredRecording, owner: ListenerRow | Non
         listener_id=owner.id if owner else None,
         session_id=recording.session,
         measured=recording.measured,
+        plan=recording.plan,
         facts={
             **recording.facts,
+            "settings": dict(recording.parameters),
             "criterion": recording.criterion,
             "lower_is_better": recording.lower_is_better,
             "baseline": [_silence(block) for block in recording.baseline],

@@ -48,6 +48,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+# The analysis plan of those who have but one.
+MAIN_PLAN = "main"
+
+
 def now() -> datetime:
     """Return the present moment in UTC, whole seconds."""
     return datetime.now(UTC).replace(microsecond=0)
@@ -241,13 +245,31 @@ class RatingRow(Base):
     created: Mapped[datetime] = mapped_column(default=now)
 
 
+class AnalysisPlanRow(Base):
+    """How a listener's recordings are scored and ranked, fixed with the first of them."""
+
+    __tablename__ = "analysis_plans"
+    __table_args__ = (UniqueConstraint("listener_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    listener_id: Mapped[int] = mapped_column(ForeignKey("listeners.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    criterion: Mapped[str]
+    lower_is_better: Mapped[bool]
+    settings: Mapped[dict[str, Any]]
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
 class RecordingRow(Base):
     """Facts about an EEG recording, known by the digest of its file; no copy of the data."""
 
     __tablename__ = "recordings"
+    __table_args__ = (UniqueConstraint("sha256", "plan"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    # The analysis plan by which it was scored.
+    plan: Mapped[str] = mapped_column(server_default=MAIN_PLAN)
     file: Mapped[str]
     listener_id: Mapped[int | None] = mapped_column(ForeignKey("listeners.id"), index=True)
     session_id: Mapped[int | None] = mapped_column(ForeignKey("sessions.id", ondelete="SET NULL"), index=True)

@@ -161,7 +161,7 @@ def test_with_too_little_silence_the_ranking_is_against_all_plays(cli: Cli, ana:
     report = ana.with_name("bare.html")
     done = cli("score-eeg", bare, "--report", report)
     assert "values are against the mean of all plays" in done.err
-    assert done.out.splitlines()[-1] == "dB against the mean of all plays"
+    assert "dB against the mean of all plays" in done.out.splitlines()
     assert "against silence" not in report.read_text(encoding="utf-8")
     ranking = cli("rank", "--json").document
     assert not ranking["against_silence"]
@@ -287,7 +287,7 @@ WRONG = [
     (["{ana}", "--picks", ","], 1),
     (["{ana}", "--session", "99", "--events", "no.tsv"], 1),
     (["{ana}", "--events", "{ana}"], 1),
-    (["{ana}", "--lower-is-better", "alpha"], 2),
+    (["{ana}", "--lower-is-better", "omega"], 2),
     (["{ana}", "--lower-is-better", "beta", "--higher-is-better", "beta"], 2),
     (["{ana}", "{ana}", "--offset", "3"], 2),
     (["{ana}", "--code", "x"], 2),
@@ -377,3 +377,62 @@ def test_other_bands_can_be_ranked_by_and_written_as_a_table(cli: Cli, ana: Path
     assert (tmp_path / "plays.json").is_file()
     for wrong in (("--lower-is-better", "omega"), ("--band", "omega"), ("--table", "x.xls"), ("--by", "minute")):
         assert cli("score-eeg", ana, *wrong).status in (1, 2)
+
+
+def test_later_recordings_follow_the_first_ones_plan(cli: Cli, ana: Path, home: Path) -> None:
+    assert cli("score-eeg", ana, "--higher-is-better", "gamma").status == 0
+    # What was declared stays, whatever is left out later.
+    again = cli("score-eeg", ana, "--json").document
+    assert (again["ranking"]["criterion"], again["ranking"]["lower_is_better"]) == ("gamma", False)
+    other = ana.with_name("second_raw.fif")
+    told = cli("simulate-eeg", "--session", 1, "--channels", 3, "--sfreq", 160, "--seed", 1, "-o", other)
+    assert told.status == 0
+    for wrong, said in (
+        (("--beta", "15-25"), "has beta 13-30, not 15-25"),
+        (("--picks", "central"), "has picks all, not central"),
+        (("--ica",), "has ica off, not on"),
+        (("--lower-is-better", "beta"), "ranks by more gamma, not less beta"),
+    ):
+        done = cli("score-eeg", other, *wrong)
+        assert (done.status, said in done.error_line) == (1, True), done.err
+        assert "--plan NAME" in done.error_line
+    # Another plan is kept apart, and the same recording may be scored by both.
+    assert cli("score-eeg", ana, "--plan", "narrow", "--beta", "15-25").status == 0
+    narrow = cli("rank", "--plan", "narrow", "--json").document
+    main = cli("rank", "--json").document
+    assert (narrow["plan"], narrow["criterion"], narrow["settings"]["beta"]) == ("narrow", "beta", [15.0, 25.0])
+    assert (main["plan"], main["criterion"], main["settings"]["beta"]) == ("main", "gamma", [13.0, 30.0])
+    assert main["looks"] == {"recordings": 1, "plans": ["main", "narrow"], "bands": 4}
+    assert "therapy-gen" in main["versions"]
+    assert "4 bands in 2 plans (main, narrow), after 1 recording" in cli("rank").out
+    assert "narrow" in cli("rank", "--plan", "wide").error_line
+    # With nothing left that was scored by it, a plan may be made anew.
+    assert cli("score-eeg", ana, "--forget").status == 0
+    assert cli("score-eeg", ana, "--beta", "15-25", "--json").document["ranking"]["criterion"] == "beta"
+
+
+def test_nobodys_recordings_are_never_ranked_together(cli: Cli, ana: Path, tmp_path: Path) -> None:
+    piece = pieces_of(cli)[0]
+    events = tmp_path / "events.tsv"
+    lines = [f"{onset}\t60\tpiece/{piece}" for onset in (60, 125)]
+    events.write_text("\n".join(["onset\tduration\ttrial_type", *lines, ""]))
+    nameless = Path(shutil.copy(ana, tmp_path / "take_raw.fif"))
+    import mne
+
+    for number in (1, 2):
+        raw = mne.io.read_raw_fif(ana, verbose="error")
+        raw.set_annotations(mne.Annotations([50.0 + number, 115.0], [60.0, 60.0], [f"piece/{piece}"] * 2))
+        raw.save(tmp_path / f"sub-0{number}_task-music_eeg.fif", verbose="error")
+    raw.save(nameless, overwrite=True, verbose="error")
+    done = cli("score-eeg", nameless)
+    assert done.status == 1
+    assert "--listener NAME" in done.error_line
+    subjects = sorted(tmp_path.glob("sub-*_eeg.fif"))
+    done = cli("score-eeg", *subjects, "--json")
+    assert done.status == 0, done.err
+    assert [one["listener"] for one in done.document["recordings"]] == ["sub-01", "sub-02"]
+    assert [one["recordings"] for one in done.document["rankings"]] == [1, 1]
+    assert cli("rank", "--listener", "sub-02", "--json").document["plays"] == 2
+    assert "sub-01 sub-02" in cli("rank").error_line.replace(",", "")
+    # Whose it was when it was scored before is known.
+    assert cli("score-eeg", nameless, "--listener", "sub-02").status == 0

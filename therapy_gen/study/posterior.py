@@ -36,7 +36,13 @@ def posterior(evidence: Evidence, *, with_ratings: bool = True) -> Ranking | Non
     ratings = [Rating(rating.piece, rating.value) for rating in evidence.ratings] if with_ratings else []
     if not ratings and not any(one.piece is not None for one in usable):
         return None
-    return rank(usable, ratings, criterion=evidence.criterion, lower_is_better=evidence.lower_is_better)
+    return rank(
+        usable,
+        ratings,
+        criterion=evidence.criterion,
+        lower_is_better=evidence.lower_is_better,
+        use_muscle=bool(evidence.plan.settings.get("muscle", True)),
+    )
 
 
 class Ranker:
@@ -46,16 +52,21 @@ class Ranker:
     ----------
     made : dict of (str or None) to (Ranking or None)
         By listener.
+    evidence : dict of (str or None) to Evidence
+        By listener, what it was made from.
     """
 
     def __init__(self) -> None:
         self.made: dict[str | None, Ranking | None] = {}
+        self.evidence: dict[str | None, Evidence] = {}
 
     def __call__(self, evidence: Evidence) -> StoredRanking | None:
         """Return the ranking that a listener's evidence gives, as it is stored."""
         from sessions.storage.evidence import RankedPiece, StoredRanking
 
-        made = self.made[evidence.listener] = posterior(evidence)
+        # Evidence of nobody named may be of several people.
+        made = None if evidence.listener is None else posterior(evidence)
+        self.made[evidence.listener], self.evidence[evidence.listener] = made, evidence
         if made is None:
             return None
         return StoredRanking(
@@ -75,27 +86,48 @@ class Ranker:
         )
 
 
-def evidence_for(store: Store, listener: str | None) -> Evidence:
-    """Return a listener's evidence; without a name, that of nobody named, or of the only one there is.
+def evidence_for(store: Store, listener: str | None, plan: str | None = None) -> Evidence:
+    """Return a listener's evidence; without a name, that of the only one there is.
+
+    Parameters
+    ----------
+    store : Store
+    listener : str, optional
+    plan : str, optional
+        Name of the analysis plan; the main one by default.
 
     Raises
     ------
     InputError
-        Where there is no such listener, or no name was given and several could be meant.
+        Where there is no such listener or plan, or no name was given and several could be meant.
     """
     from sessions.storage.evidence import evidence_of
     from sessions.storage.recordings import listeners_with_evidence
     from therapy_gen.errors import InputError
 
     if listener is not None:
-        return evidence_of(store, listener)
-    known = listeners_with_evidence(store)
-    if not known:
-        raise InputError("no recording has been scored and no piece rated yet; to score one: therapy-gen score-eeg")
-    if None not in known and len(known) > 1:
-        names = ", ".join(shlex.quote(str(name)) for name in known)
+        return evidence_of(store, listener, plan)
+    known = [name for name in listeners_with_evidence(store) if name is not None]
+    if len(known) > 1:
+        names = ", ".join(map(shlex.quote, known))
         raise InputError(f"several listeners have been recorded; give --listener one of: {names}")
-    return evidence_of(store, None if None in known else known[0])
+    if not known:
+        if listeners_with_evidence(store):
+            raise InputError(
+                "recordings and ratings of nobody named may be of several people, and are not ranked; score the "
+                "recordings again with --listener NAME"
+            )
+        raise InputError("no recording has been scored and no piece rated yet; to score one: therapy-gen score-eeg")
+    return evidence_of(store, known[0], plan)
+
+
+def ranked_by(store: Store, listener: str, plan: str, ranker: Ranker) -> tuple[Evidence, Ranking | None]:
+    """Return a listener's evidence and ranking under a plan; what a ranker just made is not made again."""
+    known = ranker.evidence.get(listener)
+    if known is not None and known.plan.name == plan:
+        return known, ranker.made[listener]
+    evidence = evidence_for(store, listener, plan)
+    return evidence, posterior(evidence)
 
 
 def preference_of(store: Store, listener: str, explore: float | None, seed: int) -> Preference:

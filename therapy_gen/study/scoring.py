@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eeg.results import PlayScore, RecordingScore
     from eeg.timeline.library import KnownPiece, KnownSession, Library
+    from sessions.storage.plans import AnalysisPlan
     from sessions.storage.recordings import ScoredPlay, ScoredRecording
     from sessions.storage.store import Store
 
@@ -58,7 +59,7 @@ def known(store: Store) -> Library:
     return Library(find_piece, find_session, log)
 
 
-def to_store(score: RecordingScore, session: int | None, criterion: str, lower_is_better: bool) -> ScoredRecording:
+def to_store(score: RecordingScore, session: int | None, plan: AnalysisPlan) -> ScoredRecording:
     """Return a score as it is stored; `session` is what was said of it, where the file says nothing."""
     from sessions.storage.recordings import ScoredRecording
 
@@ -70,8 +71,9 @@ def to_store(score: RecordingScore, session: int | None, criterion: str, lower_i
         file=str(Path(score.file).absolute()),
         session=int(score.session) if score.session is not None else session,
         measured=_moment(score.meas_date),
-        criterion=criterion,
-        lower_is_better=lower_is_better,
+        criterion=plan.criterion,
+        lower_is_better=plan.lower_is_better,
+        plan=plan.name,
         plays=[_play(play) for play in score.plays],
         baseline=[_play(block) for block in score.baseline],
         facts=facts,
@@ -79,22 +81,71 @@ def to_store(score: RecordingScore, session: int | None, criterion: str, lower_i
     )
 
 
-def listener_of(store: Store, scores: Sequence[RecordingScore], session: int | None, given: str | None) -> str | None:
-    """Return whose recordings these are: as said, or the sessions' listener, or whose they were when scored before."""
+def listener_of(
+    store: Store, path: Path, library: Library, *, given: str | None = None, session: str | None = None, **ways: Any
+) -> str:
+    """Return whose recording it is; recordings of nobody named are not pooled.
+
+    Parameters
+    ----------
+    store : Store
+    path : Path
+    library : Library
+        As `known` gives it.
+    given : str, optional
+        Who it is said to be.
+    session : str, optional
+        Which session is said to have been heard.
+    **ways
+        More of what says which piece played when: see `eeg.scoring.plan_recording`.
+
+    Returns
+    -------
+    str
+        As said; or the listener of the session that was heard; or the subject in the file's BIDS name (``sub-07``); or
+        whose it was when it was scored before.
+
+    Raises
+    ------
+    InputError
+        Where none of these tells.
+    """
+    from eeg.scoring import plan_recording
     from sessions.storage.library import get_session
     from sessions.storage.listeners import listener_name
-    from sessions.storage.recordings import owners_of
     from therapy_gen.errors import InputError
 
     if given is not None:
         return listener_name(given)
-    numbers = {int(score.session) if score.session is not None else session for score in scores}
-    found = {None if number is None else get_session(store, number).listener for number in numbers}
-    if found == {None}:
-        found = owners_of(store, [score.sha256 for score in scores]) or found
-    if len(found) > 1:
-        raise InputError("the recordings are of different listeners; give --listener, or score them apart")
-    return found.pop()
+    heard = session or plan_recording(path, library, session=session, **ways).session
+    listener = get_session(store, int(heard)).listener if heard is not None else None
+    listener = listener or bids_subject(path) or _owner_before(store, path)
+    if listener is None:
+        raise InputError(
+            f"{path} does not tell whose recording it is, and recordings of several people must not be ranked "
+            "together; give --listener NAME"
+        )
+    return listener
+
+
+def bids_subject(path: Path) -> str | None:
+    """Return the subject that a file's BIDS name tells: ``sub-07`` of ``sub-07_task-music_eeg.edf``.
+
+    >>> bids_subject(Path("sub-07/eeg/sub-07_task-music_eeg.edf"))
+    'sub-07'
+    """
+    found = re.match(r"(sub-[A-Za-z0-9]+)_", path.name)
+    return found.group(1) if found else None
+
+
+def _owner_before(store: Store, path: Path) -> str | None:
+    from eeg.io.recording import open_recording
+    from eeg.scoring import sha256_of
+    from sessions.storage.recordings import owners_of
+
+    with open_recording(path) as recording:
+        owners = owners_of(store, [sha256_of(recording.files)])
+    return owners.pop() if len(owners) == 1 else None
 
 
 def _moment(text: str | None) -> datetime | None:

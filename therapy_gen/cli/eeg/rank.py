@@ -15,6 +15,7 @@ from therapy_gen.cli.output import AsJson, brief, clock, print_json, print_table
 if TYPE_CHECKING:
     from eeg.ranking.rank import Ranking
     from sessions.export.session import WrittenFile
+    from sessions.storage.evidence import Evidence
     from sessions.storage.store import Store
 
 EPILOG = "Example: therapy-gen rank --listener ana"
@@ -27,6 +28,9 @@ def rank(
     listener: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose ranking  [default: the only one there is]")
     ] = None,
+    plan: Annotated[
+        str | None, typer.Option(metavar="NAME", help="By which of the listener's analysis plans  [default: main]")
+    ] = None,
     with_ratings: Annotated[
         bool, typer.Option("--with-ratings/--no-ratings", help="Also show the order in which ratings count, a little")
     ] = False,
@@ -35,18 +39,19 @@ def rank(
     """Rank a listener's pieces, and say how sure that is."""
     use_one_thread()
     store = settings(context).store_to_read()
-    made, who = _ranking(store, listener)
+    made, evidence = _ranking(store, listener, plan)
     if not made.pieces and not with_ratings:
         from therapy_gen.errors import InputError
 
+        who = evidence.listener
         raise InputError(
             f"{_called(who)} has ratings, but no scored recording; to rank by ratings alone: therapy-gen rank"
             f"{_option(who)} --with-ratings"
         )
     if json:
-        print_json(ranking_document(made, who, with_ratings=with_ratings))
+        print_json(ranking_document(made, evidence, with_ratings=with_ratings))
     else:
-        print_ranking(made, who, titles(store, (), made), with_ratings=with_ratings)
+        print_ranking(made, evidence, titles(store, (), made), with_ratings=with_ratings)
 
 
 def _called(listener: str | None) -> str:
@@ -74,14 +79,16 @@ def export_ranking(
     from sessions.export.ranking import export_ranked, ranked_programme
 
     store = options.store_to_read()
-    made, who = _ranking(store, listener)
+    made, evidence = _ranking(store, listener)
     if not made.reliable_order:
         say(made.reason, quiet=options.quiet)
     if not made.pieces:
         from therapy_gen.errors import InputError
 
-        raise InputError(f"{_called(who)} has no scored recording: nothing was measured that could be exported")
-    document = ranking_document(made, who)
+        raise InputError(
+            f"{_called(evidence.listener)} has no scored recording: nothing was measured that could be exported"
+        )
+    document = ranking_document(made, evidence)
     programme = ranked_programme(store, document, top, with_name=with_name)
     with progress("rendering", programme.duration_s, quiet=options.quiet) as advance:
         return export_ranked(
@@ -89,24 +96,38 @@ def export_ranking(
         )
 
 
-def _ranking(store: Store, listener: str | None) -> tuple[Ranking, str | None]:
-    """Return a listener's ranking, and who that is; InputError where there is none."""
+def _ranking(store: Store, listener: str | None, plan: str | None = None) -> tuple[Ranking, Evidence]:
+    """Return a listener's ranking, and what it is made from; InputError where there is none."""
     from therapy_gen.errors import InputError
     from therapy_gen.study.posterior import evidence_for, posterior
 
-    evidence = evidence_for(store, listener)
+    evidence = evidence_for(store, listener, plan)
     made = posterior(evidence)
     if made is None:
         raise InputError(
             f"{_called(evidence.listener)} has no scored recording; to score one: therapy-gen score-eeg RECORDING"
             f"{_option(evidence.listener)}"
         )
-    return made, evidence.listener
+    return made, evidence
 
 
-def ranking_document(ranking: Ranking, listener: str | None, *, with_ratings: bool = False) -> dict[str, Any]:
+def ranking_document(ranking: Ranking, evidence: Evidence, *, with_ratings: bool = False) -> dict[str, Any]:
     """Return what `rank --json` prints."""
-    return {"listener": listener, **ranking.as_dict(with_ratings=with_ratings)}
+    from therapy_gen.study.plans import looks
+
+    return {
+        "listener": evidence.listener,
+        **ranking.as_dict(with_ratings=with_ratings),
+        "plan": evidence.plan.name,
+        "settings": dict(evidence.plan.settings),
+        "versions": dict(evidence.versions),
+        "looks": {
+            "recordings": ranking.recordings,
+            "plans": [plan.name for plan in evidence.plans],
+            "bands": looks(evidence.plans),
+        },
+        "set_aside": [{"file": file, "plan_differs": difference} for file, difference in evidence.set_aside],
+    }
 
 
 def titles(store: Store, pieces: Collection[str], ranking: Ranking | None) -> dict[str, str]:
@@ -119,15 +140,29 @@ def titles(store: Store, pieces: Collection[str], ranking: Ranking | None) -> di
     return titles_of(store, {*pieces, *ranked})
 
 
-def print_ranking(ranking: Ranking, listener: str | None, names: dict[str, str], *, with_ratings: bool = False) -> None:
+def print_ranking(ranking: Ranking, evidence: Evidence, names: dict[str, str], *, with_ratings: bool = False) -> None:
     """Print a ranking as a table, its verdict first; what ratings add below, where it is asked for."""
-    who = f" for {printable(listener)}" if listener else ""
+    who = f" for {printable(evidence.listener)}" if evidence.listener else ""
     if ranking.pieces:
         _print_measured(ranking, who, names)
+        _print_looks(ranking, evidence)
     if with_ratings:
         _print_rated(ranking, who, names)
     elif ranking.ratings:
         print(f"{_count(ranking.ratings, 'rating')} not counted here; --with-ratings shows what they add")
+
+
+def _print_looks(ranking: Ranking, evidence: Evidence) -> None:
+    """Say how often these data were looked at: whoever looks often finds something by chance."""
+    from therapy_gen.study.plans import looks
+
+    named = ", ".join(plan.name for plan in evidence.plans)
+    print(
+        f"plan {printable(evidence.plan.name)}; looks at these data: {_count(looks(evidence.plans), 'band')} in "
+        f"{_count(len(evidence.plans), 'plan')} ({printable(named)}), after {_count(ranking.recordings, 'recording')}"
+    )
+    for file, difference in evidence.set_aside:
+        print(printable(f"not ranked, as its plan {difference}: {Path(file).name}"))
 
 
 def _print_measured(ranking: Ranking, who: str, names: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from eeg.results import RecordingScore
     from eeg.settings import Settings
     from eeg.timeline.library import Library
+    from sessions.storage.evidence import Evidence
+    from sessions.storage.plans import AnalysisPlan
     from sessions.storage.store import Store
     from therapy_gen.cli.context import Settings as Options
 
@@ -44,11 +46,18 @@ def score_eeg(
     listener: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose recordings these are  [default: the session's listener]")
     ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Analysis plan to score by; one of another name is kept apart  [default: main]"
+        ),
+    ] = None,
     picks: Annotated[
-        str, typer.Option(metavar="all|central|NAMES", help="Channels to score; names with commas between")
-    ] = "all",
-    beta: Annotated[str, typer.Option(metavar="LOW-HIGH", help="Beta band in Hz")] = "13-30",
-    gamma: Annotated[str, typer.Option(metavar="LOW-HIGH", help="Gamma band in Hz")] = "30-45",
+        str | None,
+        typer.Option(metavar="all|central|NAMES", help="Channels to score; names with commas between  [default: all]"),
+    ] = None,
+    beta: Annotated[str | None, typer.Option(metavar="LOW-HIGH", help="Beta band in Hz  [default: 13-30]")] = None,
+    gamma: Annotated[str | None, typer.Option(metavar="LOW-HIGH", help="Gamma band in Hz  [default: 30-45]")] = None,
     band: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME[=LOW-HIGH]", help="One more band, as alpha, theta or smr=12-15; repeatable"),
@@ -61,9 +70,12 @@ def score_eeg(
         str | None, typer.Option(metavar="BAND|both", help="The same, the other way round")
     ] = None,
     muscle: Annotated[
-        bool, typer.Option("--muscle/--no-muscle", help="Take what goes with muscle out of the ranking")
-    ] = True,
-    ica: Annotated[bool, typer.Option("--ica", help="Take out components of eyes and muscles first")] = False,
+        bool | None,
+        typer.Option("--muscle/--no-muscle", help="Take what goes with muscle out of the ranking  [default: muscle]"),
+    ] = None,
+    ica: Annotated[
+        bool | None, typer.Option("--ica/--no-ica", help="Take out components of eyes and muscles first")
+    ] = None,
     table: Annotated[
         Path | None,
         typer.Option(metavar="FILE.csv|parquet", help="Also write all values as a table, and its data dictionary"),
@@ -80,12 +92,13 @@ def score_eeg(
 
     Which piece played when comes from --events, from marks in the recording (piece/ID, session/ID), from its stimulus
     channel, from --session with --offset, or from the log of `session play` and the recording's date. Values are dB
-    against the listener's own silence. No direction is good in itself: what to rank by is for you to declare.
+    against the listener's own silence. No direction is good in itself: what to rank by is for you to declare. Bands,
+    channels and criterion are the listener's analysis plan: the first recording fixes it, later ones follow it.
     """
     options = settings(context)
     use_one_thread()
-    parameters = _settings(picks, beta, gamma, band or (), ica, muscle, lower_is_better or higher_is_better)
-    criterion, lower = _criterion(lower_is_better, higher_is_better, parameters)
+    given = _given(picks, beta, gamma, band or (), ica, muscle)
+    criterion = _criterion(lower_is_better, higher_is_better)
     if len(recordings) > 1 and (events is not None or offset is not None):
         raise typer.BadParameter("--events and --offset speak of one recording; give them with one")
     if offset is not None and not abs(offset) <= _LONGEST_OFFSET_S:
@@ -104,30 +117,58 @@ def score_eeg(
         "codes": codes or None,
         "session": None if session is None else str(session),
         "offset_s": offset,
-        "settings": parameters,
     }
     if forget:
         _forget(store, recordings, json=json)
         return
     if dry_run:
-        _show_plans(store, recordings, library, ways, json=json)
+        _show_plans(store, recordings, library, {**ways, "settings": _first_settings(given)}, json=json)
         return
-    scores = _score(options, recordings, library, ways)
     from therapy_gen.study.scoring import listener_of, to_store
 
-    who = listener_of(store, scores, session, listener)
+    said: dict[str, Any] = {**ways, "settings": _first_settings(given)}
+    owners = {path: listener_of(store, path, library, given=listener, **said) for path in recordings}
+    if report is not None and len(set(owners.values())) > 1:
+        raise typer.BadParameter(f"--report tells of one listener, these are of {len(set(owners.values()))}")
+    plans = {who: _plan_for(store, who, plan, given, criterion) for who in dict.fromkeys(owners.values())}
+    scores = _score(options, owners, plans, library, ways)
     from sessions.storage.recordings import store_recordings
-    from therapy_gen.cli.eeg.rank import titles
-    from therapy_gen.study.posterior import Ranker
+    from therapy_gen.study.posterior import Ranker, ranked_by
 
-    ranker = Ranker()
-    replaced = store_recordings(
-        store, [to_store(score, session, criterion, lower) for score in scores], ranker, listener=who
-    )
-    ranking = ranker.made[who]
-    names = titles(store, {play.piece for score in scores for play in score.plays if play.piece}, ranking)
-    _write(options, scores, ranking, names, who, report, table, by)
-    _show(scores, ranking, names, who, replaced, json=json)
+    ranker, replaced = Ranker(), list[str]()
+    for who, made in scores.items():
+        rows = [to_store(score, session, plans[who]) for score in made]
+        replaced += store_recordings(store, rows, ranker, listener=who)
+    found = [_Scored(who, made, *ranked_by(store, who, plans[who].name, ranker)) for who, made in scores.items()]
+    _write(options, store, found, report, table, by)
+    _show(store, found, replaced, json=json)
+
+
+class _Scored(NamedTuple):
+    """Recordings of one listener, and what they say together with earlier ones."""
+
+    listener: str
+    scores: list[RecordingScore]
+    evidence: Evidence
+    ranking: Ranking | None
+
+
+def _first_settings(given: Mapping[str, Any]) -> Settings:
+    """Return parameters as they would be without any plan, to find out which piece played when."""
+    from eeg.settings import Settings
+
+    return Settings(**given)
+
+
+def _plan_for(
+    store: Store, who: str, name: str | None, given: Mapping[str, Any], criterion: tuple[str, bool] | None
+) -> AnalysisPlan:
+    from therapy_gen.study.plans import CriterionError, plan_for
+
+    try:
+        return plan_for(store, who, name, given=given, criterion=criterion)
+    except CriterionError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _check_targets(report: Path | None, table: Path | None, by: str) -> None:
@@ -142,104 +183,105 @@ def _check_targets(report: Path | None, table: Path | None, by: str) -> None:
 
 
 def _score(
-    options: Options, recordings: Sequence[Path], library: Library, ways: Mapping[str, Any]
-) -> list[RecordingScore]:
-    """Score recordings one after the other; the same one twice counts once."""
+    options: Options,
+    owners: Mapping[Path, str],
+    plans: Mapping[str, AnalysisPlan],
+    library: Library,
+    ways: Mapping[str, Any],
+) -> dict[str, list[RecordingScore]]:
+    """Score recordings one after the other, each by its listener's plan; the same one twice counts once."""
     from eeg.scoring import score_recording
+    from therapy_gen.study.plans import settings_of
 
     made: dict[str, RecordingScore] = {}
-    for path in recordings:
+    found: dict[str, list[RecordingScore]] = {}
+    for path, who in owners.items():
         with progress(f"scoring {path.name}", 1.0, quiet=options.quiet) as advance:
-            score = score_recording(path, library, progress=_steps(advance), **ways)
+            how = settings_of(plans[who])
+            score = score_recording(path, library, progress=_steps(advance), settings=how, **ways)
         if score.sha256 in made:
             say(f"{path}: the same recording as {made[score.sha256].file}: counted once", quiet=options.quiet)
             continue
         made[score.sha256] = score
+        found.setdefault(who, []).append(score)
         for warning in score.warnings:
             say(f"{path.name}: {warning}", quiet=options.quiet)
-    return list(made.values())
+    return found
+
+
+def _names(store: Store, found: Sequence[_Scored]) -> dict[str, str]:
+    from therapy_gen.cli.eeg.rank import titles
+
+    names: dict[str, str] = {}
+    for one in found:
+        names |= titles(store, {play.piece for score in one.scores for play in score.plays if play.piece}, one.ranking)
+    return names
 
 
 def _write(
-    options: Options,
-    scores: Sequence[RecordingScore],
-    ranking: Ranking | None,
-    names: Mapping[str, str],
-    who: str | None,
-    report: Path | None,
-    table: Path | None,
-    by: str,
+    options: Options, store: Store, found: Sequence[_Scored], report: Path | None, table: Path | None, by: str
 ) -> None:
     if report is not None:
         from eeg.report.report import write_report
 
-        write_report(report, scores, ranking, names=names, listener=who)
+        (one,) = found
+        write_report(report, one.scores, one.ranking, names=_names(store, found), listener=one.listener)
         say(f"report: {report}", quiet=options.quiet)
     if table is not None:
         from eeg.table import write_table
 
-        dictionary = write_table(table, scores, by)
+        dictionary = write_table(table, [score for one in found for score in one.scores], by)
         say(f"table: {table}, its columns explained in {dictionary}", quiet=options.quiet)
 
 
-def _show(
-    scores: Sequence[RecordingScore],
-    ranking: Ranking | None,
-    names: dict[str, str],
-    who: str | None,
-    replaced: Collection[str],
-    *,
-    json: bool,
-) -> None:
+def _show(store: Store, found: Sequence[_Scored], replaced: Collection[str], *, json: bool) -> None:
     from therapy_gen.cli.eeg.print_scores import print_score
     from therapy_gen.cli.eeg.rank import print_ranking, ranking_document
 
     if json:
-        print_json(
-            {
-                "listener": who,
-                "recordings": [score.as_dict() for score in scores],
-                "ranking": None if ranking is None else ranking_document(ranking, who),
-            }
-        )
+        rankings = [ranking_document(one.ranking, one.evidence) if one.ranking else None for one in found]
+        recordings = [{**score.as_dict(), "listener": one.listener} for one in found for score in one.scores]
+        alone = len(found) == 1
+        document = {"listener": found[0].listener if alone else None, "recordings": recordings}
+        print_json({**document, "ranking": rankings[0] if alone else None, "rankings": rankings})
         return
-    for score in scores:
-        print_score(score, names, stored="scored again" if score.sha256 in replaced else "scored")
-    if ranking is not None:
-        print_ranking(ranking, who, names)
+    names = _names(store, found)
+    for one in found:
+        for score in one.scores:
+            print_score(score, names, stored="scored again" if score.sha256 in replaced else "scored")
+        if one.ranking is not None:
+            print_ranking(one.ranking, one.evidence, names)
 
 
-def _criterion(lower: str | None, higher: str | None, parameters: Settings) -> tuple[str, bool]:
-    from eeg.settings import ASYMMETRY
-
+def _criterion(lower: str | None, higher: str | None) -> tuple[str, bool] | None:
+    """Return what was declared to rank by, and whether lower is better; None where nothing was."""
     if lower is not None and higher is not None:
         raise typer.BadParameter("--lower-is-better and --higher-is-better exclude each other")
-    chosen = lower or higher or "beta"
-    if chosen != "both" and chosen.removesuffix(ASYMMETRY) not in parameters.all_bands:
-        known = ", ".join((*parameters.all_bands, "both"))
-        raise typer.BadParameter(f"{chosen!r} is no criterion; give one of: {known}, or name the band with --band")
-    return chosen, higher is None
+    if lower is not None:
+        return lower, True
+    return None if higher is None else (higher, False)
 
 
-def _settings(
-    picks: str, beta: str, gamma: str, bands: Sequence[str], ica: bool, muscle: bool, criterion: str | None
-) -> Settings:
-    """Return the parameters of the scoring; a band that is ranked by is scored, where its name says what it is."""
-    from eeg.settings import ASYMMETRY, NAMED_BANDS, Settings, parse_band, parse_named_band
+def _given(
+    picks: str | None, beta: str | None, gamma: str | None, bands: Sequence[str], ica: bool | None, muscle: bool | None
+) -> dict[str, Any]:
+    """Return the parameters of the scoring that were given; the analysis plan has the others."""
+    from eeg.settings import parse_band, parse_named_band
 
-    names = tuple(name.strip() for name in picks.split(",") if name.strip())
     found = dict(parse_named_band(text) for text in bands)
-    wanted = (criterion or "beta").removesuffix(ASYMMETRY)
-    if wanted in NAMED_BANDS and wanted not in ("beta", "gamma"):
-        found.setdefault(wanted, NAMED_BANDS[wanted])
-    return Settings(
-        beta=found.pop("beta", parse_band(beta)),
-        gamma=found.pop("gamma", parse_band(gamma)),
-        bands=found,
-        muscle=muscle,
-        picks=names[0] if len(names) == 1 else names,
-        ica=ica,
-    )
+    given: dict[str, Any] = {}
+    for name, text in (("beta", beta), ("gamma", gamma)):
+        if name in found:
+            given[name] = found.pop(name)
+        elif text is not None:
+            given[name] = parse_band(text)
+    if found:
+        given["bands"] = found
+    if picks is not None:
+        names = tuple(name.strip() for name in picks.split(",") if name.strip())
+        given["picks"] = names[0] if len(names) == 1 else names
+    given |= {name: value for name, value in (("ica", ica), ("muscle", muscle)) if value is not None}
+    return given
 
 
 def _each_once(paths: Sequence[Path]) -> list[Path]:
@@ -296,17 +338,16 @@ def _forget(store: Store, recordings: Sequence[Path], *, json: bool) -> None:
         named.append((str(path.absolute()), digest))
     ranker = Ranker()
     listeners = forget_recordings(store, named, ranker)
-    left = [(who, ranker.made[who]) for who in listeners]
+    left = [(ranker.evidence[who], made) for who in listeners if (made := ranker.made[who]) is not None]
     if json:
-        rankings = [ranking_document(made, who) for who, made in left if made is not None]
+        rankings = [ranking_document(made, evidence) for evidence, made in left]
         print_json({"forgotten": [str(path) for path in recordings], "rankings": rankings})
         return
     for path in recordings:
         print(f"{printable(str(path))}: its scores are taken out")
-    for who, made in left:
-        if made is not None:
-            print()
-            print_ranking(made, who, titles(store, (), made))
+    for evidence, made in left:
+        print()
+        print_ranking(made, evidence, titles(store, (), made))
 
 
 def _steps(advance: Callable[[float], None]) -> Callable[[float], None]:

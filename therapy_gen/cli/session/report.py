@@ -81,8 +81,10 @@ def _ranking(store: Store, listener: str | None) -> dict[str, Any] | None:
     from therapy_gen.cli.eeg.rank import ranking_document
     from therapy_gen.study.posterior import posterior
 
+    if listener is None:
+        return None
     evidence = evidence_of(store, listener)
     if not evidence.recordings and not evidence.ratings:
         return None
     made = posterior(evidence)
-    return None if made is None else ranking_document(made, evidence.listener, with_ratings=True)
+    return None if made is None else ranking_document(made, evidence, with_ratings=True)

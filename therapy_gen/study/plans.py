@@ -1,0 +1,98 @@
+"""The analysis plan by which a listener's recordings are scored: the stored one, or what is asked for at first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from therapy_gen.errors import InputError
+
+if TYPE_CHECKING:
+    from eeg.settings import Settings
+    from sessions.storage.plans import AnalysisPlan
+    from sessions.storage.store import Store
+
+
+class CriterionError(InputError):
+    """What is to be ranked by is no band that is scored."""
+
+
+def settings_of(plan: AnalysisPlan) -> Settings:
+    """Return a plan's parameters of the scoring; what an older version did not know has its default."""
+    from eeg.settings import Settings
+
+    known = {field.name for field in fields(Settings)}
+    return Settings(**{name: _frozen(value) for name, value in plan.settings.items() if name in known})
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _frozen(item) for name, item in value.items()}
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def plan_for(
+    store: Store,
+    listener: str,
+    name: str | None = None,
+    *,
+    given: Mapping[str, Any] | None = None,
+    criterion: tuple[str, bool] | None = None,
+) -> AnalysisPlan:
+    """Return the plan by which a recording is to be scored.
+
+    Parameters
+    ----------
+    store : Store
+    listener : str
+    name : str, optional
+        Of the plan; ``"main"`` by default.
+    given : mapping, optional
+        Parameters of `eeg.settings.Settings` that are asked for; the others are as the plan has them, or else as usual.
+    criterion : (str, bool), optional
+        What is asked for to rank by, and whether lower is better; as the plan has it, or else lower beta.
+
+    Raises
+    ------
+    InputError
+        Where what is asked for differs from a plan that recordings were scored by: they would not be comparable.
+    """
+    from eeg.settings import ASYMMETRY, NAMED_BANDS, Settings
+    from sessions.storage.plans import AnalysisPlan, differences, is_used, list_plans
+    from sessions.storage.tables import MAIN_PLAN
+
+    name = plan_name(name) if name is not None else MAIN_PLAN
+    stored = next((plan for plan in list_plans(store, listener) if plan.name == name), None)
+    if stored is not None and not is_used(store, listener, name):
+        stored = None
+    base = settings_of(stored) if stored else Settings()
+    ranked_by = criterion or ((stored.criterion, stored.lower_is_better) if stored else ("beta", True))
+    settings = replace(base, **(given or {}))
+    band = ranked_by[0].removesuffix(ASYMMETRY)
+    if band not in settings.all_bands and band in NAMED_BANDS:
+        # A band that is ranked by is scored, where its name says what it is.
+        settings = replace(settings, bands={**settings.bands, band: NAMED_BANDS[band]})
+    if ranked_by[0] != "both" and band not in settings.all_bands:
+        known = ", ".join((*settings.all_bands, "both"))
+        raise CriterionError(f"{ranked_by[0]!r} is no criterion; give one of: {known}, or name the band with --band")
+    plan = AnalysisPlan(name, *ranked_by, settings.as_dict())
+    if stored is not None and (other := differences(stored, plan)):
+        raise InputError(
+            f"the analysis plan {name!r} of listener {listener} {other[0]}; score by the plan, give this analysis a "
+            "plan of its own with --plan NAME, or take what was scored by the plan out first with --forget"
+        )
+    return plan
+
+
+def plan_name(text: str) -> str:
+    """Return the name of a plan; InputError where it is none."""
+    name = text.strip()
+    if not name or len(name) > 40 or not name.isprintable():
+        raise InputError(f"{text[:60]!r} is no name for an analysis plan; give up to 40 letters")
+    return name
+
+
+def looks(plans: tuple[AnalysisPlan, ...]) -> int:
+    """Return how often some data were looked at: each band of each plan is a look of its own."""
+    return sum(2 + len(plan.settings.get("bands") or {}) for plan in plans)
