@@ -57,7 +57,8 @@ def decide(data: Sequence[Observation], p_value: float, apart: float) -> tuple[b
             f"no reliable order: the pieces differ ({p}), but first before last has a probability of only "
             f"{math.floor(100 * apart) / 100:.2f} ({LEVEL:.2f} is required)"
         )
-    return True, f"the pieces differ ({p}); first before last with probability {apart:.2f}"
+    alone = "" if looks > 1 else ", in this one recording: other days may differ"
+    return True, f"the pieces differ ({p}); first before last with probability {apart:.2f}{alone}"
 
 
 def _obstacle(plays: Mapping[str, Sequence[Observation]]) -> str:

@@ -268,8 +268,6 @@ class RecordingRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64))
-    # The analysis plan by which it was scored.
-    plan: Mapped[str] = mapped_column(server_default=MAIN_PLAN)
     file: Mapped[str]
     listener_id: Mapped[int | None] = mapped_column(ForeignKey("listeners.id"), index=True)
     session_id: Mapped[int | None] = mapped_column(ForeignKey("sessions.id", ondelete="SET NULL"), index=True)
@@ -277,6 +275,8 @@ class RecordingRow(Base):
     measured: Mapped[datetime | None]
     facts: Mapped[dict[str, Any]]
     created: Mapped[datetime] = mapped_column(default=now)
+    # The analysis plan by which it was scored.
+    plan: Mapped[str] = mapped_column(server_default=MAIN_PLAN)
 
 
 class PlayRow(Base):

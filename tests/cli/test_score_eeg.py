@@ -393,7 +393,7 @@ def test_later_recordings_follow_the_first_ones_plan(cli: Cli, ana: Path, home: 
         (("--ica",), "has ica off, not on"),
         (("--lower-is-better", "beta"), "ranks by more gamma, not less beta"),
     ):
-        done = cli("score-eeg", other, *wrong)
+        done = cli("score-eeg", other, "--listener", "ana", *wrong)
         assert (done.status, said in done.error_line) == (1, True), done.err
         assert "--plan NAME" in done.error_line
     # Another plan is kept apart, and the same recording may be scored by both.
