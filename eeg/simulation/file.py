@@ -14,7 +14,7 @@ from therapy_gen.files import atomic_write
 
 # MNE-Python splits a file at 2 GiB, less the header and a block of a second (20 MB at 256 channels and 20 kHz): the
 # parts would stay behind under the name that is written first, and the file would refer to them.
-_LARGEST_BYTES = 2**31 - 2**25
+LARGEST_FIF_BYTES = 2**31 - 2**25
 
 
 def check_size(channels: int, sfreq: float, duration_s: float) -> None:
@@ -32,10 +32,10 @@ def check_size(channels: int, sfreq: float, duration_s: float) -> None:
     ParameterError
     """
     size = 4 * channels * math.ceil(duration_s * sfreq)
-    if size > _LARGEST_BYTES:
+    if size > LARGEST_FIF_BYTES:
         raise ParameterError(
             f"{channels} channels at {sfreq:g} Hz over {duration_s / 60:.0f} min are {size / 1e9:.1f} GB, and a FIF "
-            f"file holds {_LARGEST_BYTES / 1e9:.1f}: take fewer channels or a lower sampling frequency"
+            f"file holds {LARGEST_FIF_BYTES / 1e9:.1f}: take fewer channels or a lower sampling frequency"
         )
 
 
