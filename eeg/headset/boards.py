@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,12 @@ _SUFFIX = "_BOARD"
 
 def _library() -> Any:
     try:
-        import brainflow.board_shim as library
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import brainflow.board_shim as library
+
+            # Its own library is loaded when it is first asked something.
+            library.BoardShim.get_version()
     except ImportError:
         raise MissingExtraError("reading a headset through BrainFlow", "headset") from None
     return library

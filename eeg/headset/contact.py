@@ -125,7 +125,7 @@ def watch_contact(source: Source, seconds: float, *, every_s: float = 1.0) -> It
     kept = np.zeros((0, len(stream.channels)), np.float32)
     needed = int(2 * SHORTEST_S * stream.sfreq)
     until = time.monotonic() + seconds
-    told = time.monotonic()
+    told = -np.inf
     while time.monotonic() < until:
         time.sleep(0.05)
         _, samples = source.read()

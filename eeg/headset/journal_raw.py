@@ -50,9 +50,7 @@ def make_raw(path: Path, journal: Journal) -> Any:
     mne = import_mne()
 
     class JournalRaw(mne.io.BaseRaw):  # type: ignore[misc, name-defined, unused-ignore]
-        def _read_segment_file(
-            self, data: Any, idx: Any, fi: int, start: int, stop: int, cals: Any, mult: Any
-        ) -> None:
+        def _read_segment_file(self, data: Any, idx: Any, fi: int, start: int, stop: int, cals: Any, mult: Any) -> None:
             block = read_samples(path, journal, start, stop).astype(np.float64)
             data[:] = mult @ block if mult is not None else block[idx]
 

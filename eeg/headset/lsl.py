@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -74,7 +75,9 @@ class LslSource:
             raise RecordingError(f"several LSL streams are called {name!r}: name one by its source id ({ids})")
         if not found:
             eeg = ", ".join(sorted({info.name() for info in seen if info.type().upper() == "EEG"})) or "none"
-            raise RecordingError(f"there is no LSL stream {name!r} (EEG streams seen: {eeg}): start the amplifier's one")
+            raise RecordingError(
+                f"there is no LSL stream {name!r} (EEG streams seen: {eeg}): start the amplifier's one"
+            )
         self._inlet = pylsl.StreamInlet(found[0], max_buflen=60, recover=True)
         try:
             info = self._inlet.info(timeout=RESOLVE_S)
@@ -100,10 +103,9 @@ class LslSource:
         """Return what, added to the stream's clock, gives this machine's monotonic one."""
         now = time.monotonic()
         if now - self._corrected_at > 5.0:
-            try:
+            # While the source is away the last one holds.
+            with contextlib.suppress(Exception):
                 self._correction = float(self._inlet.time_correction(timeout=RESOLVE_S))
-            except Exception:  # the last one holds while the source is away
-                pass
             self._corrected_at = now
         return self._correction + time.monotonic() - float(self._local())
 

@@ -221,6 +221,14 @@ def finish_recording(path: str | Path, *, problem: str | None = None) -> Recorde
     return Recorded(path, journal.n_samples / sfreq, lost / sfreq, journal.jitter_s, journal.sfreq, problem)
 
 
+def check_new(path: Path) -> None:
+    """Raise RecordingError where no new recording can be made at `path`."""
+    if path.exists():
+        raise RecordingError(f"{path} exists: choose another name, recordings are not overwritten")
+    if not path.parent.is_dir():
+        raise RecordingError(f"the folder of {path} does not exist: make it first")
+
+
 def start_recording(source: str, path: str | Path) -> Recorder:
     """Connect to a source and record it into a new file.
 
@@ -237,8 +245,5 @@ def start_recording(source: str, path: str | Path) -> Recorder:
         The source is not there, or the file cannot be made.
     """
     path = Path(path)
-    if path.exists():
-        raise RecordingError(f"{path} exists: choose another name, recordings are not overwritten")
-    if not path.parent.is_dir():
-        raise RecordingError(f"the folder of {path} does not exist: make it first")
+    check_new(path)
     return Recorder(open_source(source), path, reopen=lambda: open_source(source))

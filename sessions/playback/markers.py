@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,23 @@ class LslMarkers:
         if self._outlet.have_consumers():
             time.sleep(_LINGER_S)
         del self._outlet
+
+
+class MarkersTogether:
+    """Sends every marker to several takers.
+
+    Parameters
+    ----------
+    takers : sequence of Markers
+    """
+
+    def __init__(self, takers: Sequence[Any]) -> None:
+        self._takers = tuple(takers)
+
+    def send(self, text: str, ahead_s: float = 0.0) -> None:
+        """Send a marker of what will be heard in `ahead_s` seconds."""
+        for taker in self._takers:
+            taker.send(text, ahead_s)
 
 
 def _be_quiet(pylsl: Any) -> None:

@@ -15,7 +15,7 @@ from typer.models import CommandInfo
 from therapy_gen import files
 from therapy_gen.cli import db, export, listener, piece, sample
 from therapy_gen.cli.context import Settings
-from therapy_gen.cli.eeg import rank, score, simulate
+from therapy_gen.cli.eeg import headset, rank, score, simulate
 from therapy_gen.cli.model import model
 from therapy_gen.cli.session import report, session
 
@@ -31,6 +31,7 @@ app.add_typer(session.app, name="session")
 app.add_typer(listener.app, name="listener")
 app.add_typer(piece.app, name="piece")
 app.add_typer(model.app, name="model")
+app.add_typer(headset.app, name="headset")
 app.add_typer(db.app, name="db")
 app.command("sample", epilog=sample.SAMPLE_EPILOG)(sample.sample)
 app.command("interpolate", epilog=sample.INTERPOLATE_EPILOG)(sample.interpolate)

@@ -19,12 +19,15 @@ from therapy_gen.cli.output import clock, printable, say
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from eeg.headset.recorder import Recorded, Recorder
     from sessions.playback.player import Progress
     from sessions.records import SessionRecord
 
 EPILOG = "Example: therapy-gen session play 1 --lsl"
 
 _REDRAW_S = 0.2
+# So long a headset is looked at before it records.
+_CONTACT_S = 10.0
 _WIDTH = 79
 
 
@@ -49,8 +52,22 @@ def play(
     soundfont: Annotated[
         Path | None, typer.Option(metavar="FILE", help="SF2 instruments  [default: a small one]")
     ] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="Record EEG meanwhile: lsl:NAME, or brainflow:BOARD[:ADDRESS]"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE.fif", help="With --record: the recording, a new file")
+    ] = None,
+    score: Annotated[bool, typer.Option("--score", help="With --record: score it afterwards, and rank")] = False,
+    any_contact: Annotated[
+        bool, typer.Option("--any-contact", help="With --record: begin even where electrodes are dead")
+    ] = False,
 ) -> None:
     """Play a session, and keep when each piece was heard, so that `score-eeg` can find it by a recording's date.
+
+    With --record the EEG and what is heard go into one file, which grows while it records: what is in it is there also
+    after a crash.
 
     On a terminal: space pauses, n goes to the next piece, q ends.
     """
@@ -59,17 +76,18 @@ def play(
         raise typer.BadParameter(f"--wait {wait:g} is no number of seconds within a day")
     if wait and not lsl:
         raise typer.BadParameter("--wait belongs to --lsl")
+    _check_recording(record, out, score=score)
     use_one_thread()
     from sessions.export.audio import SAMPLE_RATE, Sound, item_sounds, present_midi
     from sessions.playback.log import QueuedPlayLog
-    from sessions.playback.markers import LslMarkers
+    from sessions.playback.markers import LslMarkers, MarkersTogether
     from sessions.playback.outputs import open_output
     from sessions.playback.player import Player
     from sessions.storage.library import get_session
 
     store = options.store(make=False)
-    record = get_session(store, number)
-    items = record.items[_first(record, begin) :]
+    session = get_session(store, number)
+    items = session.items[_first(session, begin) :]
     sound = Sound(soundfont)
     present_midi(store, items)
     way_out = (
@@ -82,6 +100,7 @@ def play(
         say("waiting for a recorder of the stream therapy-gen", quiet=options.quiet)
         if not markers.wait(wait):
             say(f"nobody receives the markers after {wait:g} s; playing all the same", quiet=options.quiet)
+    recorder = None if record is None or out is None else _recorder(record, out, any_contact=any_contact)
     log: QueuedPlayLog | None = None
 
     def start_log(started: datetime) -> QueuedPlayLog:
@@ -92,14 +111,14 @@ def play(
     with (
         _ended_as_interrupted(),
         _keys() as keys,
-        _teller(record, quiet=options.quiet) as tell,
+        _teller(session, quiet=options.quiet) as tell,
         item_sounds(store, items, sound) as sounds,
     ):
         player = Player(
             number,
             output,
             start_log,
-            markers=markers,
+            markers=MarkersTogether([sink for sink in (markers, recorder) if sink is not None]),
             keys=keys,
             tell=tell,
         )
@@ -110,10 +129,58 @@ def play(
                 markers.close()
             if log is not None:
                 log.wait()
+            if recorder is not None:
+                _tell_recorded(recorder.finish(), quiet=options.quiet)
     if log is not None and log.problem is not None:
         say(f"the log of this play is not complete: {log.problem}")
     how = "to its end" if finished else "and stopped"
     print(f"Played {clock(player.heard_s)} of session {number} {how}")
+    if score and out is not None:
+        from therapy_gen.cli.eeg.score import score_eeg
+
+        score_eeg(context, [out])
+
+
+def _check_recording(record: str | None, out: Path | None, *, score: bool) -> None:
+    if record is None and (out is not None or score):
+        raise typer.BadParameter("-o and --score belong to --record")
+    if record is not None and out is None:
+        raise typer.BadParameter("--record wants a file: give -o FILE.fif")
+    if out is not None and out.suffix != ".fif":
+        raise typer.BadParameter(f"-o {printable(str(out))} does not end in .fif, which is what is written")
+
+
+def _recorder(source: str, out: Path, *, any_contact: bool) -> Recorder:
+    """Connect to a headset, look at its contact, and begin to record."""
+    from eeg.errors import RecordingError
+    from eeg.headset.contact import watch_contact
+    from eeg.headset.recorder import Recorder, check_new
+    from eeg.headset.sources import open_source
+
+    check_new(out)
+    connected = open_source(source)
+    contacts = next(watch_contact(connected, _CONTACT_S), [])
+    dead = [one.channel for one in contacts if one.state in ("flat", "railed")]
+    if not contacts or (dead and not any_contact):
+        connected.close()
+        if not contacts:
+            raise RecordingError(f"{source} sends nothing: check that it is switched on and worn")
+        raise RecordingError(
+            f"dead electrodes: {', '.join(dead)}; mend their contact (therapy-gen headset check {source}), or begin "
+            "all the same with --any-contact"
+        )
+    return Recorder(connected, out, reopen=lambda: open_source(source))
+
+
+def _tell_recorded(made: Recorded, *, quiet: bool) -> None:
+    lost = f", {made.lost_s:.1f} s of it lost and marked bad" if made.lost_s else ""
+    say(
+        f"recorded {clock(made.duration_s)} into {made.path}{lost}; what is heard is labelled within some "
+        f"{1000 * made.jitter_s:.0f} ms (SD of the headset's clock)",
+        quiet=quiet,
+    )
+    if made.problem:
+        say(made.problem)
 
 
 def _first(record: SessionRecord, begin: int) -> int:
