@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import time
 import warnings
 from typing import Any
@@ -83,7 +84,7 @@ class BoardSource:
         known = _known(library)
         name = board.upper().replace("-", "_").removesuffix(_SUFFIX)
         if name not in known:
-            near = ", ".join(sorted(one for one in known if name[:4] and name[:4] in one)) or "see headset list"
+            near = ", ".join(difflib.get_close_matches(name, known, 5, 0.5)) or "`headset list --boards` shows them"
             raise RecordingError(f"BrainFlow knows no board {board!r}: give one of its names ({near})")
         number = known[name]
         library.BoardShim.disable_board_logger()

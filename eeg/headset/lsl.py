@@ -22,6 +22,7 @@ _CHUNK = 4096
 def _library() -> Any:
     try:
         import pylsl
+        import pylsl.util
     except ImportError:
         raise MissingExtraError("reading an LSL stream", "headset") from None
     except (OSError, RuntimeError) as error:
@@ -81,7 +82,7 @@ class LslSource:
         self._inlet = pylsl.StreamInlet(found[0], max_buflen=60, recover=True)
         try:
             info = self._inlet.info(timeout=RESOLVE_S)
-        except (pylsl.LostError, pylsl.TimeoutError):
+        except (pylsl.util.LostError, pylsl.util.TimeoutError):
             raise RecordingError(f"the LSL stream {name!r} does not answer: start it again") from None
         self.stream, self._picks, self._scale = _stream(info)
         if self.stream.sfreq <= 0:
@@ -92,7 +93,7 @@ class LslSource:
             raise RecordingError(
                 f"the LSL stream {name!r} gives a unit that is no voltage (counts?): have its program send microvolts"
             )
-        self._lost = pylsl.LostError
+        self._lost = pylsl.util.LostError
         self._local = pylsl.local_clock
         self._correction = 0.0
         self._corrected_at = -np.inf

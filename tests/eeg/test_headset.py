@@ -89,7 +89,7 @@ def test_lost_samples_leave_a_marked_hole(tmp_path: Path) -> None:
         (lost,) = [a for a in recording.annotations if a.text.startswith("BAD")]
         assert (lost.onset_s, lost.duration_s) == (10.0, 2.0)
         assert [round(a.onset_s, 2) for a in recording.annotations if a.text.startswith("end")] == [12.0]
-        assert recording.read(3000, 3001, [0]) == pytest.approx([[3000e-9]], abs=1e-12)
+        assert recording.read(3000, 3001, [0]).item() == pytest.approx(3000e-9, abs=1e-12)
 
 
 def test_a_late_delivery_is_no_loss(tmp_path: Path) -> None:
@@ -104,16 +104,15 @@ def test_a_journal_cut_anywhere_is_read_or_refused(tmp_path: Path) -> None:
     whole = tmp_path / "whole.fif"
     journal(whole)
     content = whole.read_bytes()
-    for size in [*range(0, 400, 7), *random.Random(1).sample(range(400, len(content)), 60)]:
+    for size in [*range(0, 400, 7), *random.Random(1).sample(range(600, len(content)), 60)]:
         path = tmp_path / "cut.fif"
         path.write_bytes(content[:size])
-        try:
-            found = read_journal(path)
-        except TherapyGenError as error:
-            assert "record" in str(error)
-            assert size < 600
+        if size < 400:
+            with pytest.raises(TherapyGenError, match="record"):
+                read_journal(path)
         else:
-            assert size // 208 - 2 <= found.n_samples // 25 <= size // 208
+            found = read_journal(path)
+            assert size // 225 - 2 <= found.n_samples // 25 <= size // 225
 
 
 def test_a_damaged_entry_ends_what_is_read(tmp_path: Path) -> None:
@@ -199,9 +198,8 @@ print(recorder.finish().problem)
 
 
 @pytest.fixture
-def synthetic() -> Iterator[None]:
+def synthetic() -> None:
     pytest.importorskip("brainflow")
-    yield
 
 
 def test_a_board_is_recorded(synthetic: None, tmp_path: Path) -> None:
@@ -288,7 +286,7 @@ def test_an_lsl_stream_is_recorded(lsl_stream: str, tmp_path: Path) -> None:
     assert made.jitter_s < 0.02
     with open_recording(made.path) as recording:
         assert [channel.name for channel in recording.channels] == ["Fz", "Cz", "Pz"]
-        assert recording.read(10, 11, [1]) == pytest.approx([[1e-5]], rel=1e-3)
+        assert recording.read(10, 11, [1]).item() == pytest.approx(1e-5, rel=1e-3)
         steps = np.diff(recording.read(0, recording.n_samples, [0])[0])
         assert np.mean(np.isclose(steps, 1e-6, atol=1e-8)) > 0.95
 
