@@ -23,7 +23,7 @@ AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
 SAMPLE_RATE = 44100
 
 # Part of what a file says of itself; to be raised where the same notes begin to sound different.
-_RENDERING = 2
+_RENDERING = 3
 _DIGEST_LETTERS = 16
 
 Samples = npt.NDArray[np.float32]

@@ -89,8 +89,7 @@ def test_any_tokens_give_a_playable_calm_performance(
         assert 0 <= part.program <= 127
         assert [n.onset for n in part.notes] == sorted(n.onset for n in part.notes)
         velocities = [n.velocity for n in part.notes]
-        assert 40 <= min(velocities) <= max(velocities) <= 62
-        assert max(velocities) - min(velocities) <= 6
+        assert 25 <= min(velocities) <= max(velocities) <= 76
         for note in part.notes:
             assert note.onset >= 0
             assert note.duration > 0
@@ -100,7 +99,7 @@ def test_any_tokens_give_a_playable_calm_performance(
         assert all(a[1] <= b[0] for a, b in pairwise(part.pedal))
 
 
-def test_the_same_seed_gives_the_same_and_another_differs_by_milliseconds_only() -> None:
+def test_the_same_seed_gives_the_same_and_another_differs_by_a_breath() -> None:
     def made(seed: int) -> Performance:
         return arrange([hymn()], tonic=2, mode="major", tempo=64, seed=seed)
 
@@ -109,8 +108,8 @@ def test_the_same_seed_gives_the_same_and_another_differs_by_milliseconds_only()
     for one, other in zip(made(1).parts, made(2).parts, strict=True):
         for a, b in zip(*(sorted(p.notes, key=lambda n: (n.pitch, n.onset)) for p in (one, other)), strict=True):
             assert a.pitch == b.pitch
-            assert abs(a.onset - b.onset) <= 0.024
-            assert abs(a.velocity - b.velocity) <= 4
+            assert abs(a.onset - b.onset) <= 0.25
+            assert abs(a.velocity - b.velocity) <= 14
 
 
 def test_a_louder_touch_is_louder_in_every_part_by_as_much() -> None:
@@ -119,12 +118,39 @@ def test_a_louder_touch_is_louder_in_every_part_by_as_much() -> None:
         assert [n.velocity + 12 for n in one.notes] == [n.velocity for n in other.notes]
 
 
-def test_timing_is_human_yet_within_12_milliseconds_of_even() -> None:
+def test_timing_is_human_and_the_melody_comes_a_little_before_the_rest() -> None:
     made = arrange([hymn()], tonic=0, mode="major", tempo=60, seed=3)
-    even = np.array(steps_of(1, 60))
-    off = [np.abs(even - n.onset).min() for n in made.parts[0].notes if n.onset < 50]
-    assert max(off) <= 0.012
-    assert np.std(off) > 0.0005
+    even = np.array(steps_of(1, 60, seed=3))
+
+    def off(part: int) -> np.ndarray:
+        return np.array([n.onset - even[np.abs(even - n.onset).argmin()] for n in made.parts[part].notes])
+
+    melody, bass = off(0)[3:], off(2)[3:]
+    assert -0.03 <= melody.min() <= melody.max() <= 0.06
+    assert 0.005 < np.median(bass) - np.median(melody) < 0.03
+    assert np.std(melody) > 0.002
+
+
+def test_a_chord_at_the_start_of_a_phrase_is_rolled_from_the_bass() -> None:
+    made = arrange([hymn()], tonic=0, mode="major", tempo=60, seed=3)
+    seam = steps_of(1, 60, seed=3)[4 * 16]
+    melody, inner, bass = (min((n.onset for n in p.notes), key=lambda at: abs(at - seam)) for p in made.parts[:3])
+    assert seam - 0.01 < bass < inner < melody < bass + 0.05
+
+
+def test_phrases_swell_and_fall_and_breathe_and_take_as_long_as_planned() -> None:
+    made = arrange([hymn()], tonic=0, mode="major", tempo=60, seed=3)
+    assert made.duration == duration_of(1, 60)
+    plain, breathed = (np.diff(steps_of(1, 60, seed=seed)[::4]) for seed in (None, 3))
+    assert 0.01 < np.abs(breathed / plain - 1).max() < 0.12
+    # The end of a phrase lingers, its middle moves on.
+    assert breathed[15] / plain[15] > 1.0 > breathed[8] / plain[8]
+    assert steps_of(1, 60)[64] == pytest.approx(steps_of(1, 60, seed=3)[64], abs=1e-5)
+    melody = made.parts[0].notes
+    velocities = np.array([n.velocity for n in melody])
+    place = np.searchsorted(steps_of(1, 60, seed=3), [n.onset + 0.03 for n in melody]) % 64 / 64
+    assert 4.5 < velocities.std() < 12
+    assert np.corrcoef(velocities, np.sin(np.pi * place))[0, 1] > 0.6
 
 
 @pytest.mark.parametrize("tonic", range(12))
@@ -228,7 +254,7 @@ def test_a_note_held_over_a_seam_is_struck_once() -> None:
     first[240] = (2 + 74 - 21, 2 + 65 - 21, 2 + 50 - 21)
     second[8] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
     made = arrange([first, second], tonic=0, mode="major", tempo=60, seed=0)
-    seam = steps_of(2, 60)[STEPS_PER_SECTION]
+    seam = steps_of(2, 60, seed=0)[STEPS_PER_SECTION]
     for part in made.parts[:3]:
         assert not [n for n in part.notes if abs(n.onset - seam) < 0.5]
         assert [n for n in part.notes if n.onset < seam < n.onset + n.duration]
@@ -240,7 +266,7 @@ def test_accompaniment_that_begins_a_section_with_the_pitch_it_ended_on_is_tied(
     section[32] = 1
     section[240] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
     melody, inner, bass, _ = arrange([section, section], tonic=0, mode="major", tempo=60, seed=0).parts
-    seam = steps_of(2, 60)[STEPS_PER_SECTION]
+    seam = steps_of(2, 60, seed=0)[STEPS_PER_SECTION]
     assert [n for n in melody.notes if abs(n.onset - seam) < 0.5]
     assert not [n for part in (inner, bass) for n in part.notes if abs(n.onset - seam) < 0.5]
 
@@ -272,13 +298,13 @@ def test_it_ends_slower_and_on_the_tonic_chord(mode: str) -> None:
     assert {pitch % 12 for _, pitch in sounding} == {9, (9 + third) % 12, 4}
     assert min(pitch for _, pitch in sounding) % 12 == 9
     tempi = [tempo for _, tempo in made.tempi]
-    assert tempi == sorted(tempi, reverse=True)
+    assert tempi[-9:] == sorted(tempi[-9:], reverse=True)
     assert tempi[0] == pytest.approx(64)
     assert tempi[-1] == pytest.approx(0.72 * 64)
     # It falls so slowly that nobody hears it, then over the last two bars.
     before = [tempo for at, tempo in made.tempi if at < steps_of(1, 64)[14 * 16] - 0.1]
-    assert before[-1] > 0.96 * 64
-    assert all(later > 0.97 * earlier for earlier, later in pairwise(before))
+    assert np.mean(before[-16:]) > 0.93 * 64
+    assert all(later > 0.92 * earlier for earlier, later in pairwise(before))
     assert made.duration - last_onset > 6
 
 

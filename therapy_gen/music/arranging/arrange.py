@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.cadences import apply_cadences
-from therapy_gen.music.arranging.expression import perform
+from therapy_gen.music.arranging.expression import PHRASE_BARS, Phrasing, perform
 from therapy_gen.music.arranging.harmony import infer_chords, pad_notes, tonic_chord
-from therapy_gen.music.arranging.palettes import PALETTES
+from therapy_gen.music.arranging.palettes import PALETTES, check_palette
 from therapy_gen.music.arranging.voice_leading import gentle_lines, let_ring
 from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.performance import Note, Part, Performance
@@ -36,9 +36,10 @@ MIN_TEMPO, MAX_TEMPO = 20.0, 200.0
 # Over the piece the tempo falls by this share, a little with every four bars, too little to be heard as a change. The
 # last two bars slow down to the second share of it, and a last bar holds the final chord.
 _FALL = 0.04
-_PHRASE_BARS = 4
 _RITARDANDO_BARS = 2
 _FINAL_TEMPO = 0.72
+# Within a phrase it is a little faster in the middle and slower at the end, by about this share.
+_BREATH = 0.05
 
 # The final chord stays in the middle of the keyboard.
 _WHERE_NOTHING_SOUNDED = (72, 60, 45)
@@ -57,9 +58,12 @@ def duration_of(section_count: int, tempo: float, metre: Metre = FOUR_FOUR) -> f
     return _duration(_quarter_lengths(section_count, tempo, metre))
 
 
-def steps_of(section_count: int, tempo: float, metre: Metre = FOUR_FOUR) -> tuple[float, ...]:
-    """Return the seconds at which `arrange` puts each step of so many sections, and the end of the last chord."""
-    return tuple(_Clock(section_count, tempo, metre).steps)
+def steps_of(section_count: int, tempo: float, metre: Metre = FOUR_FOUR, seed: int | None = None) -> tuple[float, ...]:
+    """Return the seconds at which `arrange` puts each step of so many sections, and the end of the last chord.
+
+    Without a `seed`, those of a player who does not breathe with the phrases.
+    """
+    return tuple(_Clock(section_count, tempo, metre, seed).steps)
 
 
 def arrange(
@@ -117,8 +121,7 @@ def arrange(
     ValueError
         Where there is no section, its shape is not that of a section, or `melody_shift` does not lead to the tonic.
     """
-    if palette not in PALETTES:
-        raise InputError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
+    check_palette(palette)
     if mode not in ("major", "minor"):
         raise InputError(f"mode {mode!r} is not known; give major or minor")
     if not sections or any(section.shape != (STEPS_PER_SECTION, len(VOICES)) for section in sections):
@@ -128,7 +131,7 @@ def arrange(
     if melody_shift is not None and (melody_shift - tonic) % 12:
         raise ValueError(f"{melody_shift} semitones up do not lead to tonic {tonic}")
     labels = form or [chr(ord("A") + n) for n in range(len(sections))]
-    clock = _Clock(len(sections), tempo, metre)
+    clock = _Clock(len(sections), tempo, metre, seed)
     steps = len(sections) * STEPS_PER_SECTION
     shift = (tonic + 6) % 12 - 6 if melody_shift is None else melody_shift
     voices = apply_cadences(
@@ -147,11 +150,21 @@ def arrange(
     lines.append(pad_notes(chords, notes, metre))
     under = replace(PALETTES[palette].pad, level=min(PALETTES[palette].pad.level * pad_gain, 1.0))
     rng = np.random.default_rng(seed)
+    phrasing = Phrasing.drawn(steps, rng)
     parts = [
         perform(
-            line, instrument=instrument, seconds=clock.steps, chords=chords, rng=rng, velocity_offset=velocity_offset
+            line,
+            instrument=instrument,
+            seconds=clock.steps,
+            chords=chords,
+            rng=rng,
+            phrasing=phrasing,
+            rolled=rolled,
+            velocity_offset=velocity_offset,
         )
-        for line, instrument in zip(lines, (*PALETTES[palette].voices, under), strict=True)
+        for line, instrument, rolled in zip(
+            lines, (*PALETTES[palette].voices, under), _rolled_chords(lines[: len(VOICES)]), strict=True
+        )
     ]
     return Performance(
         parts=tuple(parts),
@@ -167,8 +180,10 @@ def arrange(
 class _Clock:
     """Steps of a piece to seconds: a tempo that hardly falls, a ritardando, a bar for the final chord, a ring."""
 
-    def __init__(self, section_count: int, tempo: float, metre: Metre) -> None:
+    def __init__(self, section_count: int, tempo: float, metre: Metre, seed: int | None) -> None:
         lengths = _quarter_lengths(section_count, tempo, metre)
+        if seed is not None:
+            lengths = _breathing(lengths, metre, np.random.default_rng(seed))
         ends = np.concatenate(([0], np.cumsum(lengths))) / 1e6
         bars = np.arange(len(lengths) // metre.quarters)[:, None] * metre.steps
         inside = bars + np.minimum(np.arange(STEPS_PER_BAR), metre.steps)
@@ -179,6 +194,39 @@ class _Clock:
         self.steps[-1] = self.duration - _RELEASED_BEFORE_END_S
         changes = np.flatnonzero(np.diff(lengths, prepend=0)).tolist()
         self.tempi = tuple((float(ends[at]), 60e6 / int(lengths[at])) for at in changes)
+
+
+def _breathing(lengths: npt.NDArray[np.int64], metre: Metre, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return quarters of which each phrase moves on in its middle and lingers at its end, as long as it was.
+
+    The first quarter keeps its length: it says the tempo. So do the last two bars and the final chord.
+    """
+    breathed = lengths.copy()
+    size = PHRASE_BARS * metre.quarters
+    until = len(lengths) - (1 + _RITARDANDO_BARS) * metre.quarters
+    for start in range(0, until, size):
+        stop = min(start + size, until)
+        place = (np.arange(stop - start) + 0.5) / size
+        longer = 1 - _BREATH * rng.uniform(0.7, 1.3) * (np.sin(np.pi * place) - 1.2 * place**4)
+        if not start:
+            longer[0] = 1.0
+        first = start + (not start)
+        share = longer[first - start :] / longer[first - start :].mean()
+        breathed[first:stop] = np.rint(lengths[first:stop] * share)
+        # To the microsecond.
+        breathed[stop - 1] += lengths[start:stop].sum() - breathed[start:stop].sum()
+    return breathed
+
+
+def _rolled_chords(lines: Sequence[Sequence[VoiceNote]]) -> list[dict[int, int]]:
+    """Return the steps at which voices and pad roll a chord, and how many strokes come before theirs.
+
+    Rolled is what all voices strike at the start of a phrase, from the bass upwards; the pad is not struck.
+    """
+    every = PHRASE_BARS * STEPS_PER_BAR
+    starts = [{note.start for note in line if not note.start % every} for line in lines]
+    common = sorted(set.intersection(*starts)) if starts else []
+    return [dict.fromkeys(common, len(lines) - 1 - voice) for voice in range(len(lines))] + [{}]
 
 
 def _quarter_lengths(section_count: int, tempo: float, metre: Metre) -> npt.NDArray[np.int64]:
@@ -193,7 +241,7 @@ def _tempo_factors(section_count: int, metre: Metre) -> npt.NDArray[np.float64]:
     """Return the tempo at each quarter, as a share of that at the start: a session is laid out by hundreds of tries."""
     quarters = section_count * BARS_PER_SECTION * metre.quarters
     factors = np.ones(quarters + metre.quarters)
-    phrases = np.arange(quarters) // (_PHRASE_BARS * metre.quarters)
+    phrases = np.arange(quarters) // (PHRASE_BARS * metre.quarters)
     factors[:quarters] = 1 - _FALL * phrases / max(phrases[-1], 1)
     ritardando = _RITARDANDO_BARS * metre.quarters
     slowing = np.arange(1, ritardando + 1) / ritardando

@@ -1,31 +1,88 @@
-"""How a part is played: even yet human timing, flat dynamics, legato, and the pedal that follows the harmony."""
+"""How a part is played: phrases that swell and fall, human timing, legato, and the pedal that follows the harmony."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from therapy_gen.music.arranging.harmony import Chord
-from therapy_gen.music.arranging.palettes import Instrument
+from therapy_gen.music.arranging.palettes import MELODY_PART, Instrument
 from therapy_gen.music.performance import Note, Part
-from therapy_gen.music.tokens import STEPS_PER_BAR, VoiceNote
+from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VoiceNote
 
-# A slow drift (first-order autoregressive), never more than 12 ms and 2 units of velocity from even.
+# A slow drift (first-order autoregressive), never more than 12 ms and 3 units of velocity from the phrase.
 _PERSISTENCE = 0.7
-_TYPICAL_S, _LATEST_S = 0.004, 0.012
-_LARGEST_VELOCITY_DRIFT = 2
+_TYPICAL_S, _LATEST_S = 0.005, 0.012
+_TYPICAL_VELOCITY, _LARGEST_VELOCITY_DRIFT = 1.5, 3
+
+# Phrases of four bars swell and fall again, most a little after their middle: by so many units of velocity from edge to
+# top (Todd 1992, JASA 91:3540; Gabrielsson 1999), more in the melody than under it.
+PHRASE_BARS = 4
+_ARCH, _ARCH_UNDER = 16.0, 7.0
+_TOPS, _DEPTHS = (0.5, 0.66), (0.85, 1.15)
+# Lighter upbeats, a little weight on the first of a bar.
+_DOWNBEAT, _OFF_BEAT, _LAST_BEAT = 2.0, -3.0, -1.5
+# It begins and ends more softly: over so many bars, by so many units.
+_SOFT_BARS, _SOFT = 4, 6.0
+# The melody comes a little before what accompanies it (Goebl 2001, JASA 110:563), and chords of all voices at the
+# start of a phrase are rolled from the bass upwards; both stay within what counts as one stroke (50 ms in `calmness`).
+_LEADS_S = (0.008, 0.018)
+_ROLL_S = 0.016
+# In which the timing of a chord is the same chord's.
+_TOGETHER_S = 0.06
 
 # Legato, within what still counts as one note after the other (30 ms in `calmness`).
 _OVERLAP_S = 0.02
 _STEPWISE = 2
 _REPEAT_GAP_S = 0.04
+_LAST_QUARTER = 3
 _SHORTEST_S = 0.08
 
 _PEDAL_DELAY_S = 0.06
 _SECONDS = (1, 2, 10, 11)
+
+
+@dataclass(frozen=True)
+class Phrasing:
+    """How the phrases of a piece are shaped, the same in all its parts.
+
+    Attributes
+    ----------
+    tops : tuple of float
+        Where each phrase is loudest, 0 to 1.
+    depths : tuple of float
+        Factors of how far each one swells.
+    steps : int
+        Of the piece, before its last chord.
+    """
+
+    tops: tuple[float, ...]
+    depths: tuple[float, ...]
+    steps: int
+
+    @staticmethod
+    def drawn(steps: int, rng: np.random.Generator) -> Phrasing:
+        """Return the phrasing of a piece of so many steps."""
+        count = -(-steps // (PHRASE_BARS * STEPS_PER_BAR)) + 1
+        tops, depths = rng.uniform(*_TOPS, count), rng.uniform(*_DEPTHS, count)
+        return Phrasing(tuple(tops.tolist()), tuple(depths.tolist()), steps)
+
+    def swell(self, step: int) -> float:
+        """Return how far a step is up its phrase's arch, from about -0.6 at its edges to 0.4 at its top."""
+        phrase, place = divmod(step / (PHRASE_BARS * STEPS_PER_BAR), 1.0)
+        top = self.tops[int(phrase)]
+        place = 0.5 * place / top if place < top else 0.5 + 0.5 * (place - top) / (1 - top)
+        return self.depths[int(phrase)] * (math.sin(math.pi * place) - 2 / math.pi)
+
+    def softness(self, step: int) -> float:
+        """Return 0 inside a piece, rising to 1 at its two ends."""
+        away = _SOFT_BARS * STEPS_PER_BAR
+        return max(1 - step / away, 1 - max(self.steps - step, 0) / away, 0.0)
 
 
 def perform(
@@ -34,7 +91,9 @@ def perform(
     instrument: Instrument,
     seconds: Sequence[float],
     rng: np.random.Generator,
+    phrasing: Phrasing | None = None,
     chords: Sequence[Chord] = (),
+    rolled: Mapping[int, int] = MappingProxyType({}),
     velocity_offset: int = 0,
 ) -> Part:
     """Play notes on an instrument.
@@ -48,19 +107,27 @@ def perform(
         The time of each sixteenth.
     rng : Generator
         Of timing and dynamics.
+    phrasing : Phrasing, optional
+        Of the piece; by default drawn for this part.
     chords : sequence of Chord
         Where the harmony changes, for an instrument with a pedal.
+    rolled : mapping of int to int
+        Steps at which a chord is rolled, and how many of its strokes come before this part's.
     velocity_offset : int
         Units of velocity above the instrument's own.
     """
     count = len(notes)
-    onsets = [
-        max(0.0, seconds[note.start] + shift)
-        for note, shift in zip(notes, _drift(count, _TYPICAL_S, _LATEST_S, rng), strict=True)
-    ]
+    leads = instrument.name == MELODY_PART
+    phrasing = phrasing or Phrasing.drawn(max((note.end for note in notes), default=0), rng)
+    ahead = [0.0] * count if not leads else (-rng.uniform(*_LEADS_S, count)).tolist()
+    shifts = _drift(count, _TYPICAL_S, _LATEST_S, rng)
+    onsets = []
+    for note, lead, shift in zip(notes, ahead, shifts, strict=True):
+        late = rolled[note.start] * _ROLL_S + shift / 2 if note.start in rolled else lead + shift
+        onsets.append(max(0.0, seconds[note.start] + late))
     velocities = [
-        instrument.velocity + velocity_offset + round(drift) + (1 if note.start % STEPS_PER_BAR == 0 else 0)
-        for note, drift in zip(notes, _drift(count, 1.0, _LARGEST_VELOCITY_DRIFT, rng), strict=True)
+        instrument.velocity + velocity_offset + round(drift + _weight(note.start, phrasing, leads=leads))
+        for note, drift in zip(notes, _drift(count, _TYPICAL_VELOCITY, _LARGEST_VELOCITY_DRIFT, rng), strict=True)
     ]
     played = []
     struck_again: dict[int, float] = {}
@@ -82,6 +149,14 @@ def perform(
         level=instrument.level,
         pedal=_pedal(played, changes, seconds[-1]) if instrument.pedal else (),
     )
+
+
+def _weight(step: int, phrasing: Phrasing, *, leads: bool) -> float:
+    """Return the units of velocity that a note at a step has by its place in phrase, bar and piece."""
+    beat, inside = divmod(step % STEPS_PER_BAR, STEPS_PER_QUARTER)
+    metric = _OFF_BEAT if inside else _DOWNBEAT if not beat else _LAST_BEAT if beat == _LAST_QUARTER else 0.0
+    arch = _ARCH if leads else _ARCH_UNDER
+    return arch * phrasing.swell(step) + (metric if leads else metric / 2) - _SOFT * phrasing.softness(step)
 
 
 def _drift(count: int, typical: float, largest: float, rng: np.random.Generator) -> list[float]:
@@ -115,7 +190,7 @@ def _pedal(notes: Sequence[Note], changes: Sequence[float], until: float) -> tup
     chord = -1
     ringing: list[Note] = []
     for note in notes:
-        now = bisect_right(changes, note.onset + _LATEST_S)
+        now = bisect_right(changes, note.onset + _TOGETHER_S)
         blurs = any((note.pitch - other.pitch) % 12 in _SECONDS for other in ringing)
         if now != chord or blurs:
             if down is not None and down < note.onset:

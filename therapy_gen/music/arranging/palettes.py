@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+
+from therapy_gen.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Instrument:
     program : int
         General MIDI instrument, 0 to 127.
     velocity : int
-        Around which its notes are struck. Flat dynamics: Bernardi et al. 2006 (Heart 92, 445) and later work tie a
-        rising volume to a rising blood pressure.
+        Around which its notes are struck. Soft, and never rising far: Bernardi et al. 2006 (Heart 92, 445) and later
+        work tie a rising volume to a rising blood pressure.
     level : float
         Factor of amplitude against the other parts.
     pan : float
@@ -54,35 +54,40 @@ class Palette:
 # The name of the part that plays the melody, in every palette.
 MELODY_PART = "Melody"
 
-PALETTES: Mapping[str, Palette] = MappingProxyType(
-    {
-        "piano": Palette(
-            "piano over a warm pad",
-            Instrument(MELODY_PART, 0, 58, 1.0, 0.08, pedal=True),
-            Instrument("Inner voice", 0, 49, 0.9, -0.08, pedal=True),
-            Instrument("Bass", 0, 52, 0.9, -0.2, pedal=True),
-            Instrument("Pad", 89, 46, 0.12, 0.0),
-        ),
-        "harp": Palette(
-            "harp with strings",
-            Instrument(MELODY_PART, 46, 58, 0.9, 0.2, pedal=True),
-            Instrument("Inner voice", 46, 48, 0.7, 0.05, pedal=True),
-            Instrument("Bass", 42, 48, 0.35, -0.1),
-            Instrument("Pad", 49, 46, 0.16, 0.0),
-        ),
-        "guitar": Palette(
-            "nylon-string guitar",
-            Instrument(MELODY_PART, 24, 58, 1.0, 0.1, pedal=True),
-            Instrument("Inner voice", 24, 50, 0.85, -0.15, pedal=True),
-            Instrument("Bass", 24, 52, 0.9, -0.05, pedal=True),
-            Instrument("Pad", 89, 46, 0.12, 0.0),
-        ),
-        "pad": Palette(
-            "soft pads under a vibraphone",
-            Instrument(MELODY_PART, 11, 54, 0.45, 0.1, pedal=True),
-            Instrument("Inner voice", 89, 48, 0.3, -0.2),
-            Instrument("Bass", 89, 50, 0.35, 0.0),
-            Instrument("Pad", 89, 46, 0.2, 0.2),
-        ),
-    }
-)
+PALETTES: dict[str, Palette] = {
+    "piano": Palette(
+        "piano over a warm pad",
+        Instrument(MELODY_PART, 0, 58, 1.0, 0.08, pedal=True),
+        Instrument("Inner voice", 0, 49, 0.9, -0.08, pedal=True),
+        Instrument("Bass", 0, 52, 0.9, -0.12, pedal=True),
+        Instrument("Pad", 89, 46, 0.15, 0.0),
+    ),
+    "harp": Palette(
+        "harp with strings",
+        Instrument(MELODY_PART, 46, 58, 1.0, 0.1, pedal=True),
+        Instrument("Inner voice", 46, 50, 1.0, 0.05, pedal=True),
+        Instrument("Bass", 42, 48, 0.2, -0.1),
+        Instrument("Pad", 49, 46, 0.1, 0.0),
+    ),
+    "guitar": Palette(
+        "nylon-string guitar",
+        Instrument(MELODY_PART, 24, 60, 1.0, 0.1, pedal=True),
+        Instrument("Inner voice", 24, 52, 1.0, -0.15, pedal=True),
+        Instrument("Bass", 24, 50, 0.6, -0.05, pedal=True),
+        Instrument("Pad", 89, 46, 0.11, 0.0),
+    ),
+    "pad": Palette(
+        "soft pads under a vibraphone",
+        Instrument(MELODY_PART, 11, 56, 1.0, 0.1, pedal=True),
+        Instrument("Inner voice", 89, 48, 0.25, -0.2),
+        Instrument("Bass", 89, 50, 0.2, 0.0),
+        Instrument("Pad", 89, 46, 0.15, 0.2),
+    ),
+}
+"""Every palette by its name. Help texts, completion and errors read them from here."""
+
+
+def check_palette(name: str) -> None:
+    """Raise InputError where a palette is not known."""
+    if name not in PALETTES:
+        raise InputError(f"palette {name!r} is not known; give one of: {', '.join(PALETTES)}")

@@ -36,6 +36,8 @@ class LoudnessMeter:
         self._energies: list[npt.NDArray[np.float64]] = []
         self.peak = 0.0
         """Largest absolute sample."""
+        self.spectrum = np.zeros(self._step // 2 + 1)
+        """Energy of all that was added at every 10 Hz."""
 
     def add(self, block: npt.NDArray[np.float32]) -> None:
         """Add frames of shape (2, frames)."""
@@ -45,7 +47,18 @@ class LoudnessMeter:
         self._rest = frames[:, steps * self._step :]
         spectra = np.fft.rfft(frames[:, : steps * self._step].reshape(2, steps, self._step))
         power = spectra.real**2 + spectra.imag**2
+        self.spectrum += power.sum(axis=(0, 1))
         self._energies.append((power @ self._weights).sum(axis=0, dtype=np.float64))
+
+    def share_above_db(self, hertz: float) -> float:
+        """Return the energy above a frequency against all energy, in decibels; minus infinity where there is none."""
+        above = float(self.spectrum[round(hertz / _STEPS_PER_SECOND) :].sum())
+        return 10 * math.log10(above / float(self.spectrum.sum())) if above > 0 else -math.inf
+
+    def change_db(self, response: npt.NDArray[np.float64]) -> float:
+        """Return by how much a filter changes the loudness; its amplitude response is given every 10 Hz."""
+        weighted = self.spectrum * self._weights
+        return 10 * math.log10(float((weighted * response**2).sum()) / float(weighted.sum()))
 
     def integrated(self, gain: float = 1.0) -> float:
         """Return the gated loudness in LUFS; minus infinity for silence and for less than 400 ms.

@@ -18,6 +18,7 @@ from therapy_gen.errors import InputError
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.reverb import BLOCK, Reverb
 from therapy_gen.music.audio.soundfont import SoundFont, default_soundfont
+from therapy_gen.music.audio.stage import pan_of, seat_of
 from therapy_gen.music.audio.synth import StruckNote, Synthesiser
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.performance import Part, Performance
@@ -35,6 +36,14 @@ loudness as a rule (measured), so that nothing comes near full scale and no limi
 _HIGHEST_PEAK = 10 ** (-2 / 20)
 # What is too quiet to be measured is measured at this peak, and what is too short is left there.
 _QUIET_PEAK = 0.25
+
+LEAD_IN_S = 0.06
+"""So much silence a piece begins with: nobody is met by a chord."""
+
+# The embedded instruments are recorded softly and close. What lies above 4 kHz is raised towards this share of the
+# energy, by so much at most.
+_AIR_HZ, _AIR_DB, _MOST_AIR = 4000.0, -22.0, 6.0
+_AIR_TAPS = np.hanning(11)[1:-1].astype(np.float32) / np.float32(np.hanning(11).sum())
 
 _FADE_IN_S = 0.004
 _FADE_OUT_S = 4.0
@@ -149,7 +158,10 @@ class _Renderer:
 
     def __init__(self, soundfont: Path | None, sample_rate: int) -> None:
         self.sample_rate = sample_rate
-        self._synthesiser = Synthesiser(SoundFont(soundfont or default_soundfont()), sample_rate)
+        self._own = soundfont is None
+        self._synthesiser = Synthesiser(
+            SoundFont(soundfont or default_soundfont()), sample_rate, pads=soundfont is None
+        )
         self._reverb = Reverb(sample_rate)
         self.stop = threading.Event()
 
@@ -167,7 +179,11 @@ class _Renderer:
             meter.add(kept)
             sound[index * BLOCK : stop] = kept.T
         if meter.peak > 0:
-            sound *= np.float32(_gain(meter))
+            gain = np.float32(_gain(meter))
+            if self._own and (air := _air_gain(meter)) > 0:
+                _raise_air(sound, air)
+                gain *= np.float32(10 ** (-meter.change_db(1 + air * (1 - _air_response(len(meter.spectrum)))) / 20))
+            sound *= gain
         _fade_in(sound, self.sample_rate)
         _fade_out(sound, self.sample_rate)
         return sound
@@ -186,12 +202,39 @@ def _gain(meter: LoudnessMeter) -> float:
     return float(min(raised * 10 ** ((TARGET_LUFS - loudness) / 20), _HIGHEST_PEAK / meter.peak))
 
 
+def _air_gain(meter: LoudnessMeter) -> float:
+    """Return the factor of what lies high that is to be added to a sound."""
+    missing_db = _AIR_DB - meter.share_above_db(_AIR_HZ)
+    return float(min(max(10 ** (missing_db / 20) - 1, 0.0), _MOST_AIR))
+
+
+def _air_response(bins: int) -> npt.NDArray[np.float64]:
+    """Return the amplitude response of the low-pass beside the air, at so many frequencies up to the highest."""
+    padded = np.zeros(2 * (bins - 1))
+    padded[: len(_AIR_TAPS)] = _AIR_TAPS
+    return np.abs(np.fft.rfft(padded))
+
+
+def _raise_air(sound: Frames, gain: float) -> None:
+    margin = len(_AIR_TAPS) // 2
+    edge = np.zeros((margin, 2), dtype=np.float32)
+    before = edge
+    for start in range(0, len(sound), _FRAMES_PER_YIELD):
+        stop = min(start + _FRAMES_PER_YIELD, len(sound))
+        own = np.concatenate((before, sound[start : stop + margin], edge))[: stop - start + 2 * margin]
+        before = sound[max(stop - margin, 0) : stop].copy()
+        for channel in (0, 1):
+            low = np.convolve(own[:, channel], _AIR_TAPS, "valid")
+            sound[start:stop, channel] += np.float32(gain) * (own[margin:-margin, channel] - low)
+
+
 def struck_notes(performance: Performance) -> list[StruckNote]:
     """Return what the synthesiser has to play: notes held as long as keys or pedal hold them."""
     return [note for part in performance.parts for note in _part_notes(part)]
 
 
 def _part_notes(part: Part) -> Iterator[StruckNote]:
+    seat = seat_of(part.program)
     downs = [down for down, _ in part.pedal]
     struck_again: dict[int, float] = {}
     for note in reversed(part.notes):
@@ -203,7 +246,15 @@ def _part_notes(part: Part) -> Iterator[StruckNote]:
         end = min(end, struck_again.get(note.pitch, end))
         struck_again[note.pitch] = note.onset
         yield StruckNote(
-            note.onset, end - note.onset, note.pitch, note.velocity, part.program, part.bank, part.level, part.pan
+            note.onset + LEAD_IN_S,
+            end - note.onset,
+            note.pitch,
+            note.velocity,
+            part.program,
+            part.bank,
+            part.level,
+            pan_of(seat, note.pitch, part.pan),
+            seat.send,
         )
 
 

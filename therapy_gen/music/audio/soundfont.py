@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.errors import InputError
 from therapy_gen.music.audio.soundfont_file import ROM_SAMPLE, VORBIS_SAMPLE, Generator, SoundFontFile, ZoneSettings
 
 DRUM_BANK = 128
@@ -81,6 +80,7 @@ class Zone:
     modulation_to_pitch: int
     modulation_to_filter: int
     lfos: tuple[Lfo, ...]
+    lfo_to_filter: int = 0
 
     def frames_per_second(self, key: int) -> float:
         """Return how fast the sample runs to sound as `key`."""
@@ -105,23 +105,22 @@ class SoundFont:
     def __init__(self, path: Path) -> None:
         self._file = SoundFontFile(path)
         self._settings: dict[int, list[ZoneSettings]] = {}
-        self._zones: dict[tuple[int, int], Zone | None] = {}
+        self._zones: dict[tuple[int, int, tuple[tuple[int, int], ...]], Zone | None] = {}
         self._lock = threading.Lock()
 
-    def zones(self, bank: int, program: int, key: int, velocity: int) -> list[Zone]:
-        """Return what sounds when `key` is struck at `velocity`; the same objects at every call.
+    def zones(self, bank: int, program: int, key: int, velocity: int) -> list[tuple[Zone, float]]:
+        """Return what sounds when `key` is struck at `velocity`, and by how many decibels each zone is attenuated.
+
+        The zones are the same objects at every call.
 
         An instrument that the file lacks is played by the same program of bank 0 (drums: by the first set of drums),
-        then by program 0, then by the file's first instrument.
+        then by the nearest program of its family of eight, by program 0, by the file's first instrument.
 
         A key that none of the instrument's zones reaches sounds by those of the nearest key that has some, at its own
         pitch: a hole in a melody is heard, a sample that is bent further is not (docs/rendering.md). Drums stay silent
         there, since each of their keys is an instrument of its own.
         """
-        programs = self._file.programs
-        stand_in = (DRUM_BANK, 0) if bank == DRUM_BANK else (0, program)
-        found = (programs.get(wanted) for wanted in ((bank, program), stand_in, (0, 0)))
-        preset = next((index for index in found if index is not None), min(programs.values()))
+        preset = self._preset(bank, program)
         with self._lock:
             if preset not in self._settings:
                 self._settings[preset] = self._file.zones(preset)
@@ -129,15 +128,27 @@ class SoundFont:
             reached = _reached(settings, key, velocity)
             if not reached and bank != DRUM_BANK:
                 reached = _reached(settings, _nearest_key(settings, key, velocity), velocity)
+            struck = []
             for index in reached:
-                if (preset, index) not in self._zones:
-                    self._zones[preset, index] = self._zone(settings[index])
-            struck = [self._zones[preset, index] for index in reached]
-        return [zone for zone in struck if zone is not None]
+                moved, attenuation_db = settings[index].moved(key, velocity)
+                wanted = (preset, index, tuple(moved.offsets.items()))
+                if wanted not in self._zones:
+                    self._zones[wanted] = self._zone(moved)
+                if (zone := self._zones[wanted]) is not None:
+                    struck.append((zone, max(zone.attenuation_db + attenuation_db, 0.0)))
+        return struck
 
-    def sample(self, zone: Zone) -> npt.NDArray[np.float32]:
-        """Return the frames of a zone's sample, mono, full scale at 1."""
-        return self._file.frames(zone.sample)
+    def _preset(self, bank: int, program: int) -> int:
+        programs = self._file.programs
+        family = [(0, other) for other in range(program & ~7, (program & ~7) + 8)]
+        family.sort(key=lambda other: abs(other[1] - program))
+        stand_ins = [(DRUM_BANK, 0)] if bank == DRUM_BANK else family
+        found = (programs.get(wanted) for wanted in ((bank, program), *stand_ins, (0, 0)))
+        return next((index for index in found if index is not None), min(programs.values()))
+
+    def sample(self, zone: Zone, until: int | None = None) -> npt.NDArray[np.float32]:
+        """Return the frames of a zone's sample, mono, full scale at 1; with `until`, at least the first so many."""
+        return self._file.frames(zone.sample, until)
 
     def _zone(self, settings: ZoneSettings) -> Zone | None:
         header = self._file.headers[settings.sample]
@@ -149,7 +160,7 @@ class SoundFont:
 
         # In an .sf3, start and end count bytes of compressed sound, and loops count frames from the sample's first.
         origin = 0 if header["type"] & VORBIS_SAMPLE else int(header["start"])
-        length = len(self._file.frames(settings.sample))
+        length = self._file.length(settings.sample)
         start = max(0, place(Generator.START, Generator.START_COARSE))
         end = min(length, length + place(Generator.END, Generator.END_COARSE))
         loop_start = int(header["loop_start"]) - origin + place(Generator.LOOP_START, Generator.LOOP_START_COARSE)
@@ -199,17 +210,13 @@ class SoundFont:
             modulation_to_pitch=settings[Generator.MOD_ENV_TO_PITCH],
             modulation_to_filter=settings[Generator.MOD_ENV_TO_FILTER],
             lfos=_lfos(settings),
+            lfo_to_filter=settings[Generator.MOD_LFO_TO_FILTER],
         )
 
 
 def default_soundfont() -> Path:
-    """Return TimGM6mb.sf2, which comes inside `pretty_midi`, without importing that package."""
-    spec = importlib.util.find_spec("pretty_midi")
-    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
-        path = Path(folder) / "TimGM6mb.sf2"
-        if path.is_file():
-            return path
-    raise InputError("no soundfont is installed; give one with --soundfont FILE.sf2, or install pretty-midi")
+    """Return the embedded instruments; their licence lies beside them."""
+    return Path(str(files("therapy_gen") / "assets" / "instruments.sf3"))
 
 
 def _reached(settings: Sequence[ZoneSettings], key: int, velocity: int) -> list[int]:
@@ -243,7 +250,8 @@ def _lfos(settings: ZoneSettings) -> tuple[Lfo, ...]:
             0.0,
         ),
     )
-    return tuple(lfo for lfo in both if lfo.pitch_cents or lfo.volume_db)
+    moving = bool(settings[Generator.MOD_LFO_TO_FILTER])
+    return tuple(lfo for n, lfo in enumerate(both) if lfo.pitch_cents or lfo.volume_db or (moving and n == 0))
 
 
 def _seconds(timecents: int) -> float:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import mmap
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio.modulators import RECORD as _MODULATOR
+from therapy_gen.music.audio.modulators import Modulators, moved_by, read_modulators
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
 
 MAX_SOUNDFONT_BYTES = 2 << 30
 
@@ -37,6 +44,7 @@ class Generator(IntEnum):
     MOD_ENV_TO_PITCH = 7
     FILTER_CUTOFF = 8
     FILTER_RESONANCE = 9
+    MOD_LFO_TO_FILTER = 10
     MOD_ENV_TO_FILTER = 11
     END_COARSE = 12
     MOD_LFO_TO_VOLUME = 13
@@ -122,6 +130,9 @@ _RANGES = {
     Generator.ROOT_KEY: (-1, 127),
 }
 
+# In the units of generators, cents of a filter and timecents above all.
+_STEP = 50
+
 _PRESET = np.dtype([("name", "S20"), ("program", "<u2"), ("bank", "<u2"), ("bag", "<u2"), ("reserved", "<u4", 3)])
 _INSTRUMENT = np.dtype([("name", "S20"), ("bag", "<u2")])
 _BAG = np.dtype([("generator", "<u2"), ("modulator", "<u2")])
@@ -144,15 +155,22 @@ _SAMPLE = np.dtype(
 
 @dataclass(frozen=True)
 class ZoneSettings:
-    """The generators that an instrument's zone and the preset's zone above it set."""
+    """The generators that an instrument's zone and the preset's zone above it set, and their modulators.
+
+    `offsets` is what the modulators of a note add to them.
+    """
 
     instrument: dict[int, int]
     preset: dict[int, int]
+    instrument_modulators: Modulators = field(default_factory=dict)
+    preset_modulators: Modulators = field(default_factory=dict)
+    offsets: Mapping[int, int] = field(default_factory=dict)
 
     def __getitem__(self, generator: Generator) -> int:
         value = self.instrument.get(generator, _DEFAULTS.get(generator, 0))
         if generator not in _INSTRUMENT_ONLY:
             value += self.preset.get(generator, 0)
+        value += self.offsets.get(generator, 0)
         lowest, highest = _RANGES.get(generator, (value, value))
         return min(max(value, lowest), highest)
 
@@ -160,6 +178,17 @@ class ZoneSettings:
     def sample(self) -> int:
         """The index of the sample that the zone plays."""
         return self.instrument[Generator.SAMPLE] & 0xFFFF
+
+    def moved(self, key: int, velocity: int) -> tuple[ZoneSettings, float]:
+        """Return the settings as the modulators have them for a note, and the decibels that they take from it.
+
+        Settings move in small steps, so that notes that are nearly alike share what was worked out for one of them.
+        """
+        offsets = moved_by(self.instrument_modulators, self.preset_modulators, key, velocity)
+        attenuation_db = offsets.pop(Generator.ATTENUATION, 0.0) / 10
+        stepped = {which: round(value / _STEP) * _STEP for which, value in sorted(offsets.items())}
+        kept = {which: value for which, value in stepped.items() if value}
+        return (replace(self, offsets=kept) if kept else self), attenuation_db
 
     def range(self, generator: Generator) -> range:
         """Return the keys or velocities that both zones let through."""
@@ -181,16 +210,18 @@ class SoundFontFile:
         try:
             chunks = _chunks(_map_file(path))
             self._presets = tuple(
-                _records(chunks, *c) for c in (("phdr", _PRESET), ("pbag", _BAG), ("pgen", _GENERATOR))
+                _records(chunks, *c)
+                for c in (("phdr", _PRESET), ("pbag", _BAG), ("pgen", _GENERATOR), ("pmod", _MODULATOR))
             )
             self._instruments = tuple(
-                _records(chunks, *c) for c in (("inst", _INSTRUMENT), ("ibag", _BAG), ("igen", _GENERATOR))
+                _records(chunks, *c)
+                for c in (("inst", _INSTRUMENT), ("ibag", _BAG), ("igen", _GENERATOR), ("imod", _MODULATOR))
             )
             self.headers = _records(chunks, "shdr", _SAMPLE)
             self._samples = chunks["smpl"]
         except (KeyError, ValueError, struct.error) as error:
             raise self._unreadable() from error
-        self._decode = lru_cache(maxsize=32)(self._decode_vorbis)
+        self._decode = lru_cache(maxsize=96)(self._decode_vorbis)
         self.programs: dict[tuple[int, int], int] = {}
         """The index of each preset by its bank and program."""
         for index, preset in enumerate(self._presets[0][:-1]):
@@ -202,9 +233,9 @@ class SoundFontFile:
         """Return the zones of a preset, each of its instruments' zones in turn."""
         try:
             return [
-                ZoneSettings(instrument_zone, preset_zone)
-                for preset_zone in _zones(*self._presets, owner=preset, last=Generator.INSTRUMENT)
-                for instrument_zone in _zones(
+                ZoneSettings(instrument_zone, preset_zone, instrument_modulators, preset_modulators)
+                for preset_zone, preset_modulators in _zones(*self._presets, owner=preset, last=Generator.INSTRUMENT)
+                for instrument_zone, instrument_modulators in _zones(
                     *self._instruments, owner=preset_zone[Generator.INSTRUMENT] & 0xFFFF, last=Generator.SAMPLE
                 )
                 if instrument_zone[Generator.SAMPLE] & 0xFFFF < len(self.headers) - 1
@@ -212,8 +243,17 @@ class SoundFontFile:
         except IndexError as error:
             raise self._unreadable() from error
 
-    def frames(self, sample: int) -> npt.NDArray[np.float32]:
-        """Return a sample, mono, full scale at 1."""
+    def length(self, sample: int) -> int:
+        """Return the frames that a sample has."""
+        header = self.headers[sample]
+        start, end = int(header["start"]), int(header["end"])
+        if not header["type"] & VORBIS_SAMPLE:
+            return max(len(self._samples[2 * start : 2 * end]) // 2, 0)
+        with self._vorbis(start, end) as file:
+            return int(file.frames)
+
+    def frames(self, sample: int, until: int | None = None) -> npt.NDArray[np.float32]:
+        """Return a sample, mono, full scale at 1; with `until`, at least so many frames of it, or all it has."""
         header = self.headers[sample]
         start, end = int(header["start"]), int(header["end"])
         if not header["type"] & VORBIS_SAMPLE:
@@ -221,16 +261,23 @@ class SoundFontFile:
             # A chunk of odd size ends within a sample.
             words = np.frombuffer(stretch[: len(stretch) & ~1], dtype="<i2")
             return words.astype(np.float32) / np.float32(32768)
-        return self._decode(start, end)
+        # To the next power of two: what is needed grows, and each time all is decoded from the start.
+        return self._decode(start, end, -1 if until is None else max(1 << max(until - 1, 1).bit_length(), 1 << 17))
 
-    def _decode_vorbis(self, start: int, end: int) -> npt.NDArray[np.float32]:
+    def _decode_vorbis(self, start: int, end: int, frames: int) -> npt.NDArray[np.float32]:
+        with self._vorbis(start, end) as file:
+            read = file.read(frames, dtype="float32", always_2d=True)
+        return np.ascontiguousarray(read[:, 0], dtype=np.float32)
+
+    @contextlib.contextmanager
+    def _vorbis(self, start: int, end: int) -> Iterator[SoundFile]:
         import soundfile
 
         try:
-            frames, _ = soundfile.read(io.BytesIO(self._samples[start:end]), dtype="float32", always_2d=True)
+            with soundfile.SoundFile(io.BytesIO(self._samples[start:end])) as file:
+                yield file
         except soundfile.LibsndfileError as error:
             raise self._unreadable() from error
-        return np.ascontiguousarray(frames[:, 0], dtype=np.float32)
 
     def _unreadable(self) -> InputError:
         return InputError(f"{self.path} is not a soundfont that can be read; give an .sf2 or .sf3 file")
@@ -275,11 +322,17 @@ def _walk(data: memoryview) -> Iterator[tuple[str, memoryview]]:
 
 
 def _records(chunks: dict[str, memoryview], name: str, dtype: np.dtype[np.void]) -> Records:
+    if dtype is _MODULATOR:
+        # Some editors leave out or cut short what few instruments need.
+        found = chunks.get(name, memoryview(b""))
+        return np.frombuffer(found[: len(found) // dtype.itemsize * dtype.itemsize], dtype)
     return np.frombuffer(chunks[name], dtype)
 
 
-def _zones(owners: Records, bags: Records, generators: Records, *, owner: int, last: int) -> Iterator[dict[int, int]]:
-    """Yield the generators of each zone of a preset or an instrument, the global zone's filled in.
+def _zones(
+    owners: Records, bags: Records, generators: Records, modulators: Records, *, owner: int, last: int
+) -> Iterator[tuple[dict[int, int], Modulators]]:
+    """Yield generators and modulators of each zone of a preset or an instrument, the global zone's filled in.
 
     `last` is the generator that ends a zone and links it to an instrument or a sample; a first zone without it is
     global, a later one is void (sections 7.3 and 7.7).
@@ -287,11 +340,13 @@ def _zones(owners: Records, bags: Records, generators: Records, *, owner: int, l
     if owner >= len(owners) - 1:
         raise IndexError("a link to nothing")
     common: dict[int, int] = {}
+    common_modulators: Modulators = {}
     first, end = int(owners["bag"][owner]), int(owners["bag"][owner + 1])
     for bag in range(first, end):
         low, high = int(bags["generator"][bag]), int(bags["generator"][bag + 1])
         amounts = {int(operator): int(amount) for operator, amount in generators[low:high].tolist()}
+        own = read_modulators(modulators[int(bags["modulator"][bag]) : int(bags["modulator"][bag + 1])])
         if last in amounts:
-            yield common | amounts
+            yield common | amounts, {**common_modulators, **own}
         elif bag == first:
-            common = amounts
+            common, common_modulators = amounts, own

@@ -1,9 +1,4 @@
-"""A sample player for soundfonts in NumPy: struck notes in, stereo blocks out, the same bytes on every run.
-
-What it plays of SoundFont 2.04: key and velocity ranges, looped samples, tuning, the volume envelope, the modulation
-envelope on pitch and filter, the low-pass filter, vibrato, tremolo and panning. Left out: effects sends (the room is
-`room`'s work), exclusive classes, the modulation LFO on the filter, and modulators other than velocity on volume.
-"""
+"""Plays notes: sample zones of a soundfont, and pads that are synthesised, each in its place in the stereo picture."""
 
 from __future__ import annotations
 
@@ -17,21 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.audio.pad import TIMBRES, pad_tone
 from therapy_gen.music.audio.soundfont import SoundFont, Zone
-from therapy_gen.music.audio.tone import SEGMENT, SILENCE_DB, held_tone, release_curve
+from therapy_gen.music.audio.tone import SEGMENT, SILENCE_DB, frames_needed, held_tone, release_curve
 
 Frames = npt.NDArray[np.float32]
 
 _KEPT_BYTES = 160 << 20
 _SHORTEST_S = 0.03
 _SHORTEST_RELEASE_S = 0.01
+# Brings a pad to the level that MuseScore General's has at the same velocity (benchmarks/sound.py --balance).
+_PAD_GAIN = 0.5
 
 
 @dataclass(frozen=True, order=True)
 class StruckNote:
     """A note as the synthesiser needs it: when, how long held (pedal included), and through which instrument.
 
-    `onset` and `duration` are seconds; `gain` scales the instrument, `pan` is -1 (left) to 1 (right).
+    `onset` and `duration` are seconds; `gain` scales the instrument, `pan` is -1 (left) to 1 (right), `send` scales
+    what goes into the room.
     """
 
     onset: float
@@ -42,6 +41,7 @@ class StruckNote:
     bank: int = 0
     gain: float = 1.0
     pan: float = 0.0
+    send: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,26 @@ class _Voice:
     held: int
     release: int
     gains: tuple[float, float]
+    send: float
+
+    @property
+    def end(self) -> int:
+        """The frame after its last."""
+        return self.start + self.held + self.release
+
+
+@dataclass(frozen=True)
+class _PadVoice:
+    """A note of a pad, worked out as a whole, shape (2, frames)."""
+
+    tone: Frames
+    start: int
+    send: float
+
+    @property
+    def end(self) -> int:
+        """The frame after its last."""
+        return self.start + self.tone.shape[1]
 
 
 class Synthesiser:
@@ -64,55 +84,69 @@ class Synthesiser:
     soundfont : SoundFont
     sample_rate : int
         Frames a second of what is played.
+    pads : bool
+        Whether the programs of `therapy_gen.music.audio.pad.TIMBRES` are synthesised, in place of the soundfont's.
     """
 
-    def __init__(self, soundfont: SoundFont, sample_rate: int = 44100) -> None:
+    def __init__(self, soundfont: SoundFont, sample_rate: int = 44100, *, pads: bool = False) -> None:
         self.soundfont = soundfont
         self.sample_rate = sample_rate
+        self._pads = pads
         self._segments: OrderedDict[tuple[int, int, int], Frames | None] = OrderedDict()
         self._kept_bytes = 0
         self._lock = threading.Lock()
 
-    def blocks(self, notes: Sequence[StruckNote], frames: int, block: int) -> Iterator[Frames]:
-        """Yield at least `frames` frames of music as arrays of shape (2, block)."""
+    def blocks(self, notes: Sequence[StruckNote], frames: int, block: int) -> Iterator[tuple[Frames, Frames]]:
+        """Yield at least `frames` frames of music: what is heard directly (2, block), what the room gets (block,)."""
         waiting = sorted(notes, reverse=True)
-        sounding: list[tuple[int, int, _Voice]] = []
+        sounding: list[tuple[int, int, _Voice | _PadVoice]] = []
         struck = 0
         for start in range(0, frames, block):
             while waiting and waiting[-1].onset * self.sample_rate < start + block:
                 for voice in self._strike(waiting.pop()):
-                    heapq.heappush(sounding, (voice.start + voice.held + voice.release, struck, voice))
+                    heapq.heappush(sounding, (voice.end, struck, voice))
                     struck += 1
             while sounding and sounding[0][0] <= start:
                 heapq.heappop(sounding)
-            out = np.zeros((2, block), dtype=np.float32)
+            direct = np.zeros((2, block), dtype=np.float32)
+            sent = np.zeros(block, dtype=np.float32)
             # In the order they were struck: floating-point sums depend on it.
             for _, _, voice in sorted(sounding, key=lambda entry: entry[1]):
-                self._mix(voice, start, out)
-            yield out
+                if isinstance(voice, _Voice):
+                    self._mix(voice, start, direct, sent)
+                else:
+                    _mix_pad(voice, start, direct, sent)
+            yield direct, sent
 
-    def _strike(self, note: StruckNote) -> list[_Voice]:
-        voices = []
-        for zone in self.soundfont.zones(note.bank, note.program, note.pitch, note.velocity):
-            # Velocity attenuates by the concave curve of section 8.4.1, which is its square.
-            level = note.gain * (note.velocity / 127) ** 2 * 10 ** (-zone.attenuation_db / 20)
+    def _strike(self, note: StruckNote) -> list[_Voice | _PadVoice]:
+        start = round(note.onset * self.sample_rate)
+        if self._pads and note.bank == 0 and note.program in TIMBRES:
+            held = max(note.duration, _SHORTEST_S)
+            tone = pad_tone(note.program, note.pitch, note.velocity, held, note.onset, self.sample_rate)
+            # Balance, so that neither of two channels that differ moves to the other side.
+            sides = np.array(([1 - max(note.pan, 0)], [1 + min(note.pan, 0)]), dtype=np.float32)
+            return [_PadVoice(tone * (sides * np.float32(_PAD_GAIN * note.gain)), start, note.send)]
+        voices: list[_Voice | _PadVoice] = []
+        for zone, attenuation_db in self.soundfont.zones(note.bank, note.program, note.pitch, note.velocity):
+            level = note.gain * 10 ** (-attenuation_db / 20)
             angle = (min(max(zone.pan + note.pan, -1.0), 1.0) + 1) * math.pi / 4
             voices.append(
                 _Voice(
                     zone,
                     note.pitch,
-                    start=round(note.onset * self.sample_rate),
+                    start=start,
                     held=round(max(note.duration, _SHORTEST_S) * self.sample_rate),
                     release=round(_release_seconds(zone, note.pitch, note.duration) * self.sample_rate),
                     gains=(level * math.cos(angle), level * math.sin(angle)),
+                    send=note.send * level * math.sqrt(0.5),
                 )
             )
         return voices
 
-    def _mix(self, voice: _Voice, block_start: int, out: Frames) -> None:
+    def _mix(self, voice: _Voice, block_start: int, direct: Frames, sent: Frames) -> None:
         """Add what a voice sounds in the block of frames from `block_start`."""
         position = max(block_start - voice.start, 0)
-        end = min(block_start + out.shape[1] - voice.start, voice.held + voice.release)
+        end = min(block_start + direct.shape[1] - voice.start, voice.held + voice.release)
         while position < end:
             index, offset = divmod(position, SEGMENT)
             segment = self._segment(voice.zone, voice.key, index)
@@ -128,7 +162,8 @@ class Synthesiser:
             at = voice.start + position - block_start
             for channel, gain in enumerate(voice.gains):
                 if gain > 1e-6:
-                    out[channel, at : at + stop - position] += tone * np.float32(gain)
+                    direct[channel, at : at + stop - position] += tone * np.float32(gain)
+            sent[at : at + stop - position] += tone * np.float32(voice.send)
             position = stop
 
     def _segment(self, zone: Zone, key: int, index: int) -> Frames | None:
@@ -138,7 +173,8 @@ class Synthesiser:
             if wanted in self._segments:
                 self._segments.move_to_end(wanted)
                 return self._segments[wanted]
-        segment = held_tone(zone, key, index, self.soundfont.sample(zone), self.sample_rate)
+        until = frames_needed(zone, key, index, self.sample_rate)
+        segment = held_tone(zone, key, index, self.soundfont.sample(zone, until), self.sample_rate)
         with self._lock:
             if wanted not in self._segments:
                 self._segments[wanted] = segment
@@ -147,6 +183,14 @@ class Synthesiser:
                 _, oldest = self._segments.popitem(last=False)
                 self._kept_bytes -= 0 if oldest is None else oldest.nbytes
         return segment
+
+
+def _mix_pad(voice: _PadVoice, block_start: int, direct: Frames, sent: Frames) -> None:
+    first = max(block_start, voice.start)
+    stop = min(block_start + direct.shape[1], voice.end)
+    tone = voice.tone[:, first - voice.start : stop - voice.start]
+    direct[:, first - block_start : stop - block_start] += tone
+    sent[first - block_start : stop - block_start] += tone.sum(axis=0) * np.float32(0.5 * voice.send)
 
 
 def _release_seconds(zone: Zone, key: int, held: float) -> float:

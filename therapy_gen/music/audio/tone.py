@@ -73,10 +73,21 @@ def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int
     tone = _play(zone, sample, where, bandwidth=min(1.0, 1 / step))
     if filtered:
         centres = frames[_HOP : 1 - _HOP : _HOP]
-        cutoff = zone.cutoff_hz * np.exp2(np.interp(centres, grid, modulation) * (zone.modulation_to_filter / 1200))
+        cents = np.interp(centres, grid, modulation) * zone.modulation_to_filter
+        if zone.lfo_to_filter and zone.lfos:
+            cents += zone.lfo_to_filter * _triangle(zone.lfos[0], np.maximum(centres, 0) / sample_rate)
+        cutoff = zone.cutoff_hz * np.exp2(cents / 1200)
         tone = _low_pass(tone, cutoff, zone.resonance_db, sample_rate)[margin:-margin]
     tone *= _fill_in(volume[now : now + SEGMENT // _CONTROL + 1])
     return tone
+
+
+def frames_needed(zone: Zone, key: int, index: int, sample_rate: int) -> int | None:
+    """Return how many frames of its sample a stretch of a held tone reads; None for all."""
+    if zone.modulation_to_pitch or any(lfo.pitch_cents for lfo in zone.lfos):
+        return None
+    last = (index + 1) * SEGMENT + _WINDOW + 4 * _CONTROL
+    return zone.start + int(last * zone.frames_per_second(key) / sample_rate) + 2 * _TAPS
 
 
 @lru_cache(maxsize=64)
@@ -134,17 +145,17 @@ def _positions(zone: Zone, key: int, seconds: Curve, modulation: Curve, sample_r
 
 def _play(zone: Zone, sample: Frames, where: Curve, bandwidth: float) -> Frames:
     """Read a sample, looped if its zone is, at fractional places; zero before its start and after its end."""
-    if zone.loops:
+    # Past the loop's end by half the taps, so that those on the left have come round the loop as well.
+    turn = zone.loop_end - zone.start + _TAPS // 2
+    if zone.loops and where[-1] >= turn - _TAPS:
         end = zone.loop_end
         length = zone.loop_end - zone.loop_start
         after = sample[zone.loop_start + np.arange(2 * _TAPS) % length]
-        # Past the loop's end by half the taps, so that those on the left have come round the loop as well.
-        turn = end - zone.start + _TAPS // 2
         if where[-1] >= turn:
             rounds = np.floor((where - (turn - length)) / length)
             where = where - length * np.maximum(rounds, 0)
     else:
-        end = zone.end
+        end = min(zone.loop_end if zone.loops else zone.end, len(sample))
         after = np.zeros(2 * _TAPS, dtype=np.float32)
     source = np.concatenate((np.zeros(_LEFT + 1, dtype=np.float32), sample[zone.start : end], after))
     whole = np.floor(where)
