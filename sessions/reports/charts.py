@@ -71,7 +71,14 @@ def arc(target: Curve, achieved: Sequence[tuple[float, float, float]], duration_
     if target:
         plot.line([at for at, _ in target], [calm for _, calm in target], "var(--target,#b34d00)", width=2, dash="5 4")
     marks = [60 * minute for minute in ticks(0.0, duration_s / 60, 8, steps=_MINUTES)]
-    plot.axes("", "", x_ticks=marks, x_text=clock, y_ticks=ticks(*plot.y, 4), y_text=lambda value: f"{value:.2f}")
+    plot.axes(
+        "",
+        "",
+        x_ticks=marks,
+        x_text=clock,
+        y_ticks=ticks(*plot.y, 5, steps=(1, 2, 5, 10)),
+        y_text=lambda value: f"{value:.2f}",
+    )
     plot.parts.append(element("line", class_="cursor", id="arc-cursor", x1=ARC_LEFT, x2=ARC_LEFT, y1=10, y2=170))
     return plot.svg("Arc of the session: calmness asked for and achieved over time")
 

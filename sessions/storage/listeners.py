@@ -67,6 +67,7 @@ class ListenerSummary:
 
     Attributes
     ----------
+    id : int
     name : str
     alias, colour : str or None
         What pages show in place of the name, and a colour to know somebody by.
@@ -75,6 +76,7 @@ class ListenerSummary:
         When the newest session was made.
     """
 
+    id: int
     name: str
     alias: str | None
     colour: str | None
@@ -129,6 +131,7 @@ def list_listeners(store: Store, name: str | None = None) -> list[ListenerSummar
         recordings = _counts(database, select(RecordingRow.listener_id, func.count()), RecordingRow.listener_id)
         return [
             ListenerSummary(
+                row.id,
                 row.name,
                 row.alias,
                 row.colour,

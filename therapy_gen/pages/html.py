@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ def environment(package: str) -> Environment:
     made = Environment(
         loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(clock=clock, moment=_moment, data=_data, count=_count)
+    made.filters.update(clock=clock, moment=_moment, local=_local, data=_data, count=_count)
     made.globals.update(asset=asset, policy=POLICY)
     return made
 
@@ -61,6 +62,11 @@ def render(package: str, template: str, **values: Any) -> str:
 
 def _moment(value: Any) -> str:
     return f"{value:%Y-%m-%d %H:%M}"
+
+
+def _local(value: datetime) -> str:
+    """Return a moment in the time zone of this machine."""
+    return f"{value.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _count(number: int, what: str, several: str = "") -> str:

@@ -1,0 +1,102 @@
+"""A play that somebody else plays and tells of: where it is, every few seconds, to the play log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sessions.playback.log import QueuedPlayLog
+from sessions.records import ItemRecord, SessionRecord
+from sessions.storage.store import Store
+from therapy_gen.errors import InputError
+
+PLAYING, PAUSED, ENDED = "playing", "paused", "ended"
+# What is heard is not told to the sample.
+_SAME_PLACE_S = 3.0
+_TO_ITS_END_S = 2.0
+
+
+class HeardLog:
+    """Writes a play down as it is told.
+
+    Parameters
+    ----------
+    store : Store
+    record : SessionRecord
+        What is played.
+    now : callable
+        Seconds by a clock that never jumps.
+
+    Examples
+    --------
+    >>> log = HeardLog(store, record)  # doctest: +SKIP
+    >>> log.tell("playing", 0.0)  # doctest: +SKIP
+    """
+
+    def __init__(self, store: Store, record: SessionRecord, now: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._record, self._now = store, record, now
+        self._writer: QueuedPlayLog | None = None
+        self._zero = 0.0
+        # Session second and clock where it was told last, while it plays.
+        self._last: tuple[float, float] | None = None
+        self._closed = False
+
+    def tell(self, state: str, at_s: float) -> None:
+        """Note that at this moment the session's second `at_s` is heard, or that it paused or ended there.
+
+        Raises
+        ------
+        InputError
+            Where the state is not known or the place is outside the session.
+        """
+        if state not in (PLAYING, PAUSED, ENDED):
+            raise InputError(f"state {state!r} is not known; give {PLAYING}, {PAUSED} or {ENDED}")
+        if not 0.0 <= at_s <= self._record.duration_s + _TO_ITS_END_S:
+            raise InputError(f"second {at_s:g} is outside session {self._record.id}")
+        if self._closed:
+            return
+        moment = self._now()
+        self._follow(at_s, moment)
+        if state == PLAYING and self._last is None:
+            self._begin(at_s, moment)
+        elif state != PLAYING and self._last is not None and self._writer is not None:
+            self._writer.end(moment - self._zero)
+            self._last = None
+        if state == ENDED and self._writer is not None:
+            self._closed = True
+            finished = at_s >= self._record.duration_s - _TO_ITS_END_S
+            self._writer.close(moment - self._zero, finished=finished)
+
+    def _follow(self, at_s: float, moment: float) -> None:
+        """Write down what was heard since the last word: on through the items, or up to a jump."""
+        if self._last is None or self._writer is None:
+            return
+        before_s, before = self._last
+        if abs(before_s + (moment - before) - at_s) > _SAME_PLACE_S:
+            self._writer.end(moment - self._zero)
+            self._last = None
+            return
+        for item in self._record.items:
+            if before_s < item.onset_s <= at_s:
+                onset = moment - (at_s - item.onset_s) - self._zero
+                self._writer.end(onset)
+                self._writer.begin(item.position, onset)
+        self._last = (at_s, moment)
+
+    def _begin(self, at_s: float, moment: float) -> None:
+        if self._writer is None:
+            self._zero = moment
+            self._writer = QueuedPlayLog(self._store, self._record.id, datetime.now(UTC))
+        item = self._item(at_s)
+        self._writer.begin(item.position, moment - self._zero, max(at_s - item.onset_s, 0.0))
+        self._last = (at_s, moment)
+
+    def _item(self, at_s: float) -> ItemRecord:
+        return next((item for item in reversed(self._record.items) if item.onset_s <= at_s), self._record.items[0])
+
+    def stop(self, state: str = ENDED) -> None:
+        """Note that nobody will tell of this play any more: it ended about where it was told last."""
+        if self._last is not None and not self._closed:
+            at_s, moment = self._last
+            self.tell(state, min(at_s + self._now() - moment, self._record.duration_s))

@@ -1,0 +1,142 @@
+"""What the app holds while it runs: the database, the model, streams, plays under way, sessions being made."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sessions.clients.diary import player_settings
+from sessions.playback.heard import ENDED, HeardLog
+from sessions.playback.stream import SessionStream
+from sessions.storage.library import get_session
+from sessions.storage.listeners import list_listeners
+from sessions.storage.store import Store
+from therapy_gen.study.listening import Wishes, next_session
+
+if TYPE_CHECKING:
+    from sessions.records import SessionRecord
+    from therapy_gen.musicvae.protocol import SectionModel
+
+_STREAMS = 3
+_PLAYS = 50
+ME = "me"
+"""Whose sessions are made while nobody has a name."""
+
+
+@dataclass
+class Desk:
+    """What the pages work with.
+
+    Parameters
+    ----------
+    store : Store
+    load_model : callable
+        Returns the model that writes new sessions.
+    renders : Path
+        Where renders lie.
+    """
+
+    store: Store
+    load_model: Callable[[], SectionModel]
+    renders: Path
+    _model: SectionModel | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _streams: OrderedDict[int, SessionStream] = field(default_factory=OrderedDict)
+    _plays: OrderedDict[tuple[str, int], HeardLog] = field(default_factory=OrderedDict)
+    _making: dict[tuple[str, Wishes], Future[SessionRecord]] = field(default_factory=dict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="making"))
+
+    def listener(self) -> str:
+        """Return who listens: who was chosen last, else the only one there is."""
+        chosen = player_settings(self.store, None).get("listener")
+        names = [one.name for one in list_listeners(self.store)]
+        if chosen in names:
+            return str(chosen)
+        return names[0] if len(names) == 1 else ME
+
+    def wishes(self, listener: str) -> Wishes:
+        """Return how a listener wants to listen, as it was remembered."""
+        return Wishes.of(player_settings(self.store, listener))
+
+    def settings(self, listener: str) -> dict[str, Any]:
+        """Return all that is remembered of how a listener listens."""
+        return player_settings(self.store, listener)
+
+    def settings_of_app(self) -> dict[str, Any]:
+        """Return what the app remembers of nobody's own: who listened last."""
+        return player_settings(self.store, None)
+
+    def upcoming(self, listener: str) -> Future[SessionRecord]:
+        """Return the next session for a listener, which is made meanwhile; its beginning is rendered, too."""
+        key = (listener, self.wishes(listener))
+        with self._lock:
+            made = self._making.get(key)
+            if made is None or (made.done() and (made.exception() is not None or self._was_played(made.result().id))):
+                made = self._making[key] = self._pool.submit(self._make, *key)
+            return made
+
+    def forget_upcoming(self) -> None:
+        """Have the next session made anew: what is known of a listener has changed."""
+        with self._lock:
+            self._making.clear()
+
+    def _was_played(self, number: int) -> bool:
+        return any(session == number for _, session in self._plays)
+
+    def _make(self, listener: str, wishes: Wishes) -> SessionRecord:
+        record = next_session(self.store, self.model(), listener, wishes)
+        self._pool.submit(self.stream(record.id).prepare)
+        return record
+
+    def model(self) -> SectionModel:
+        """Return the model, loaded when it is needed first."""
+        if self._model is None:
+            self._model = self.load_model()
+        return self._model
+
+    def stream(self, number: int) -> SessionStream:
+        """Return the sound of a session."""
+        with self._lock:
+            found = self._streams.get(number)
+        if found is None:
+            found = SessionStream(self.store, number)
+        with self._lock:
+            found = self._streams.setdefault(number, found)
+            self._streams.move_to_end(number)
+            old = [self._streams.popitem(last=False)[1] for _ in range(len(self._streams) - _STREAMS)]
+        for one in old:
+            one.close()
+        return found
+
+    def tell(self, play: str, session: int, state: str, at_s: float) -> None:
+        """Note where a play in some tab is."""
+        with self._lock:
+            log = self._plays.get((play, session))
+        if log is None:
+            log = HeardLog(self.store, get_session(self.store, session))
+        with self._lock:
+            log = self._plays.setdefault((play, session), log)
+            while len(self._plays) > _PLAYS:
+                self._plays.popitem(last=False)
+        log.tell(state, at_s)
+
+    def drop(self) -> None:
+        """Let go of all sound and all plays: somebody is to be forgotten, or sessions were deleted."""
+        with self._lock:
+            streams, self._streams = list(self._streams.values()), OrderedDict()
+            self._plays.clear()
+            self._making.clear()
+        for stream in streams:
+            stream.close()
+
+    def close(self) -> None:
+        """End: what is under way is noted as ended."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for log in list(self._plays.values()):
+            log.stop(ENDED)
+        self.drop()
