@@ -151,10 +151,8 @@ def main() -> None:
         fill(homes["empty"], sessions // LISTENERS, pieces // LISTENERS, recordings // LISTENERS, listeners=1)
         size = (homes["full"] / "therapy.db").stat().st_size
         print(f"{sessions} sessions, {pieces} pieces, {recordings} recordings: {size / 1e6:.0f} MB")
-        grown = json.loads(made.stdout)["session"]["items"]
-        print(
-            f"a session of 12 minutes ({sum(1 for item in grown if item['piece'])} pieces): {small / 1e3:.0f} kB at first"
-        )
+        grown = sum(1 for item in json.loads(made.stdout)["session"]["items"] if item["piece"])
+        print(f"a session of 12 minutes ({grown} pieces): {small / 1e3:.0f} kB at first")
         commands = (
             ("session", "list"),
             ("piece", "list"),

@@ -237,7 +237,7 @@ def _describe(path: Path, kind: str, opened: Opened) -> Recording:
         )
     channels = tuple(
         Channel(name, site_of(name), kind_of(name, file_kind))
-        for name, file_kind in zip(raw.ch_names, raw.get_channel_types(), strict=True)
+        for name, file_kind in zip(raw.ch_names, _file_kinds(raw, path), strict=True)
     )
     channels = _cap_labels(channels)
     if not any(channel.kind == "eeg" for channel in channels):
@@ -296,3 +296,14 @@ def _cap_labels(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
         else channel
         for channel in channels
     )
+
+
+def _file_kinds(raw: Any, path: Path) -> list[str]:
+    """Return what a file says each channel is; RecordingError where that is nothing a channel can be."""
+    try:
+        kinds: list[str] = raw.get_channel_types()
+    except ValueError as error:
+        raise RecordingError(
+            f"{path} is damaged: it has a channel of a kind that there is not; record or copy it again"
+        ) from error
+    return kinds
