@@ -93,7 +93,9 @@ def _recording(
     half = float(np.ptp(time_s)) / 2
     trend = (time_s - (time_s.max() + time_s.min()) / 2) / half if half > 0 else np.zeros(len(rows))
     music = np.array([float(row.piece is not None) for row in rows])
-    shared = [values for values, there in ((muscle, muscle is not None), (music, has_mean)) if there]
+    shared = [] if muscle is None else [muscle]
+    if has_mean:
+        shared.append(music)
     return Recording(
         y=np.array([row.value_db for row in rows]),
         local=np.column_stack([np.ones(len(rows)), trend, music]),
@@ -137,18 +139,18 @@ def make_grid(recordings: int, *, has_mean: bool) -> Grid:
     """
     sampling, drift = np.array(_SAMPLING_DB), np.array(_DRIFT_DB)
     none = Axis(np.zeros(1), np.zeros(1))
-    day = _half_cauchy(np.array(_DAY_DB), _DAY_SCALE)
+    day = half_cauchy(np.array(_DAY_DB), _DAY_SCALE)
     return Grid(
         sampling=Axis(sampling, -0.5 * (np.log(sampling / _SAMPLING_SD) / _SAMPLING_SPREAD) ** 2),
         drift=Axis(drift, -0.5 * (np.log(drift / _DRIFT_SD) / _DRIFT_SPREAD) ** 2),
         memory_s=Axis(np.array(_MEMORY_S), np.zeros(len(_MEMORY_S))),
         music_day=day if recordings > 1 and has_mean else none,
         piece_day=day if recordings > 1 else none,
-        tau=_half_cauchy(np.geomspace(0.03, 6.0, 16), _TAU_SCALE),
+        tau=half_cauchy(np.geomspace(0.03, 6.0, 16), _TAU_SCALE),
     )
 
 
-def _half_cauchy(values: Float64, scale: float) -> Axis:
+def half_cauchy(values: Float64, scale: float) -> Axis:
     """Return evenly spaced logarithms of an SD with a half-Cauchy prior; what lies below goes to the first value."""
     density = values / (1 + (values / scale) ** 2)
     density[0] += scale * math.atan(values[0] / scale) / math.log(values[1] / values[0])

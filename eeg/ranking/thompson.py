@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eeg.errors import ParameterError
-from eeg.ranking.rank import Ranking
+from eeg.ranking.rank import Ranking, WithRatings
 
 
 def thompson(
@@ -34,7 +34,7 @@ def thompson(
     """
     if not 0.0 <= explore <= 1.0:
         raise ParameterError(f"explore {explore:g} is out of range: give 0 to 1")
-    drawn = ranking.with_ratings or ranking
+    drawn: Ranking | WithRatings = ranking.with_ratings or ranking
     at = {piece.piece: i for i, piece in enumerate(drawn.pieces)}
     left = list(dict.fromkeys(candidates))
     sign = 1.0 if ranking.lower_is_better else -1.0

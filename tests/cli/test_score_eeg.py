@@ -436,3 +436,11 @@ def test_nobodys_recordings_are_never_ranked_together(cli: Cli, ana: Path, tmp_p
     assert "sub-01 sub-02" in cli("rank").error_line.replace(",", "")
     # Whose it was when it was scored before is known.
     assert cli("score-eeg", nameless, "--listener", "sub-02").status == 0
+    group = cli("rank", "--group", "--json").document
+    assert (group["group"], group["listeners"], group["plan"]) == (["sub-01", "sub-02"], 2, "main")
+    assert [piece["listeners"] for piece in group["pieces"]] == [2]
+    assert "over 2 listeners" in cli("rank", "--group").out
+    # Listeners who were analysed otherwise are not ranked together.
+    assert cli("score-eeg", subjects[0], "--plan", "low", "--beta", "13-20").status == 0
+    assert cli("score-eeg", subjects[1], "--plan", "low", "--beta", "13-21").status == 0
+    assert "has beta 13-20, not 13-21" in cli("rank", "--group", "--plan", "low").error_line

@@ -156,3 +156,8 @@ def progress(label: str, total: float, *, quiet: bool = False) -> Iterator[Advan
     with bar:
         task = bar.add_task(label, total=total)
         yield lambda amount: bar.advance(task, amount)
+
+
+def count(number: int, what: str) -> str:
+    """Return how many of something there are, in words."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -6,16 +6,16 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from eeg.ranking.observations import Observation
     from eeg.ranking.rank import Ranking
     from sessions.planning.choosing import Preference
     from sessions.storage.evidence import Evidence, StoredRanking
     from sessions.storage.store import Store
 
 
-def posterior(evidence: Evidence, *, with_ratings: bool = True) -> Ranking | None:
-    """Return the ranking that a listener's evidence gives; None where nothing was heard with enough clean data."""
-    from eeg.ranking.observations import Rating, observe
-    from eeg.ranking.rank import rank
+def observations_of(evidence: Evidence) -> list[Observation]:
+    """Return plays and silences of a listener's recordings as the ranking sees them, where enough is clean."""
+    from eeg.ranking.observations import observe
 
     data = [
         observe(
@@ -32,7 +32,15 @@ def posterior(evidence: Evidence, *, with_ratings: bool = True) -> Ranking | Non
         for recording in evidence.recordings
         for stretch in recording.stretches
     ]
-    usable = [one for one in data if one is not None]
+    return [one for one in data if one is not None]
+
+
+def posterior(evidence: Evidence, *, with_ratings: bool = True) -> Ranking | None:
+    """Return the ranking that a listener's evidence gives; None where nothing was heard with enough clean data."""
+    from eeg.ranking.observations import Rating
+    from eeg.ranking.rank import rank
+
+    usable = observations_of(evidence)
     ratings = [Rating(rating.piece, rating.value) for rating in evidence.ratings] if with_ratings else []
     if not ratings and not any(one.piece is not None for one in usable):
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from therapy_gen.cli.context import Settings, settings, use_one_thread
-from therapy_gen.cli.output import AsJson, brief, clock, print_json, print_table, printable, progress, say
+from therapy_gen.cli.output import AsJson, brief, clock, count, print_json, print_table, printable, progress, say
 
 if TYPE_CHECKING:
     from eeg.ranking.rank import Ranking
@@ -31,6 +31,7 @@ def rank(
     plan: Annotated[
         str | None, typer.Option(metavar="NAME", help="By which of the listener's analysis plans  [default: main]")
     ] = None,
+    group: Annotated[bool, typer.Option("--group", help="Rank over all listeners together")] = False,
     with_ratings: Annotated[
         bool, typer.Option("--with-ratings/--no-ratings", help="Also show the order in which ratings count, a little")
     ] = False,
@@ -39,6 +40,13 @@ def rank(
     """Rank a listener's pieces, and say how sure that is."""
     use_one_thread()
     store = settings(context).store_to_read()
+    if group:
+        if listener is not None or with_ratings:
+            raise typer.BadParameter(
+                "--group is of all listeners and of plays; leave --listener and --with-ratings out"
+            )
+        _rank_group(store, plan, json=json)
+        return
     made, evidence = _ranking(store, listener, plan)
     if not made.pieces and not with_ratings:
         from therapy_gen.errors import InputError
@@ -52,6 +60,19 @@ def rank(
         print_json(ranking_document(made, evidence, with_ratings=with_ratings))
     else:
         print_ranking(made, evidence, titles(store, (), made), with_ratings=with_ratings)
+
+
+def _rank_group(store: Store, plan: str | None, *, json: bool) -> None:
+    from sessions.storage.library import titles_of
+    from therapy_gen.cli.eeg.group import group_document, print_group
+    from therapy_gen.study.groups import group_evidence, rank_evidence
+
+    evidence = group_evidence(store, None, plan)
+    made = rank_evidence(evidence)
+    if json:
+        print_json(group_document(made, evidence))
+    else:
+        print_group(made, evidence, titles_of(store, {piece.piece for piece in made.pieces}))
 
 
 def _called(listener: str | None) -> str:
@@ -149,7 +170,7 @@ def print_ranking(ranking: Ranking, evidence: Evidence, names: dict[str, str], *
     if with_ratings:
         _print_rated(ranking, who, names)
     elif ranking.ratings:
-        print(f"{_count(ranking.ratings, 'rating')} not counted here; --with-ratings shows what they add")
+        print(f"{count(ranking.ratings, 'rating')} not counted here; --with-ratings shows what they add")
 
 
 def _print_looks(ranking: Ranking, evidence: Evidence) -> None:
@@ -158,8 +179,8 @@ def _print_looks(ranking: Ranking, evidence: Evidence) -> None:
 
     named = ", ".join(plan.name for plan in evidence.plans)
     print(
-        f"plan {printable(evidence.plan.name)}; looks at these data: {_count(looks(evidence.plans), 'band')} in "
-        f"{_count(len(evidence.plans), 'plan')} ({printable(named)}), after {_count(ranking.recordings, 'recording')}"
+        f"plan {printable(evidence.plan.name)}; looks at these data: {count(looks(evidence.plans), 'band')} in "
+        f"{count(len(evidence.plans), 'plan')} ({printable(named)}), after {count(ranking.recordings, 'recording')}"
     )
     for file, difference in evidence.set_aside:
         print(printable(f"not ranked, as its plan {difference}: {Path(file).name}"))
@@ -170,7 +191,7 @@ def _print_measured(ranking: Ranking, who: str, names: dict[str, str]) -> None:
     want = "lower" if ranking.lower_is_better else "higher"
     print(
         f"Ranking{who} by {band} power, {want} is better (as declared): "
-        f"{_count(ranking.plays, 'play')} in {_count(ranking.recordings, 'recording')}"
+        f"{count(ranking.plays, 'play')} in {count(ranking.recordings, 'recording')}"
     )
     print(ranking.reason[0].upper() + ranking.reason[1:])
     print()
@@ -213,7 +234,7 @@ def _print_rated(ranking: Ranking, who: str, names: dict[str, str]) -> None:
     if ranking.with_ratings is None:
         print("no ratings")
         return
-    print(f"With {_count(ranking.ratings, 'rating')}{who}: what the next session is drawn from, no measurement")
+    print(f"With {count(ranking.ratings, 'rating')}{who}: what the next session is drawn from, no measurement")
     print()
     print_table(
         ("", "title", "P(best)", "rank", "ratings", "piece"),
@@ -232,10 +253,6 @@ def _print_rated(ranking: Ranking, who: str, names: dict[str, str]) -> None:
     )
     print()
     print(f"a point of a rating counts for {RATING_DB:g} dB, one rating for less than a play")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 _FLAGS = {

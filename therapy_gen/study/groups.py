@@ -1,0 +1,71 @@
+"""Ranking over listeners: their stored evidence under one analysis plan, and what it says of the group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from therapy_gen.errors import InputError
+
+if TYPE_CHECKING:
+    from eeg.ranking.group import GroupRanking
+    from sessions.storage.evidence import Evidence
+    from sessions.storage.store import Store
+
+
+def group_evidence(store: Store, listeners: Sequence[str] | None = None, plan: str | None = None) -> list[Evidence]:
+    """Return the evidence of listeners who have recordings, all analysed the same way.
+
+    Parameters
+    ----------
+    store : Store
+    listeners : sequence of str, optional
+        Who; all by default.
+    plan : str, optional
+        Name of the analysis plan; the main one by default.
+
+    Raises
+    ------
+    InputError
+        Where there are fewer than two, or their plans differ.
+    """
+    from sessions.storage.evidence import evidence_of
+    from sessions.storage.plans import differences
+    from sessions.storage.recordings import listeners_with_evidence
+
+    known = listeners if listeners is not None else [name for name in listeners_with_evidence(store) if name]
+    found = [one for one in (evidence_of(store, name, plan) for name in known) if one.recordings]
+    if len(found) < 2:
+        raise InputError(
+            f"a group needs two listeners with scored recordings, and there are {len(found)}; to score one: "
+            "therapy-gen score-eeg RECORDING --listener NAME"
+        )
+    first = found[0]
+    for one in found[1:]:
+        other = differences(first.plan, one.plan)
+        if other:
+            raise InputError(
+                f"the analysis plans of {first.listener} and {one.listener} differ: the first {other[0]}; "
+                "score them by one plan (--plan NAME), and rank the group by it"
+            )
+    return found
+
+
+def rank_evidence(evidence: Sequence[Evidence]) -> GroupRanking:
+    """Return what the evidence of several listeners says of the pieces.
+
+    Raises
+    ------
+    TooLittleDataError
+        Where fewer than two of them have plays with enough clean data.
+    """
+    from eeg.ranking.group import rank_group
+    from therapy_gen.study.posterior import observations_of
+
+    plan = evidence[0].plan
+    return rank_group(
+        {str(one.listener): observations_of(one) for one in evidence},
+        criterion=plan.criterion,
+        lower_is_better=plan.lower_is_better,
+        use_muscle=bool(plan.settings.get("muscle", True)),
+    )
