@@ -124,6 +124,40 @@ def write_bytes(path: Path, content: bytes, *, private: bool = False, error: typ
         part.write_bytes(content)
 
 
+def check_input(path: Path, largest: int) -> None:
+    """Refuse an input that is missing, larger than `largest` bytes, or no file: a pipe or device may never end.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {reason(error)}") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path} is a folder; give a file in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path} is a pipe or a device; give a file")
+    if found.st_size > largest:
+        raise InputError(
+            f"{path} has {found.st_size / 1e6:.0f} MB, and up to {largest / 1e6:.0f} MB are read; give a shorter file"
+        )
+
+
+def read_input(path: Path, largest: int) -> bytes:
+    """Return the bytes of an input file that `check_input` accepts."""
+    check_input(path, largest)
+    try:
+        with path.open("rb") as file:
+            data = file.read(largest + 1)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {reason(error)}") from error
+    if len(data) > largest:
+        raise InputError(f"{path} has more than {largest / 1e6:.0f} MB; give a shorter file")
+    return data
+
+
 def check_target(path: Path, error: type[InputError] = InputError) -> None:
     """Raise `error` where no file can be written at `path`: a folder or a device is there, or its folder is missing."""
     try:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sessions.errors import ExportError
 from therapy_gen.music.midi.midi import MOST_INSTRUMENTS, read_performance, to_midi
-from therapy_gen.music.midi.track_reader import DRUM_BANK
+from therapy_gen.music.midi.reader import DRUM_BANK
 from therapy_gen.music.performance import Part, Performance
 
 

@@ -18,10 +18,12 @@ from sessions.storage.tables import PieceRow, now
 from therapy_gen.errors import InputError
 from therapy_gen.music.analysis.calmness import calmness_of
 from therapy_gen.music.analysis.register import register_of
-from therapy_gen.music.corpus.score import MIDI_SUFFIXES
-from therapy_gen.music.midi.midi import MAX_MIDI_BYTES, read_performance
+from therapy_gen.music.midi.midi import read_performance
+from therapy_gen.music.midi.reader import read_midi_bytes
+from therapy_gen.music.midi.title import readable_text
 from therapy_gen.music.performance import Performance
 from therapy_gen.music.tonality import find_key, key_name, pitch_class_weights
+from therapy_gen.text import clock
 
 _DRUM_BANK = 128
 _LONGEST_TITLE = 120
@@ -77,16 +79,7 @@ def import_pieces(store: Store, files: Sequence[Path]) -> list[Imported]:
 
 
 def _read(file: Path) -> tuple[bytes, Performance, tuple[str, ...]]:
-    if file.suffix.lower() not in MIDI_SUFFIXES:
-        raise InputError(f"{file} is not a MIDI file; give one that ends in {' or '.join(MIDI_SUFFIXES)}")
-    try:
-        if file.is_dir():
-            raise InputError(f"{file} is a folder; give a file in it")
-        if file.stat().st_size > MAX_MIDI_BYTES:
-            raise InputError(f"{file} is larger than {MAX_MIDI_BYTES >> 20} MB, which no MIDI file of music is")
-        midi = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror or error}") from error
+    midi = read_midi_bytes(file)
     performance = read_performance(midi, name=str(file))
     sounding = [part for part in performance.parts if part.notes]
     if not sounding:
@@ -97,6 +90,8 @@ def _read(file: Path) -> tuple[bytes, Performance, tuple[str, ...]]:
         remarks.append(f"{drums} strokes of drums, which calm music does without, are kept")
     if len(sounding) < len(performance.parts):
         remarks.append(f"{len(performance.parts) - len(sounding)} tracks without notes")
+    if performance.silence_cut:
+        remarks.append(f"{clock(performance.silence_cut)} of silence behind the last note are left out")
     return midi, performance, tuple(remarks)
 
 
@@ -122,7 +117,7 @@ def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRo
 
 def _readable(name: str) -> str:
     """Return a file's name as UTF-8, which names need not be, but databases hold."""
-    return os.fsencode(name).decode(errors="replace")
+    return readable_text(os.fsencode(name))
 
 
 def _seconds(performance: Performance) -> float:

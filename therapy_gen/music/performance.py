@@ -72,6 +72,8 @@ class Performance:
     metres : tuple of (float, str)
         Where a bar of a metre begins, whatever came before: seconds and metre, by time, the first at 0; empty where all
         is in one metre from the beginning.
+    silence_cut : float
+        Seconds of silence at the end of a file that was read, which are left out.
     """
 
     parts: tuple[Part, ...]
@@ -83,6 +85,7 @@ class Performance:
     title: str = ""
     metre: str = "4/4"
     metres: tuple[tuple[float, str], ...] = ()
+    silence_cut: float = 0.0
 
     def with_velocity_offset(self, units: int) -> Performance:
         """Return the same with every note struck so many units of velocity harder, or softer where that is negative."""

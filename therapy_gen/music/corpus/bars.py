@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -95,19 +95,19 @@ def _metre_of(bar: _Bar) -> tuple[Metre, float] | None:
 
 def _whole_bars(score: Score) -> Iterator[_Bar]:
     """Yield the bars of a score, those that are written in pieces joined."""
-    signatures = list(score.metres)
+    signatures = deque(score.metres)
     signature: tuple[int, int] | None = None
-    ends = list(score.ends)
+    ends = deque(score.ends)
     waiting: list[_Bar] = []
     for start, end in pairwise(score.bars.tolist()):
         changes = False
         while signatures and signatures[0][0] <= start + _TOLERANCE:
             signature = (signatures[0][1], signatures[0][2])
-            signatures.pop(0)
+            signatures.popleft()
             changes = True
         opens = bool(ends) and ends[0] <= start + _TOLERANCE
         while ends and ends[0] <= start + _TOLERANCE:
-            ends.pop(0)
+            ends.popleft()
         bar = _Bar(start, end, signature, opens)
         full = signature[0] * 4.0 / signature[1] if signature else 4.0
         if opens or changes:

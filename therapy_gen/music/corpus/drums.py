@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.errors import InputError
-from therapy_gen.music.corpus.score import MIDI_SUFFIXES
+from therapy_gen.music.midi.reader import MIDI_SUFFIXES, read_midi_bytes, read_midi_file
 
 # General MIDI's percussion by kind of sound, as note_seq groups it (`DEFAULT_DRUM_TYPE_PITCHES`): bass drum, snare,
 # closed hi-hat, open hi-hat, low, middle and high tom, crash, ride.
@@ -34,18 +32,12 @@ def read_drums(path: Path) -> npt.NDArray[np.float64]:
     """
     if path.suffix.lower() not in MIDI_SUFFIXES:
         return np.zeros((0, 2))
-    import symusic
-
-    midi: Any
-    try:
-        midi = symusic.Score(str(path))
-    except Exception as error:
-        raise InputError(f"{path} is not a readable MIDI file: {' '.join(str(error).split())}") from error
+    file = read_midi_file(read_midi_bytes(path), str(path))
     strokes = [
-        (note.time / midi.tpq, _KIND_OF[note.pitch])
-        for track in midi.tracks
-        if track.is_drum
-        for note in track.notes
-        if note.pitch in _KIND_OF
+        (start / file.ticks, _KIND_OF[pitch])
+        for line in file.lines
+        if line.is_drums
+        for start, _, pitch, _ in line.notes
+        if pitch in _KIND_OF
     ]
     return np.array(sorted(strokes), dtype=np.float64).reshape(-1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.corpus.notation import Notation
-from therapy_gen.music.midi.midi import read_performance
+from therapy_gen.files import check_input
+from therapy_gen.music.corpus.notation import MAX_BARS, Notation
+from therapy_gen.music.midi.reader import MIDI_SUFFIXES, read_midi_bytes, read_midi_file
 
 MAX_FILE_BYTES = 20_000_000
-MIDI_SUFFIXES = (".mid", ".midi")
 MUSICXML_SUFFIXES = (".mxl", ".musicxml", ".xml")
 ABC_SUFFIXES = (".abc",)
 SUFFIXES = MIDI_SUFFIXES + MUSICXML_SUFFIXES + ABC_SUFFIXES
 
 NOTE = np.dtype(
-    [("onset", np.float64), ("duration", np.float64), ("pitch", np.int16), ("velocity", np.int16), ("part", np.int16)]
+    [("onset", np.float64), ("duration", np.float64), ("pitch", np.int16), ("velocity", np.int16), ("part", np.int32)]
 )
 DEFAULT_VELOCITY = 64
 # A score longer than this is a fault of the file (a stray event far out), not music.
@@ -66,16 +67,9 @@ def read_score(path: Path) -> Score:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path} is not a score; give one of {', '.join(SUFFIXES)}")
-    try:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder; give a file in it")
-        size = path.stat().st_size
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    if size > MAX_FILE_BYTES:
-        raise InputError(f"{path} has {size / 1e6:.0f} MB; scores of up to {MAX_FILE_BYTES // 1_000_000} MB are read")
+    check_input(path, MAX_FILE_BYTES)
     if suffix in MIDI_SUFFIXES:
-        score = _read_midi(path)
+        score = _from_midi(path)
     elif suffix in MUSICXML_SUFFIXES:
         from therapy_gen.music.corpus.musicxml import read_musicxml
 
@@ -131,6 +125,12 @@ def bar_lines(metres: list[tuple[float, int, int]], end: float) -> list[float]:
     if not metres or metres[0][0] > 0.01:
         metres = [(0.0, 4, 4), *metres]
     lines = [0.0]
+    bars = sum(
+        max(until - onset, 0.0) * unit / (4.0 * beats)
+        for (onset, beats, unit), (until, _, _) in pairwise([*metres, (end, 4, 4)])
+    )
+    if bars > MAX_BARS:
+        raise InputError(f"a score has more than {MAX_BARS} bars; give a shorter one")
     for n, (onset, numerator, denominator) in enumerate(metres):
         until = metres[n + 1][0] if n + 1 < len(metres) else max(end, onset + 1e-6)
         length = numerator * 4.0 / denominator
@@ -145,44 +145,21 @@ def bar_lines(metres: list[tuple[float, int, int]], end: float) -> list[float]:
     return lines
 
 
-def _read_midi(path: Path) -> Score:
-    import symusic
-
-    try:
-        midi: Any = symusic.Score(str(path))
-    except Exception as error:
-        data = path.read_bytes()
-        # Our own reader says in plain words what is wrong.
-        read_performance(data, name=str(path))
-        if data[12] & 0x80:
-            raise InputError(
-                f"{path} counts time in frames (SMPTE) and so has no bars; save it with ticks a quarter note"
-            ) from error
-        said = " ".join(str(error).split())[:200]
-        raise InputError(f"{path} is not a MIDI file that can be read ({said}); give a Standard MIDI File") from error
-    if midi.note_num() and all(track.is_drum for track in midi.tracks if len(track.notes)):
+def _from_midi(path: Path) -> Score:
+    file = read_midi_file(read_midi_bytes(path), str(path))
+    if file.in_frames:
+        raise InputError(f"{path} counts time in frames (SMPTE) and so has no bars; save it with ticks a quarter note")
+    lines = [line for line in file.lines if not line.is_drums]
+    if file.lines and not lines:
         raise InputError(f"{path} holds no notes but those of drums; give another file")
-    return _from_symusic(midi)
-
-
-def _from_symusic(midi: Any) -> Score:
-    tpq = float(midi.tpq)
-    rows: list[tuple[float, float, int, int, int]] = []
-    for part, track in enumerate(track for track in midi.tracks if not track.is_drum):
-        soa = track.notes.numpy()
-        rows.extend(
-            zip(
-                (soa["time"] / tpq).tolist(),
-                (soa["duration"] / tpq).tolist(),
-                soa["pitch"].tolist(),
-                soa["velocity"].tolist(),
-                [part] * len(soa["time"]),
-                strict=True,
-            )
-        )
-    metres = [(e.time / tpq, int(e.numerator), int(e.denominator)) for e in midi.time_signatures]
-    keys = [(e.time / tpq, int(e.key)) for e in midi.key_signatures]
-    tempi = [(e.time / tpq, float(e.qpm)) for e in midi.tempos]
+    rows = [
+        (start / file.ticks, (end - start) / file.ticks, pitch, velocity, part)
+        for part, line in enumerate(lines)
+        for start, end, pitch, velocity in line.notes
+    ]
+    metres = [(tick / file.ticks, beats, unit) for tick, beats, unit in file.metres]
+    keys = [(tick / file.ticks, sharps) for tick, sharps, _ in file.keys]
+    tempi = [(tick / file.ticks, 60e6 / microseconds) for tick, microseconds in file.tempi]
     return _build(rows, metres, keys, tempi)
 
 

@@ -8,29 +8,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.midi.track_reader import (
-    BANK,
-    DRUM_BANK,
-    DRUM_CHANNEL,
-    END_OF_TRACK,
-    KEY_SIGNATURE,
-    PAN,
-    SUSTAIN,
-    TEMPO,
-    TEXT_NAME,
-    TIME_SIGNATURE,
-    VOLUME,
-    read_track,
-)
+from therapy_gen.music.midi.events import END_OF_TRACK, EVENT_KEY, EVENT_METRE, EVENT_NAME, EVENT_TEMPO
+from therapy_gen.music.midi.reader import BANK, DRUM_BANK, DRUM_CHANNEL, PAN, SUSTAIN, VOLUME, read_midi_file
 from therapy_gen.music.performance import Note, Part, Performance
-from therapy_gen.music.tonality import parse_key
+from therapy_gen.music.tonality import MODES, key_name, parse_key
 
 TICKS_PER_QUARTER = 960
 
 # Sixteen channels, one of which is the drums'.
 MOST_INSTRUMENTS = 15
-
-MAX_MIDI_BYTES = 16 << 20
 
 MAX_DURATION_S = 4 * 3600.0
 
@@ -39,8 +25,8 @@ _RING_S = 3.0
 _RING_WRITTEN_S = 1.0
 
 _USUAL_METRE = "4/4"
-# The type of a file whose tracks are patterns, each in its own time.
-_PATTERNS = 2
+# Silence at the end of a file that is longer belongs to a stray end mark, not to the music.
+_MOST_SILENCE_S = 900.0
 
 # What comes first where several things happen at one tick.
 _RELEASE_FIRST, _THEN_CONTROL, _THEN_STRIKE = 0, 1, 2
@@ -77,8 +63,8 @@ def read_performance(midi: bytes, *, name: str = "the MIDI data") -> Performance
     -------
     Performance
         A part for each instrument of a track, with levels as their notes have them on average. Its duration is that of
-        the tracks where they leave a second for the last notes to ring; else it reaches 3 s past the last release.
-        Pitch bends and aftertouch are left out.
+        the tracks where they leave a second for the last notes to ring; else, or where more than a quarter of an hour
+        of silence would follow, it reaches 3 s past the last release. Pitch bends and aftertouch are left out.
 
     Raises
     ------
@@ -86,12 +72,45 @@ def read_performance(midi: bytes, *, name: str = "the MIDI data") -> Performance
         Where the bytes are no MIDI file, cut short, damaged or too many; or a file of format 2 with several tracks,
         which are patterns without a common time (Mido refuses to play one, too).
     """
-    if len(midi) > MAX_MIDI_BYTES:
-        raise InputError(f"{name} has more than {MAX_MIDI_BYTES >> 20} MiB; give a shorter MIDI file")
-    try:
-        return _read(midi, name)
-    except (IndexError, ValueError, struct.error) as error:
-        raise InputError(f"{name} is not a MIDI file that can be read ({error}); give a Standard MIDI File") from error
+    file = read_midi_file(midi, name)
+    seconds = _SecondClock(file.tempi, file.ticks)
+    parts = tuple(
+        Part(
+            line.name,
+            line.program,
+            tuple(
+                Note(at, max(seconds(end) - at, 0.001), pitch, velocity)
+                for start, end, pitch, velocity in sorted(line.notes, key=lambda note: (note[0], note[2]))
+                for at in (seconds(start),)
+            ),
+            pan=min(max((line.pan - 64) / 63, -1.0), 1.0),
+            level=sum(line.levels) / len(line.levels),
+            pedal=tuple((seconds(down), seconds(up)) for down, up in file.pedals.get(line.channel, ())),
+            bank=line.bank,
+        )
+        for line in file.lines
+    )
+    metres = _metres(file.metres, seconds)
+    written = seconds(file.end)
+    released = max((note.onset + note.duration for part in parts for note in part.notes), default=0.0)
+    if parts and written > released + _MOST_SILENCE_S:
+        cut, written = written - released, 0.0
+    else:
+        cut = 0.0
+    if max(written, released) > MAX_DURATION_S:
+        raise InputError(f"{name} lasts longer than {MAX_DURATION_S / 3600:.0f} hours; give a shorter MIDI file")
+    return Performance(
+        parts=parts,
+        tempo=seconds.tempi[0][1],
+        key=_key(file.keys),
+        duration=written if written >= released + _RING_WRITTEN_S else released + _RING_S,
+        palette="",
+        tempi=tuple(seconds.tempi),
+        title=file.title,
+        metre=_longest(metres, max(written, released)),
+        metres=metres,
+        silence_cut=cut,
+    )
 
 
 class _TickClock:
@@ -118,18 +137,18 @@ class _TickClock:
 
 
 def _conductor_track(performance: Performance, clock: _TickClock, title: str, end: int) -> bytes:
-    events = [(0, 0, _meta(TEXT_NAME, title.encode()))]
+    events = [(0, 0, _meta(EVENT_NAME, title.encode()))]
     # Of two at one tick, the later counts.
     metres = {clock.ticks(onset): metre for onset, metre in performance.metres or ((0.0, performance.metre),)}
-    events += [(tick, 1, _meta(TIME_SIGNATURE, _signature(metre))) for tick, metre in metres.items() if tick <= end]
+    events += [(tick, 1, _meta(EVENT_METRE, _signature(metre))) for tick, metre in metres.items() if tick <= end]
     if performance.key:
         tonic, mode = parse_key(performance.key)
         major = tonic if mode == "major" else tonic + 3
         sharps = (7 * major + 5) % 12 - 5
-        events.append((0, 2, _meta(KEY_SIGNATURE, struct.pack(">bB", sharps, mode == "minor"))))
+        events.append((0, 2, _meta(EVENT_KEY, struct.pack(">bB", sharps, mode == "minor"))))
     for tick, microseconds in clock.changes:
         if tick < end:
-            events.append((tick, 3, _meta(TEMPO, microseconds.to_bytes(3, "big"))))
+            events.append((tick, 3, _meta(EVENT_TEMPO, microseconds.to_bytes(3, "big"))))
     return _track(events, end)
 
 
@@ -141,7 +160,7 @@ def _signature(metre: str) -> bytes:
 
 def _part_track(part: Part, clock: _TickClock, channel: int, end: int) -> bytes:
     control = 0xB0 | channel
-    setup = [_meta(TEXT_NAME, part.name.encode())]
+    setup = [_meta(EVENT_NAME, part.name.encode())]
     if part.bank and part.bank != DRUM_BANK:
         setup.append(bytes((control, BANK, part.bank & 0x7F)))
     place = _place(control, part.level, part.pan)
@@ -196,78 +215,16 @@ def _variable_length(value: int) -> bytes:
     return bytes(reversed(out))
 
 
-def _read(midi: bytes, called: str) -> Performance:
-    if midi[:4] != b"MThd":
-        raise ValueError("no MIDI header")
-    length, kind, _, division = struct.unpack_from(">IHHH", midi, 4)
-    if division & 0x8000:
-        quarter_ticks, fixed = (256 - (division >> 8)) * (division & 0xFF) / 2, True
-    else:
-        quarter_ticks, fixed = float(division), False
-    if quarter_ticks <= 0 or kind > _PATTERNS:
-        raise ValueError("a header that makes no sense")
-    tracks = []
-    position = 8 + length
-    while position + 8 <= len(midi):
-        name, size = struct.unpack_from(">4sI", midi, position)
-        position += 8
-        if position + size > len(midi):
-            raise ValueError("cut short")
-        if name == b"MTrk":
-            tracks.append(read_track(midi, position, position + size))
-        position += size
-    if not tracks:
-        raise ValueError("no track")
-    if kind == _PATTERNS and len(tracks) > 1:
-        raise InputError(
-            f"{called} is a MIDI file of type 2: {len(tracks)} patterns without a common time; "
-            "save each as a file of its own, or all as one of type 1"
-        )
-
-    # A frame-based division counts half-seconds as the default tempo counts quarters.
-    # Of two tempi at one tick, the later in the file counts.
-    changes = [] if fixed else sorted((at for track in tracks for at in track.tempi), key=lambda change: change[0])
-    seconds = _SecondClock(changes, quarter_ticks)
-    parts = []
-    for track in tracks:
-        for (channel, _, _), line in sorted(track.lines.items(), key=lambda item: item[0]):
-            notes = [
-                Note(at, max(seconds(end) - at, 0.001), pitch, velocity)
-                for start, end, pitch, velocity in sorted(line.notes, key=lambda note: (note[0], note[2]))
-                for at in (seconds(start),)
-            ]
-            parts.append(
-                Part(
-                    line.name,
-                    line.program,
-                    tuple(notes),
-                    pan=min(max((line.pan - 64) / 63, -1.0), 1.0),
-                    level=sum(line.levels) / len(line.levels),
-                    pedal=tuple((seconds(down), seconds(up)) for down, up in track.pedals.get(channel, ())),
-                    bank=line.bank,
-                )
-            )
-    metres = _metres([change for track in tracks for change in track.metres], seconds)
-    written = max(seconds(track.end) for track in tracks)
-    if written > MAX_DURATION_S:
-        raise ValueError(f"it lasts longer than {MAX_DURATION_S / 3600:.0f} hours")
-    released = max((note.onset + note.duration for part in parts for note in part.notes), default=0.0)
-    return Performance(
-        parts=tuple(parts),
-        tempo=seconds.tempi[0][1],
-        key=next((track.key for track in tracks if track.key), ""),
-        duration=written if written >= released + _RING_WRITTEN_S else released + _RING_S,
-        palette="",
-        tempi=seconds.tempi,
-        title=tracks[0].name,
-        metre=_longest(metres, max(written, released)),
-        metres=metres,
-    )
+def _key(keys: Sequence[tuple[int, int, int]]) -> str:
+    if not keys:
+        return ""
+    _, sharps, minor = keys[0]
+    return key_name((7 * sharps - 3 * minor) % 12, MODES[minor])
 
 
-def _metres(changes: list[tuple[int, str]], seconds: _SecondClock) -> tuple[tuple[float, str], ...]:
+def _metres(changes: Sequence[tuple[int, int, int]], seconds: _SecondClock) -> tuple[tuple[float, str], ...]:
     """Return the metres of a file by time; what has none is in 4/4."""
-    by_tick = {0: _USUAL_METRE, **dict(sorted(changes, key=lambda change: change[0]))}
+    by_tick = {0: _USUAL_METRE, **{tick: f"{beats}/{unit}" for tick, beats, unit in changes}}
     return tuple((seconds(tick), metre) for tick, metre in by_tick.items())
 
 
@@ -284,17 +241,17 @@ class _SecondClock:
 
     def __init__(self, changes: list[tuple[int, int]], quarter_ticks: float) -> None:
         self._ticks, self._seconds, self._tick_s = [0], [0.0], [0.5 / quarter_ticks]
-        self.tempi: tuple[tuple[float, float], ...] = ((0.0, 120.0),)
+        self.tempi: list[tuple[float, float]] = [(0.0, 120.0)]
         for tick, microseconds in changes:
             at = self(tick)
             if tick == self._ticks[-1]:
                 self._tick_s[-1] = microseconds / 1e6 / quarter_ticks
-                self.tempi = (*self.tempi[:-1], (at, 60e6 / microseconds))
+                self.tempi[-1] = (at, 60e6 / microseconds)
             else:
                 self._ticks.append(tick)
                 self._seconds.append(at)
                 self._tick_s.append(microseconds / 1e6 / quarter_ticks)
-                self.tempi = (*self.tempi, (at, 60e6 / microseconds))
+                self.tempi.append((at, 60e6 / microseconds))
 
     def __call__(self, tick: int) -> float:
         index = bisect_right(self._ticks, tick) - 1

@@ -1,0 +1,55 @@
+"""Names in MIDI files, which do not say how they are encoded."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_KANA = re.compile("[\u3041-\u30fe]")
+# What colours a terminal and moves its cursor.
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_SPACES = "\t\n\r"
+# Control characters, halves of characters, private ones and those that are none (Unicode's general categories).
+_HIDDEN = ("Cc", "Cs", "Co", "Cn")
+# More signs outside of ASCII than this share of a name are no accents of a Western language.
+_MOST_ACCENTS = 0.4
+
+
+def readable_text(data: bytes) -> str:
+    r"""Return a name as text in composed form (NFC) without control characters; empty where it cannot be told.
+
+    UTF-8 is read where the bytes are, Japanese (Shift JIS) where that gives kana, and else Latin-1 where most letters
+    are plain ones.
+
+    Examples
+    --------
+    >>> readable_text(b"F\xfcr Elise\x00")
+    'Für Elise'
+    """
+    data = data.partition(b"\0")[0] if data[:1] != b"\0" else data.replace(b"\0", b"")
+    return clean_text(_decoded(data))
+
+
+def clean_text(text: str) -> str:
+    """Return text in composed form, without control characters and what stands for undecodable bytes."""
+    text = _ESCAPES.sub("", text)
+    kept = (sign for sign in text if sign in _SPACES or not (unicodedata.category(sign) in _HIDDEN or sign == "\ufffd"))
+    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = data.decode("shift_jis")
+    except UnicodeDecodeError:
+        text = ""
+    if _KANA.search(text):
+        return text
+    letters = [byte for byte in data if byte > 0x40]
+    accents = sum(byte >= 0x80 for byte in letters)
+    if accents > _MOST_ACCENTS * len(letters):
+        return ""
+    return data.decode("cp1252", errors="ignore")
