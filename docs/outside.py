@@ -47,3 +47,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if page.file.src_uri in OUTSIDE.values():
         markdown = re.sub(r"\]\((?:\.\./)*docs/", "](", markdown)
     return markdown
+
+
+def on_post_build(config: Any) -> None:
+    """Let the search work from a disk: its index as a script, and a program that fetches nothing."""
+    folder = Path(config.site_dir) / "search"
+    index = (folder / "search_index.json").read_text(encoding="utf-8")
+    (folder / "search_index.js").write_text(f"window.manualSearchIndex = {index};\n", encoding="utf-8")
+    (folder / "main.js").write_text((ROOT / "docs" / "search.js").read_text(encoding="utf-8"), encoding="utf-8")

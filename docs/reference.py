@@ -49,7 +49,7 @@ def _walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
 def _section(words: tuple[str, ...], command: Any) -> str:
     context = command.make_context(" ".join(words), [], resilient_parsing=True)
     usage = " ".join(command.collect_usage_pieces(context))
-    lines = [f"{'#' * min(len(words) + 1, 3)} {' '.join(words)}", "", f"`{' '.join(words)} {usage}`", ""]
+    lines = [f"{'#' * min(max(len(words), 2), 3)} {' '.join(words)}", "", f"`{' '.join(words)} {usage}`", ""]
     lines += [paragraph + "\n" for paragraph in _paragraphs(command.help)]
     parameters = [parameter.get_help_record(context) for parameter in command.get_params(context)]
     shown = [record for record in parameters if record is not None and record[0] != "--help"]

@@ -100,3 +100,8 @@ class HeardLog:
         if self._last is not None and not self._closed:
             at_s, moment = self._last
             self.tell(state, min(at_s + self._now() - moment, self._record.duration_s))
+
+    def wait(self) -> None:
+        """Return once what was told is stored."""
+        if self._writer is not None:
+            self._writer.wait()

@@ -14,12 +14,10 @@ from typer.models import CommandInfo
 
 from therapy_gen import files
 from therapy_gen.cli import db, export, listener, open, piece, sample
-from therapy_gen.cli.context import Settings
+from therapy_gen.cli.context import PROGRAM, Settings
 from therapy_gen.cli.eeg import headset, rank, score, simulate
 from therapy_gen.cli.model import model
 from therapy_gen.cli.session import report, session
-
-PROGRAM = "therapy-gen"
 
 app = typer.Typer(
     help="Calm music from a MusicVAE, arranged into listening sessions.",
@@ -81,9 +79,13 @@ def options(
     ] = False,
 ) -> None:
     """Read the global options."""
-    source = context.get_parameter_source("home")
-    typed = source is not None and source.name == "COMMANDLINE"
-    context.obj = Settings(db=db, home=home, quiet=quiet, debug=debug, shared=shared, home_typed=typed)
+    typed = {
+        name: (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+        for name in ("home", "db")
+    }
+    context.obj = Settings(
+        db=db, home=home, quiet=quiet, debug=debug, shared=shared, home_typed=typed["home"], db_typed=typed["db"]
+    )
     files.share_files(shared)
     files.remove_leftovers(Path.cwd())
     files.remove_leftovers(context.obj.home_place())

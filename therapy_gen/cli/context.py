@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from therapy_gen.musicvae.protocol import LatentModel, SectionModel
 
 DEFAULT_MODEL = "calm"
+PROGRAM = "therapy-gen"
 
 # Seeds that are drawn are short enough to be read aloud.
 _DRAWN_SEEDS = 10**6
@@ -35,6 +38,13 @@ class Settings:
     shared: bool = False
     # Whether the home was given on the command line, where it may be mistyped.
     home_typed: bool = False
+    db_typed: bool = False
+
+    def hint(self, *words: str) -> str:
+        """Return a command line that works as it is pasted where this one was typed."""
+        typed = ["--home", str(self.home)] if self.home_typed else []
+        typed += ["--db", str(self.db)] if self.db_typed else []
+        return shlex.join([_program(), *typed, *words])
 
     def home_place(self) -> Path:
         """Return the folder for database, models and renders, which need not exist."""
@@ -106,6 +116,15 @@ class Settings:
         from therapy_gen.musicvae.load import open_sections
 
         return open_sections(self.engine(name, engine, seed))
+
+
+def _program() -> str:
+    """Return how this program was called, where its name alone would not find it."""
+    called = Path(sys.argv[0])
+    if called.stem != PROGRAM or not called.is_file():
+        return PROGRAM
+    found = shutil.which(PROGRAM)
+    return PROGRAM if found is not None and Path(found).samefile(called) else str(called)
 
 
 def settings(context: typer.Context) -> Settings:

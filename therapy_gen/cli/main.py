@@ -9,6 +9,7 @@ import _thread
 import contextlib
 import gc
 import os
+import re
 import signal
 import sys
 import time
@@ -22,6 +23,13 @@ INTERRUPTED = 130
 
 # New containers between two collections; Python's own is 700 or 2,000.
 _GARBAGE_THRESHOLD = 50_000
+# What libraries say of options, of one kind and the next -> what is said here.
+_WORDS = (
+    (r"('[^']*') is not a valid float( range)?", r"\1 is not a number"),
+    (r"('[^']*') is not a valid int(eger)?( range)?", r"\1 is not a whole number"),
+    (r"Input should be a valid number, unable to parse[^;]*", "this is not a number"),
+    (r"Input should be a valid integer, unable to parse[^;]*", "this is not a whole number"),
+)
 # How long after it was lost an interrupt comes again: the callback it came in has ended by then.
 _AGAIN_S = 0.005
 
@@ -99,7 +107,7 @@ def _explain(error: Exception, arguments: Sequence[str]) -> tuple[int, str]:
             # An option that lacks its value does not say of which command it is.
             context = getattr(error, "ctx", None)
             where = context.command_path if context is not None else command_path(arguments)
-            said = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]
+            said = _in_our_words(str(error.format_message()).rstrip("."))  # type: ignore[attr-defined]
             return USAGE, f"{said}; see: {where} --help"
         case ModuleNotFoundError() if (error.name or "").partition(".")[0] in ("eeg", "sessions"):
             return AT_FAULT, _foreign(error)
@@ -119,6 +127,13 @@ def _foreign(error: ModuleNotFoundError) -> str:
         f"the package {name!r} that Python finds ({place or 'unknown place'}) is another project's; install "
         "therapy-gen into an environment of its own, or take that package away"
     )
+
+
+def _in_our_words(text: str) -> str:
+    """Return what a library says of an option, as this program says it."""
+    for theirs, ours in _WORDS:
+        text = re.sub(theirs, ours, text)
+    return text
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:

@@ -31,7 +31,7 @@ Limit = Annotated[
 _NARROW = 80
 _GAP = "  "
 # A column of words keeps at least this many characters.
-_LEAST = 8
+_LEAST = 6
 Advance = Callable[[float], None]
 
 
@@ -96,13 +96,23 @@ def _fit(widths: list[int], total: int, elastic: Sequence[int]) -> None:
         widths[widest] -= 1
 
 
+def print_text(text: str, *, indent: str = "") -> None:
+    """Print a line of running text; on a narrow terminal it is broken between words."""
+    print(textwrap.fill(text, text_width() if sys.stdout.isatty() else 10_000, subsequent_indent=indent))
+
+
+def text_width() -> int:
+    """Return how wide running text is: as wide as a narrow terminal, or less where that is less."""
+    return min(shutil.get_terminal_size((_NARROW, 24)).columns, _NARROW) if sys.stdout.isatty() else _NARROW
+
+
 def print_notes(notes: Sequence[tuple[str, str]]) -> None:
     """Print names, and beside each what is said of it, within the width of a narrow terminal."""
     from rich.cells import cell_len, set_cell_size
 
     width = max(cell_len(name) for name, _ in notes)
     for name, said in notes:
-        lines = textwrap.wrap(said, _NARROW - width - len(_GAP), break_long_words=True)
+        lines = textwrap.wrap(said, max(text_width() - width - len(_GAP), 20), break_long_words=True)
         for number, line in enumerate(lines or [""]):
             print(f"{set_cell_size('' if number else name, width)}{_GAP}{line}".rstrip())
 
@@ -154,8 +164,13 @@ def progress(label: str, total: float, *, quiet: bool = False) -> Iterator[Advan
         transient=True,
     )
     with bar:
-        task = bar.add_task(label, total=total)
-        yield lambda amount: bar.advance(task, amount)
+        # It moves at once; how far it is shows with the first word of it.
+        task = bar.add_task(label, total=None)
+
+        def advance(amount: float) -> None:
+            bar.update(task, total=total, advance=amount)
+
+        yield advance
 
 
 def count(number: int, what: str) -> str:

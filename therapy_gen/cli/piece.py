@@ -19,6 +19,7 @@ from therapy_gen.cli.output import (
     print_json,
     print_json_list,
     print_table,
+    print_text,
     printable,
     progress,
     say,
@@ -126,12 +127,13 @@ def _show_features(values: Mapping[str, float]) -> None:
         else (name, f"{value:.3f}", "", "", "")
         for name, value in values.items()
     ]
-    print("\ncalm is low arousal, not pleasantness; its logit is the sum of:")
+    print()
+    print_text("calm is low arousal, not pleasantness; its logit is the sum of:")
     print_table(("feature", "value", "unit", "weight", "adds"), rows, right=(1, 3, 4))
     print("\nwhy they are in it:")
     for name in (name for name in values if name in added):
-        print(f"  {name}: {FEATURES[name].source}")
-    print("docs/calmness.md has the literature in full and how well the score agrees with listeners.")
+        print_text(f"  {name}: {FEATURES[name].source}", indent="    ")
+    print_text("docs/calmness.md has the literature in full and how well the score agrees with listeners.")
 
 
 @app.command("import", epilog="Example: therapy-gen piece import lullaby.mid")

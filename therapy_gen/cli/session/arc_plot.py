@@ -7,12 +7,13 @@ import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from therapy_gen.cli.output import clock
+from therapy_gen.cli.output import clock, text_width
 
 if TYPE_CHECKING:
     from sessions.records import SessionRecord
 
-_WIDTH, _HEIGHT = 64, 8
+_WIDEST, _HEIGHT = 64, 8
+_MARGIN = 8
 # Target, piece, both: with and without what ASCII lacks.
 _MARKS = {True: ("·", "━", "━"), False: (".", "=", "=")}
 
@@ -22,11 +23,12 @@ def arc_lines(record: SessionRecord) -> list[str]:
     from sessions.planning.arcs import rms, value_at
 
     target, achieved = record.curve(), record.achieved()
+    width = max(min(_WIDEST, text_width() - _MARGIN), 20)
     if not target or not achieved:
         return []
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     dot, bar, _ = _MARKS[_can(encoding, "·━")]
-    moments = [(column + 0.5) / _WIDTH * record.duration_s for column in range(_WIDTH)]
+    moments = [(column + 0.5) / width * record.duration_s for column in range(width)]
     wanted = [value_at(target, moment) if target[0][0] <= moment <= target[-1][0] else None for moment in moments]
     heard = [next((calm for onset, end, calm in achieved if onset <= moment < end), None) for moment in moments]
     known = [value for value in (*wanted, *heard) if value is not None]
@@ -36,7 +38,7 @@ def arc_lines(record: SessionRecord) -> list[str]:
     def row_of(value: float) -> int:
         return min(int((high - value) / (high - low) * _HEIGHT), _HEIGHT - 1)
 
-    rows = [[" "] * _WIDTH for _ in range(_HEIGHT)]
+    rows = [[" "] * width for _ in range(_HEIGHT)]
     for column, (asked, came) in enumerate(zip(wanted, heard, strict=True)):
         if asked is not None:
             rows[row_of(asked)][column] = dot
@@ -47,8 +49,8 @@ def arc_lines(record: SessionRecord) -> list[str]:
         label = f"{high:.2f}" if number == 0 else f"{low:.2f}" if number == _HEIGHT - 1 else ""
         lines.append(f"{label:>5} |{''.join(row)}".rstrip())
     end = clock(record.duration_s)
-    lines.append(f"      +{'-' * _WIDTH}")
-    lines.append(f"       0:00{end:>{_WIDTH - 4}}")
+    lines.append(f"      +{'-' * width}")
+    lines.append(f"       0:00{end:>{width - 4}}")
     away = rms(target, achieved)
     lines.append(f"Calm, 0 to 1: {dot * 3} asked for, {bar * 3} pieces; root mean square distance {away:.3f}")
     return lines

@@ -22,6 +22,7 @@ from therapy_gen.cli.output import (
     print_json_list,
     print_notes,
     print_table,
+    print_text,
     printable,
     progress,
     say,
@@ -208,7 +209,8 @@ def new(
     if playlist is not None:
         print(f"To hear it, open {printable(str(playlist))}")
     else:
-        print(f"To hear it: therapy-gen export --session {made.id} --format flac -o session-{made.id}.flac")
+        words = ("export", "--session", str(made.id), "--format", "flac", "-o", f"session-{made.id}.flac")
+        print(f"To hear it: {options.hint(*words)}")
 
 
 def _free(folder: Path, name: str) -> Path:
@@ -313,9 +315,11 @@ def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
     from therapy_gen.cli.session.arc_plot import arc_lines, register_line
 
     if lines := arc_lines(record):
-        print("\n" + "\n".join(lines))
+        print()
+        for line in lines:
+            print_text(line, indent="  ") if not line.startswith(" ") and "|" not in line else print(line)
     if line := register_line(record):
-        print(printable(line))
+        print_text(printable(line), indent="  ")
 
 
 @app.command(epilog="Example: therapy-gen session rate 1 2 5")

@@ -1,0 +1,192 @@
+"""Listening in the app, in a real browser: first sound, hidden tab, seeking, stars, sleep, two tabs, its end."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sessions.storage.play_log import list_plays
+from sessions.storage.store import Store
+from tests.app.running import NAME, App, reaches
+
+READY = "player.session !== null"
+SOUNDS = "player.playing && player.at > 0.05"
+
+
+def playing(tab: Any) -> None:
+    reaches(tab, READY)
+    tab.click("#play")
+    reaches(tab, SOUNDS)
+
+
+def test_the_first_sound_comes_within_three_seconds(looking: Callable[..., Any], app: App) -> None:
+    tab = looking()
+    reaches(tab, READY)
+    # What was rendered while the page opened; then the rest is waited for, whatever else the machine does.
+    tab.wait_for_timeout(1500)
+    before = app.cpu_s()
+    tab.click("#play")
+    reaches(tab, SOUNDS)
+    assert app.cpu_s() - before < 3.0
+    assert tab.evaluate("player.audio.duration") > 100
+    assert tab.get_attribute("#play", "aria-label") == "Pause"
+    reaches(tab, "document.getElementById('roll-now') !== null")
+
+
+def test_it_goes_on_in_a_truly_hidden_tab(looking: Callable[..., Any], app: App) -> None:
+    tab = looking("?session=1")
+    playing(tab)
+    # Two seconds of silence come first.
+    assert tab.evaluate("player.item.piece") is None
+    # Playwright makes every tab believe that it is in front.
+    tab.context.new_cdp_session(tab).send("Emulation.setFocusEmulationEnabled", {"enabled": False})
+    other = tab.context.new_page()
+    other.bring_to_front()
+    reaches(tab, "document.visibilityState === 'hidden'")
+    reaches(tab, "player.item.piece !== null && player.at > 3")
+    assert tab.evaluate("navigator.mediaSession.metadata.title") == tab.evaluate("player.item.title")
+    tab.evaluate("player.pause()")
+    store = Store.open(app.home / "therapy.db")
+    (play,) = list_plays(store, 1)
+    assert [heard.position for heard in play.stretches] == [0, 1]
+    assert play.stretches[1].onset_s > 1.5
+
+
+def test_seeking_stars_and_marks(looking: Callable[..., Any], app: App) -> None:
+    tab = looking("?session=1")
+    playing(tab)
+    tab.evaluate("player.seek(player.session.items.find((one) => one.piece).onset + 20)")
+    reaches(tab, "player.playing && player.at > 20.5 && player.audio.readyState > 2")
+    tab.click("[data-value='5']")
+    reaches(tab, "player.item.rating === 5")
+    assert tab.get_attribute("[data-value='5']", "aria-pressed") == "true"
+    tab.click("#favourite")
+    reaches(tab, "player.item.mark === 'favourite'")
+    piece = tab.evaluate("player.item.piece")
+    tab.click("#never")
+    # What is never to come again does not go on either.
+    reaches(tab, "player.item.mark !== 'favourite' && player.at > 25")
+    tab.evaluate("player.pause()")
+    store = Store.open(app.home / "therapy.db")
+    from sessions.clients.diary import marked_pieces, refused_pieces
+
+    assert marked_pieces(store, NAME) == {piece: "never"}
+    assert piece in refused_pieces(store, NAME)
+
+
+def test_the_sleep_timer_fades_and_ends(looking: Callable[..., Any]) -> None:
+    tab = looking("?session=1")
+    playing(tab)
+    tab.evaluate("player.setVolume(0.5); player.sleepAfter(6 / 60)")
+    reaches(tab, "player.audio.volume < 0.1 && player.playing")
+    reaches(tab, "!player.playing")
+    assert tab.evaluate("player.audio.volume") == 0.5
+    assert "timer" in tab.inner_text("#about")
+
+
+def test_the_pacer_is_off_and_can_be_on(looking: Callable[..., Any]) -> None:
+    tab = looking(reduced_motion="reduce")
+    assert not tab.is_visible("#pacer")
+    tab.check("#pace")
+    assert tab.inner_text("#breath") == "breathe in"
+    assert tab.evaluate("getComputedStyle(document.querySelector('.ring')).animationName") == "none"
+
+
+def test_of_two_tabs_one_plays(looking: Callable[..., Any]) -> None:
+    first = looking("?session=1")
+    playing(first)
+    second = looking("?session=2", context=first.context)
+    playing(second)
+    reaches(first, "!player.playing")
+
+
+def test_an_app_that_ends_while_it_plays_is_said(looking: Callable[..., Any], app: App) -> None:
+    tab = looking("?session=1")
+    playing(tab)
+    app.stop()
+    tab.evaluate("player.tell('playing')")
+    reaches(tab, "!document.getElementById('problem').hidden")
+    assert "Start therapy-gen open again" in tab.inner_text("#problem")
+
+
+def test_a_locked_database_is_said_and_the_sound_goes_on(looking: Callable[..., Any], app: App) -> None:
+    tab = looking("?session=1")
+    playing(tab)
+    tab.evaluate("player.seek(10)")
+    reaches(tab, "player.playing && player.at > 10.2")
+    other = sqlite3.connect(app.home / "therapy.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    at = tab.evaluate("player.at")
+    tab.click("[data-value='3']")
+    reaches(tab, "!document.getElementById('problem').hidden")
+    assert "locked by another program" in tab.inner_text("#problem")
+    other.execute("ROLLBACK")
+    other.close()
+    assert tab.evaluate("player.at") > at
+    assert tab.evaluate("player.playing")
+
+
+def test_wishes_are_remembered(looking: Callable[..., Any]) -> None:
+    tab = looking()
+    reaches(tab, READY)
+    tab.click("summary")
+    tab.select_option("[name=palette]", "harp")
+    reaches(tab, "player.session === null || true")
+    reaches(tab, READY)
+    again = looking(context=tab.context)
+    assert again.input_value("[name=palette]") == "harp"
+
+
+def test_sound_comes_in_ranges(app: App) -> None:
+    import urllib.request
+
+    client = app.client()
+    whole = 44 + (60 * 44100) * 4
+    asked = urllib.request.Request(app.base + "sound/2.wav", headers={"Range": "bytes=0-99"})
+    with client.open(asked) as answer:
+        content = answer.read()
+        assert (answer.status, len(content), content[:4]) == (206, 100, b"RIFF")
+        size = int(answer.headers["Content-Range"].rpartition("/")[2])
+    assert abs(size - whole) < whole * 0.1
+    start = 44 + 44100 * 4 * 10
+    with client.open(
+        urllib.request.Request(app.base + "sound/2.wav", headers={"Range": f"bytes={start}-{start + 399}"})
+    ) as answer:
+        part = answer.read()
+    import numpy as np
+
+    from sessions.export.audio import stream_session
+
+    block = next(stream_session(Store.open(app.home / "therapy.db"), 2, start_s=10.0))[:100]
+    assert np.array_equal(np.frombuffer(part, "<i2").reshape(-1, 2), np.rint(block * 32767.0).astype("<i2"))
+
+
+def test_a_play_that_is_told_of_is_logged(with_session: Path) -> None:
+    from sessions.playback.heard import HeardLog
+    from sessions.storage.library import get_session
+
+    store = Store.open(with_session / "therapy.db")
+    record = get_session(store, 1)
+    clock = [100.0]
+    log = HeardLog(store, record, now=lambda: clock[0])
+    log.tell("playing", 0.0)
+    clock[0] += 15
+    log.tell("playing", 15.1)
+    clock[0] += 5
+    log.tell("paused", 20.0)
+    clock[0] += 60
+    log.tell("playing", 20.0)
+    clock[0] += 2
+    log.tell("playing", 90.0)
+    clock[0] += record.duration_s - 90
+    log.tell("ended", record.duration_s)
+    log.wait()
+    (play,) = list_plays(store, 1)
+    assert play.finished
+    assert [(round(one.onset_s), round(one.from_s), round(one.duration_s)) for one in play.stretches[:3]] == [
+        (0, 0, 20),
+        (80, 20, 2),
+        (82, 90, round(record.items[0].duration_s - 90)),
+    ]
