@@ -55,3 +55,7 @@ def on_post_build(config: Any) -> None:
     index = (folder / "search_index.json").read_text(encoding="utf-8")
     (folder / "search_index.js").write_text(f"window.manualSearchIndex = {index};\n", encoding="utf-8")
     (folder / "main.js").write_text((ROOT / "docs" / "search.js").read_text(encoding="utf-8"), encoding="utf-8")
+    # Without highlighting, the theme's switch of colours would stop at the styles that are not there.
+    switch = Path(config.site_dir) / "js" / "darkmode.js"
+    switched = re.sub(r"(hljs_\w+)\.disabled = ", r"if (\1) \1.disabled = ", switch.read_text(encoding="utf-8"))
+    switch.write_text(switched, encoding="utf-8")
