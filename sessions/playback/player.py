@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -102,7 +102,7 @@ class Player:
         self._under_way: str | None = None
         self.heard_s = 0.0
 
-    def play(self, items: Sequence[ItemRecord], sounds: Iterable[Iterator[Samples]]) -> bool:
+    def play(self, items: Iterable[ItemRecord], sounds: Iterable[Iterator[Samples]]) -> bool:
         """Play items, whose sounds come in the same order, in blocks; return whether to the end.
 
         The log is complete up to where it ended, also after an interrupt.

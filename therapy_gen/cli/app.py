@@ -98,8 +98,17 @@ def invoke(arguments: Sequence[str]) -> None:
 
         raise typer.Exit(complete(get_command(app), PROGRAM, instruction))
     command = get_command(_only(app, _words(arguments)))
-    with command.make_context(PROGRAM, list(arguments) or ["--help"]) as context:
+    with command.make_context(PROGRAM, _with_values(arguments) or ["--help"]) as context:
         command.invoke(context)
+
+
+def _with_values(arguments: Sequence[str]) -> list[str]:
+    """Return a command line in which `--adapt` has its usual value where none is given: Typer knows no such options."""
+    after = [*arguments[1:], ""]
+    return [
+        f"{word}=on" if word == "--adapt" and not following.startswith("yoked:") else word
+        for word, following in zip(arguments, after, strict=True)
+    ]
 
 
 def command_path(arguments: Sequence[str]) -> str:

@@ -52,8 +52,8 @@ Choose = Callable[[int, str | None], Decision]
 class Adaptive:
     """Chooses each next piece of a session by Thompson sampling from the listener's posterior, updated while it plays.
 
-    The recording is scored by the listener's analysis plan, by the same code as afterwards from the file. Where it holds
-    too little yet, the posterior of earlier recordings decides, and without any each piece is as good as another.
+    The recording is scored by the listener's analysis plan, by the same code as afterwards from the file. Where it
+    holds too little yet, the posterior of earlier recordings decides, and without any each piece is as good as another.
 
     Parameters
     ----------
@@ -178,7 +178,8 @@ class Yoked:
         missing = set(order) - {piece.id for piece in session.pieces()}
         if missing:
             raise InputError(
-                f"session {session.id} does not hold all pieces that session {other} played; make it with --again {other}"
+                f"session {session.id} does not hold all pieces that session {other} played; make it of the "
+                f"same pieces (--again {other})"
             )
         self._other, self._order = other, order
 

@@ -15,19 +15,17 @@ import typer
 
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import clock, printable, say
+from therapy_gen.cli.session.record import begin_recording, check_recording, chosen_while_playing, tell_recorded
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from eeg.headset.recorder import Recorded, Recorder
     from sessions.playback.player import Progress
     from sessions.records import SessionRecord
 
 EPILOG = "Example: therapy-gen session play 1 --lsl"
 
 _REDRAW_S = 0.2
-# So long a headset is looked at before it records.
-_CONTACT_S = 10.0
 _WIDTH = 79
 
 
@@ -63,6 +61,14 @@ def play(
     any_contact: Annotated[
         bool, typer.Option("--any-contact", help="With --record: begin even where electrodes are dead")
     ] = False,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            "--adapt",
+            metavar="[yoked:SESSION]",
+            help="With --record: draw each next piece from what was just measured; yoked: in the order of another play",
+        ),
+    ] = None,
 ) -> None:
     """Play a session, and keep when each piece was heard, so that `score-eeg` can find it by a recording's date.
 
@@ -76,7 +82,7 @@ def play(
         raise typer.BadParameter(f"--wait {wait:g} is no number of seconds within a day")
     if wait and not lsl:
         raise typer.BadParameter("--wait belongs to --lsl")
-    _check_recording(record, out, score=score)
+    check_recording(record, out, score=score, adapt=adapt)
     use_one_thread()
     from sessions.export.audio import SAMPLE_RATE, Sound, item_sounds, present_midi
     from sessions.playback.log import QueuedPlayLog
@@ -100,7 +106,7 @@ def play(
         say("waiting for a recorder of the stream therapy-gen", quiet=options.quiet)
         if not markers.wait(wait):
             say(f"nobody receives the markers after {wait:g} s; playing all the same", quiet=options.quiet)
-    recorder = None if record is None or out is None else _recorder(record, out, any_contact=any_contact)
+    recorder = begin_recording(record, out, any_contact=any_contact)
     log: QueuedPlayLog | None = None
 
     def start_log(started: datetime) -> QueuedPlayLog:
@@ -123,14 +129,18 @@ def play(
             tell=tell,
         )
         try:
-            finished = player.play(items, sounds)
+            if adapt is not None and out is not None:
+                played = chosen_while_playing(store, session, adapt, out, sound)
+                finished = player.play(played.items(), played.sounds())
+            else:
+                finished = player.play(items, sounds)
         finally:
             if markers is not None:
                 markers.close()
             if log is not None:
                 log.wait()
             if recorder is not None:
-                _tell_recorded(recorder.finish(), quiet=options.quiet)
+                tell_recorded(recorder.finish(), quiet=options.quiet)
     if log is not None and log.problem is not None:
         say(f"the log of this play is not complete: {log.problem}")
     how = "to its end" if finished else "and stopped"
@@ -139,48 +149,6 @@ def play(
         from therapy_gen.cli.eeg.score import score_eeg
 
         score_eeg(context, [out])
-
-
-def _check_recording(record: str | None, out: Path | None, *, score: bool) -> None:
-    if record is None and (out is not None or score):
-        raise typer.BadParameter("-o and --score belong to --record")
-    if record is not None and out is None:
-        raise typer.BadParameter("--record wants a file: give -o FILE.fif")
-    if out is not None and out.suffix != ".fif":
-        raise typer.BadParameter(f"-o {printable(str(out))} does not end in .fif, which is what is written")
-
-
-def _recorder(source: str, out: Path, *, any_contact: bool) -> Recorder:
-    """Connect to a headset, look at its contact, and begin to record."""
-    from eeg.errors import RecordingError
-    from eeg.headset.contact import watch_contact
-    from eeg.headset.recorder import Recorder, check_new
-    from eeg.headset.sources import open_source
-
-    check_new(out)
-    connected = open_source(source)
-    contacts = next(watch_contact(connected, _CONTACT_S), [])
-    dead = [one.channel for one in contacts if one.state in ("flat", "railed")]
-    if not contacts or (dead and not any_contact):
-        connected.close()
-        if not contacts:
-            raise RecordingError(f"{source} sends nothing: check that it is switched on and worn")
-        raise RecordingError(
-            f"dead electrodes: {', '.join(dead)}; mend their contact (therapy-gen headset check {source}), or begin "
-            "all the same with --any-contact"
-        )
-    return Recorder(connected, out, reopen=lambda: open_source(source))
-
-
-def _tell_recorded(made: Recorded, *, quiet: bool) -> None:
-    lost = f", {made.lost_s:.1f} s of it lost and marked bad" if made.lost_s else ""
-    say(
-        f"recorded {clock(made.duration_s)} into {made.path}{lost}; what is heard is labelled within some "
-        f"{1000 * made.jitter_s:.0f} ms (SD of the headset's clock)",
-        quiet=quiet,
-    )
-    if made.problem:
-        say(made.problem)
 
 
 def _first(record: SessionRecord, begin: int) -> int:

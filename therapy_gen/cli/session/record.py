@@ -1,0 +1,114 @@
+"""Recording EEG while a session plays, and choosing what plays by it: the options of `session play --record`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from therapy_gen.cli.output import clock, printable, say
+
+if TYPE_CHECKING:
+    from eeg.headset.recorder import Recorded, Recorder
+    from sessions.export.audio import Sound
+    from sessions.records import ItemRecord, SessionRecord
+    from sessions.storage.store import Store
+    from therapy_gen.study.adapt import AdaptiveItems
+
+# So long a headset is looked at before it records.
+_CONTACT_S = 10.0
+# What `--adapt` alone means.
+ADAPT = "on"
+_YOKED = "yoked:"
+
+
+def check_recording(record: str | None, out: Path | None, *, score: bool, adapt: str | None) -> None:
+    """Refuse options of a recording that do not go together."""
+    if record is None and (out is not None or score or adapt is not None):
+        raise typer.BadParameter("-o, --score and --adapt belong to --record")
+    if adapt is not None and adapt != ADAPT and _yoked_to(adapt) is None:
+        raise typer.BadParameter(f"--adapt {printable(adapt)!r} is not known; give --adapt, or --adapt yoked:SESSION")
+    if record is not None and out is None:
+        raise typer.BadParameter("--record wants a file: give -o FILE.fif")
+    if out is not None and out.suffix != ".fif":
+        raise typer.BadParameter(f"-o {printable(str(out))} does not end in .fif, which is what is written")
+
+
+def begin_recording(source: str | None, out: Path | None, *, any_contact: bool) -> Recorder | None:
+    """Connect to a headset, look at its contact, and begin to record; None where nothing is to be recorded."""
+    if source is None or out is None:
+        return None
+    from eeg.errors import RecordingError
+    from eeg.headset.contact import watch_contact
+    from eeg.headset.recorder import Recorder, check_new
+    from eeg.headset.sources import open_source
+
+    check_new(out)
+    connected = open_source(source)
+    contacts = next(watch_contact(connected, _CONTACT_S), [])
+    dead = [one.channel for one in contacts if one.state in ("flat", "railed")]
+    if not contacts or (dead and not any_contact):
+        connected.close()
+        if not contacts:
+            raise RecordingError(f"{source} sends nothing: check that it is switched on and worn")
+        raise RecordingError(
+            f"dead electrodes: {', '.join(dead)}; mend their contact (therapy-gen headset check {source}), or begin "
+            "all the same with --any-contact"
+        )
+    return Recorder(connected, out, reopen=lambda: open_source(source))
+
+
+def tell_recorded(made: Recorded, *, quiet: bool) -> None:
+    """Say what a recording came to."""
+    lost = f", {made.lost_s:.1f} s of it lost and marked bad" if made.lost_s else ""
+    say(
+        f"recorded {clock(made.duration_s)} into {made.path}{lost}; what is heard is labelled within some "
+        f"{1000 * made.jitter_s:.0f} ms (SD of the headset's clock)",
+        quiet=quiet,
+    )
+    if made.problem:
+        say(made.problem)
+
+
+@dataclass
+class ChosenWhilePlaying:
+    """The items of a session as they are chosen, and the sound of each."""
+
+    store: Store
+    sound: Sound
+    chosen: AdaptiveItems
+    item: ItemRecord | None = None
+
+    def items(self) -> Iterator[ItemRecord]:
+        """Give the items; each is chosen when the one before it has ended."""
+        for item in self.chosen:
+            self.item = item
+            yield item
+        self.item = None
+
+    def sounds(self) -> Iterator[Iterator[Any]]:
+        """Give the sound of the item that was given last."""
+        from sessions.export.audio import item_sounds
+
+        while self.item is not None:
+            with item_sounds(self.store, [self.item], self.sound) as sounds:
+                yield next(sounds)
+
+
+def chosen_while_playing(
+    store: Store, session: SessionRecord, adapt: str, out: Path, sound: Sound
+) -> ChosenWhilePlaying:
+    """Return the items of a session as they will be chosen; decisions go to a file beside the recording."""
+    from therapy_gen.study.adapt import Adaptive, AdaptiveItems, Yoked
+
+    other = _yoked_to(adapt)
+    choose = Adaptive(store, session, out, seed=session.seed) if other is None else Yoked(store, session, other)
+    return ChosenWhilePlaying(store, sound, AdaptiveItems(session, choose, out.with_suffix(".decisions.jsonl")))
+
+
+def _yoked_to(adapt: str) -> int | None:
+    number = adapt.removeprefix(_YOKED)
+    return int(number) if adapt.startswith(_YOKED) and number.isascii() and number.isdigit() else None
