@@ -1,4 +1,4 @@
-"""What CLI.md promises to people and scripts: names, JSON, streams, exit codes."""
+"""What docs/cli.md promises to people and scripts: names, JSON, streams, exit codes."""
 
 from __future__ import annotations
 
@@ -58,6 +58,48 @@ def test_every_option_is_explained(words: tuple[str, ...]) -> None:
     unexplained = [parameter.name for parameter in command.params if not getattr(parameter, "help", None)]
     assert unexplained == []
     assert command.help
+
+
+CONTRACT = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+PROMISED = re.findall(r"^\| `([a-z -]+)` \| (?:`([^`]*)`)? ?\|", CONTRACT, flags=re.MULTILINE)
+DOCUMENTS = dict(re.findall(r"`([a-z -]+) --json`:\n\n```json\n(.*?)```", CONTRACT, flags=re.DOTALL))
+
+
+@pytest.mark.parametrize(("words", "options"), PROMISED, ids=[words for words, _ in PROMISED])
+def test_what_is_promised_is_there(words: str, options: str) -> None:
+    from typer.main import get_command
+
+    from therapy_gen.cli.app import app
+
+    command: Any = get_command(app)
+    for word in words.split():
+        command = command.commands[word]
+    there = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    assert set(options.split()) <= there
+
+
+def test_every_command_is_promised() -> None:
+    there = {" ".join(words) for words in commands() if words}
+    assert there - {words for words, _ in PROMISED} == {words.split()[0] for words, _ in PROMISED if " " in words}
+
+
+def keys_missing(promised: Any, given: Any) -> set[str]:
+    """Keys of the promised document that are not in one that was printed."""
+    if isinstance(promised, dict):
+        inner = [keys_missing(value, given[key]) for key, value in promised.items() if key in given]
+        return (promised.keys() - given.keys()).union(*inner)
+    if isinstance(promised, list) and promised and isinstance(promised[0], dict):
+        return set().union(*(keys_missing(promised[0], one) for one in given))
+    return set()
+
+
+def test_documents_have_the_promised_keys(cli: Cli, with_session: Path) -> None:
+    for words, arguments in {"session new": ("--minutes", "1"), "piece list": ()}.items():
+        given = cli(*words.split(), *arguments, "--json").document
+        promised = json.loads(DOCUMENTS[words])
+        if words == "session new":
+            given["session"]["items"] = [one for one in given["session"]["items"] if one["role"] == "music"]
+        assert keys_missing(promised, given) == set()
 
 
 def test_no_arguments_show_the_help(cli: Cli) -> None:

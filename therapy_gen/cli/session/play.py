@@ -106,6 +106,7 @@ def play(
         say("waiting for a recorder of the stream therapy-gen", quiet=options.quiet)
         if not markers.wait(wait):
             say(f"nobody receives the markers after {wait:g} s; playing all the same", quiet=options.quiet)
+    chosen = chosen_while_playing(store, session, adapt, out, sound)
     recorder = begin_recording(record, out, any_contact=any_contact)
     log: QueuedPlayLog | None = None
 
@@ -129,9 +130,8 @@ def play(
             tell=tell,
         )
         try:
-            if adapt is not None and out is not None:
-                played = chosen_while_playing(store, session, adapt, out, sound)
-                finished = player.play(played.items(), played.sounds())
+            if chosen is not None:
+                finished = player.play(chosen.items(), chosen.sounds())
             else:
                 finished = player.play(items, sounds)
         finally:

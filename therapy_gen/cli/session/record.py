@@ -99,9 +99,14 @@ class ChosenWhilePlaying:
 
 
 def chosen_while_playing(
-    store: Store, session: SessionRecord, adapt: str, out: Path, sound: Sound
-) -> ChosenWhilePlaying:
-    """Return the items of a session as they will be chosen; decisions go to a file beside the recording."""
+    store: Store, session: SessionRecord, adapt: str | None, out: Path | None, sound: Sound
+) -> ChosenWhilePlaying | None:
+    """Return the items of a session as they will be chosen; decisions go to a file beside the recording.
+
+    None where the session is played in its own order.
+    """
+    if adapt is None or out is None:
+        return None
     from therapy_gen.study.adapt import Adaptive, AdaptiveItems, Yoked
 
     other = _yoked_to(adapt)
