@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from therapy_gen.errors import InputError, MissingExtraError
 
 
 class RecordingError(InputError):
     """A file cannot be read as an EEG recording."""
+
+
+class SplitPartError(RecordingError):
+    """A file is a later part of a recording that was split into several.
+
+    Attributes
+    ----------
+    first : Path
+        The file that stands for the whole.
+    """
+
+    def __init__(self, path: Path, first: Path) -> None:
+        super().__init__(
+            f"{path} is a part of a split recording: name its first file, {first.name}, which stands for all"
+        )
+        self.first = first
 
 
 class TimelineError(InputError):
@@ -39,6 +57,7 @@ __all__ = [
     "MissingExtraError",
     "ParameterError",
     "RecordingError",
+    "SplitPartError",
     "TimelineError",
     "TooLittleDataError",
 ]

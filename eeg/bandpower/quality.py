@@ -37,6 +37,8 @@ LOOKED_AT = 60
 # Bursts of muscle, where the recording does not carry 51 to 69 Hz.
 BURST_HZ = (35.0, 45.0)
 _LINE_SEEN_DB = 3.0
+# 1 uV to 2 mV within 2 s, read a million times too small.
+_TINY_V = (1e-12, 2e-9)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def channel_quality(
     raw_spectra, psd, stats = _look(recording, picks, starts, grid, marked, judged, rereference=rereference)
     factor, notes = _unit_factor(recording, stats.raw_p2p[judged]), []
     if factor != 1.0:
-        notes.append("values look like microvolts stored as volts: taken as microvolts")
+        stored, read = ("microvolts", "volts") if factor < 1 else ("volts", "microvolts")
+        notes.append(f"values look like {stored} stored as {read}: taken as {stored}")
         size = np.float32(factor)
         stats = replace(stats, raw_p2p=stats.raw_p2p * size, p2p=stats.p2p * size, step=stats.step * size)
         raw_spectra *= size
@@ -185,7 +188,11 @@ def _unit_factor(recording: Recording, raw_p2p: Float32) -> float:
     """
     sizes = np.median(raw_p2p, axis=0)
     moving = sizes[sizes >= FLAT_V]
-    size = float(np.median(moving)) if len(moving) else 0.0
+    if not len(moving):
+        # What spans microvolts once taken a million times is volts that were read as microvolts.
+        tiny = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else 0.0
+        return 1e6 if _TINY_V[0] <= tiny <= _TINY_V[1] else 1.0
+    size = float(np.median(moving))
     if size < 0.5:
         return 1.0
     if size > 5e4:

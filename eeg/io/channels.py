@@ -17,10 +17,26 @@ _OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
 
 _PREFIX = re.compile(r"^(?:POL\s+|EEG[-_:.]?\s*)(?=[A-Z])", re.IGNORECASE)
 _REFERENCE = re.compile(r"\s*[-_ :/]\s*(?:REF|LE|RE|AVE?|AVG|AR|A1|A2|M1|M2|A1A2|CAR|CZ|NASION)$", re.IGNORECASE)
+_STIM = re.compile(
+    r"^(?:STI[ _]?\d*|STIM\w*|STATUS|TRIG\w*(?:[ _]\w+)?|TRG\d*|EVENTS?\d*|DIN[ _]?\d*|D\d{3}|MARKERS?\d*|TTL[ _]?\w*"
+    r"|CODES?)$",
+    re.IGNORECASE,
+)
 _ASIDE = (
-    ("EOG", re.compile(r"EOG|^(?:LO1|LO2|IO1|IO2|SO1|SO2|HEO[GLR]?|VEO[GUL]?|LOC|ROC)$", re.IGNORECASE)),
-    ("ECG", re.compile(r"ECG|EKG|CARDIO|PULSE|PLETH|^PPG|^HR$", re.IGNORECASE)),
-    ("EMG", re.compile(r"EMG|CHIN", re.IGNORECASE)),
+    (
+        "EOG",
+        re.compile(
+            r"EOG|^(?:LO1|LO2|IO1|IO2|SO1|SO2|HEO[GLR]?|VEO[GUL]?|LOC|ROC|(?:E[12]|[LR]OC)[-_ /:][AM][12]|E[12])$",
+            re.IGNORECASE,
+        ),
+    ),
+    ("ECG", re.compile(r"ECG|EKG|CARDIO|PULSE|^PLETH?|^PPG|^HR$|^H(?:EART)?[ _]?RATE", re.IGNORECASE)),
+    (
+        "EMG",
+        re.compile(
+            r"EMG|CHIN|^(?:[LR][-_ ]?)?(?:LEG|ARM|TIB\w*|LAT|RAT|MASSETER|CALF)S?[-_ ]?[LR]?\d*[-+]?$", re.IGNORECASE
+        ),
+    ),
     (
         "reference",
         re.compile(
@@ -30,11 +46,13 @@ _ASIDE = (
     (
         "not EEG",
         re.compile(
-            r"^(?:RESP.*|THOR(?:AX|ACIC).*|ABDO.*|CHEST|AIRFLOW|FLOW|SNORE|GSR\w*|EDA\w*|SCR\w*|(?:BODY[ _]?)?TEMP\w*"
-            r"|S[AP]O2|POSITION|LIGHT|SOUND|AUDIO|MIC\w*|(?:\w+\.)?(?:ACC|GYR|MAG)\w*(?:[ _].*)?|ANALOG.*|DIGITAL.*"
-            r"|EXG\d*|(?:LEFT |RIGHT )?AUX.*|BIP\d+|ERGO.*|STATUS|STI\b.*|STIM?\w*|TRIG\w*|EVENTS?|DIN\d*|MARKERS?"
-            r"|COUNTER|INTERPOLATED|PACK(?:ET|AGE).*|TIME[ _]?STAMP.*|BATTERY.*|.* ANNOTATIONS?|ANNOTATIONS?|QUALITY\w*"
-            r"|CQ[ _].*|SYNC\w*|DC\d+)$",
+            r"^(?:RESP.*|THOR(?:AX|ACIC)?.*|ABD(?:O.*)?|CHEST|AIR[ _]?FLOW|(?:NASAL|ORAL|CPAP|FLOW)\b.*|SNORE|GSR\w*"
+            r"|EDA\w*|SCR\w*|(?:BODY[ _]?)?TEMP.*|S[APC]?O2\w*|OSAT|ETCO2|BPM|POS(?:ITION)?|LIGHT|LUX|PHOTO\w*|SOUND"
+            r"|AUDIO|MIC\w*|(?:\w+[._ ])?(?:ACC|GYR|MAG)\w*(?:[ _].*)?|PITCH|YAW|ROLL|[XYZ][-_ ]?(?:DIR|AXIS|ACC\w*)"
+            r"|ANALOG.*|DIGITAL.*|EXG\d*|(?:LEFT |RIGHT )?AUX.*|BIP\d+|ERG.*|X\d|Q[0-3]|JAW.*|BLINK.*|HEADBAND\w*"
+            r"|HSI\w*|COUNTER|INTERPOLATED|HIGHBITFLEX|SATURATION\w*|VALIDATION.*|SAMPLE[ _]?(?:INDEX|COUNT\w*)"
+            r"|PACK(?:ET|AGE).*|(?:\w+[ _])?TIME[ _]?STAMP.*|TIME|BATTERY.*|.* ANNOTATIONS?|ANNOTATIONS?|QUALITY\w*"
+            r"|(?:RAW_)?CQ(?:[ _].*)?|EQ[ _].*|MARKER_\w+|SYNC\w*|DC\d+|IMP(?:EDANCE)?\b.*)$",
             re.IGNORECASE,
         ),
     ),
@@ -97,6 +115,8 @@ def kind_of(name: str, file_kind: str = "eeg") -> str:
     if file_kind not in {"eeg", "misc"}:
         return "not EEG"
     short = canonical(name)
+    if _STIM.match(short):
+        return "stim"
     for kind, pattern in _ASIDE:
         if pattern.search(short):
             return kind

@@ -76,6 +76,7 @@ def read_edf_header(path: Path) -> EdfHeader:
             samples = tuple(int(text) for text in fields[8])
             if min(samples) < 0 or sum(samples) == 0:
                 raise ValueError
+            _check_ranges(path, fields)
         except ValueError:
             raise RecordingError(f"{path} has a damaged EDF header: record or export it again") from None
     header = EdfHeader(
@@ -96,6 +97,24 @@ def read_edf_header(path: Path) -> EdfHeader:
     if header.discontinuous:
         _check_continuous(path, header, present)
     return header
+
+
+def _check_ranges(path: Path, fields: list[list[str]]) -> None:
+    """Refuse a signal whose range is no number, or empty."""
+    names = ("physical minimum", "physical maximum", "digital minimum", "digital maximum")
+    for i, label in enumerate(fields[0]):
+        if "Annotations" in label:
+            continue
+        values = []
+        for name, column in zip(names, fields[3:7], strict=True):
+            try:
+                values.append(float(column[i].replace(",", ".")))
+            except ValueError:
+                raise RecordingError(
+                    f"{path}: the {name} of channel {label} is {column[i]!r}, which is no number: export it again"
+                ) from None
+        if values[2] == values[3]:
+            raise RecordingError(f"{path}: channel {label} has an empty digital range: export it again")
 
 
 def _check_continuous(path: Path, header: EdfHeader, present: int) -> None:

@@ -8,6 +8,7 @@ difference, so that a file in an unusual form is read by MNE alone.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ Float32 = npt.NDArray[np.float32]
 
 # Tag kinds and types (FIF specification; `mne/_fiff/constants.py`).
 _DATA_BUFFER, _DATA_SKIP, _DATA_SKIP_SAMPLES = 300, 301, 303
+_REF_ROLE, _REF_FILE_NAME, _PREVIOUS = 115, 118, 1
 _TYPES = {2: ">i2", 16: ">i2", 4: ">f4"}
 _COMPARED = 64
 
@@ -71,6 +73,41 @@ def walk(path: Path) -> tuple[list[Buffer], bool]:
                 break
             at = following if following > 0 else at + 16 + length
     return buffers, gaps
+
+
+def first_of(path: Path) -> Path:
+    """Return the first file of a split recording, of which `path` is a part; `path` where it is the first.
+
+    Each part names the one before it.
+    """
+    seen = {path}
+    while (before := _previous(path)) is not None and before not in seen and before.is_file():
+        seen.add(before)
+        path = before
+    return path
+
+
+def _previous(path: Path) -> Path | None:
+    """Return the file that a part says it follows; None for a first one."""
+    at, previous = 0, False
+    with path.open("rb") as file:
+        while True:
+            file.seek(at)
+            head = file.read(16)
+            if len(head) < 16:
+                return None
+            kind, _, length, following = struct.unpack(">iIii", head)
+            if kind == _DATA_BUFFER or length < 0:
+                return None  # references stand before the data
+            if kind == _REF_ROLE:
+                previous = file.read(4) == struct.pack(">i", _PREVIOUS)
+            elif kind == _REF_FILE_NAME and previous:
+                # Some writers give the whole path, as it was then.
+                name = re.split(r"[\\/]", file.read(length).decode("utf-8", "replace"))[-1]
+                return path.with_name(name) if name else None
+            if following == -1 or 0 < following <= at:
+                return None
+            at = following if following > 0 else at + 16 + length
 
 
 class FifSamples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -37,6 +37,9 @@ class Opened:
         Reads float32 samples directly: `eeg.io.fif_samples.FifSamples`.
     scratch : object or None
         Has `cleanup`, called when the recording is closed.
+    units : mapping of str to (str, float)
+        By channel, where the file says it: the unit as written, and what `raw` has multiplied by. The values are
+        brought to volts by what is written; channels of other units than voltage are set aside.
     """
 
     raw: Any
@@ -45,6 +48,7 @@ class Opened:
     notes: tuple[str, ...] = ()
     fast: Any = None
     scratch: Any = None
+    units: Mapping[str, tuple[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class Format:
     recognises : callable
         Whether a file is of this format, from its first 4096 bytes (a folder: none) and its path.
     open : callable
-        From a path to `Opened`. What it raises, other than errors of this package, is called damage.
+        From a path to `Opened`; where `has_streams`, also from `stream`, a name or None. What it raises, other
+        than errors of this package, is called damage.
     name_this : str
         What to name on the command line, for the manual.
     notes : str
@@ -71,17 +76,20 @@ class Format:
         Whether the file is held in memory while it is read.
     folder : bool
         Whether a recording is a folder.
+    has_streams : bool
+        Whether a file may hold several recordings, of which one is chosen by its name.
     """
 
     name: str
     suffixes: tuple[str, ...]
     recognises: Callable[[bytes, Path], bool]
-    open: Callable[[Path], Opened]
+    open: Callable[..., Opened]
     name_this: str
     notes: str = ""
     parts: tuple[str, ...] = field(default=())
     in_memory: bool = False
     folder: bool = False
+    has_streams: bool = False
 
 
 @cache

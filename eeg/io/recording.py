@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eeg.errors import RecordingError
+from eeg.errors import ParameterError, RecordingError
 from eeg.io.bounds import OutOfBoundsError, bounded
 from eeg.io.channels import Channel, kind_of, site_of
-from eeg.io.fif_samples import FifSamples
+from eeg.io.fif_samples import FifSamples, first_of
 from eeg.io.formats import Opened, find_format
 from eeg.io.mne import import_mne, quiet_mne
+from eeg.io.units import is_counts, is_guessed, is_unknown, to_volts
 from therapy_gen.errors import InputError, MissingExtraError
 
 Samples = npt.NDArray[np.float64]
@@ -94,6 +96,7 @@ class Recording:
     bads: tuple[str, ...]
     notes: tuple[str, ...]
     raw: Any = field(repr=False, compare=False)
+    scale: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     fast: FifSamples | None = field(default=None, repr=False, compare=False)
     scratch: Any = field(default=None, repr=False, compare=False)
 
@@ -125,6 +128,8 @@ class Recording:
             ) from error
         if data.shape[1] != stop - start:
             raise RecordingError(f"{self.path} is cut short at {start / self.sfreq:.1f} s: copy it again")
+        if self.scale is not None:
+            data = data * self.scale[list(picks), None]
         return np.asarray(data, dtype=np.float64)
 
     def read32(self, start: int, stop: int, picks: Sequence[int]) -> Float32:
@@ -165,13 +170,16 @@ def first_line(error: BaseException) -> str:
     return text[:200] if text else type(error).__name__
 
 
-def open_recording(path: str | Path) -> Recording:
+def open_recording(path: str | Path, stream: str | None = None) -> Recording:
     """Open a recording for reading piece by piece.
 
     Parameters
     ----------
     path : str or Path
-        FIF (also split and ``.fif.gz``), EDF, EDF+, BDF, BrainVision ``.vhdr``, EEGLAB ``.set`` or XDF.
+        FIF (also split and ``.fif.gz``), EDF, EDF+, BDF, BrainVision ``.vhdr``, EEGLAB ``.set``, XDF or another of
+        `eeg.io.formats.formats`.
+    stream : str, optional
+        Which stream of an XDF file is the EEG, where it holds several.
 
     Returns
     -------
@@ -186,11 +194,14 @@ def open_recording(path: str | Path) -> Recording:
     """
     path = Path(path)
     found = find_format(path)
+    if stream is not None and not found.has_streams:
+        raise ParameterError(f"stream {stream!r}: {path} is {found.name}, which holds one recording: leave it out")
     import_mne()
     size = path.stat().st_size
     try:
-        with bounded(OPEN_S + size / OPEN_BYTES_PER_S, OPEN_BYTES + (_COPIES * size if found.in_memory else 0)):
-            opened = found.open(path)
+        memory = OPEN_BYTES + (_COPIES * size if found.in_memory else 0)
+        with bounded(OPEN_S + size / OPEN_BYTES_PER_S, memory), quiet_mne():
+            opened = found.open(path, stream=stream) if found.has_streams else found.open(path)
     except (InputError, MissingExtraError):
         raise
     except (OutOfBoundsError, MemoryError):
@@ -204,10 +215,23 @@ def open_recording(path: str | Path) -> Recording:
         ) from error
     try:
         return _describe(path, found.name, opened)
-    except BaseException:
+    except BaseException as error:
         if opened.scratch is not None:
             opened.scratch.cleanup()
+        if isinstance(error, Exception) and not isinstance(error, InputError):
+            raise RecordingError(
+                f"{path} cannot be read as {found.name} ({_cause(error)}): export or copy it again"
+            ) from error
         raise
+
+
+def part_of(path: str | Path) -> Path | None:
+    """Return the first file of a split FIF recording, where `path` is a later part of it; None otherwise."""
+    path = Path(path)
+    if not path.is_file() or not path.name.lower().endswith(".fif"):
+        return None
+    first = first_of(path)
+    return None if first == path else first
 
 
 def _cause(error: Exception) -> str:
@@ -235,14 +259,7 @@ def _describe(path: Path, kind: str, opened: Opened) -> Recording:
         raise RecordingError(
             f"{path} is sampled at {sfreq:g} Hz: beta power (13 to 30 Hz) needs at least {MIN_SFREQ:g} Hz"
         )
-    channels = tuple(
-        Channel(name, site_of(name), kind_of(name, file_kind))
-        for name, file_kind in zip(raw.ch_names, _file_kinds(raw, path), strict=True)
-    )
-    channels = _cap_labels(channels)
-    if not any(channel.kind == "eeg" for channel in channels):
-        some = ", ".join(raw.ch_names[:8])
-        raise RecordingError(f"{path} has no EEG channel (its channels: {some}): name a recording of EEG")
+    channels, scale = _channels(path, opened, notes)
     aside: dict[str, list[str]] = {}
     for channel in channels:
         if channel.kind not in {"eeg", "stim"}:
@@ -280,14 +297,68 @@ def _describe(path: Path, kind: str, opened: Opened) -> Recording:
         bads=tuple(info["bads"]),
         notes=tuple(notes),
         raw=raw,
+        scale=scale,
         fast=opened.fast,
         scratch=opened.scratch,
     )
 
 
+def _channels(
+    path: Path, opened: Opened, notes: list[str]
+) -> tuple[tuple[Channel, ...], npt.NDArray[np.float64] | None]:
+    """Return the channels, and what brings their values to volts (None where they are)."""
+    raw = opened.raw
+    channels = tuple(
+        Channel(name, site_of(name), kind_of(name, file_kind))
+        for name, file_kind in zip(raw.ch_names, _file_kinds(raw, path), strict=True)
+    )
+    channels, scale = _by_unit(path, _cap_labels(channels), opened.units, notes)
+    if not any(channel.kind == "eeg" for channel in channels):
+        raise RecordingError(f"{path} has no EEG channel (its channels: {some(raw.ch_names)}): name a recording of EEG")
+    return channels, None if (scale == 1.0).all() else scale
+
+
+def _by_unit(
+    path: Path, channels: tuple[Channel, ...], units: Mapping[str, tuple[str, float]], notes: list[str]
+) -> tuple[tuple[Channel, ...], npt.NDArray[np.float64]]:
+    """Set channels aside whose unit is none of voltage, and return what brings the others to volts."""
+    scale = np.ones(len(channels))
+    found, guessed, counts = list(channels), [], []
+    for i, channel in enumerate(channels):
+        unit, applied = units.get(channel.name, ("", 1.0))
+        volts = to_volts(unit)
+        if channel.kind == "stim":
+            scale[i] = 1.0 / applied  # codes are what is written, in whatever unit
+        elif volts is not None:
+            scale[i] = volts / applied
+            if is_guessed(unit) and channel.kind == "eeg":
+                guessed.append(channel.name)
+        elif channel.kind == "eeg" and is_counts(unit):
+            counts.append(channel.name)
+        elif channel.kind == "eeg" and not is_unknown(unit):
+            found[i] = replace(channel, kind="not EEG")
+    if counts:
+        raise RecordingError(
+            f"{path} gives its EEG in {units[counts[0]][0]!r}, not in volts ({some(counts)}): export it in microvolts"
+        )
+    if guessed:
+        notes.append(f"unit {units[guessed[0]][0]!r} is taken as microvolts: {some(guessed)}")
+    return tuple(found), scale
+
+
+def some(names: Sequence[str]) -> str:
+    """Return a few of some names, with commas between."""
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+
+
 def _cap_labels(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     """BioSemi caps number their electrodes A1 to A32, B1 …: there A1 and A2 are no ear lobes, and P or C no places."""
     names = {channel.name.strip().upper() for channel in channels}
+    if {f"E{i}" for i in range(1, 9)} <= names:  # EGI's nets: E1 and E2 are no eyes
+        channels = tuple(
+            Channel(one.name, None, "eeg") if re.fullmatch(r"E\d{1,3}", one.name.strip().upper()) else one
+            for one in channels
+        )
     if not {f"A{i}" for i in range(1, 17)} <= names:
         return channels
     return tuple(

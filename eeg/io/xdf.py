@@ -12,13 +12,12 @@ import numpy.typing as npt
 
 from eeg.errors import MissingEEGExtraError, RecordingError
 from eeg.io.mne import import_mne
+from eeg.io.units import is_counts, is_unknown, to_volts
 
+_MARKER_TYPES = {"markers", "marker", "events", "event", "stim", "stimulus", "trigger", "triggers"}
+_STIM_TYPES = {"trg", "stim", "trigger", "status"}
 Float64 = npt.NDArray[np.float64]
 
-_TO_VOLTS = {
-    "microvolts": 1e-6, "microvolt": 1e-6, "uv": 1e-6, "µv": 1e-6, "μv": 1e-6, "millivolts": 1e-3, "millivolt": 1e-3,
-    "mv": 1e-3, "volts": 1.0, "volt": 1.0, "v": 1.0, "nanovolts": 1e-9, "nv": 1e-9,
-}  # fmt: skip
 # A hole longer than this many samples is marked bad; what is shorter is jitter of the time stamps.
 GAP_SAMPLES = 2
 MAX_RATE_ERROR = 0.2
@@ -26,11 +25,17 @@ MAX_RATE_ERROR = 0.2
 DRIFT_SAMPLES = 2
 
 
-def read_xdf(path: Path) -> tuple[Any, list[str]]:
+def read_xdf(path: Path, wanted: str | None = None) -> tuple[Any, list[str]]:
     """Read an XDF file.
 
     Time stamps decide where samples lie: holes (lost samples, a clock that was reset) are filled with zeros and marked
     ``BAD_gap``, so that no window crosses them.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : str, optional
+        Name or source id of the stream of EEG, where there are several.
 
     Returns
     -------
@@ -59,9 +64,9 @@ def read_xdf(path: Path) -> tuple[Any, list[str]]:
         streams, _ = pyxdf.load_xdf(str(path))
     finally:
         logger.setLevel(level)
-    stream = _eeg_stream(path, streams)
+    stream = _eeg_stream(path, streams, wanted)
     grid = _even(path, stream)
-    names, kinds, factors = _channels(stream, len(grid.samples))
+    names, kinds, factors = _channels(path, stream, len(grid.samples))
     length_s = grid.samples.shape[1] / grid.sfreq
     found = _markers(streams, grid.start)
     annotations = [(at, 0.0, text) for at, text in found if 0 <= at < length_s]
@@ -94,19 +99,37 @@ def _check_whole(path: Path) -> None:
             at += 1 + width + length
 
 
-def _eeg_stream(path: Path, streams: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _eeg_stream(path: Path, streams: Sequence[Mapping[str, Any]], wanted: str | None) -> Mapping[str, Any]:
+    """Return the EEG stream, or the one of several that is wanted by its name or source id."""
     listed = ", ".join(f"{_text(s, 'name') or '?'} ({_text(s, 'type') or 'no type'})" for s in streams[:8])
-    found = [s for s in streams if _text(s, "type").lower() == "eeg" and len(s["time_series"])]
+    samples = [s for s in streams if len(s["time_series"])]
+    if wanted is not None:
+        named = [s for s in samples if wanted in (_text(s, "name"), _text(s, "source_id")) and not _is_markers(s)]
+        if len(named) != 1:
+            raise RecordingError(
+                f"{path} holds {'no stream' if not named else f'{len(named)} streams'} of signals named {wanted!r} "
+                f"(its streams: {listed or 'none'})"
+            )
+        return named[0]
+    found = [s for s in samples if _text(s, "type").lower() == "eeg"]
     if not found:
         raise RecordingError(f"{path} holds no EEG stream with samples (its streams: {listed or 'none'})")
     if len(found) > 1:
-        raise RecordingError(f"{path} holds {len(found)} EEG streams ({listed}): export the one to score")
+        raise RecordingError(f"{path} holds {len(found)} EEG streams ({listed}): choose one by its name (stream)")
     return found[0]
 
 
 def _text(stream: Mapping[str, Any], name: str) -> str:
     value = stream["info"].get(name)
-    return str(value[0]) if value and value[0] is not None else ""
+    return str(value[0]).strip() if value and value[0] is not None else ""
+
+
+def _is_markers(stream: Mapping[str, Any]) -> bool:
+    """Return whether a stream is of markers: text, or numbers that come at no fixed rate."""
+    if isinstance(stream["time_series"], list):
+        return True
+    kind = _text(stream, "type").lower()
+    return kind in _MARKER_TYPES or (_text(stream, "nominal_srate") in ("", "0", "0.0") and kind != "eeg")
 
 
 @dataclass(frozen=True)
@@ -166,39 +189,63 @@ def _even(path: Path, stream: Mapping[str, Any]) -> _Grid:
     return _Grid(samples, sfreq, start, gaps, note)
 
 
-def _channels(stream: Mapping[str, Any], count: int) -> tuple[list[str], list[str], Float64]:
-    """Return names, kinds and the factors to volts; microvolts where the stream does not say."""
-    described: list[Mapping[str, Any]] = []
-    desc = stream["info"].get("desc")
-    if desc and desc[0] and desc[0].get("channels") and desc[0]["channels"][0]:
-        described = list(desc[0]["channels"][0].get("channel") or [])
-    names, kinds, factors = [], [], []
+def _channels(path: Path, stream: Mapping[str, Any], count: int) -> tuple[list[str], list[str], Float64]:
+    """Return names, kinds and the factors to volts; microvolts where the stream does not say.
+
+    Descriptions are written by hand in many programs: what is not as the convention has it
+    (github.com/sccn/xdf/wiki/EEG-Meta-Data) is read as far as it goes.
+    """
+    described = _described(stream)
+    names: list[str] = []
+    kinds, factors = [], []
     for i in range(count):
-        entry: Mapping[str, Any] = described[i] if len(described) == count else {}
-        name = str((entry.get("label") or [None])[0] or f"EEG {i + 1:03d}").strip()
+        entry = described[i] if len(described) == count else {}
+        name = _first(entry, "label") or _first(entry, "name") or f"EEG {i + 1:03d}"
         while name in names:
             name += "+"
-        kind = str((entry.get("type") or [None])[0] or "eeg").strip().lower()
-        unit = str((entry.get("unit") or [None])[0] or "microvolts").strip().lower()
+        kind = (_first(entry, "type") or "eeg").lower()
+        unit = _first(entry, "unit") or "microvolts"
+        volts = to_volts(unit)
+        if volts is None and kind == "eeg" and is_counts(unit):
+            raise RecordingError(f"{path} gives its EEG in {unit!r}, not in volts: record it in microvolts")
         names.append(name)
-        kinds.append(
-            kind if kind in {"eeg", "eog", "ecg", "emg"} else "stim" if kind in {"trg", "stim", "trigger"} else "misc"
-        )
-        factors.append(_TO_VOLTS.get(unit, 1e-6))
+        if kind in _STIM_TYPES:
+            kinds.append("stim")
+        elif volts is None and not is_unknown(unit):
+            kinds.append("misc")
+        else:
+            kinds.append(kind if kind in {"eeg", "eog", "ecg", "emg"} else "misc")
+        factors.append(1.0 if kind in _STIM_TYPES else volts or 1e-6)
     return names, kinds, np.array(factors)
 
 
+def _described(stream: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what is said of each channel: elements, or for each its text as its name."""
+    at: Any = stream["info"].get("desc")
+    for name in ("channels", "channel"):
+        at = at[0] if isinstance(at, list) and at else at
+        at = at.get(name) if isinstance(at, Mapping) else None
+    entries = at if isinstance(at, list) else []
+    return [one if isinstance(one, Mapping) else {"label": [one]} for one in entries]
+
+
+def _first(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name)
+    value = value[0] if isinstance(value, list) and value else value
+    return value.strip() if isinstance(value, str) else ""
+
+
 def _markers(streams: Sequence[Mapping[str, Any]], start: float) -> list[tuple[float, str]]:
-    """Return the text of every marker stream, in seconds from the first sample."""
+    """Return what every marker stream says, in seconds from the first sample; numbers as text, each channel its own."""
     found = []
     for stream in streams:
-        series = stream["time_series"]
-        if not isinstance(series, list):
+        if not _is_markers(stream):
             continue
-        for at, value in zip(stream["time_stamps"], series, strict=False):
-            text = str(value[0]).strip() if len(value) else ""
-            if text:
-                found.append((float(at) - start, text))
+        for at, values in zip(stream["time_stamps"], stream["time_series"], strict=False):
+            for value in np.atleast_1d(np.asarray(values, dtype=object)).tolist():
+                text = f"{value:g}" if isinstance(value, int | float) else str(value).strip()
+                if text and text != "nan":
+                    found.append((float(at) - start, text))
     return found
 
 

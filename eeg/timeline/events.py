@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,31 @@ def _seconds(text: str, path: Path, number: int, column: str) -> float:
     if not math.isfinite(value) or abs(value) > MAX_ONSET_S:
         raise TimelineError(f"{path}, line {number}: {column} {text.strip()!r} is no number of seconds")
     return value
+
+
+_NUMBER = re.compile(r"(?:^|[/\s#RST])\s*(\d{1,9})(?:\.0*)?\s*$")
+
+
+def code_of(text: str) -> int | None:
+    """Return the number that an annotation stands for: ``"1"``, ``"Stimulus/S  1"``, ``"Trigger#1"``; None without."""
+    match = _NUMBER.search(text)
+    return int(match.group(1)) if match else None
+
+
+def coded_annotations(
+    annotations: Iterable[Annotation], codes: Mapping[int, str]
+) -> tuple[list[Annotation], list[int]]:
+    """Return the annotations whose number has a label, with that label, and the numbers that have none."""
+    found, others = [], set()
+    for one in annotations:
+        code = code_of(one.text)
+        if code is None:
+            continue
+        if code in codes:
+            found.append(replace(one, text=codes[code]))
+        else:
+            others.add(code)
+    return found, sorted(others)
 
 
 def stimulus_annotations(recording: Recording, codes: Mapping[int, str]) -> tuple[list[Annotation], list[int]]:

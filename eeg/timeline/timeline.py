@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from eeg.errors import TimelineError
 from eeg.io.recording import Annotation, Recording
-from eeg.timeline.events import read_events, stimulus_annotations
+from eeg.timeline.events import code_of, coded_annotations, read_events, stimulus_annotations
 from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, seams
 from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
@@ -174,9 +174,11 @@ def _find(
             notes.append("--code is not used: the annotations say when the pieces played")
         return found
     if codes:
-        annotations, others = stimulus_annotations(recording, codes)
+        annotations, others = coded_annotations(recording.annotations, codes)
+        if not annotations:
+            annotations, others = stimulus_annotations(recording, codes)
         if others:
-            notes.append(f"codes of the stimulus channel that --code does not name: {few(map(str, others), 12)}")
+            notes.append(f"codes that --code does not name: {few(map(str, others), 12)}")
         found = _from_annotations(
             annotations, recording.sfreq, library, str(recording.path), "the stimulus channel", notes
         )
@@ -193,7 +195,10 @@ def _find(
 
 def _why_none(recording: Recording, library: Library, session: str | None, zone: tzinfo | None) -> str:
     stim = [channel.name for channel in recording.channels if channel.kind == "stim"]
+    numbers = sorted({code for one in recording.annotations if (code := code_of(one.text)) is not None})
     hint = f"; it has a stimulus channel ({stim[0]}): --code 1=piece/ID says what its codes mean" if stim else ""
+    if numbers and not stim:
+        hint = f"; it holds numbers ({few(map(str, numbers), 12)}): --code {numbers[0]}=piece/ID says what they mean"
     begin = begin_of(recording, zone)
     if begin is not None and library.play_log:
         nearest = min((play.started for play in library.play_log), key=lambda started: abs(started - begin))

@@ -444,3 +444,19 @@ def test_nobodys_recordings_are_never_ranked_together(cli: Cli, ana: Path, tmp_p
     assert cli("score-eeg", subjects[0], "--plan", "low", "--beta", "13-20").status == 0
     assert cli("score-eeg", subjects[1], "--plan", "low", "--beta", "13-21").status == 0
     assert "has beta 13-20, not 13-21" in cli("rank", "--group", "--plan", "low").error_line
+
+
+def test_parts_of_a_split_recording_count_with_the_whole(cli: Cli, ana: Path, tmp_path: Path) -> None:
+    import mne
+
+    raw = mne.io.read_raw_fif(ana, preload=True, verbose="error")
+    raw.save(tmp_path / "whole_raw.fif", split_size=3 * 2**19, verbose="error")
+    parts = sorted(tmp_path.glob("whole_raw*.fif"))
+    assert len(parts) > 1
+    alone = cli("score-eeg", parts[0], "--dry-run", "--json")
+    assert alone.status == 1
+    assert "whole_raw.fif" in alone.err
+    done = cli("score-eeg", *parts, "--json")
+    assert done.status == 0, done.err
+    assert len(done.document["recordings"]) == 1
+    assert "counted with it" in done.err

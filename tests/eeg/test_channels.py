@@ -28,13 +28,13 @@ def test_site_of(name: str, site: str | None) -> None:
     [
         ("Cz", "eeg", "eeg"), ("EEG 001", "eeg", "eeg"), ("ECG ECG", "eeg", "ECG"), ("Ekg1", "misc", "ECG"),
         ("EOG1", "eeg", "EOG"), ("Eog", "misc", "EOG"), ("EEG A2-A1", "eeg", "reference"), ("M1", "eeg", "reference"),
-        ("EXG8", "eeg", "not EEG"), ("Status", "eeg", "not EEG"), ("tRigGer", "stim", "stim"),
+        ("EXG8", "eeg", "not EEG"), ("Status", "eeg", "stim"), ("tRigGer", "stim", "stim"),
         ("AccX", "eeg", "not EEG"), ("Ergo-Left", "eeg", "not EEG"), ("Fp1", "mag", "not EEG"),
         ("EMG chin", "eeg", "EMG"), ("Right AUX", "eeg", "not EEG"), ("Accel Channel 0", "eeg", "not EEG"),
         ("EXG Channel 0", "eeg", "eeg"), ("Gyro X", "eeg", "not EEG"), ("MOT.AccX", "eeg", "not EEG"),
         ("INTERPOLATED", "eeg", "not EEG"), ("Resp nasal", "eeg", "not EEG"), ("SaO2", "eeg", "not EEG"),
         ("LOC", "eeg", "EOG"), ("TP9", "eeg", "eeg"), ("EEG 1", "eeg", "eeg"), ("Channel 1", "eeg", "eeg"),
-        ("BDF Annotations", "eeg", "not EEG"), ("Time Stamp", "eeg", "not EEG"), ("DIN1", "eeg", "not EEG"),
+        ("BDF Annotations", "eeg", "not EEG"), ("Time Stamp", "eeg", "not EEG"), ("DIN1", "eeg", "stim"),
     ],
 )  # fmt: skip
 def test_kind_of(name: str, file_kind: str, kind: str) -> None:

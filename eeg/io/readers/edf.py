@@ -9,6 +9,8 @@ from eeg.io.formats import Format, Opened
 
 
 def _open(kind: str, path: Path) -> Opened:
+    import numpy as np
+
     from eeg.io.edf_header import other_rates, read_edf_header
     from eeg.io.mne import import_mne, quiet_mne
 
@@ -18,8 +20,21 @@ def _open(kind: str, path: Path) -> Opened:
     io = import_mne().io
     reader = io.read_raw_edf if kind == "EDF" else io.read_raw_bdf
     with quiet_mne():
-        raw = reader(path, exclude=exclude, preload=False)
-    return Opened(raw, (path,), "local", notes=tuple(notes))
+        try:
+            raw = reader(path, exclude=exclude, preload=False)
+        except Exception as error:
+            if "invalid byte" not in str(error):
+                raise
+            raw = reader(path, exclude=exclude, preload=False, encoding="latin1")
+            notes.append("annotations are not in UTF-8, as EDF+ wants them: read as Latin-1")
+    applied = np.atleast_1d(raw._raw_extras[0]["units"])
+    written = dict(zip(header.labels, header.units, strict=True))
+    units = (
+        {name: (written.get(name, ""), float(one)) for name, one in zip(raw.ch_names, applied, strict=True)}
+        if len(applied) == len(raw.ch_names)
+        else {}
+    )
+    return Opened(raw, (path,), "local", notes=tuple(notes), units=units)
 
 
 FORMATS = (

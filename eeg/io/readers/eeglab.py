@@ -21,7 +21,14 @@ def _open(path: Path) -> Opened:
     if not hdf5:
         check_matlab(path)
     with quiet_mne():
-        raw = import_mne().io.read_raw_eeglab(path, preload=False)
+        try:
+            raw = import_mne().io.read_raw_eeglab(path, preload=False)
+        except FileNotFoundError:
+            raise
+        except Exception:  # labels that are numbers or empty, events without a latency, epochs
+            from eeg.io.eeglab_struct import read_set
+
+            return read_set(path)
     files = [path, *(Path(str(name)) for name in raw.filenames if name is not None)]
     for file in files:
         if file.suffix.lower() == ".fdt":  # float32

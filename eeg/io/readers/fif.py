@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from eeg.errors import RecordingError
+from eeg.errors import RecordingError, SplitPartError
 from eeg.io.formats import Format, Opened
 
 _START = struct.pack(">iii", 100, 31, 20)  # FIFF_FILE_ID, an id structure, of 20 bytes
@@ -26,9 +26,11 @@ def _recognises(start: bytes, path: Path) -> bool:
 
 
 def _open(path: Path) -> Opened:
-    from eeg.io.fif_samples import FifSamples, walk
+    from eeg.io.fif_samples import FifSamples, first_of, walk
     from eeg.io.mne import import_mne, quiet_mne
 
+    if not path.name.lower().endswith(".gz") and (first := first_of(path)) != path:
+        raise SplitPartError(path, first)
     scratch, source = _unpack(path) if path.name.lower().endswith(".gz") else (None, path)
     try:
         walked = walk(source)

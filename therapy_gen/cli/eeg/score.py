@@ -105,6 +105,8 @@ def score_eeg(
         raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
     codes = _codes(code or ())
     recordings = _each_once(recordings)
+    if not forget:
+        recordings = _wholes(options, recordings)
     if forget and dry_run:
         raise typer.BadParameter("--forget and --dry-run exclude each other")
     _check_targets(report, table, by)
@@ -216,6 +218,24 @@ def _names(store: Store, found: Sequence[_Scored]) -> dict[str, str]:
     for one in found:
         names |= titles(store, {play.piece for score in one.scores for play in score.plays if play.piece}, one.ranking)
     return names
+
+
+def _wholes(options: Options, recordings: Sequence[Path]) -> list[Path]:
+    """Leave out the parts of split recordings whose first file is named as well, as by a pattern of the shell."""
+    from eeg.errors import SplitPartError
+    from eeg.io.recording import part_of
+
+    first = {path.resolve() for path in recordings}
+    kept = []
+    for path in recordings:
+        whole = part_of(path)
+        if whole is None:
+            kept.append(path)
+        elif whole.resolve() in first:
+            say(f"{path}: a part of {whole}, counted with it", quiet=options.quiet)
+        else:
+            raise SplitPartError(path, whole)
+    return kept
 
 
 def _write(
