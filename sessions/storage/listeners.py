@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sessions.errors import NotFoundError
+from sessions.storage.pseudonyms import pseudonym_of
 from sessions.storage.store import Store, added
 from sessions.storage.tables import ListenerRow, RatingRow, RecordingRow, SessionPlayRow, SessionRow
 from therapy_gen.errors import InputError
@@ -22,7 +23,7 @@ COLOURS = ("teal", "blue", "purple", "rose", "orange", "olive", "brown", "grey")
 
 
 def listener_name(text: str) -> str:
-    """Return a listener's name as it is stored: without blanks around it, accents in one form.
+    """Return a listener's name as it is stored: without blanks around it, accents in one form; or its pseudonym.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def listener_name(text: str) -> str:
         raise InputError(f"the listener's name has {len(name)} characters; give at most {_LONGEST_NAME}")
     if "\0" in name or any("\ud800" <= character <= "\udfff" for character in name):
         raise InputError(f"the listener's name {name!a} is not text; check the terminal's encoding")
-    return name
+    return pseudonym_of(name)
 
 
 def add_listener(database: Session, name: str) -> ListenerRow:

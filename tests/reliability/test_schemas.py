@@ -88,6 +88,11 @@ def test_up_down_and_up(kind: str, revision: str, tmp_path: Path, request: pytes
     migrate(engine, revision)
     assert rows_of(engine) == before
     migrate(engine, schema.HEAD)
-    assert rows_of(engine) == newest
+    again = rows_of(engine)
+    for name in set(newest) - set(before):
+        # What a migration makes out of other rows is as old as it is.
+        for row in (*newest[name], *again[name]):
+            row.pop("created", None)
+    assert again == newest
     engine.dispose()
     assert Store.open(place).check() == []

@@ -73,6 +73,13 @@ def options(
             help="Give files the rights that the umask says, for studies of several people, not the owner's alone",
         ),
     ] = False,
+    pseudonym: Annotated[
+        bool,
+        typer.Option(
+            "--pseudonym",
+            help="From now on store a keyed hash in place of listeners' names; the key lies in --home",
+        ),
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Tracebacks with errors")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit")
@@ -87,6 +94,8 @@ def options(
         db=db, home=home, quiet=quiet, debug=debug, shared=shared, home_typed=typed["home"], db_typed=typed["db"]
     )
     files.share_files(shared)
+    if pseudonym or (context.obj.home_place() / "pseudonym.key").exists():
+        context.obj.store_pseudonyms(make=pseudonym)
     files.remove_leftovers(Path.cwd())
     files.remove_leftovers(context.obj.home_place())
 

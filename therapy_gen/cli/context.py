@@ -68,6 +68,12 @@ class Settings:
             ) from error
         return home
 
+    def store_pseudonyms(self, *, make: bool) -> None:
+        """Have pseudonyms stored in place of names, by the key of the home folder, which `make` makes."""
+        from sessions.storage.pseudonyms import read_key, use_pseudonyms
+
+        use_pseudonyms(read_key(self.home_folder() if make else self.home_place(), make=make))
+
     def models_folder(self) -> Path:
         """Return the folder of the user's own models, which need not exist."""
         return self.home_place() / "models"

@@ -1,0 +1,68 @@
+"""Pseudonyms: a keyed hash in place of a listener's name, which is then stored nowhere.
+
+In: a name, and a key that stays in the home folder. Out: the same short word for the same name. Who has the key can
+tell whether a name is in a database; without it nobody can, not even by trying names.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from pathlib import Path
+
+from sessions.errors import DatabaseError
+from therapy_gen.files import reason, write_bytes
+
+KEY_FILE = "pseudonym.key"
+_KEY_BYTES = 32
+_LETTERS = 16
+_PSEUDONYM = re.compile(f"P-[A-Z2-7]{{{_LETTERS}}}")
+
+_key: bytes | None = None
+
+
+def use_pseudonyms(key: bytes | None) -> None:
+    """Store pseudonyms in place of names from now on; None: names again.
+
+    Parameters
+    ----------
+    key : bytes or None
+        Of 32 bytes; see `read_key`.
+    """
+    global _key
+    _key = key
+
+
+def read_key(folder: Path, *, make: bool = False) -> bytes | None:
+    """Return the key of a home folder, made where there is none and `make` says so; None without one.
+
+    Raises
+    ------
+    DatabaseError
+        Where the key cannot be read or written, or is none.
+    """
+    path = folder / KEY_FILE
+    try:
+        if not path.exists():
+            if not make:
+                return None
+            write_bytes(path, secrets.token_hex(_KEY_BYTES).encode() + b"\n", private=True, error=DatabaseError)
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise DatabaseError(f"the key of the pseudonyms, {path}, cannot be read: {reason(error)}") from error
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise DatabaseError(f"{path} is no key of pseudonyms; restore it: without it nobody is found again")
+    return key
+
+
+def pseudonym_of(name: str) -> str:
+    """Return what is stored in place of a name: its pseudonym, or itself where none are used or it is one already."""
+    if _key is None or _PSEUDONYM.fullmatch(name):
+        return name
+    digest = hmac.new(_key, name.casefold().encode(), hashlib.sha256).digest()
+    return f"P-{base64.b32encode(digest)[:_LETTERS].decode()}"
