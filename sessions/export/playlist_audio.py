@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,8 +106,9 @@ def _file_label(item: ItemRecord, number: int) -> str:
     """Return the name of an item's file, without blanks: MPD 0.23 does not decode them in XSPF."""
     if item.piece is None:
         return f"silence-{item.duration_s:.3f}s"
-    # An imported piece may be called anything.
-    plain = "".join(c if c.isalnum() or c in "-_'" else " " for c in item.piece.title)
+    # An imported piece may be called anything; vowel signs and accents belong to their letters.
+    title = unicodedata.normalize("NFC", item.piece.title)
+    plain = "".join(c if c.isalnum() or c in "-_'" or unicodedata.category(c)[0] == "M" else " " for c in title)
     return f"{number:02d}-{'-'.join(plain.split())[:_LONGEST_LABEL] or 'piece'}"
 
 

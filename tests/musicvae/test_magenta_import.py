@@ -376,3 +376,14 @@ def test_public_checkpoints_are_listed_with_addresses_and_downloaded_by_name(cli
     done = cli("model", "import", "mel_2bar_small", "--download", "--config", "cat-mel_2bar_small")
     assert done.status == 1
     assert "flat-mel_16bar" in done.error_line
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("paths", []), ("paths", ""), ("weights", [{"name": "a", "shape": [10**9, 9], "dtype": "float32"}])],
+)
+def test_a_manifest_that_makes_no_sense_is_refused(tmp_path: Path, key: str, value: object) -> None:
+    group = {"paths": ["group1-shard1of1"], "weights": [{"name": "a", "shape": [2], "dtype": "float32"}], key: value}
+    (tmp_path / "weights_manifest.json").write_text(json.dumps([group]))
+    with pytest.raises(InputError, match="is not a manifest of TensorFlow.js"):
+        read_manifest(tmp_path)

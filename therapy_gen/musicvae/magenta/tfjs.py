@@ -21,6 +21,8 @@ SHARDED = "weights_manifest.json"
 BY_VARIABLE = "manifest.json"
 MAX_MANIFEST_BYTES = 4 << 20
 
+# Of one variable; the largest of Magenta's has 67 million.
+_MAX_NUMBERS = 1 << 28
 _SHARD = re.compile(r"group1-shard[0-9]+of[0-9]+")
 _DTYPES = {"float32": "<f4", "float16": "<f2", "uint8": "|u1", "uint16": "<u2"}
 
@@ -156,6 +158,8 @@ def _sharded(folder: Path, document: Any) -> dict[str, Stored]:
     found: dict[str, Stored] = {}
     for group in document:
         files = tuple(_inside(folder, name) for name in group["paths"])
+        if not files or not isinstance(group["paths"], list):
+            raise ValueError("it names no files for its weights")
         offset = 0
         for entry in group["weights"]:
             quantization = entry.get("quantization")
@@ -175,8 +179,8 @@ def _sharded(folder: Path, document: Any) -> dict[str, Stored]:
 
 def _shape(sizes: Any) -> tuple[int, ...]:
     shape = tuple(int(size) for size in sizes)
-    if any(size < 0 for size in shape):
-        raise ValueError("a negative size")
+    if any(size < 0 for size in shape) or math.prod(shape) > _MAX_NUMBERS:
+        raise ValueError(f"a variable of shape {str(shape)[:60]}")
     return shape
 
 
