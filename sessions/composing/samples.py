@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from sessions.builder import check_seed
 from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, check_temperature, compose
 from sessions.errors import PlanError
+from sessions.export.scores import SCORE_SUFFIXES, plain_midi, score_of
 from sessions.files import make_folder, write_bytes
 from sessions.planning.plan import DEFAULT_TEMPO, PlannedPiece
 from therapy_gen.errors import InputError
@@ -21,6 +23,7 @@ from therapy_gen.musicvae.load import writes_sections
 from therapy_gen.musicvae.protocol import LatentModel
 
 MOST_SAMPLES = 1000
+FORMATS = ("midi", "musicxml")
 _TEMPO = sum(DEFAULT_TEMPO) / 2.0
 
 
@@ -42,6 +45,8 @@ def write_samples(
     seed: int,
     temperature: float | None = None,
     palette: str | None = None,
+    format: str = FORMATS[0],
+    plain: bool = False,
 ) -> list[WrittenSection]:
     """Write `count` sections from the prior to ``sample-01.mid`` and so on.
 
@@ -54,6 +59,9 @@ def write_samples(
         `DEFAULT_TEMPERATURE`, which `music_vae_generate` of Magenta has as well.
     palette : str, optional
         Of our own models' instruments.
+    format : {"midi", "musicxml"}
+    plain : bool
+        Write MIDI as the score has it: on the grid, in one tempo, at one loudness, without pedal and pad.
 
     Raises
     ------
@@ -62,6 +70,8 @@ def write_samples(
     """
     if not 1 <= count <= MOST_SAMPLES:
         raise PlanError(f"-n {count} is out of range; give 1 to {MOST_SAMPLES}")
+    if format not in FORMATS:
+        raise PlanError(f"format {format!r} is not known; give one of: {', '.join(FORMATS)}")
     check_seed(seed)
     rng = np.random.default_rng(seed)
     if temperature is not None:
@@ -73,7 +83,8 @@ def write_samples(
                 "leave it out with Magenta's and with those of fewer bars"
             )
         chosen = DEFAULT_TEMPERATURE if temperature is None else temperature
-        return _write_literal(model, folder, count=count, rng=rng, temperature=chosen)
+        written = _literal(model, count=count, rng=rng, temperature=chosen)
+        return _write(folder, [(midi, title, "", calm) for midi, title, calm in written], format, plain)
     plans = [PlannedPiece(("A",), _TEMPO, 0, "major", metre=metre_of(model.metres[0]))] * count
     pieces = compose(
         plans,
@@ -82,29 +93,36 @@ def write_samples(
         temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
         palette=palette or DEFAULT_PALETTE,
     )
+    return _write(folder, [(piece.midi, piece.title, piece.key, piece.calm) for piece in pieces], format, plain)
+
+
+def _write(
+    folder: Path, made: Sequence[tuple[bytes, str, str, float | None]], format: str, plain: bool
+) -> list[WrittenSection]:
+    """Write MIDI, title, key and calm of each sample in the format that is wanted."""
     make_folder(folder)
+    digits = max(2, len(str(len(made))))
     samples = []
-    for number, piece in enumerate(pieces, 1):
-        path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"
-        write_bytes(path, piece.midi)
-        samples.append(WrittenSection(path, piece.title, piece.key, piece.calm))
+    for number, (midi, title, key, calm) in enumerate(made, 1):
+        scored = format == "musicxml"
+        path = folder / f"sample-{number:0{digits}d}{SCORE_SUFFIXES[0] if scored else '.mid'}"
+        write_bytes(path, score_of(midi, title) if scored else plain_midi(midi, title) if plain else midi)
+        samples.append(WrittenSection(path, title, key, calm))
     return samples
 
 
-def _write_literal(
+def _literal(
     model: LatentModel,
-    folder: Path,
     *,
     count: int,
     rng: np.random.Generator,
     temperature: float,
-) -> list[WrittenSection]:
-    """Write what a model wrote as Magenta does: note for note, in its tempo."""
+) -> list[tuple[bytes, str, float | None]]:
+    """Return what a model wrote as Magenta writes it, note for note, in its tempo: MIDI, title and calm."""
     metre = metre_of(model.metres[0])
     z = model.sample_prior(count, rng, metre=metre.beats)
     tokens = model.decode(z, temperature=temperature, rng=rng)
-    make_folder(folder)
-    samples = []
+    samples: list[tuple[bytes, str, float | None]] = []
     for number, section in enumerate(tokens, 1):
         performance = literal_performance(
             [section.astype(np.int64)],
@@ -114,8 +132,7 @@ def _write_literal(
             metre=metre,
         )
         title = f"{model.label}, sample {number}"
-        path = folder / f"sample-{number:0{max(2, len(str(count)))}d}.mid"
-        write_bytes(path, to_midi(performance, title=title))
         sounded = any(part.notes for part in performance.parts)
-        samples.append(WrittenSection(path, title, "", round(calmness_of(performance).score, 4) if sounded else None))
+        calm = round(calmness_of(performance).score, 4) if sounded else None
+        samples.append((to_midi(performance, title=title), title, calm))
     return samples

@@ -16,6 +16,7 @@ from sessions.export.bids_events import Event
 from sessions.export.formats import Export, ExportFormat, audio_formats, find_format, format_of_suffix, names
 from sessions.export.playlist_audio import write_playlist
 from sessions.export.playlists import WRITERS, Naming
+from sessions.export.scores import SCORE_SUFFIXES, plain_midi, score_of
 from sessions.export.writer import FileWriter, WrittenFile
 from sessions.files import check_file_target
 from sessions.records import ItemRecord, PieceRecord, Programme, SessionRecord
@@ -47,7 +48,7 @@ def piece_format(path: Path) -> ExportFormat:
     """Return the format for a single piece that a file name's suffix says; ExportError where it says none."""
     found = format_of_suffix(path)
     possible = names(lambda format: format.of_pieces)
-    suffixes = ", ".join(suffix for name in possible for suffix in find_format(name).suffixes)
+    suffixes = ", ".join([*(suffix for name in possible for suffix in find_format(name).suffixes), *SCORE_SUFFIXES])
     if found is None:
         raise ExportError(f"the name {path} does not say a format; end it in one of: {suffixes}")
     if found.name not in possible:
@@ -168,16 +169,35 @@ def export_playlist(
 
 
 def export_piece(
-    store: Store, piece: PieceRecord, path: Path, sound: Sound, *, writer: FileWriter | None = None
+    store: Store,
+    piece: PieceRecord,
+    path: Path,
+    sound: Sound,
+    *,
+    plain: bool = False,
+    writer: FileWriter | None = None,
 ) -> list[WrittenFile]:
-    """Write a piece as MIDI or audio, by the suffix of `path`, whole or not at all."""
+    """Write a piece as a score (MusicXML), MIDI or audio, by the suffix of `path`, whole or not at all.
+
+    Parameters
+    ----------
+    plain : bool
+        Write MIDI as the score has it: on the grid, in one tempo, at one loudness, without pedal and pad.
+    """
     writer = writer or FileWriter()
-    format = piece_format(path)
-    check_file_target(path)
     item = ItemRecord(0, MUSIC, piece, 0.0, piece.duration_s)
+    if path.suffix.lower() in SCORE_SUFFIXES:
+        check_file_target(path)
+        writer.put(path, score_of(present_midi(store, [item])[piece.id], piece.title))
+        return writer.written
+    format = piece_format(path)
+    if plain and format.sounds:
+        raise ExportError(f"plain notes are written as MIDI or MusicXML, and {path} is named as {format.name}")
+    check_file_target(path)
     if format.sounds:
         file = AudioFile(path, (item,), piece.title)
         writer.put_audio(Renderer(store, [item], format.name, sound), [file], sound)
     else:
-        writer.put(path, present_midi(store, [item])[piece.id])
+        midi = present_midi(store, [item])[piece.id]
+        writer.put(path, plain_midi(midi, piece.title) if plain else midi)
     return writer.written

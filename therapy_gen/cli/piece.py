@@ -164,14 +164,20 @@ def export(
     context: typer.Context,
     piece: Piece,
     out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="FILE", help="Its suffix says the format: mid, wav, flac, ogg, mp3")
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Its suffix says the format: musicxml, mid, wav, flac, ogg, mp3"
+        ),
     ],
     soundfont: Annotated[
         Path | None, typer.Option(metavar="FILE", help="SF2 instruments for audio  [default: a small one]")
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="MIDI as the score has it: on the grid, one tempo, one loudness, no pedal")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that holds something else")] = False,
 ) -> None:
-    """Write a piece as MIDI or audio."""
+    """Write a piece as a score (MusicXML), as MIDI, or as audio."""
     options = settings(context)
     from sessions.export.audio import Sound
     from sessions.export.session import FileWriter, export_piece
@@ -180,7 +186,8 @@ def export(
     store = options.store_to_read()
     found = get_piece(store, piece)
     with progress("rendering", found.duration_s, quiet=options.quiet) as advance:
-        export_piece(store, found, out, Sound(soundfont, advance), writer=FileWriter(overwrite=overwrite))
+        writer = FileWriter(overwrite=overwrite)
+        export_piece(store, found, out, Sound(soundfont, advance), plain=plain, writer=writer)
     print(printable(str(out)))
 
 

@@ -45,9 +45,15 @@ def sample(
     model: ModelOption = DEFAULT_MODEL,
     engine: EngineOption = "numpy",
     palette: Palette = None,
+    format_: Annotated[
+        str, typer.Option("--format", metavar="midi|musicxml", help="Files to play, or scores to read")
+    ] = "midi",
+    plain: Annotated[
+        bool, typer.Option("--plain", help="MIDI as the score has it: on the grid, one tempo, one loudness, no pedal")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Write pieces from the model's prior, as MIDI."""
+    """Write pieces from the model's prior, as MIDI or as scores."""
     use_one_thread()
     from sessions.composing.samples import write_samples
 
@@ -59,6 +65,8 @@ def sample(
         seed=seed,
         temperature=temperature,
         palette=palette,
+        format=format_,
+        plain=plain,
     )
     if json:
         print_json({"seed": seed, "samples": [_document(sample) for sample in samples]})
