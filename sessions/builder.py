@@ -36,11 +36,13 @@ def new_session(
     palette: str = DEFAULT_PALETTE,
     preference: Preference | None = None,
     requested: Sequence[str] = (),
+    may_drop: bool = False,
 ) -> SessionRecord:
     """Make a session and store it in one transaction.
 
     Everything musical in it follows from `request`, `model`, `seed`, `temperature`, `palette` and `preference`, which
-    is what is known of the listener's pieces, or `requested`, pieces of the library that it is to hold.
+    is what is known of the listener's pieces, or `requested`, pieces of the library that it is to hold; `may_drop` says
+    whether the last of them are left out where not all have room.
 
     Raises
     ------
@@ -56,7 +58,10 @@ def new_session(
     designs = designs_of(store, listener) if request.repeats > 1 else []
     if requested:
         alone = preference is not None and preference.explore == 0.0
-        choice = choose_requested(store, request, requested, planning, lasts, designs, most_new=0 if alone else None)
+        most_new = 0 if alone else None
+        choice = choose_requested(
+            store, request, requested, planning, lasts, designs, most_new=most_new, may_drop=may_drop
+        )
     else:
         choice = choose(store, request, preference, planning, lasts, model.sha256, designs)
     rng = np.random.default_rng(composing)

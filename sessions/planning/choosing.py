@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ def choose_requested(
     duration_of: DurationOf,
     designs: Sequence[Design] = (),
     most_new: int | None = None,
+    may_drop: bool = False,
 ) -> Choice:
     """Lay out a session that holds certain pieces.
 
@@ -138,6 +140,8 @@ def choose_requested(
         See `plan_session`.
     most_new : int, optional
         How many new pieces there may be beside them.
+    may_drop : bool
+        Whether the last of them are left out where not all have room; as few new ones as can be then fill the time.
 
     Raises
     ------
@@ -166,6 +170,13 @@ def choose_requested(
             continue
         why = tuple(_REQUESTED if isinstance(piece, HeldPiece) else "new" for piece in plan.pieces)
         return Choice(plan, why, (None,) * len(plan.composed()))
+    fewer = [(kept, new) for kept in range(len(held) - 1, 0, -1) for new in range(fresh + 1)] if may_drop else []
+    for kept, new in fewer:
+        with contextlib.suppress(PlanError):
+            rng = np.random.default_rng(seed)
+            plan = plan_session(request, rng, duration_of, held=held[:kept], new=new, designs=designs)
+            why = tuple(_REQUESTED if isinstance(piece, HeldPiece) else "new" for piece in plan.pieces)
+            return Choice(plan, why, (None,) * len(plan.composed()))
     music = request.repeats * sum(piece.duration_s for piece in held)
     gaps = ", another --gap" if request.fixed_gap_s is not None else ""
     alone = " and nothing else" if most_new == 0 else ""

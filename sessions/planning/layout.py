@@ -324,6 +324,8 @@ def _least(request: SessionRequest) -> str:
 
 def _fall_lost(wanted: Sequence[float], chosen: Sequence[float]) -> float:
     """Return by how much, as a share beyond half of it, tempi differ less than an arc that leads far down wants."""
+    if not wanted:
+        return 0.0
     fall = max(wanted) - min(wanted)
     return max(0.5 - (max(chosen) - min(chosen)) / fall, 0.0) if fall > _FAR_DOWN else 0.0
 

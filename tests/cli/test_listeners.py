@@ -180,3 +180,26 @@ def test_what_was_not_liked_does_not_come_back(cli: Cli, with_session: Path, mar
     new = cli("session", "new", "--minutes", "6", "--listener", "ana", "--seed", "4", "--json").document["session"]
     assert first not in {item["piece"] for item in new["items"]}
     assert not [item for item in new["items"] if first[:10] in (item["why"] or "")]
+
+
+def test_a_session_again_shorter_and_through_other_instruments(cli: Cli, with_session: Path) -> None:
+    before = pieces_of(cli)
+    shorter = cli("session", "new", "--again", 1, "--minutes", 6, "--seed", 9, "--json")
+    assert shorter.status == 0, shorter.err
+    held = {item["piece"] for item in shorter.document["session"]["items"]} & set(before)
+    assert held
+    assert len(held) < len(before)
+    other = cli("session", "new", "--again", 1, "--minutes", 9, "--palette", "harp", "--seed", 9, "--json")
+    assert other.status == 0, other.err
+    items = [item for item in other.document["session"]["items"] if item["why"] == "asked for"]
+    titles = [item["title"] for item in cli("session", "show", 1, "--json").document["session"]["items"]]
+    assert items
+    for item in items:
+        assert item["title"] in titles
+        assert item["piece"] not in before
+        shown = cli("piece", "show", item["piece"], "--json").document["piece"]
+        assert shown["palette"] == "harp"
+    # Once more: they are there already.
+    number = len(cli("piece", "list", "--json").document["pieces"])
+    cli("session", "new", "--again", 1, "--minutes", 9, "--palette", "harp", "--seed", 9)
+    assert len(cli("piece", "list", "--json").document["pieces"]) <= number + 1

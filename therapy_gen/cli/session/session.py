@@ -79,7 +79,11 @@ def new(
     ] = None,
     again: Annotated[
         int | None,
-        typer.Option(metavar="ID", help="Hold the pieces of a session; with --repeats, in the next orders for them"),
+        typer.Option(
+            metavar="ID",
+            help="Hold the pieces of a session, as many as have room; with --palette through other instruments, with "
+            "--repeats in the next orders for them",
+        ),
     ] = None,
     key: Annotated[str, typer.Option(metavar="auto|C|Am…", help="Key of all pieces; auto: near major keys")] = "auto",
     tempo: Annotated[
@@ -171,7 +175,12 @@ def new(
     if again is not None:
         from sessions.storage.library import get_session
 
-        requested += [piece.id for piece in get_session(store, again).pieces()]
+        before = [piece.id for piece in get_session(store, again).pieces()]
+        if palette is not None:
+            from sessions.again import pieces_in_palette
+
+            before = pieces_in_palette(store, before, palette)
+        requested += before
     seed = seed if seed is not None else drawn_seed()
     if listener is not None:
         warn_of_similar(store, listener, quiet=options.quiet)
@@ -192,6 +201,7 @@ def new(
         temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
         palette=DEFAULT_PALETTE if palette is None else palette,
         requested=requested,
+        may_drop=again is not None and not holding,
     )
     playlist = None
     if folder is not None and audio is not None:
