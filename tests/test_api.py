@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import os
 import subprocess
@@ -57,3 +58,14 @@ def test_another_projects_package_of_our_name_is_told(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("error: the package 'eeg' that Python finds")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_whole_way_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mne")
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).resolve().parents[1] / "docs" / "python.md"
+    said: list[str] = []
+    test = doctest.DocTestParser().get_doctest(page.read_text(encoding="utf-8"), {}, page.name, str(page), 0)
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append)
+    assert result.attempted > 20
+    assert result.failed == 0, "".join(said)

@@ -7,8 +7,8 @@ Examples
 --------
 >>> import therapy_gen
 >>> model = therapy_gen.load_model()
->>> model.config.num_voices
-3
+>>> model.can_encode
+True
 """
 
 from __future__ import annotations

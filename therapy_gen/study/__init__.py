@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from therapy_gen.lazy import public_names
 
 if TYPE_CHECKING:
-    from therapy_gen.study.posterior import Ranker, evidence_for, preference_of
+    from therapy_gen.study.posterior import preference_of
+    from therapy_gen.study.score_and_rank import rank_listener, score_and_store
 
-__all__ = ["Ranker", "evidence_for", "preference_of"]
+__all__ = ["preference_of", "rank_listener", "score_and_store"]
 
 __getattr__, __dir__ = public_names(
     __name__,
     {
-        "Ranker": "therapy_gen.study.posterior",
-        "evidence_for": "therapy_gen.study.posterior",
         "preference_of": "therapy_gen.study.posterior",
+        "rank_listener": "therapy_gen.study.score_and_rank",
+        "score_and_store": "therapy_gen.study.score_and_rank",
     },
 )

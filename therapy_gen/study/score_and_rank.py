@@ -1,0 +1,105 @@
+"""One recording scored, stored and ranked in one call: what `score-eeg` and `rank` do, for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eeg.ranking.rank import Ranking
+    from eeg.results import RecordingScore
+    from sessions.storage.store import Store
+
+
+def score_and_store(
+    store: Store,
+    path: str | Path,
+    *,
+    listener: str | None = None,
+    session: int | None = None,
+    plan: str | None = None,
+    given: Mapping[str, Any] | None = None,
+    criterion: tuple[str, bool] | None = None,
+    **ways: Any,
+) -> RecordingScore:
+    """Score a recording by the listener's analysis plan, store it, and rank the listener's pieces again.
+
+    Parameters
+    ----------
+    store : Store
+    path : str or Path
+        A recording that `eeg.open_recording` reads.
+    listener : str, optional
+        Whose it is; by default the listener of the session that was heard, or the subject in a BIDS name.
+    session : int, optional
+        Which session was heard, where the recording does not tell.
+    plan : str, optional
+        Name of the analysis plan; the main one by default.
+    given : mapping, optional
+        Parameters of `eeg.Settings` for the first recording of a plan.
+    criterion : (str, bool), optional
+        What to rank by and whether lower is better, for the first recording of a plan; lower beta by default.
+    **ways
+        More of what says which piece played when: `events`, `codes`, `offset_s` of `eeg.score_recording`.
+
+    Returns
+    -------
+    RecordingScore
+
+    Raises
+    ------
+    InputError
+        The recording cannot be read or scored, does not tell whose it is, or differs from the plan.
+
+    Examples
+    --------
+    >>> from sessions import Store
+    >>> from therapy_gen import study
+    >>> store = Store.open("therapy.db")
+    >>> study.score_and_store(store, "rec.fif", listener="ana").plays[0].clean_s  # doctest: +SKIP
+    54.0
+    """
+    from eeg.scoring import score_recording
+    from sessions.storage.recordings import store_recordings
+    from therapy_gen.study.plans import plan_for, settings_of
+    from therapy_gen.study.posterior import Ranker
+    from therapy_gen.study.scoring import known, listener_of, to_store
+
+    path = Path(path)
+    library = known(store)
+    ways["session"] = None if session is None else str(session)
+    who = listener_of(store, path, library, given=listener, **ways)
+    chosen = plan_for(store, who, plan, given=given, criterion=criterion)
+    score = score_recording(path, library, settings=settings_of(chosen), **ways)
+    store_recordings(store, [to_store(score, session, chosen)], Ranker(), listener=who)
+    return score
+
+
+def rank_listener(store: Store, listener: str | None = None, *, plan: str | None = None) -> Ranking | None:
+    """Return a listener's ranking from all that is stored; None where nothing was heard with enough clean data.
+
+    Parameters
+    ----------
+    store : Store
+    listener : str, optional
+        By default the only one there is.
+    plan : str, optional
+        Name of the analysis plan; the main one by default.
+
+    Raises
+    ------
+    InputError
+        There is no such listener or plan, or no name was given and several could be meant.
+
+    Examples
+    --------
+    >>> from sessions import Store
+    >>> from therapy_gen import study
+    >>> store = Store.open("therapy.db")
+    >>> study.rank_listener(store, "ana").pieces[0].p_best  # doctest: +SKIP
+    0.71
+    """
+    from therapy_gen.study.posterior import evidence_for, posterior
+
+    return posterior(evidence_for(store, listener, plan))
