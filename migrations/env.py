@@ -5,14 +5,14 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from sessions.storage.client_tables import ScaleRow
+from sessions.storage.study_tables import StudyRow
 
 
 def _run(connection: Connection) -> None:
     # SQLite cannot alter a table in place: batch mode rebuilds it.
     context.configure(
         connection=connection,
-        target_metadata=ScaleRow.metadata,
+        target_metadata=StudyRow.metadata,
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
     )
@@ -21,7 +21,7 @@ def _run(connection: Connection) -> None:
 
 
 if context.is_offline_mode():
-    context.configure(dialect_name="sqlite", target_metadata=ScaleRow.metadata, literal_binds=True)
+    context.configure(dialect_name="sqlite", target_metadata=StudyRow.metadata, literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 elif "connection" in context.config.attributes:

@@ -116,9 +116,9 @@ class ScoredRecording:
 
 
 def store_recordings(
-    store: Store, recordings: Sequence[ScoredRecording], ranker: Ranker, *, listener: str | None
+    store: Store, recordings: Sequence[ScoredRecording], ranker: Ranker | None, *, listener: str | None
 ) -> list[str]:
-    """Store recordings of a listener in one transaction; then rank the listener's pieces again.
+    """Store recordings of a listener in one transaction; then, with a `ranker`, rank the listener's pieces again.
 
     A recording that is stored already (the same digest) is replaced, also where it was another listener's, whose
     pieces are then ranked again, too.
@@ -152,7 +152,8 @@ def store_recordings(
             if owner is not None:
                 put_plan(database, owner.id, _plan_of(recording))
             _add(database, recording, owner)
-    rank_again(store, affected, ranker)
+    if ranker is not None:
+        rank_again(store, affected, ranker)
     return replaced
 
 
@@ -371,3 +372,21 @@ def recorded_power(store: Store, *, session: int | None = None, listener: str | 
                 )
             )
     return sorted(found, key=lambda one: one.moment)
+
+
+def stored_plays(store: Store, digest: str, listener: str, plan: str) -> tuple[int, int, float] | None:
+    """Return plays, those with enough clean data and their clean seconds, of a recording scored by a plan, or None."""
+    query = (
+        select(RecordingRow.id)
+        .join(ListenerRow, ListenerRow.id == RecordingRow.listener_id)
+        .where(RecordingRow.sha256 == digest, RecordingRow.plan == plan, ListenerRow.name == listener)
+    )
+    with store.read() as database:
+        id_ = database.scalar(query)
+        if id_ is None:
+            return None
+        plays = list(database.scalars(select(PlayRow).where(PlayRow.recording_id == id_)))
+        scored = set(
+            database.scalars(select(PlayScoreRow.play_id).where(PlayScoreRow.play_id.in_([p.id for p in plays])))
+        )
+        return len(plays), len(scored), sum(play.clean_s for play in plays if play.id in scored)

@@ -15,15 +15,15 @@ from sqlalchemy.exc import OperationalError
 
 from sessions.errors import DatabaseError, ExportError
 from sessions.files import atomic_write, check_file_target
-from sessions.storage.client_tables import ScaleRow
 from sessions.storage.database import BUSY_TIMEOUT_S, is_full, is_locked, label, sqlite_path, writing
+from sessions.storage.study_tables import StudyRow
 from therapy_gen.files import keep_private
 
 # The newest revision in migrations/versions; written here so that opening a database need not import Alembic.
-HEAD = "0005"
+HEAD = "0006"
 
 # All tables: a module's are part of it once it is imported.
-_TABLES = ScaleRow.metadata
+_TABLES = StudyRow.metadata
 
 _VERSION = table("alembic_version", sql_column("version_num"))
 _RETRY_S = 0.02

@@ -13,7 +13,7 @@ from typer.main import get_command
 from typer.models import CommandInfo
 
 from therapy_gen import files
-from therapy_gen.cli import db, export, listener, open, piece, sample
+from therapy_gen.cli import db, export, listener, open, piece, sample, study
 from therapy_gen.cli.context import PROGRAM, Settings
 from therapy_gen.cli.eeg import headset, rank, score, simulate
 from therapy_gen.cli.model import model
@@ -30,6 +30,7 @@ app.add_typer(listener.app, name="listener")
 app.add_typer(piece.app, name="piece")
 app.add_typer(model.app, name="model")
 app.add_typer(headset.app, name="headset")
+app.add_typer(study.app, name="study")
 app.add_typer(db.app, name="db")
 app.command("open", epilog=open.EPILOG)(open.open_app)
 app.command("sample", epilog=sample.SAMPLE_EPILOG)(sample.sample)

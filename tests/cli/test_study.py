@@ -1,0 +1,149 @@
+"""A study from its plan to its report, here and on a cluster of processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mne", reason="the extra eeg is not installed")
+
+Cli = Callable[..., Any]
+
+PLAN = """
+[study]
+name = "pilot"
+participants = 2
+seed = 4
+[music]
+pieces = 2
+audio = "none"
+[design]
+repeats = 2
+gap_s = 2
+baseline_s = 45
+"""
+
+
+@pytest.fixture
+def study(cli: Cli, tmp_path: Path) -> Path:
+    """A study of two people, with a recording of each in the folder `recordings` beside its plan."""
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN)
+    made = cli("study", "new", plan, "-o", tmp_path / "out", "--json")
+    assert made.status == 0, made.err
+    (tmp_path / "recordings").mkdir()
+    for one in made.document["sessions"]:
+        path = tmp_path / "recordings" / f"{one['participant']}_ses-1_task-music_eeg.fif"
+        done = cli(
+            *("simulate-eeg", "--session", one["session"], "--channels", 2, "--sfreq", 128, "--seed", one["session"]),
+            *("-o", path),
+        )
+        assert done.status == 0, done.err
+    return plan
+
+
+def test_a_study_in_five_commands(cli: Cli, study: Path, home: Path, tmp_path: Path) -> None:
+    firsts = []
+    for who in ("sub-01", "sub-02"):
+        rows = (tmp_path / "out" / who / "ses-1" / f"{who}_ses-1_task-music_events.tsv").read_text().splitlines()
+        firsts.append(next(row.split("\t")[2] for row in rows if "piece/" in row))
+    assert len(set(firsts)) == 2, "each piece is first once"
+    before = cli("study", "status", study, "--json").document
+    assert [one["recorded"] for one in before["sessions"]] == [False, False]
+
+    broken = tmp_path / "recordings" / "sub-02_ses-1_task-rest_eeg.fif"
+    broken.write_bytes((tmp_path / "recordings" / "sub-02_ses-1_task-music_eeg.fif").read_bytes()[:5000])
+    done = cli("study", "score", study, tmp_path / "recordings", "--json")
+    assert done.status == 1
+    assert sorted(one["status"] for one in done.document["recordings"]) == ["failed", "scored", "scored"]
+    broken.unlink()
+    again = cli("study", "score", study, tmp_path / "recordings", "--json")
+    assert [one["status"] for one in again.document["recordings"]] == ["scored before"] * 2
+
+    status = cli("study", "status", study, "--json").document
+    assert {step["step"]: step["number"] for step in status["flow"]}["participants analysed"] == 2
+    page = tmp_path / "pilot.html"
+    told = cli("study", "report", study, "-o", page, "--json").document
+    assert told["group"]["listeners"] == 2
+    assert told["group"]["plays"] == 8
+    content = page.read_text(encoding="utf-8")
+    assert "participants analysed" in content
+    assert str(tmp_path) not in content
+    assert cli("rank", "--listener", "sub-01", "--json").document["plan"] == "pilot"
+    with sqlite3.connect(home / "therapy.db") as database:
+        assert database.execute("SELECT count(*) FROM recordings").fetchone() == (2,)
+        assert database.execute("SELECT count(DISTINCT listener_id) FROM rankings").fetchone() == (2,)
+
+    study.write_text(PLAN.replace("repeats = 2", "repeats = 3"))
+    assert "repeats was 2, is 3" in cli("study", "status", study).error_line
+
+
+def test_recordings_that_belong_to_nobody_are_told(cli: Cli, study: Path, tmp_path: Path) -> None:
+    source = tmp_path / "recordings" / "sub-01_ses-1_task-music_eeg.fif"
+    for name, said in (
+        ("sub-09_ses-1_task-music_eeg.fif", "takes no part"),
+        ("sub-01_ses-7_task-music_eeg.fif", "does not tell which session"),
+        ("take_eeg.fif", "does not tell whose"),
+    ):
+        other = Path(shutil.copy(source, tmp_path / name))
+        assert said in cli("study", "score", study, other).error_line
+    assert cli("study", "score", study, tmp_path / "out").status == 1
+
+
+@pytest.mark.long
+def test_a_worker_that_is_killed_loses_and_doubles_nothing(cli: Cli, study: Path, home: Path, tmp_path: Path) -> None:
+    """Scheduler and workers as processes; the same rows and figures as on one machine."""
+    pytest.importorskip("distributed")
+    assert cli("study", "score", study, tmp_path / "recordings").status == 0
+    alone = cli("study", "report", study, "-o", tmp_path / "a.html", "--json").document["group"]
+    recordings = sorted((tmp_path / "recordings").iterdir())
+    assert cli("score-eeg", *recordings, "--forget").status == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    python = [sys.executable, "-m"]
+    scheduler = [
+        *python,
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-dashboard",
+    ]
+    worker = [*python, "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    processes = [subprocess.Popen(scheduler, stderr=subprocess.DEVNULL)]
+    try:
+        processes += [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(2)]
+        program = "from therapy_gen.cli.main import main; import sys; sys.exit(main())"
+        command = [sys.executable, "-c", program, "--home", str(home), "study", "score", str(study)]
+        scoring = subprocess.Popen([*command, str(tmp_path / "recordings"), "--cluster", address])
+        processes.append(scoring)
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not _rows(home):
+            time.sleep(0.05)
+        os.kill(processes[1].pid, signal.SIGKILL)
+        assert scoring.wait(timeout=180) == 0
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert _rows(home) == 2
+    assert cli("study", "report", study, "-o", tmp_path / "b.html", "--json").document["group"] == alone
+
+
+def _rows(home: Path) -> int:
+    with sqlite3.connect(home / "therapy.db", timeout=30) as database:
+        return int(database.execute("SELECT count(*) FROM recordings").fetchone()[0])

@@ -1,0 +1,244 @@
+"""`therapy-gen study`: a study from its plan to its report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.output import AsJson, count, print_json, print_table, printable, progress, say
+
+if TYPE_CHECKING:
+    from eeg.ranking.group import GroupRanking
+    from sessions.storage.store import Store
+    from sessions.storage.studies import StudyRecord
+    from therapy_gen.study.batch import Outcome
+
+app = typer.Typer(help="Studies of several people, from one plan to one report.", no_args_is_help=True)
+
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN.toml", help="The study's plan: see docs/studies.md")]
+
+
+@app.command(epilog="Example: therapy-gen study new calm.toml -o calm")
+def new(
+    context: typer.Context,
+    plan: PlanFile,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where sound, cue sheets and events are written")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Make a study: its pieces, every session of every participant in balanced orders, and their files.
+
+    The plan holds participants, pieces, repeats, seeds and the analysis, which is fixed with it before there are data.
+    """
+    options = settings(context)
+    use_one_thread()
+    from sessions.errors import NotFoundError
+    from sessions.storage.studies import get_study
+    from therapy_gen.study.make import make_study, write_study
+    from therapy_gen.study.protocol import read_protocol
+
+    protocol = read_protocol(plan)
+    if protocol.audio != "none":
+        from sessions.export.session import check_audio_format
+
+        check_audio_format(protocol.audio)
+    store = options.store()
+    folder = out if out is not None else Path(protocol.name)
+    try:
+        study = get_study(store, protocol.name)
+    except NotFoundError:
+        study = make_study(store, options.section_model(protocol.model, "numpy", protocol.seed), protocol)
+    else:
+        # Stopped while files were written, say: what is missing is written now.
+        _check_unchanged(study, plan)
+        say(f"study {study.name} is stored already; writing what files are missing", quiet=options.quiet)
+    from sessions.storage.library import get_session
+
+    total = sum(get_session(store, one.id).duration_s for one in study.sessions) if protocol.audio != "none" else 1.0
+    with progress("rendering", total, quiet=options.quiet) as advance:
+        files = write_study(store, study, folder, protocol.audio, advance)
+    people = list(dict.fromkeys(one.participant for one in study.sessions))
+    if json:
+        print_json(
+            {
+                "study": study.name,
+                "folder": str(folder),
+                "pieces": study.protocol["pieces"],
+                "sessions": [
+                    {"participant": one.participant, "number": one.number, "session": one.id} for one in study.sessions
+                ],
+                "files": [str(path) for path in files],
+            }
+        )
+        return
+    print(
+        f"Study {study.name}: {count(len(people), 'participant')}, {count(len(study.sessions), 'session')}, "
+        f"{count(len(study.protocol['pieces']), 'piece')}; files in {printable(str(folder))}"
+    )
+    print(f"Recordings go by the names {people[0]}_ses-1_task-music_eeg.edf and so on; then: therapy-gen study score")
+
+
+@app.command(epilog="Example: therapy-gen study status calm.toml")
+def status(context: typer.Context, plan: PlanFile, json: AsJson = False) -> None:
+    """Show who has which recording, and how good they are."""
+    from therapy_gen.study.overview import flow_of, study_status
+
+    store = settings(context).store_to_read()
+    study = _study(store, plan)
+    rows = study_status(store, study)
+    flow = flow_of(study, rows)
+    if json:
+        steps = [{"step": step, "number": number, "left_out": left} for step, number, left in flow.steps()]
+        print_json({"study": study.name, "sessions": [row.document() for row in rows], "flow": steps})
+        return
+    print_table(
+        ("participant", "ses", "recording", "channels", "bad", "plays", "usable", "clean"),
+        [
+            (
+                row.participant,
+                str(row.number),
+                Path(row.file).name,
+                str(row.channels),
+                str(row.bad_channels),
+                str(row.plays),
+                str(row.usable),
+                f"{row.clean:.0%}",
+            )
+            if row.recorded
+            else (row.participant, str(row.number), "none yet", "", "", "", "", "")
+            for row in rows
+        ],
+        right=(1, 3, 4, 5, 6, 7),
+    )
+    print()
+    for step, number, left in flow.steps():
+        print(f"{step}: {number}" + (f" ({left})" if left else ""))
+
+
+@app.command(epilog="Example: therapy-gen study score calm.toml recordings")
+def score(
+    context: typer.Context,
+    plan: PlanFile,
+    recordings: Annotated[
+        list[Path], typer.Argument(metavar="RECORDING…", help="Recordings with BIDS names, or folders that hold them")
+    ],
+    offset: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="When sessions began, from the first sample, where files do not say"),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS|local:N", help="Score on a Dask cluster, or in N processes here"),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Score all recordings of a study by its analysis plan; what fails is told, and the rest goes on.
+
+    What was scored before is left alone, so that the command may be given again whenever recordings have come.
+    """
+    options = settings(context)
+    use_one_thread()
+    from therapy_gen.study.batch import FAILED, Job, rank_listeners, run_jobs
+    from therapy_gen.study.find import recordings_in, session_of
+    from therapy_gen.study.make import analysis_of
+    from therapy_gen.study.protocol import read_protocol
+
+    store = options.store()
+    study = _study(store, plan)
+    protocol = read_protocol(plan)
+    jobs = []
+    for path in recordings_in(recordings):
+        one = session_of(study, path)
+        analysis = analysis_of(store, protocol, one.participant)
+        jobs.append(Job(str(path.absolute()), one.participant, analysis, one.id, offset))
+    if not jobs:
+        from therapy_gen.errors import InputError
+
+        raise InputError(
+            "there is no recording with a BIDS name, as sub-01_ses-1_task-music_eeg.edf, in what was named"
+        )
+    with progress(f"scoring {count(len(jobs), 'recording')}", float(len(jobs)), quiet=options.quiet) as advance:
+
+        def done(outcome: Outcome) -> None:
+            advance(1.0)
+            if outcome.status == FAILED:
+                said = outcome.reason if outcome.path in outcome.reason else f"{outcome.path}: {outcome.reason}"
+                say(said, quiet=options.quiet)
+
+        where = store.url.render_as_string(hide_password=False)
+        outcomes = run_jobs(where, jobs, cluster=cluster, done=done)
+    good = [one.listener for one in outcomes if one.status != FAILED]
+    if good:
+        rank_listeners(store, good)
+    found = Counter(one.status for one in outcomes)
+    if json:
+        print_json({"study": study.name, "recordings": [one.__dict__ for one in outcomes]})
+    else:
+        print(", ".join(f"{number} {status}" for status, number in found.items()))
+    if found[FAILED]:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: therapy-gen study report calm.toml -o calm.html")
+def report(
+    context: typer.Context,
+    plan: PlanFile,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.html", help="Page to write")],
+    json: AsJson = False,
+) -> None:
+    """Write a study as one page: flow and exclusions, the group's ranking, who differs, every recording."""
+    options = settings(context)
+    use_one_thread()
+    from sessions.storage.library import titles_of
+    from therapy_gen.study.overview import study_status
+    from therapy_gen.study.report import write_study_report
+
+    store = options.store_to_read()
+    study = _study(store, plan)
+    rows = study_status(store, study)
+    people = list(dict.fromkeys(row.participant for row in rows if row.recorded))
+    ranking = _ranking(store, people, study.name)
+    size = write_study_report(out, study, rows, ranking, titles_of(store, set(study.protocol["pieces"])))
+    if json:
+        document = None if ranking is None else ranking.as_dict()
+        print_json({"report": {"file": str(out), "study": study.name, "bytes": size}, "group": document})
+    else:
+        print(f"Wrote {printable(str(out))} ({size / 1e3:.0f} kB); open it in a browser")
+
+
+def _ranking(store: Store, people: list[str], plan: str) -> GroupRanking | None:
+    from eeg.errors import TooLittleDataError
+    from therapy_gen.study.groups import group_evidence, rank_evidence
+
+    if len(people) < 2:
+        return None
+    try:
+        return rank_evidence(group_evidence(store, people, plan))
+    except TooLittleDataError:
+        return None
+
+
+def _study(store: Store, plan: Path) -> StudyRecord:
+    """Return the stored study of a plan, which must still be what it was."""
+    from sessions.storage.studies import get_study
+    from therapy_gen.study.protocol import read_protocol
+
+    study = get_study(store, read_protocol(plan).name)
+    _check_unchanged(study, plan)
+    return study
+
+
+def _check_unchanged(study: StudyRecord, plan: Path) -> None:
+    from therapy_gen.errors import InputError
+    from therapy_gen.study.protocol import changes, read_protocol
+
+    changed = changes(study.protocol, read_protocol(plan))
+    if changed:
+        raise InputError(
+            f"{plan} was changed after its study was made ({changed[0]}): put it back, or give the study another name"
+        )

@@ -1,0 +1,167 @@
+"""Scoring many recordings, here or on a Dask cluster: what fails is told, and the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from therapy_gen.errors import TherapyGenError
+
+if TYPE_CHECKING:
+    from sessions.storage.plans import AnalysisPlan
+    from sessions.storage.store import Store
+
+SCORED, KNOWN, FAILED = "scored", "scored before", "failed"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recording to be scored and stored.
+
+    Parameters
+    ----------
+    path : str
+        As the machine that scores it sees it.
+    listener : str
+    plan : AnalysisPlan
+    session : int or None
+        The session that was heard, where the file does not say.
+    offset_s : float or None
+        When it began, in seconds from the first sample.
+    """
+
+    path: str
+    listener: str
+    plan: AnalysisPlan
+    session: int | None = None
+    offset_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: `SCORED`, `KNOWN` or `FAILED`, and why; plays with enough clean data, and all."""
+
+    path: str
+    listener: str
+    status: str
+    reason: str = ""
+    plays: int = 0
+    usable: int = 0
+    clean_s: float = 0.0
+
+
+def score_job(where: str, job: Job) -> Outcome:
+    """Score one recording and store it in the database at `where`; one that was scored by this plan is left alone.
+
+    It is stored in one transaction and known by its digest, so that a job may be stopped and done again at will. The
+    listener's ranking is left to `rank_listeners`.
+    """
+    from sessions.storage.store import Store
+
+    try:
+        return _scored(Store.open(where), job)
+    except TherapyGenError as error:
+        return Outcome(job.path, job.listener, FAILED, str(error))
+
+
+def _scored(store: Store, job: Job) -> Outcome:
+    from eeg.io.recording import open_recording
+    from eeg.scoring import score_recording, sha256_of
+    from sessions.storage.recordings import store_recordings, stored_plays
+    from therapy_gen.study.plans import settings_of
+    from therapy_gen.study.scoring import known, to_store
+
+    with open_recording(Path(job.path)) as recording:
+        digest = sha256_of(recording.files)
+    before = stored_plays(store, digest, job.listener, job.plan.name)
+    if before is not None:
+        return Outcome(job.path, job.listener, KNOWN, "", *before)
+    settings = replace(settings_of(job.plan), threads=0)
+    session = None if job.session is None else str(job.session)
+    score = score_recording(job.path, known(store), session=session, offset_s=job.offset_s, settings=settings)
+    store_recordings(store, [to_store(score, job.session, job.plan)], None, listener=job.listener)
+    usable = [play for play in score.plays if "too-little-clean" not in play.flags]
+    return Outcome(
+        job.path, job.listener, SCORED, "", len(score.plays), len(usable), sum(play.clean_s for play in usable)
+    )
+
+
+def rank_listeners(store: Store, listeners: Sequence[str]) -> None:
+    """Rank the pieces of listeners, each once."""
+    from sessions.storage.evidence import rank_again
+    from sessions.storage.listeners import find_listener
+    from therapy_gen.study.posterior import Ranker
+
+    with store.read() as database:
+        ids = [find_listener(database, name).id for name in dict.fromkeys(listeners)]
+    rank_again(store, ids, Ranker())
+
+
+def run_jobs(
+    where: str, jobs: Sequence[Job], *, cluster: str | None = None, done: Callable[[Outcome], None] | None = None
+) -> list[Outcome]:
+    """Score recordings one after the other, or on a cluster.
+
+    Parameters
+    ----------
+    where : str
+        Path or URL of the database, as the machines that score see it.
+    jobs : sequence of Job
+    cluster : str, optional
+        Address of a Dask scheduler, or ``"local:N"`` for N worker processes here.
+    done : callable, optional
+        Told of every outcome.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of the jobs.
+
+    Raises
+    ------
+    InputError
+        Where the cluster does not answer.
+    MissingExtraError
+        Dask is not installed.
+    """
+    tell = done or (lambda outcome: None)
+    if cluster is None:
+        found = []
+        for job in jobs:
+            found.append(score_job(where, job))
+            tell(found[-1])
+        return found
+    from therapy_gen.study.cluster import connected
+
+    with connected(cluster) as client:
+        return _on(client, where, jobs, tell)
+
+
+def _on(client: Any, where: str, jobs: Sequence[Job], tell: Callable[[Outcome], None]) -> list[Outcome]:
+    from distributed import as_completed
+
+    # A task whose worker goes away is done by another; what was stored already is then known.
+    futures = [client.submit(score_job, where, job, pure=False) for job in jobs]
+    places = {future.key: number for number, future in enumerate(futures)}
+    found: dict[int, Outcome] = {}
+    try:
+        for future in as_completed(futures):
+            number = places[future.key]
+            job = jobs[number]
+            if future.status == "finished":
+                outcome = future.result()
+            else:
+                outcome = Outcome(job.path, job.listener, FAILED, _why(future))
+            found[number] = outcome
+            tell(outcome)
+    except BaseException:
+        client.cancel(futures, force=True)
+        raise
+    return [found[number] for number in range(len(jobs))]
+
+
+def _why(future: Any) -> str:
+    error = future.exception()
+    return f"{type(error).__name__} on the worker" if error is not None else "cancelled"

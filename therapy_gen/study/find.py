@@ -1,0 +1,64 @@
+"""Finding a study's recordings by their BIDS names, and telling which session each is of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from therapy_gen.errors import InputError
+
+if TYPE_CHECKING:
+    from sessions.storage.studies import StudyRecord, StudySession
+
+_ENTITIES = re.compile(r"(sub-[A-Za-z0-9]+)(?:_ses-([A-Za-z0-9]+))?_")
+
+
+def recordings_in(places: Iterable[Path]) -> list[Path]:
+    """Return recordings that are named, and all EEG files with BIDS names in folders that are named.
+
+    Raises
+    ------
+    InputError
+        Where a place does not exist.
+    """
+    from eeg.io.formats import formats
+
+    suffixes = tuple(suffix for one in formats() for suffix in one.suffixes)
+    found: list[Path] = []
+    for place in places:
+        if not place.exists():
+            raise InputError(f"{place} does not exist; name recordings, or folders that hold them")
+        if place.is_dir():
+            inside = (path for path in place.rglob("sub-*") if path.name.lower().endswith(suffixes))
+            found += sorted(path for path in inside if "derivatives" not in path.parts and _ENTITIES.match(path.name))
+        else:
+            found.append(place)
+    return list(dict.fromkeys(found))
+
+
+def session_of(study: StudyRecord, path: Path) -> StudySession:
+    """Return the session of a study that a recording's name tells.
+
+    Raises
+    ------
+    InputError
+        Where it tells none.
+    """
+    named = _ENTITIES.match(path.name)
+    if named is None:
+        raise InputError(f"{path} does not tell whose it is; name recordings as sub-01_ses-1_task-music_eeg.edf")
+    who, number = named.group(1), named.group(2)
+    own = [one for one in study.sessions if one.participant == who]
+    if not own:
+        raise InputError(f"{path}: {who} takes no part in study {study.name!r}")
+    if number is None and len(own) == 1:
+        return own[0]
+    for one in own:
+        if number is not None and number.isdigit() and one.number == int(number):
+            return one
+    raise InputError(
+        f"{path} does not tell which session of {who} it is; {who} has ses-1 to ses-{len(own)}, as in "
+        f"{who}_ses-1_task-music_eeg.edf"
+    )

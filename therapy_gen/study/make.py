@@ -1,0 +1,172 @@
+"""Making a study: its pieces, all sessions with balanced orders, and the files that people need to run it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from therapy_gen.errors import InputError
+from therapy_gen.study.orders import balanced_orders
+from therapy_gen.study.plans import plan_for
+from therapy_gen.study.protocol import Protocol
+
+if TYPE_CHECKING:
+    from sessions.records import PieceRecord
+    from sessions.storage.plans import AnalysisPlan
+    from sessions.storage.store import Store
+    from sessions.storage.studies import StudyRecord
+    from therapy_gen.musicvae.protocol import SectionModel
+
+# Sessions that are tried until one holds as many pieces as are wanted.
+_TRIES = 12
+
+
+def analysis_of(store: Store, protocol: Protocol, participant: str) -> AnalysisPlan:
+    """Return the analysis plan that a study's protocol fixes."""
+    given = protocol.settings or {}
+    return plan_for(
+        store, participant, protocol.name, given=given, criterion=(protocol.criterion, protocol.lower_is_better)
+    )
+
+
+def make_study(store: Store, model: SectionModel, protocol: Protocol) -> StudyRecord:
+    """Make a study's pieces, where they are new, and all its sessions, and store them.
+
+    Parameters
+    ----------
+    store : Store
+    model : SectionModel
+        Writes the new pieces.
+    protocol : Protocol
+
+    Raises
+    ------
+    InputError
+        Where there is a study of that name, a piece is not in the library, or a value of the analysis makes no sense.
+    """
+    from sessions.errors import NotFoundError
+    from sessions.planning.placement import HeldPiece
+    from sessions.storage.studies import NewStudySession, add_study, get_study
+
+    try:
+        get_study(store, protocol.name)
+    except NotFoundError:
+        pass
+    else:
+        raise InputError(f"there is a study {protocol.name!r} already; `study status` shows it")
+    analysis_of(store, protocol, protocol.participants[0])
+    pieces = _pieces(store, model, protocol)
+    orders = balanced_orders(
+        len(pieces), len(protocol.participants), protocol.sessions, protocol.repeats, protocol.seed
+    )
+    sessions = [
+        NewStudySession(who, number + 1, rounds)
+        for who, own in zip(protocol.participants, orders, strict=True)
+        for number, rounds in enumerate(own)
+    ]
+    document = {**protocol.document(), "pieces": [piece.id for piece in pieces]}
+    return add_study(
+        store,
+        protocol.name,
+        document,
+        [HeldPiece.of(piece) for piece in pieces],
+        sessions,
+        gap_s=protocol.gap_s,
+        baseline_s=protocol.baseline_s,
+        seed=protocol.seed,
+    )
+
+
+def _pieces(store: Store, model: SectionModel, protocol: Protocol) -> list[PieceRecord]:
+    """Return the pieces of a study, those of the library or new ones."""
+    from sessions.builder import new_session
+    from sessions.errors import PlanError
+    from sessions.planning.request import SessionRequest
+    from sessions.storage.library import delete_session, get_piece
+
+    if not isinstance(protocol.pieces, int):
+        return [get_piece(store, prefix) for prefix in protocol.pieces]
+    play_and_gap = protocol.play_s + protocol.gap_s
+    for attempt in range(_TRIES):
+        # As long as so many plays are; where others fit better, a little shorter or longer.
+        more = (attempt + 1) // 2 * (1 if attempt % 2 else -1) * 0.15
+        minutes = round((2 * protocol.pieces + more) * play_and_gap / 60, 2)
+        key = None if protocol.key == "auto" else protocol.key
+        try:
+            request = SessionRequest(
+                minutes, arc="flat", key=key, repeats=2, gap_s=protocol.gap_s, play_s=protocol.play_s
+            )
+            made = new_session(store, model, request, seed=protocol.seed)
+        except PlanError as error:
+            said = str(error)
+            continue
+        found = made.pieces()
+        delete_session(store, made.id, with_pieces=len(found) != protocol.pieces)
+        if len(found) == protocol.pieces:
+            return found
+        said = f"{len(found)} pieces fit"
+    raise InputError(
+        f"no {protocol.pieces} pieces of about {protocol.play_s:g} s can be laid out ({said}); give another play_s"
+    )
+
+
+def write_study(
+    store: Store, study: StudyRecord, folder: Path, audio: str, advance: Callable[[float], None] | None = None
+) -> list[Path]:
+    """Write what a study is run with.
+
+    Parameters
+    ----------
+    store : Store
+    study : StudyRecord
+    folder : Path
+        Gets ``participants.tsv``, ``protocol.json``, ``orders.tsv``, and ``sub-…/ses-…`` with sound, cue sheet and
+        events of each session.
+    audio : str
+        Format of the sound; ``"none"`` makes none.
+    advance : callable, optional
+        Told seconds of sound as they are done.
+
+    Returns
+    -------
+    list of Path
+        The files; those that are there already stay as they are.
+    """
+    from sessions.export.audio import Sound
+    from sessions.export.session import FileWriter, export_session
+    from sessions.storage.library import get_session
+    from therapy_gen.files import write_bytes
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    rows = ["participant_id\tsession\torder"]
+    for one in study.sessions:
+        record = get_session(store, one.id)
+        place = folder / one.participant / f"ses-{one.number}"
+        place.mkdir(parents=True, exist_ok=True)
+        order = [item.piece.id for item in record.items if item.piece]
+        rows.append(f"{one.participant}\t{one.number}\t{' '.join(order)}")
+        stem = f"{one.participant}_ses-{one.number}_task-music"
+        files = [(f"{stem}_events.tsv", "events")]
+        if audio != "none":
+            files.append((f"{stem}_stimulus.{audio}", audio))
+        for name, form in files:
+            if (place / name).exists():
+                continue
+            done = export_session(
+                store, record, form, place / name, Sound(None, advance), writer=FileWriter(), cue=form == audio
+            )
+            written += [file.path for file in done]
+    people = dict.fromkeys(one.participant for one in study.sessions)
+    plain: dict[str, Any] = {"name": study.name, "created": study.created.isoformat(), "protocol": study.protocol}
+    for name, content in (
+        ("participants.tsv", "participant_id\n" + "".join(f"{who}\n" for who in people)),
+        ("orders.tsv", "\n".join(rows) + "\n"),
+        ("protocol.json", json.dumps(plain, indent=2, ensure_ascii=False) + "\n"),
+    ):
+        if not (folder / name).exists():
+            write_bytes(folder / name, content.encode())
+            written.append(folder / name)
+    return written
