@@ -31,8 +31,7 @@ Piece = TypeVar("Piece")
 LEVELS = (0.65, 1.0, 1.5)
 # The guess: the logit of the score falls with the logarithm of the notes a second, as its strongest feature does
 # (`therapy_gen.music.analysis.calmness`). It need not be right, since what was decoded is measured.
-_AT_NOTHING, _SLOPE = 9.7, 3.5
-_OFFSET = FEATURES["note rate"].offset or 0.0
+_AT_NOTHING, _SLOPE, _OFFSET = 9.7, 3.5, 4.0
 _DENSITIES = (3.0, 24.0)
 # Sections that are to have more notes a bar than this are drawn with that many, and moved from there: calm ones have
 # fewer, some of them too few to be moved so far.

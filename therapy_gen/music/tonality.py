@@ -57,6 +57,18 @@ def _key_matrix() -> npt.NDArray[np.float64]:
     return matrix
 
 
+def key_correlations(weights: Sequence[float] | npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
+    """Return the correlation of pitch-class weights (12,) with the profile of every key, shape (24,).
+
+    Major keys on C, C sharp and so on, then minor ones; 0 where all weights are the same.
+    """
+    values = np.asarray(weights, dtype=np.float64)
+    centred = values - values.mean()
+    norm = float(np.linalg.norm(centred))
+    scores: npt.NDArray[np.float64] = _key_matrix() @ (centred / norm if norm > 0 else centred)
+    return scores
+
+
 def find_key(weights: Sequence[float] | npt.NDArray[np.floating], sharps: int | None = None) -> tuple[int, str]:
     """Return tonic and mode of the key that correlates best with the weight of each pitch class.
 
@@ -71,10 +83,7 @@ def find_key(weights: Sequence[float] | npt.NDArray[np.floating], sharps: int | 
     -----
     The Krumhansl-Schmuckler method (Krumhansl 1990, Cognitive Foundations of Musical Pitch, chapter 4).
     """
-    values = np.asarray(weights, dtype=np.float64)
-    centred = values - values.mean()
-    norm = float(np.linalg.norm(centred))
-    scores = _key_matrix() @ (centred / norm if norm > 0 else centred)
+    scores = key_correlations(weights)
     if sharps is not None:
         major = (7 * sharps) % 12
         scores[major] += _SIGNATURE_BONUS

@@ -1,111 +1,80 @@
 """How low in arousal music is, from its notes: an additive score of few named features, each of them monotone.
 
-The score speaks of low arousal, not of pleasantness and not of any effect on a listener. docs/calmness.md has its
-figures.
+The score speaks of low arousal, not of pleasantness (see `therapy_gen.music.analysis.valence`) and not of any effect on
+a listener. docs/calmness.md has its figures.
 """
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.performance import Part, Performance
+from therapy_gen.music.analysis.additive import AdditiveScore, Feature, added_up, contributions_of
+from therapy_gen.music.analysis.sounding import sounding_notes
+from therapy_gen.music.performance import Performance
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 
+Calmness = AdditiveScore
+"""The score from 0 to 1, higher is calmer."""
+
 # Onsets this close together are one: performed chords spread by as much.
 _SAME_ONSET_S = 0.05
-# A key struck again counts by exp(-gap / so many seconds).
-_RESTRIKE_S = 0.8
 # Gaps between onsets count as fast wholly below the first and not at all above the second.
 _FAST_S, _NOT_FAST_S = 0.15, 0.3
 # A note counts as short by exp(-duration / so many seconds).
 _SHORT_S = 0.5
-# A note that sounds for less than a tenth of the way to the next onset is no more detached than that.
-_MOST_DETACHED = 0.1
-# What rings on in the pedal dies away: it counts as sounding no longer than this.
-_LONGEST_RING_S = 4.0
-_LOWEST_TENOR = 48
+_LOWEST_TENOR, _MIDDLE_C = 48, 60
+# The rate of notes is taken over so many in succession: over counts, so that it falls with the tempo, always.
+_STEADY_NOTES, _UPPER_NOTES = 64, 16
+# The share of time, and of stretches, in which the rate is no higher.
+_QUIETEST, _QUIETER = 0.1, 0.25
+_LEAST_WAY_S = 0.05
+# Chords, and full ones: notes struck together.
+_CHORD, _FULL_CHORD = 3, 4
 # Chromaticism is counted over so many notes in succession: a count, so that it does not rise with density.
 _PHRASE_NOTES = 16
 _DIATONIC = np.array([np.roll([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], tonic) for tonic in range(12)])
 # Velocities that differ by less say nothing: many files carry one value throughout.
 _LEAST_VELOCITY_SPREAD = 1.0
-_DRUM_BANK = 128
 
-
-@dataclass(frozen=True)
-class Feature:
-    """One named feature, which arouses the more, the larger it is.
-
-    Attributes
-    ----------
-    unit : str
-        What its value counts.
-    centre, scale : float
-        Where it neither calms nor arouses, and how much is one unit; of log(`offset` + value) where there is an offset.
-    weight : float
-        What a unit takes from the logit of the score; never negative.
-    source : str
-        The evidence that it goes with arousal.
-    offset : float, optional
-        Makes the feature count by its logarithm, so that it levels off on both sides.
-    most : float, optional
-        Units that it never quite counts more than, either way: the hyperbolic tangent bends it there.
-    """
-
-    unit: str
-    centre: float
-    scale: float
-    weight: float
-    source: str
-    offset: float | None = None
-    most: float | None = None
-
-    def contribution(self, value: float) -> float:
-        """Return what a value adds to the logit of the score."""
-        level = value if self.offset is None else math.log(self.offset + value)
-        units = (level - self.centre) / self.scale
-        return -self.weight * (units if self.most is None else self.most * math.tanh(units / self.most))
-
-
-# Weights are not fitted: how often something is struck, and how hard, counts twice, all else once. Centre and scale are
-# rounded means and standard deviations over the pieces that docs/calmness.md names; no rating went into them. Those of
+# Weights are not fitted: every feature of the notes counts the same, loudness half as much again. Centre and scale are
+# rounded means over the two collections of docs/calmness.md; no rating went into them. Which features there are was
+# chosen with their ratings in view. The share of bass and what is struck in chords go by weight of texture; those of
 # loudness are set, and it is bent: the level of a file is in part its maker's or its recording's.
+_EACH = 0.3
 FEATURES: Mapping[str, Feature] = {
-    "note rate": Feature(
-        "notes a second", 2.34, 0.32, 0.5, "event rate, tempo: Gabrielsson & Lindström 2010; Eerola et al. 2013", 4.0
+    "steady rate": Feature(
+        "notes a second where it moves least", 5.96, 3.13, _EACH, "event rate: Gabrielsson & Lindström 2010", most=1.0
     ),
-    "restruck keys": Feature(
-        "keys a second struck again soon", 0.9, 0.55, 0.5, "percussiveness, pulse: van der Zwaag et al. 2011", 1.0
+    "upper notes": Feature(
+        "notes from C4 up, a second", 3.82, 2.48, _EACH, "event rate, tempo: Eerola et al. 2013", most=1.0
     ),
-    "fast notes": Feature("share of time", 0.30, 0.27, 0.25, "rate, rhythmic activity: Gomez & Danuser 2007"),
-    "short notes": Feature("0 (long) to 1", 0.50, 0.15, 0.25, "articulation: Gabrielsson & Lindström 2010"),
-    "detachment": Feature("0 (legato) upwards", 0.09, 0.13, 0.25, "articulation: Gomez & Danuser 2007"),
-    "bass": Feature("share of notes below C3", 0.12, 0.13, 0.25, "low pitch as threat: Huron et al. 2006"),
+    "fast notes": Feature("share of time", 0.287, 0.243, _EACH, "rate, rhythmic activity: Gomez & Danuser 2007"),
+    "short notes": Feature("0 (long) to 1", 0.405, 0.145, _EACH, "articulation: Gabrielsson & Lindström 2010"),
+    "brevity": Feature(
+        "mean duration, as its inverse", 0.345, 0.4975, _EACH, "articulation: Gomez & Danuser 2007", offset=0.0
+    ),
+    "chords": Feature(
+        "struck a second, of three notes or more", -0.04, 0.66, _EACH, "percussiveness: van der Zwaag et al. 2011", 0.3
+    ),
+    "full chords": Feature(
+        "struck a second, of four notes or more", 0.41, 0.51, _EACH, "texture: Gomez & Danuser 2007", most=1.0
+    ),
+    "bass rate": Feature(
+        "notes below C3 a second", 1.1, 1.2, _EACH, "low pitch as threat: Huron et al. 2006", most=1.0
+    ),
+    "bass": Feature("share of notes below C3", 0.145, 0.13, _EACH, "low pitch as threat: Huron et al. 2006"),
     "chromaticism": Feature(
-        "share of notes outside a scale", 0.045, 0.045, 0.25, "harmony: Gabrielsson & Lindström 2010"
+        "share of notes outside a scale", 0.034, 0.0415, _EACH, "harmony: Gabrielsson & Lindström 2010"
     ),
-    "loudness": Feature("mean velocity", 70.0, 10.0, 0.5, "loudness: Schubert 2004; Eerola et al. 2013", most=2.0),
+    "loudness": Feature(
+        "mean velocity", 70.0, 10.0, 1.5 * _EACH, "loudness: Schubert 2004; Eerola et al. 2013", most=2.0
+    ),
 }
-
-
-@dataclass(frozen=True)
-class Calmness:
-    """A score from 0 to 1, higher is calmer, with what each feature measured and what it added (in logits).
-
-    `values` and `contributions` lack what the notes do not tell.
-    """
-
-    score: float
-    values: Mapping[str, float]
-    contributions: Mapping[str, float]
 
 
 def measure(
@@ -126,7 +95,8 @@ def measure(
     velocities : array of int, shape (n,), optional
         Left out of account where all are (nearly) the same.
     percussion : array of bool, shape (n,), optional
-        True for notes of unpitched percussion: they count for how often something is struck, and for loudness.
+        True for notes of unpitched percussion: they count for the steady rate, for
+        fast notes and for loudness.
 
     Raises
     ------
@@ -138,40 +108,55 @@ def measure(
     order = np.lexsort((pitches, onsets))
     onsets, durations, pitches = onsets[order], durations[order], pitches[order].astype(np.int64)
     span = max(float((onsets + durations).max() - onsets[0]), 1.0)
-    times = onsets[np.concatenate([[True], np.diff(onsets) > _SAME_ONSET_S])]
-    gaps = np.diff(times)
+    gaps = np.diff(onsets[_begins(onsets)])
     values = {
-        "note rate": len(onsets) / span,
-        "restruck keys": _restruck(onsets, pitches) / span,
+        "steady rate": _steady_rate(onsets, span),
         "fast notes": float((gaps * np.clip((_NOT_FAST_S - gaps) / (_NOT_FAST_S - _FAST_S), 0.0, 1.0)).sum()) / span,
     }
     pitched = np.ones(len(onsets), dtype=bool) if percussion is None else ~percussion[order]
     if pitched.any():
-        values["short notes"] = float(np.exp(-durations[pitched] / _SHORT_S).mean())
-        values["detachment"] = _detachment(onsets[pitched], durations[pitched], times)
-        values["bass"] = float((pitches[pitched] < _LOWEST_TENOR).mean())
-        values["chromaticism"] = _chromaticism(pitches[pitched])
+        onsets, durations, pitches = onsets[pitched], durations[pitched], pitches[pitched]
+        sizes = np.diff(np.append(np.flatnonzero(_begins(onsets)), len(onsets)))
+        low = pitches < _LOWEST_TENOR
+        values["upper notes"] = _upper_rate(onsets[pitches >= _MIDDLE_C], span)
+        values["short notes"] = float(np.exp(-durations / _SHORT_S).mean())
+        values["brevity"] = 1.0 / (float(durations.mean()) + _SAME_ONSET_S)
+        values["chords"] = float((sizes >= _CHORD).sum()) / span
+        values["full chords"] = float((sizes >= _FULL_CHORD).sum()) / span
+        values["bass rate"] = float(low.sum()) / span
+        values["bass"] = float(low.mean())
+        values["chromaticism"] = _chromaticism(pitches)
     if velocities is not None and float(np.std(velocities)) > _LEAST_VELOCITY_SPREAD:
         values["loudness"] = float(np.mean(velocities))
     return values
 
 
-def _restruck(onsets: FloatArray, pitches: IntArray) -> float:
-    """Return the number of keys that are struck again, each counting less the longer ago it was struck."""
-    by_key = np.lexsort((onsets, pitches))
-    gaps = np.diff(onsets[by_key])
-    again = (np.diff(pitches[by_key]) == 0) & (gaps > _SAME_ONSET_S)
-    return float(np.exp(-gaps[again] / _RESTRIKE_S).sum())
+def _begins(onsets: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return which notes, by onset, begin something new: others are struck together with one before."""
+    return np.concatenate([[True], np.diff(onsets) > _SAME_ONSET_S])
 
 
-def _detachment(onsets: FloatArray, durations: FloatArray, times: FloatArray) -> float:
-    """Return the mean negated logarithm of the share of the way to the next onset that a note sounds."""
-    following = np.searchsorted(times, onsets + _SAME_ONSET_S, side="right")
-    inner = following < len(times)
-    if not inner.any():
-        return 0.0
-    way = times[following[inner]] - onsets[inner]
-    return abs(float(np.log(np.clip(durations[inner] / way, _MOST_DETACHED, 1.0)).mean()))
+def _rates(onsets: FloatArray, count: int) -> FloatArray:
+    """Return the notes a second of every `count` in succession, or of all where there are fewer; two notes or more."""
+    count = min(count, len(onsets) - 1)
+    rates: FloatArray = count / np.maximum(onsets[count:] - onsets[:-count], _LEAST_WAY_S)
+    return rates
+
+
+def _steady_rate(onsets: FloatArray, span: float) -> float:
+    """Return the rate of notes that is not undercut but in the quietest tenth of the time."""
+    if len(onsets) < 2:
+        return len(onsets) / span
+    rates = np.sort(_rates(onsets, _STEADY_NOTES))
+    time = np.cumsum(1.0 / rates)
+    return float(rates[np.searchsorted(time / time[-1], _QUIETEST)])
+
+
+def _upper_rate(onsets: FloatArray, span: float) -> float:
+    """Return the rate of upper notes that a quarter of all stretches do not reach."""
+    if len(onsets) < 2:
+        return len(onsets) / span
+    return float(np.quantile(_rates(onsets, _UPPER_NOTES), _QUIETER))
 
 
 def _chromaticism(pitches: IntArray) -> float:
@@ -185,7 +170,7 @@ def _chromaticism(pitches: IntArray) -> float:
 
 def contributions(values: Mapping[str, float]) -> dict[str, float]:
     """Return what each measured feature adds to the logit of the score; names that are no feature are left out."""
-    return {name: FEATURES[name].contribution(value) for name, value in values.items() if name in FEATURES}
+    return contributions_of(FEATURES, values)
 
 
 def calmness(
@@ -206,44 +191,17 @@ def calmness(
         None if velocities is None else np.asarray(velocities),
         None if percussion is None else np.asarray(percussion, bool),
     )
-    parts = contributions(values)
-    logit = max(-50.0, min(50.0, sum(parts.values())))
-    return Calmness(1.0 / (1.0 + math.exp(-logit)), values, parts)
+    return added_up(FEATURES, values)
 
 
 def calmness_of(performance: Performance) -> Calmness:
     """Score a performance, with its velocities and the levels of its parts left as they are written.
 
-    A note sounds until its key and its pedal are up, or the key is struck again; it rings `_LONGEST_RING_S` at most.
+    A note sounds until its key and its pedal are up, or the key is struck again; it rings for 4 s at most.
 
     Raises
     ------
     ValueError
         Where there is no note.
     """
-    rows = [
-        (note.onset, end - note.onset, note.pitch, note.velocity, part.bank == _DRUM_BANK)
-        for part in performance.parts
-        for note, end in zip(part.notes, _ends(part), strict=True)
-    ]
-    table = np.array(rows, dtype=float).reshape(-1, 5)
-    return calmness(
-        table[:, 0], table[:, 1], table[:, 2].astype(int), table[:, 3].astype(int), table[:, 4].astype(bool)
-    )
-
-
-def _ends(part: Part) -> list[float]:
-    """Return when each note of a part stops sounding, the pedal regarded."""
-    ends = [note.onset + note.duration for note in part.notes]
-    if not part.pedal:
-        return ends
-    downs = [down for down, _ in part.pedal]
-    struck_again: dict[int, float] = {}
-    for index in sorted(range(len(ends)), key=lambda at: -part.notes[at].onset):
-        note, end = part.notes[index], ends[index]
-        span = bisect_right(downs, end) - 1
-        if span >= 0 and end < part.pedal[span][1]:
-            rung = min(part.pedal[span][1], end + _LONGEST_RING_S, struck_again.get(note.pitch, math.inf))
-            ends[index] = max(end, rung)
-        struck_again[note.pitch] = note.onset
-    return ends
+    return calmness(*sounding_notes(performance))

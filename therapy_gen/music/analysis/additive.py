@@ -1,0 +1,70 @@
+"""Scores that explain themselves: the logit is a sum over named features, each of them monotone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One named feature of a score.
+
+    Attributes
+    ----------
+    unit : str
+        What its value counts.
+    centre, scale : float
+        Where it adds nothing, and how much is one unit; of log(`offset` + value) where there is an offset.
+    weight : float
+        What a unit adds to the logit of the score, or takes from it; never negative.
+    source : str
+        The evidence for it.
+    offset : float, optional
+        Makes the feature count by its logarithm, so that it levels off on both sides.
+    most : float, optional
+        Units that it never quite counts more than, either way: the hyperbolic tangent bends it there.
+    lowers : bool
+        Whether the score is the lower, the larger the feature is.
+    """
+
+    unit: str
+    centre: float
+    scale: float
+    weight: float
+    source: str
+    offset: float | None = None
+    most: float | None = None
+    lowers: bool = True
+
+    def contribution(self, value: float) -> float:
+        """Return what a value adds to the logit of the score."""
+        level = value if self.offset is None else math.log(self.offset + value)
+        units = (level - self.centre) / self.scale
+        bent = units if self.most is None else self.most * math.tanh(units / self.most)
+        return (-self.weight if self.lowers else self.weight) * bent
+
+
+@dataclass(frozen=True)
+class AdditiveScore:
+    """A score from 0 to 1, with what each feature measured and what it added (in logits).
+
+    `values` and `contributions` lack what the notes do not tell.
+    """
+
+    score: float
+    values: Mapping[str, float]
+    contributions: Mapping[str, float]
+
+
+def contributions_of(features: Mapping[str, Feature], values: Mapping[str, float]) -> dict[str, float]:
+    """Return what each measured feature adds to the logit of a score; names that are no feature are left out."""
+    return {name: features[name].contribution(value) for name, value in values.items() if name in features}
+
+
+def added_up(features: Mapping[str, Feature], values: Mapping[str, float]) -> AdditiveScore:
+    """Return the score of measured values."""
+    parts = contributions_of(features, values)
+    logit = max(-50.0, min(50.0, sum(parts.values())))
+    return AdditiveScore(1.0 / (1.0 + math.exp(-logit)), values, parts)
