@@ -1,9 +1,10 @@
 """Hold the calmness score to what listeners and composers say, beside note density alone and a plain ridge.
 
-    python benchmarks/calmness.py VGMIDI [CORPUS]
+    python benchmarks/calmness.py VGMIDI [CORPUS] [--pop POP]
 
 VGMIDI is the labelled part of that data set with a table `labels.tsv` (piece, file, mean_arousal); CORPUS a folder of
-scores with `INDEX.tsv` (path, title, tempo, remarks). All columns but the last are Spearman correlations of predicted
+scores with `INDEX.tsv` (path, title, tempo, remarks); POP a folder of clips with `labels.tsv` (file, song, arousal,
+valence): what is told apart there is printed below the table, as areas under the ROC curve (AUC). All columns but the last are Spearman correlations of predicted
 with reported arousal; velocities are not used but in the last row.
 
 all        over all pieces; of weights that are fitted, every game is predicted from the others
@@ -34,6 +35,9 @@ from scipy.optimize import nnls
 from scipy.stats import rankdata, spearmanr
 
 from therapy_gen.music.analysis.calmness import FEATURES, calmness_of, contributions, measure
+from therapy_gen.music.analysis.valence import FEATURES as VALENCE
+from therapy_gen.music.analysis.valence import measure as measure_valence
+from therapy_gen.music.analysis.valence import valence
 from therapy_gen.music.midi.midi import read_performance
 
 FloatArray = npt.NDArray[np.float64]
@@ -49,12 +53,16 @@ _FAST = re.compile(rf"\b({FAST}|allegro assai|scherzo|galop|march|rasch|toccata)
 
 @dataclass(frozen=True)
 class Piece:
-    """Notes (n, 4): onset, duration (s), pitch, velocity; `arousal` as reported, or 1 for fast and 0 for slow."""
+    """Notes (n, 4): onset, duration (s), pitch, velocity; `arousal` and `valence` as reported, or 1 and 0 for two kinds.
+
+    `game` is what pieces are held out by: the game, or the song.
+    """
 
     notes: FloatArray
     arousal: float
     game: str = ""
     console: str = ""
+    valence: float = 0.0
 
 
 def read_notes(path: Path) -> FloatArray:
@@ -72,9 +80,29 @@ def rated(folder: Path) -> list[Piece]:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     names = [row["piece"].split("_") for row in rows]
     return [
-        Piece(read_notes(folder / row["file"]), float(row["mean_arousal"]), "_".join(name[:3]), name[1])
+        Piece(
+            read_notes(folder / row["file"]),
+            float(row["mean_arousal"]),
+            "_".join(name[:3]),
+            name[1],
+            float(row["mean_valence"]),
+        )
         for row, name in zip(rows, names, strict=True)
     ]
+
+
+def clips(folder: Path) -> list[Piece]:
+    """Read the clips of piano pop."""
+    with (folder / "labels.tsv").open(encoding="utf-8") as lines:
+        return [
+            Piece(
+                read_notes(folder / row["file"]),
+                float(row["arousal"] == "high"),
+                row["song"],
+                valence=float(row["valence"] == "pleasant"),
+            )
+            for row in csv.DictReader(lines, delimiter="\t")
+        ]
 
 
 def pedals(folder: Path) -> Iterator[tuple[float, float, float]]:
@@ -184,6 +212,20 @@ def score_with_velocities(notes: FloatArray) -> list[float]:
     """Return the score's negated logit."""
     values = measure(notes[:, 0], notes[:, 1], notes[:, 2].astype(int), notes[:, 3].astype(int))
     return [-sum(contributions(values).values())]
+
+
+def valence_logit(notes: FloatArray) -> list[float]:
+    """Return the logit of the score of valence."""
+    return [sum(valence(notes[:, 0], notes[:, 1], notes[:, 2].astype(int)).contributions.values())]
+
+
+def valence_features(notes: FloatArray) -> list[float]:
+    """Return what each feature of the score of valence adds before it is weighted."""
+    values = measure_valence(notes[:, 0], notes[:, 1], notes[:, 2].astype(int))
+    return [
+        feature.contribution(values[name]) / feature.weight if name in values else 0.0
+        for name, feature in VALENCE.items()
+    ]
 
 
 def ridge(x: FloatArray, y: FloatArray) -> FloatArray:
@@ -297,11 +339,44 @@ def row(
     )
 
 
+def of_clips(pieces: list[Piece], folder: Path, weights: tuple[float, ...]) -> list[str]:
+    """Return lines on clips of piano pop: arousal and valence told apart, each song by weights from the others."""
+    found = clips(folder)
+    songs = np.array([piece.game for piece in found])
+    high = np.array([piece.arousal > 0 for piece in found])
+    pleasant = np.array([piece.valence > 0 for piece in found])
+    lines = [f"\n{len(found)} clips of {len(np.unique(songs))} songs of piano pop; AUC of high arousal:"]
+    for predictor in (
+        Predictor("note density alone", density),
+        Predictor("ridge", fifteen, ridge),
+        Predictor("the score's features, non-negative", score_features, non_negative),
+        Predictor("the score", score_features, weights=weights),
+        Predictor("the score with velocities", score_with_velocities),
+    ):
+        x = predictor.table(piece.notes for piece in found)
+        predicted = cross_validated(predictor, x, high.astype(float), folds(songs).astype(str))
+        lines.append(f"  {predictor.name:<36} {auc(predicted, high):.3f}")
+    lines.append("valence: AUC of pleasant clips, and rho with the reported valence of the rated pieces")
+    reported = np.array([piece.valence for piece in pieces])
+    games = np.array([piece.game for piece in pieces])
+    for predictor in (
+        Predictor("ridge", fifteen, ridge),
+        Predictor("the score's features, non-negative", valence_features, non_negative),
+        Predictor("the score", valence_logit),
+    ):
+        x, y = (predictor.table(piece.notes for piece in each) for each in (found, pieces))
+        predicted = cross_validated(predictor, x, pleasant.astype(float), folds(songs).astype(str))
+        over = cross_validated(predictor, y, reported, games)
+        lines.append(f"  {predictor.name:<36} {auc(predicted, pleasant):.3f}  {rho(over, reported):.3f}")
+    return lines
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("vgmidi", type=Path)
     parser.add_argument("corpus", type=Path, nargs="?")
+    parser.add_argument("--pop", type=Path, metavar="POP", help="folder of clips of piano pop")
     arguments = parser.parse_args()
     pieces = rated(arguments.vgmidi)
     words = list(worded(arguments.corpus)) if arguments.corpus else []
@@ -348,6 +423,8 @@ def main() -> None:
     for piece in pieces:
         score_features(piece.notes)
     took = (time.perf_counter() - started) / sum(len(piece.notes) for piece in pieces)
+    if arguments.pop:
+        print("\n".join(of_clips(pieces, arguments.pop, weights)) + "\n")
     print(f"{1e6 * took:.2f} µs a note, {1e3 * took * 1000:.2f} ms for a thousand")
 
 

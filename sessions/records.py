@@ -27,6 +27,8 @@ class PieceRecord:
         Quarter notes a minute.
     calm : float
         0 to 1, higher is calmer.
+    valence : float or None
+        How pleasant it sounds to most raters, 0 to 1; None for a piece stored before that was scored.
     register : float or None
         Mean MIDI pitch of the melody; None for a piece stored before that was noted.
     metre : str
@@ -45,6 +47,7 @@ class PieceRecord:
     tempo: float
     duration_s: float
     calm: float
+    valence: float | None
     features: Mapping[str, float]
     register: float | None
     metre: str
@@ -61,6 +64,7 @@ class PieceRecord:
             "tempo": self.tempo,
             "key": self.key,
             "calm": self.calm,
+            "valence": self.valence,
         }
 
     def full_document(self) -> dict[str, Any]:
@@ -113,6 +117,7 @@ class ItemRecord:
             "tempo": piece.tempo if piece else None,
             "key": piece.key if piece else None,
             "calm": piece.calm if piece else None,
+            "valence": piece.valence if piece else None,
             "register": piece.register if piece else None,
             "rating": self.rating,
             "why": self.why,

@@ -19,6 +19,7 @@ from sessions.planning.calm_levels import PAD_GAIN, VELOCITY_OFFSET
 from sessions.planning.plan import PlannedPiece
 from therapy_gen.music.analysis.calmness import calmness_of
 from therapy_gen.music.analysis.register import register_of
+from therapy_gen.music.analysis.valence import valence_of
 from therapy_gen.music.arranging.arrange import PALETTES, arrange
 from therapy_gen.music.metre import Metre, metre_of
 from therapy_gen.music.midi.midi import to_midi
@@ -67,13 +68,15 @@ class ComposedPiece:
     seed : int
         That the arrangement was made with.
     features : mapping of str to float
-        What the calmness score measured.
+        What the scores of calmness and of valence measured.
     register : float or None
         Mean MIDI pitch of the melody.
     metre : str
         E.g. ``"3/4"``.
     calm : float
         0 to 1, higher is calmer.
+    valence : float or None
+        How pleasant it sounds to most raters, 0 to 1; None without a pitched note.
     """
 
     title: str
@@ -91,6 +94,7 @@ class ComposedPiece:
     register: float | None
     metre: str
     calm: float
+    valence: float | None
 
 
 def compose(
@@ -315,6 +319,7 @@ def _finish(
     temperature: float,
 ) -> ComposedPiece:
     scored = calmness_of(performance)
+    pleasant = valence_of(performance)
     register = register_of(performance)
     return ComposedPiece(
         title=draft.title,
@@ -328,8 +333,11 @@ def _finish(
         tempo=piece.tempo,
         duration_s=round(performance.duration, 3),
         midi=to_midi(performance, title=draft.title),
-        features={name: round(value, 4) for name, value in scored.values.items()},
+        features={
+            name: round(value, 4) for name, value in {**scored.values, **(pleasant.values if pleasant else {})}.items()
+        },
         register=None if register is None else round(register, 2),
         metre=piece.metre.name,
         calm=round(scored.score, 4),
+        valence=None if pleasant is None else round(pleasant.score, 4),
     )

@@ -92,6 +92,7 @@ def add_session(
                 midi=piece.midi,
                 features=dict(piece.features),
                 calm=piece.calm,
+                valence=piece.valence,
                 register=piece.register,
                 metre=piece.metre,
                 created=created,

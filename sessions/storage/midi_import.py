@@ -18,6 +18,7 @@ from sessions.storage.tables import PieceRow, now
 from therapy_gen.errors import InputError
 from therapy_gen.music.analysis.calmness import calmness_of
 from therapy_gen.music.analysis.register import register_of
+from therapy_gen.music.analysis.valence import valence_of
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.midi.reader import read_midi_bytes
 from therapy_gen.music.midi.title import readable_text
@@ -97,6 +98,7 @@ def _read(file: Path) -> tuple[bytes, Performance, tuple[str, ...]]:
 
 def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRow:
     calm = calmness_of(performance)
+    pleasant = valence_of(performance)
     register = register_of(performance)
     title = performance.title.strip() or _readable(file.stem)
     return PieceRow(
@@ -107,8 +109,11 @@ def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRo
         tempo=round(performance.tempo, 3),
         duration_s=_seconds(performance),
         midi=midi,
-        features={name: round(value, 4) for name, value in calm.values.items()},
+        features={
+            name: round(value, 4) for name, value in {**calm.values, **(pleasant.values if pleasant else {})}.items()
+        },
         calm=round(calm.score, 4),
+        valence=None if pleasant is None else round(pleasant.score, 4),
         register=None if register is None else round(register, 2),
         metre=performance.metre,
         created=now(),

@@ -154,6 +154,7 @@ def piece_record(row: PieceRow, model: str | None = None) -> PieceRecord:
         tempo=row.tempo,
         duration_s=row.duration_s,
         calm=row.calm,
+        valence=row.valence,
         features=row.features,
         register=row.register,
         metre=row.metre,

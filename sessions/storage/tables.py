@@ -115,7 +115,7 @@ class PieceRow(Base):
     tempo: Mapped[float]
     duration_s: Mapped[float]
     midi: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    # What the calmness score measured.
+    # What the scores of calmness and of valence measured.
     features: Mapped[dict[str, Any]]
     calm: Mapped[float]
     created: Mapped[datetime] = mapped_column(default=now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +25,9 @@ from therapy_gen.cli.output import (
     say,
     say_more,
 )
+
+if TYPE_CHECKING:
+    from therapy_gen.music.analysis.additive import Feature
 
 app = typer.Typer(
     help="List, show, import, rename, export and delete pieces.",
@@ -73,7 +76,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
 
     found = get_piece(settings(context).store_to_read(), piece)
     if json:
-        print_json({"piece": {**found.full_document(), "calm_from": _explained(found.features)}})
+        print_json({"piece": {**found.full_document(), **_sources(found.features)}})
         return
     facts = [
         ("piece", found.id),
@@ -83,6 +86,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
         ("tempo", f"{found.tempo:.1f} quarter notes a minute"),
         ("register", None if found.register is None else f"melody about {pitch_name(found.register)}"),
         ("calm", f"{found.calm:.2f} (0 to 1, higher is calmer)"),
+        ("valence", None if found.valence is None else f"{found.valence:.2f} (0 to 1, higher sounds more pleasant)"),
         ("form", found.form),
         ("metre", found.metre),
         ("palette", found.palette),
@@ -99,41 +103,58 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
         _show_features(found.features)
 
 
-def _explained(values: Mapping[str, float]) -> list[dict[str, object]]:
-    """Return how the calmness score comes about: its logit is the sum of what the features add."""
-    from therapy_gen.music.analysis.calmness import FEATURES, contributions
+def _sources(values: Mapping[str, float]) -> dict[str, list[dict[str, object]]]:
+    """Return how the two scores come about: the logit of each is the sum of what its features add."""
+    from therapy_gen.music.analysis import calmness, valence
+
+    return {"calm_from": _explained(values, calmness.FEATURES), "valence_from": _explained(values, valence.FEATURES)}
+
+
+def _explained(values: Mapping[str, float], features: Mapping[str, Feature]) -> list[dict[str, object]]:
+    from therapy_gen.music.analysis.additive import contributions_of
 
     return [
         {
             "feature": name,
             "value": values[name],
-            "unit": FEATURES[name].unit,
-            "weight": FEATURES[name].weight,
+            "unit": features[name].unit,
+            "weight": features[name].weight,
             "adds": round(added, 4),
-            "source": FEATURES[name].source,
+            "source": features[name].source,
         }
-        for name, added in contributions(values).items()
+        for name, added in contributions_of(features, values).items()
     ]
 
 
 def _show_features(values: Mapping[str, float]) -> None:
-    """Print how the calmness score comes about; what an earlier version measured stands without a weight."""
-    from therapy_gen.music.analysis.calmness import FEATURES, contributions
+    """Print how the scores come about; what an earlier version measured stands without a weight."""
+    from therapy_gen.music.analysis import calmness, valence
+    from therapy_gen.music.analysis.additive import contributions_of
 
-    added = contributions(values)
-    rows = [
-        (name, f"{value:.3f}", FEATURES[name].unit, f"{FEATURES[name].weight:.2f}", f"{added[name]:+.2f}")
-        if name in added
-        else (name, f"{value:.3f}", "", "", "")
-        for name, value in values.items()
-    ]
-    print()
-    print_text("calm is low arousal, not pleasantness; its logit is the sum of:")
-    print_table(("feature", "value", "unit", "weight", "adds"), rows, right=(1, 3, 4))
+    of_valence = {name: value for name, value in values.items() if name in valence.FEATURES}
+    of_calmness = {name: value for name, value in values.items() if name not in of_valence}
+    sources: dict[str, str] = {}
+    for about, features, own in (
+        ("calm is low arousal, not pleasantness; its logit is the sum of:", calmness.FEATURES, of_calmness),
+        ("valence is how pleasant it sounds to most raters; its logit is the sum of:", valence.FEATURES, of_valence),
+    ):
+        if not own:
+            continue
+        added = contributions_of(features, own)
+        rows = [
+            (name, f"{value:.3f}", features[name].unit, f"{features[name].weight:.2f}", f"{added[name]:+.2f}")
+            if name in added
+            else (name, f"{value:.3f}", "", "", "")
+            for name, value in own.items()
+        ]
+        print()
+        print_text(about)
+        print_table(("feature", "value", "unit", "weight", "adds"), rows, right=(1, 3, 4))
+        sources |= {name: features[name].source for name in own if name in added}
     print("\nwhy they are in it:")
-    for name in (name for name in values if name in added):
-        print_text(f"  {name}: {FEATURES[name].source}", indent="    ")
-    print_text("docs/calmness.md has the literature in full and how well the score agrees with listeners.")
+    for name, source in sources.items():
+        print_text(f"  {name}: {source}", indent="    ")
+    print_text("docs/calmness.md has the literature in full and how well the scores agree with listeners.")
 
 
 @app.command("import", epilog="Example: therapy-gen piece import lullaby.mid")

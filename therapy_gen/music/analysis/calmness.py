@@ -33,6 +33,8 @@ _STEADY_NOTES, _UPPER_NOTES = 64, 16
 # The share of time, and of stretches, in which the rate is no higher.
 _QUIETEST, _QUIETER = 0.1, 0.25
 _LEAST_WAY_S = 0.05
+# A note that sounds for less than a tenth of the way to the next onset is no more detached than that.
+_MOST_DETACHED = 0.1
 # Chords, and full ones: notes struck together.
 _CHORD, _FULL_CHORD = 3, 4
 # Chromaticism is counted over so many notes in succession: a count, so that it does not rise with density.
@@ -41,39 +43,36 @@ _DIATONIC = np.array([np.roll([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], tonic) for t
 # Velocities that differ by less say nothing: many files carry one value throughout.
 _LEAST_VELOCITY_SPREAD = 1.0
 
-# Weights are not fitted: every feature of the notes counts the same, loudness half as much again. Centre and scale are
-# rounded means over the two collections of docs/calmness.md; no rating went into them. Which features there are was
-# chosen with their ratings in view. The share of bass and what is struck in chords go by weight of texture; those of
-# loudness are set, and it is bent: the level of a file is in part its maker's or its recording's.
-_EACH = 0.3
+# Weights are not fitted but set, in eighths; which features there are, and which count more than the others, was chosen
+# with the ratings of the two collections of docs/calmness.md in view. Centre and scale are rounded means over both; no
+# rating went into them. Loudness is bent: the level of a file is in part its maker's or its recording's.
 FEATURES: Mapping[str, Feature] = {
     "steady rate": Feature(
-        "notes a second where it moves least", 5.96, 3.13, _EACH, "event rate: Gabrielsson & Lindström 2010", most=1.0
+        "notes a second where it moves least", 5.96, 3.13, 0.375, "event rate: Gabrielsson & Lindström 2010", most=1.0
     ),
+    "fast notes": Feature("share of time", 0.287, 0.243, 0.5, "rate, rhythmic activity: Gomez & Danuser 2007"),
     "upper notes": Feature(
-        "notes from C4 up, a second", 3.82, 2.48, _EACH, "event rate, tempo: Eerola et al. 2013", most=1.0
+        "notes from C4 up, a second", 3.82, 2.48, 0.375, "event rate, tempo: Eerola et al. 2013", most=1.0
     ),
-    "fast notes": Feature("share of time", 0.287, 0.243, _EACH, "rate, rhythmic activity: Gomez & Danuser 2007"),
-    "short notes": Feature("0 (long) to 1", 0.405, 0.145, _EACH, "articulation: Gabrielsson & Lindström 2010"),
+    "short notes": Feature("0 (long) to 1", 0.405, 0.145, 0.25, "articulation: Gabrielsson & Lindström 2010"),
     "brevity": Feature(
-        "mean duration, as its inverse", 0.345, 0.4975, _EACH, "articulation: Gomez & Danuser 2007", offset=0.0
+        "one over the mean duration", 0.345, 0.4975, 0.25, "articulation: Gomez & Danuser 2007", offset=0.01
     ),
+    "detachment": Feature("0 (legato) upwards", 0.09, 0.13, 0.125, "articulation: Gomez & Danuser 2007"),
     "chords": Feature(
-        "struck a second, of three notes or more", -0.04, 0.66, _EACH, "percussiveness: van der Zwaag et al. 2011", 0.3
+        "struck a second, of three notes or more", -0.04, 0.66, 0.25, "percussiveness: van der Zwaag et al. 2011", 0.3
     ),
     "full chords": Feature(
-        "struck a second, of four notes or more", 0.41, 0.51, _EACH, "texture: Gomez & Danuser 2007", most=1.0
+        "struck a second, of four notes or more", 0.41, 0.51, 0.25, "texture: Gomez & Danuser 2007", most=1.0
     ),
     "bass rate": Feature(
-        "notes below C3 a second", 1.1, 1.2, _EACH, "low pitch as threat: Huron et al. 2006", most=1.0
+        "notes below C3 a second", 1.1, 1.2, 0.375, "low pitch as threat: Huron et al. 2006", most=1.0
     ),
-    "bass": Feature("share of notes below C3", 0.145, 0.13, _EACH, "low pitch as threat: Huron et al. 2006"),
+    "bass": Feature("share of notes below C3", 0.145, 0.13, 0.25, "low pitch as threat: Huron et al. 2006"),
     "chromaticism": Feature(
-        "share of notes outside a scale", 0.034, 0.0415, _EACH, "harmony: Gabrielsson & Lindström 2010"
+        "share of notes outside a scale", 0.034, 0.0415, 0.25, "harmony: Gabrielsson & Lindström 2010"
     ),
-    "loudness": Feature(
-        "mean velocity", 70.0, 10.0, 1.5 * _EACH, "loudness: Schubert 2004; Eerola et al. 2013", most=2.0
-    ),
+    "loudness": Feature("mean velocity", 70.0, 10.0, 0.4375, "loudness: Schubert 2004; Eerola et al. 2013", most=2.0),
 }
 
 
@@ -108,7 +107,8 @@ def measure(
     order = np.lexsort((pitches, onsets))
     onsets, durations, pitches = onsets[order], durations[order], pitches[order].astype(np.int64)
     span = max(float((onsets + durations).max() - onsets[0]), 1.0)
-    gaps = np.diff(onsets[_begins(onsets)])
+    times = onsets[_begins(onsets)]
+    gaps = np.diff(times)
     values = {
         "steady rate": _steady_rate(onsets, span),
         "fast notes": float((gaps * np.clip((_NOT_FAST_S - gaps) / (_NOT_FAST_S - _FAST_S), 0.0, 1.0)).sum()) / span,
@@ -121,6 +121,7 @@ def measure(
         values["upper notes"] = _upper_rate(onsets[pitches >= _MIDDLE_C], span)
         values["short notes"] = float(np.exp(-durations / _SHORT_S).mean())
         values["brevity"] = 1.0 / (float(durations.mean()) + _SAME_ONSET_S)
+        values["detachment"] = _detachment(onsets, durations, times)
         values["chords"] = float((sizes >= _CHORD).sum()) / span
         values["full chords"] = float((sizes >= _FULL_CHORD).sum()) / span
         values["bass rate"] = float(low.sum()) / span
@@ -157,6 +158,16 @@ def _upper_rate(onsets: FloatArray, span: float) -> float:
     if len(onsets) < 2:
         return len(onsets) / span
     return float(np.quantile(_rates(onsets, _UPPER_NOTES), _QUIETER))
+
+
+def _detachment(onsets: FloatArray, durations: FloatArray, times: FloatArray) -> float:
+    """Return the mean negated logarithm of the share of the way to the next onset that a note sounds."""
+    following = np.searchsorted(times, onsets + _SAME_ONSET_S, side="right")
+    inner = following < len(times)
+    if not inner.any():
+        return 0.0
+    way = times[following[inner]] - onsets[inner]
+    return abs(float(np.log(np.clip(durations[inner] / way, _MOST_DETACHED, 1.0)).mean()))
 
 
 def _chromaticism(pitches: IntArray) -> float:
