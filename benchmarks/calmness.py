@@ -4,7 +4,8 @@
 
 VGMIDI is the labelled part of that data set with a table `labels.tsv` (piece, file, mean_arousal); CORPUS a folder of
 scores with `INDEX.tsv` (path, title, tempo, remarks); POP a folder of clips with `labels.tsv` (file, song, arousal,
-valence): what is told apart there is printed below the table, as areas under the ROC curve (AUC). All columns but the last are Spearman correlations of predicted
+valence): what is told apart there is printed below the table, as areas under the ROC curve (AUC).
+All columns but the last are Spearman correlations of predicted
 with reported arousal; velocities are not used but in the last row.
 
 all        over all pieces; of weights that are fitted, every game is predicted from the others
@@ -53,7 +54,7 @@ _FAST = re.compile(rf"\b({FAST}|allegro assai|scherzo|galop|march|rasch|toccata)
 
 @dataclass(frozen=True)
 class Piece:
-    """Notes (n, 4): onset, duration (s), pitch, velocity; `arousal` and `valence` as reported, or 1 and 0 for two kinds.
+    """Notes (n, 4): onset, duration (s), pitch, velocity; `arousal` and `valence` as reported, or 1 and 0.
 
     `game` is what pieces are held out by: the game, or the song.
     """

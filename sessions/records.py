@@ -64,13 +64,13 @@ class PieceRecord:
             "tempo": self.tempo,
             "key": self.key,
             "calm": self.calm,
-            "valence": self.valence,
         }
 
     def full_document(self) -> dict[str, Any]:
         """Return what `piece show --json` says of it."""
         return {
             **self.document(),
+            "valence": self.valence,
             "form": self.form,
             "seed": self.seed,
             "temperature": self.temperature,
