@@ -44,7 +44,20 @@ def plan_recording(
     zone: tzinfo | None = None,
     settings: Settings | None = None,
 ) -> Timeline:
-    """Find out which piece played when, and read no data; the parameters are those of `score_recording`."""
+    """Find out which piece played when, and read no data; the parameters are those of `score_recording`.
+
+    Examples
+    --------
+    >>> from eeg.simulation.file import write_fif
+    >>> from eeg.simulation.simulate import Listener, simulate
+    >>> from eeg.timeline.library import Item
+    >>> items = [Item("silence", None, 0.0, 90.0), Item("music", "A", 90.0, 60.0), Item("music", "B", 150.0, 60.0)]
+    >>> made = simulate(items, sfreq=250.0, channels=4, listener=Listener(effects={"A": (-2.0, 0.0)}), seed=1)
+    >>> write_fif(made, "rec.fif")
+    >>> import eeg
+    >>> [play.piece for play in eeg.plan_recording("rec.fif").plays]
+    ['A', 'B']
+    """
     settings = settings or Settings()
     recording = open_recording(path)
     try:
@@ -100,6 +113,19 @@ def score_recording(
         One line that names file, cause and mend.
     MissingEEGExtraError
         MNE-Python is not installed.
+
+    Examples
+    --------
+    >>> from eeg.simulation.file import write_fif
+    >>> from eeg.simulation.simulate import Listener, simulate
+    >>> from eeg.timeline.library import Item
+    >>> items = [Item("silence", None, 0.0, 90.0), Item("music", "A", 90.0, 60.0), Item("music", "B", 150.0, 60.0)]
+    >>> made = simulate(items, sfreq=250.0, channels=4, listener=Listener(effects={"A": (-2.0, 0.0)}), seed=1)
+    >>> write_fif(made, "rec.fif")
+    >>> import eeg
+    >>> first, second = eeg.score_recording("rec.fif").plays
+    >>> first.bands["beta"].db < second.bands["beta"].db
+    True
     """
     settings = settings or Settings()
     recording = open_recording(path)

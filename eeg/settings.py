@@ -64,6 +64,12 @@ class Settings:
         Of the time before the first and after the last item, at most this much each, the part next to the music.
     threads : int
         Beside the reading thread; 0 computes in it.
+
+    Examples
+    --------
+    >>> from eeg import Settings
+    >>> Settings(beta=(15.0, 25.0)).all_bands["beta"]
+    (15.0, 25.0)
     """
 
     beta: tuple[float, float] = BETA_HZ

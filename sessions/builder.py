@@ -48,6 +48,15 @@ def new_session(
     ------
     InputError
         Where a value is out of range or no session can be laid out as asked.
+
+    Examples
+    --------
+    >>> import sessions
+    >>> import therapy_gen
+    >>> store = sessions.Store.open("therapy.db")
+    >>> request = sessions.SessionRequest(minutes=1.0)
+    >>> sessions.new_session(store, therapy_gen.load_model(), request, seed=1).id
+    1
     """
     check_seed(seed)
     if listener is not None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,4 +70,22 @@ def test_the_whole_way_in_python_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     test = doctest.DocTestParser().get_doctest(page.read_text(encoding="utf-8"), {}, page.name, str(page), 0)
     result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append)
     assert result.attempted > 20
+    assert result.failed == 0, "".join(said)
+
+
+@pytest.mark.parametrize(("package", "name"), NAMES, ids=lambda value: str(value))
+def test_every_public_name_has_an_example_that_runs(
+    package: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: Any = getattr(importlib.import_module(package), name)
+    if isinstance(made, str):
+        return
+    monkeypatch.chdir(tmp_path)
+    text = inspect.getdoc(made) or ""
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    assert test.examples, f"{package}.{name} has no example"
+    said: list[str] = []
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).run(
+        test, out=said.append
+    )
     assert result.failed == 0, "".join(said)

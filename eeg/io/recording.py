@@ -191,6 +191,19 @@ def open_recording(path: str | Path, stream: str | None = None) -> Recording:
         The file is missing, empty, cut short, damaged, wrongly named, or holds no EEG.
     MissingEEGExtraError
         MNE-Python, or for XDF pyxdf, is not installed.
+
+    Examples
+    --------
+    >>> from eeg.simulation.file import write_fif
+    >>> from eeg.simulation.simulate import Listener, simulate
+    >>> from eeg.timeline.library import Item
+    >>> items = [Item("silence", None, 0.0, 90.0), Item("music", "A", 90.0, 60.0), Item("music", "B", 150.0, 60.0)]
+    >>> made = simulate(items, sfreq=250.0, channels=4, listener=Listener(effects={"A": (-2.0, 0.0)}), seed=1)
+    >>> write_fif(made, "rec.fif")
+    >>> import eeg
+    >>> with eeg.open_recording("rec.fif") as recording:
+    ...     recording.sfreq, len(recording.channels)
+    (250.0, 4)
     """
     path = Path(path)
     found = find_format(path)

@@ -72,6 +72,18 @@ def observations(scores: Iterable[RecordingScore], criterion: str = "beta") -> l
         Of one listener.
     criterion : str
         A band, or ``"both"``: the mean of beta and gamma.
+
+    Examples
+    --------
+    >>> from eeg.simulation.file import write_fif
+    >>> from eeg.simulation.simulate import Listener, simulate
+    >>> from eeg.timeline.library import Item
+    >>> items = [Item("silence", None, 0.0, 90.0), Item("music", "A", 90.0, 60.0), Item("music", "B", 150.0, 60.0)]
+    >>> made = simulate(items, sfreq=250.0, channels=4, listener=Listener(effects={"A": (-2.0, 0.0)}), seed=1)
+    >>> write_fif(made, "rec.fif")
+    >>> import eeg
+    >>> [plays.piece for plays in eeg.observations([eeg.score_recording("rec.fif")]) if plays.piece]
+    ['A', 'B']
     """
     check_criterion(criterion)
     found = [

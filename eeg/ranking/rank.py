@@ -249,6 +249,18 @@ def rank(
     ------
     TooLittleDataError
         There is neither play nor rating.
+
+    Examples
+    --------
+    >>> from eeg import rank
+    >>> from eeg.ranking.observations import Observation
+    >>> plays = [
+    ...     Observation(piece, f"recording {n}", 60.0 * k, value, 0.0, 60.0)
+    ...     for n in range(4)
+    ...     for k, (piece, value) in enumerate([("A", -1.0 + 0.1 * n), ("B", 1.0 - 0.1 * n)])
+    ... ]
+    >>> [piece.piece for piece in rank(plays, use_muscle=False).pieces]
+    ['A', 'B']
     """
     check_criterion(criterion)
     for row in data:

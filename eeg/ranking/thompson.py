@@ -31,6 +31,19 @@ def thompson(
     -------
     list of str
         Different pieces, in the order chosen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from eeg import rank, thompson
+    >>> from eeg.ranking.observations import Observation
+    >>> plays = [
+    ...     Observation(piece, f"recording {n}", 60.0 * k, value, 0.0, 60.0)
+    ...     for n in range(4)
+    ...     for k, (piece, value) in enumerate([("A", -3.0), ("B", 3.0)])
+    ... ]
+    >>> thompson(rank(plays, use_muscle=False), ["A", "B"], 1, explore=0.0, rng=np.random.default_rng(1))
+    ['A']
     """
     if not 0.0 <= explore <= 1.0:
         raise ParameterError(f"explore {explore:g} is out of range: give 0 to 1")

@@ -82,6 +82,20 @@ def write_report(
     ------
     ParameterError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> from eeg.simulation.file import write_fif
+    >>> from eeg.simulation.simulate import Listener, simulate
+    >>> from eeg.timeline.library import Item
+    >>> items = [Item("silence", None, 0.0, 90.0), Item("music", "A", 90.0, 60.0), Item("music", "B", 150.0, 60.0)]
+    >>> made = simulate(items, sfreq=250.0, channels=4, listener=Listener(effects={"A": (-2.0, 0.0)}), seed=1)
+    >>> write_fif(made, "rec.fif")
+    >>> from pathlib import Path
+    >>> import eeg
+    >>> eeg.write_report("rec.html", [eeg.score_recording("rec.fif")])
+    >>> Path("rec.html").read_text(encoding="utf-8")[:15].lower()
+    '<!doctype html>'
     """
     text = render(scores, ranking, names=names, listener=listener)
     write_bytes(Path(path), text.encode(), private=True, error=ParameterError)

@@ -107,6 +107,19 @@ def export_session(
     ------
     ExportError
         Where a file cannot be written or holds something else, or the suffix says another format than `format`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import sessions
+    >>> import therapy_gen
+    >>> from sessions.export.audio import Sound
+    >>> store = sessions.Store.open("therapy.db")
+    >>> session = sessions.new_session(
+    ...     store, therapy_gen.load_model(), sessions.SessionRequest(minutes=1.0), seed=1
+    ... )
+    >>> [file.path.name for file in sessions.export_session(store, session, "csv", Path("one.csv"), Sound())]
+    ['one.csv']
     """
     if not with_name:
         session = session.without_name()

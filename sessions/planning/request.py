@@ -73,6 +73,12 @@ class SessionRequest:
     ------
     PlanError
         Where a value is out of its range.
+
+    Examples
+    --------
+    >>> import sessions
+    >>> sessions.SessionRequest(minutes=12.0, arc="flat").minutes
+    12.0
     """
 
     minutes: float = DEFAULT_MINUTES

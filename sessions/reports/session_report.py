@@ -55,6 +55,18 @@ def write_session_report(
         Where there is no such session, or a piece of it is gone.
     ExportError
         Where the file cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import sessions
+    >>> import therapy_gen
+    >>> store = sessions.Store.open("therapy.db")
+    >>> request = sessions.SessionRequest(minutes=1.0)
+    >>> session = sessions.new_session(store, therapy_gen.load_model(), request, seed=1)
+    >>> _ = sessions.write_session_report(store, session.id, Path("one.html"))
+    >>> Path("one.html").read_text(encoding="utf-8")[:15].lower()
+    '<!doctype html>'
     """
     check_file_target(path)
     sound = sound or Sound()

@@ -59,6 +59,18 @@ def import_pieces(store: Store, files: Sequence[Path]) -> list[Imported]:
     ------
     InputError
         Where a file cannot be read or holds no notes.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import sessions
+    >>> from therapy_gen import to_midi
+    >>> from therapy_gen.music.performance import Note, Part, Performance
+    >>> notes = tuple(Note(2.0 * n, 2.0, 60, 50) for n in range(30))
+    >>> piece = Performance((Part("Piano", 0, notes, pedal=()),), 60, "", 60.0, "")
+    >>> _ = Path("mine.mid").write_bytes(to_midi(piece, title="Mine"))
+    >>> [made.piece.title for made in sessions.import_pieces(sessions.Store.open("therapy.db"), [Path("mine.mid")])]
+    ['Mine']
     """
     read = [(file, *_read(file)) for file in files]
     ids = new_ids(len(read))

@@ -64,6 +64,12 @@ class Store:
     ------
     DatabaseError
         Where it cannot be reached; at `open` also where it is newer than this program or not ours.
+
+    Examples
+    --------
+    >>> import sessions
+    >>> sessions.Store.open("therapy.db").info().sessions
+    0
     """
 
     def __init__(self, where: str | Path, *, read_only: bool = False) -> None:

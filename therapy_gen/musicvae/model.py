@@ -44,7 +44,14 @@ _DISSONANT = (1, 2, 6, 10, 11)
 
 
 def load_model(name: str = DEFAULT_MODEL, folder: Path | None = None) -> Model:
-    """Load a model by name or path (see `find_model`)."""
+    """Load a model by name or path (see `find_model`).
+
+    Examples
+    --------
+    >>> import therapy_gen
+    >>> therapy_gen.load_model().can_encode
+    True
+    """
     path = find_model(name, folder)
     return Model(load_weights(path), path.stem)
 
@@ -61,6 +68,16 @@ class Model:
     ------
     InputError
         Where an array is missing or has another shape than the config says.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import therapy_gen
+    >>> model = therapy_gen.load_model()
+    >>> tokens = model.decode(model.sample_prior(1, np.random.default_rng(1)), temperature=0.0)
+    >>> mean, deviation = model.encode(tokens)
+    >>> mean.shape == deviation.shape
+    True
     """
 
     common_tonic = True

@@ -143,6 +143,13 @@ def preference_of(store: Store, listener: str, explore: float | None, seed: int)
 
     Pieces of earlier sessions that were neither rated nor measured are drawn from the prior. Those rated 1 or 2, or
     marked never to come back, are left out.
+
+    Examples
+    --------
+    >>> from sessions import Store
+    >>> from therapy_gen import study
+    >>> study.preference_of(Store.open("therapy.db"), "ana", None, seed=1).drawn
+    ()
     """
     from sessions.clients.diary import earlier_pieces, refused_pieces
     from sessions.planning.choosing import DEFAULT_EXPLORE, Drawn, Preference

@@ -214,5 +214,18 @@ def calmness_of(performance: Performance) -> Calmness:
     ------
     ValueError
         Where there is no note.
+
+    Examples
+    --------
+    >>> from therapy_gen.music.performance import Note, Part, Performance
+    >>> import therapy_gen
+    >>> slow = [Note(2.0 * n, 2.0, 60, 50) for n in range(8)]
+    >>> fast = [Note(0.1 * n, 0.1, 60 + 7 * (n % 2), 110) for n in range(160)]
+    >>> calm, lively = (
+    ...     therapy_gen.calmness(Performance((Part("Piano", 0, tuple(notes), pedal=()),), 60, "", 16.0, ""))
+    ...     for notes in (slow, fast)
+    ... )
+    >>> calm.score > lively.score
+    True
     """
     return calmness(*sounding_notes(performance))

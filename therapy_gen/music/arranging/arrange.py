@@ -120,6 +120,16 @@ def arrange(
         Where palette, tempo or mode is not one that can be played.
     ValueError
         Where there is no section, its shape is not that of a section, or `melody_shift` does not lead to the tonic.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import therapy_gen
+    >>> section = np.zeros((256, 3), np.uint8)
+    >>> section[::16] = (45, 41, 29)  # a class is a pitch less 19: C5, A flat 4 and so on, once a bar
+    >>> piece = therapy_gen.arrange([section], tonic=0, mode="major", tempo=60.0, seed=1)
+    >>> piece.tempo
+    60.0
     """
     check_palette(palette)
     if mode not in ("major", "minor"):

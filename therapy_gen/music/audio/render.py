@@ -88,6 +88,15 @@ def render(
     ------
     InputError
         Where MIDI or soundfont cannot be read.
+
+    Examples
+    --------
+    >>> from therapy_gen.music.performance import Note, Part, Performance
+    >>> import therapy_gen
+    >>> note = Note(0.0, 1.0, 60, 50)
+    >>> midi = therapy_gen.to_midi(Performance((Part("Piano", 0, (note,), pedal=()),), 60, "", 1.0, ""), title="One")
+    >>> therapy_gen.render(midi, sample_rate=22050).shape[1]
+    2
     """
     return _Renderer(soundfont, sample_rate).piece(midi, name)
 

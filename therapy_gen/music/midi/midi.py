@@ -37,6 +37,15 @@ def to_midi(performance: Performance, *, title: str) -> bytes:
 
     The first track has title, tempo, metre and key, then a track follows for each part. The end of every track
     stands at the performance's duration. Times are rounded to ticks, 960 a quarter note.
+
+    Examples
+    --------
+    >>> from therapy_gen.music.performance import Note, Part, Performance
+    >>> import therapy_gen
+    >>> note = Note(0.0, 1.0, 60, 50)
+    >>> piece = Performance((Part("Piano", 0, (note,), pedal=()),), 60, "", 1.0, "")
+    >>> therapy_gen.to_midi(piece, title="One")[:4]
+    b'MThd'
     """
     if sum(part.bank != DRUM_BANK for part in performance.parts) > MOST_INSTRUMENTS:
         raise ValueError(f"a MIDI file has room for {MOST_INSTRUMENTS} instruments and drums")
@@ -71,6 +80,15 @@ def read_performance(midi: bytes, *, name: str = "the MIDI data") -> Performance
     InputError
         Where the bytes are no MIDI file, cut short, damaged or too many; or a file of format 2 with several tracks,
         which are patterns without a common time (Mido refuses to play one, too).
+
+    Examples
+    --------
+    >>> from therapy_gen.music.performance import Note, Part, Performance
+    >>> import therapy_gen
+    >>> note = Note(0.0, 1.0, 60, 50)
+    >>> midi = therapy_gen.to_midi(Performance((Part("Piano", 0, (note,), pedal=()),), 60, "", 1.0, ""), title="One")
+    >>> therapy_gen.read_midi(midi).parts[0].notes[0].pitch
+    60
     """
     file = read_midi_file(midi, name)
     seconds = _SecondClock(file.tempi, file.ticks)
