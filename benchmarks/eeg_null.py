@@ -1,6 +1,6 @@
 """How often is a reliable order claimed where there is none, and do 90 % intervals cover? Real and simulated rest.
 
-    python benchmarks/eeg_null.py [--data DIR] [--assignments 20] [--listeners 200]
+    python benchmarks/eeg_null.py [--data DIR] [--assignments 20] [--listeners 200] [--part NAME]
 
 Real: resting recordings (eegmat, eyes closed, 10 subjects) are cut into slots; slots are called silence or one of three
 pieces at random, many times over. No piece is better than another, so every claim is false, and the truth of every
@@ -140,12 +140,73 @@ def simulated_plays(listeners: int) -> None:
         ("muscle differs between pieces (0.5 dB per dB)", {"muscle": 0.5}),
         ("two plays of each", {"plays": 2}),
         ("four recordings, two plays of each", {"plays": 2, "recordings": 4}),
+        ("drift of 1.0 dB, silence at both ends", {"drift": 1.0}),
     )
     for name, options in kinds:
         tally = Tally()
         for seed in range(listeners):
             tally.add(rank(draw_plays(np.random.default_rng(seed), np.zeros(5), **options)), seed)
         print(tally.row(f"simulated plays, 5 pieces, {name}"), flush=True)
+
+
+def days(listeners: int) -> None:
+    """Print the rows of four recordings in which pieces, or music as a whole, differ from day to day."""
+    for piece_db, music_db in ((0.3, 0.0), (0.5, 0.0), (0.0, 0.3), (0.3, 0.3), (0.5, 0.5)):
+        tally = Tally()
+        for seed in range(listeners):
+            rng = np.random.default_rng(seed)
+            tally.add(rank(by_days(rng, draw_plays(rng, np.zeros(5), plays=2, recordings=4), piece_db, music_db)), seed)
+        print(tally.row(f"four recordings, SD of days: piece {piece_db:g} dB, music {music_db:g} dB"), flush=True)
+
+
+def by_days(
+    rng: np.random.Generator, data: Sequence[Observation], piece_db: float, music_db: float
+) -> list[Observation]:
+    """Add what a piece, and music as a whole, does on one day alone."""
+    music: dict[str, float] = {}
+    pieces: dict[tuple[str, str], float] = {}
+    found = []
+    for row in data:
+        more = 0.0
+        if row.piece is not None:
+            more += music.setdefault(row.recording, music_db * rng.standard_normal())
+            more += pieces.setdefault((row.recording, row.piece), piece_db * rng.standard_normal())
+        found.append(replace(row, value_db=row.value_db + more))
+    return found
+
+
+def looks(listeners: int) -> None:
+    """Print how often an order is claimed at any of eight looks, one after each recording, and after the last."""
+    any_, last = [], []
+    for seed in range(listeners):
+        data = draw_plays(np.random.default_rng(seed), np.zeros(5), plays=2, recordings=8)
+        claims = [rank([row for row in data if int(row.recording[1:]) <= look]).reliable_order for look in range(8)]
+        any_.append(any(claims))
+        last.append(claims[-1])
+    print(
+        f"{'eight recordings, looked at after each':66}{listeners:9}{100 * np.mean(any_):8.1f}%"
+        f"   (at the last look {100 * np.mean(last):.1f}%)",
+        flush=True,
+    )
+
+
+def one_order(listeners: int) -> None:
+    """Print the row of sessions in one and the same order, with a curved time course of 2 dB."""
+    tally = Tally()
+    for seed in range(listeners):
+        rng = np.random.default_rng(seed)
+        data = []
+        for recording in range(4):
+            times = 30.0 + 62.0 * np.arange(9)
+            curve = 2.0 * (np.linspace(-1, 1, 9) ** 2 - 1 / 3)
+            labels = [None, None, *(f"p{i}" for i in range(5)), None, None]
+            y = curve + 0.3 * rng.standard_normal(9)
+            data += [
+                Observation(label, f"r{recording}", float(t), float(v), 0.0, 56.0)
+                for label, t, v in zip(labels, times, y, strict=True)
+            ]
+        tally.add(rank(data), seed)
+    print(tally.row("four sessions in one order, curved time course of 2 dB"), flush=True)
 
 
 def draw_plays(
@@ -187,15 +248,22 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--assignments", type=int, default=20)
     parser.add_argument("--listeners", type=int, default=200)
+    parts = ("real", "recordings", "plays", "days", "looks", "order")
+    parser.add_argument("--part", choices=parts, action="append")
     options = parser.parse_args()
+    wanted = options.part or parts
     print(HEAD)
-    files = sorted((options.data / "eegmat").glob("*_1.edf"))
-    if files:
-        real_rest(files, 14, options.assignments)
-    else:
-        print(f"no recordings in {options.data / 'eegmat'}: real rest is left out")
-    simulated_recordings(max(options.listeners // 5, 1))
-    simulated_plays(options.listeners)
+    if "real" in wanted:
+        files = sorted((options.data / "eegmat").glob("*_1.edf"))
+        if files:
+            real_rest(files, 14, options.assignments)
+        else:
+            print(f"no recordings in {options.data / 'eegmat'}: real rest is left out")
+    if "recordings" in wanted:
+        simulated_recordings(max(options.listeners // 5, 1))
+    for name, part in (("plays", simulated_plays), ("days", days), ("looks", looks), ("order", one_order)):
+        if name in wanted:
+            part(options.listeners)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ class OutOfBoundsError(Exception):
 
 @contextmanager
 def bounded(seconds: float, more_bytes: int) -> Iterator[None]:
-    """Bound what happens inside: `OutOfBoundsError` after some seconds, MemoryError beyond so many bytes more.
+    """Bound what happens inside: `OutOfBoundsError` after some seconds of work, MemoryError beyond so many bytes more.
 
-    Time is bounded in the main thread of systems with SIGALRM, memory on Linux; elsewhere nothing is.
+    Time is bounded in the main thread of systems with SIGPROF, as time of the processor: a busy machine makes no file
+    damaged. Memory is bounded on Linux; elsewhere nothing is.
 
     Parameters
     ----------
@@ -40,13 +41,13 @@ def _time(seconds: float) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
         raise OutOfBoundsError
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @contextmanager
