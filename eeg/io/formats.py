@@ -92,6 +92,24 @@ class Format:
     has_streams: bool = False
 
 
+# Files of EEG that are not read, and how to make some of them that are.
+CONVERT = {
+    ".trc": "export it as EDF in Micromed's program",
+    ".e": "export it as EDF in Nicolet's program (Natus)",
+    ".easy": "export it as EDF+ in Neuroelectrics' NIC",
+    ".acq": "save it as EDF in BIOPAC's AcqKnowledge",
+    ".mat": "load it in EEGLAB and save it as a set",
+    ".poly5": "export it as EDF+ in TMSi's program",
+    ".ns3": "convert it to EDF with Blackrock's tools",
+    ".rhd": "convert it to EDF with Intan's tools",
+    ".nwb": "read it with pynwb and save it as FIF (mne.io.RawArray)",
+    ".npy": "save it as FIF, with names and a rate (mne.io.RawArray)",
+    ".h5": "save it as FIF, with names and a rate (mne.io.RawArray)",
+    ".hdf5": "save it as FIF, with names and a rate (mne.io.RawArray)",
+    ".zip": "unpack it, and name the recording in it",
+}
+
+
 @cache
 def formats() -> tuple[Format, ...]:
     """Return every format there is: those of the modules of `eeg.io.readers`."""
@@ -182,6 +200,15 @@ def _why_unknown(path: Path, name: str) -> str:
         if one.parts and name.endswith(one.parts):
             header = path.with_suffix(one.suffixes[0]).name
             return f"{path} is one part of a recording: name its header file ({header}) instead"
+    tables = [one.name for one in formats() if ".csv" in one.suffixes]
+    if name.endswith((".csv", ".tsv", ".txt")):
+        return (
+            f"{path} is no table of a headset that is known (those of {', '.join(tables)} are): "
+            "convert it to EDF or FIF, as with mne.io.RawArray"
+        )
+    for suffix, how in CONVERT.items():
+        if name.endswith(suffix):
+            return f"{path} is not read: {how}"
     for one in formats():
         if name.endswith(one.suffixes):
             return f"{path} does not begin as {_a(one.name)} file does: it is damaged or another kind of file"

@@ -27,7 +27,7 @@ Float32 = npt.NDArray[np.float32]
 MIN_SFREQ = 60.0
 MAX_CHANNELS = 1024
 # What opening a file may take: a file of 1 GiB that is held in memory opens in a third of it.
-OPEN_S, OPEN_BYTES_PER_S = 8.0, 20e6
+OPEN_S, OPEN_BYTES_PER_S, PARSED_BYTES_PER_S = 8.0, 20e6, 2e6
 OPEN_BYTES, _COPIES = 2**30, 8
 
 
@@ -213,7 +213,8 @@ def open_recording(path: str | Path, stream: str | None = None) -> Recording:
     size = path.stat().st_size
     try:
         memory = OPEN_BYTES + (_COPIES * size if found.in_memory else 0)
-        with bounded(OPEN_S + size / OPEN_BYTES_PER_S, memory), quiet_mne():
+        seconds = OPEN_S + size / (PARSED_BYTES_PER_S if found.in_memory else OPEN_BYTES_PER_S)
+        with bounded(seconds, memory), quiet_mne():
             opened = found.open(path, stream=stream) if found.has_streams else found.open(path)
     except (InputError, MissingExtraError):
         raise
@@ -367,7 +368,7 @@ def some(names: Sequence[str]) -> str:
 def _cap_labels(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     """BioSemi caps number their electrodes A1 to A32, B1 …: there A1 and A2 are no ear lobes, and P or C no places."""
     names = {channel.name.strip().upper() for channel in channels}
-    if {f"E{i}" for i in range(1, 9)} <= names:  # EGI's nets: E1 and E2 are no eyes
+    if {"E1", "E2", "E3"} <= names:  # EGI's nets: E1 and E2 are no eyes
         channels = tuple(
             Channel(one.name, None, "eeg") if re.fullmatch(r"E\d{1,3}", one.name.strip().upper()) else one
             for one in channels
