@@ -17,8 +17,8 @@ PACKAGES = ("therapy_gen", "sessions", "eeg")
 
 _HEAD = """# Modules
 
-Written from the modules' own first lines by `python docs/modules.py`. [Architecture](architecture.md) says how they work
-together.
+Written from the modules' own first lines by `python docs/modules.py`. [Architecture](architecture.md) says how they
+work together.
 """
 
 
