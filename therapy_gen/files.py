@@ -7,9 +7,8 @@ target, goes away on any error, and, where a process was killed, with the next f
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import functools
 import os
-import platform
 import re
 import secrets
 import stat
@@ -21,8 +20,7 @@ from therapy_gen.errors import InputError
 
 _OWNER_ONLY = 0o600
 # `.therapy-gen-HOST-PID-RANDOM.part.SUFFIX`; a file of another machine in a shared folder is left to that machine.
-_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-_PART = re.compile(rf"\.therapy-gen-{_HOST}-(\d+)-[0-9a-f]{{8}}\.part(\..*)?")
+_PART = re.compile(r"\.therapy-gen-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part(\..*)?")
 
 _shared = False
 
@@ -101,7 +99,7 @@ def atomic_write(
     check_target(path, error)
     remove_leftovers(path.parent)
     part = path.with_name(
-        f".therapy-gen-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix[:16]}",
+        f".therapy-gen-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix[:16]}",
     )
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
@@ -191,7 +189,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         found = [(entry, match) for entry in entries if (match := _PART.fullmatch(entry.name))]
         for entry, match in found:
-            if not _lives(int(match[1])):
+            if match[1] == _machine() and not _lives(int(match[2])):
                 with contextlib.suppress(OSError):
                     Path(entry.path).unlink()
                     removed.append(Path(entry.path))
@@ -202,6 +200,15 @@ def reason(error: OSError | ValueError) -> str:
     """Return what the system says about an error, in lower case at the start, without numbers and names."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text[0].lower() + text[1:])
+
+
+@functools.cache
+def _machine() -> str:
+    """Return letters that stand for this machine: in a shared folder, others are left to clean up after themselves."""
+    import hashlib
+    import platform
+
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def _finish(part: Path, *, private: bool) -> None:

@@ -1,4 +1,4 @@
-"""Damaged files: what was found once, and a search for more, for as long as `THERAPY_GEN_FUZZ_S` says (seconds)."""
+"""Damaged files: what was found once, and a search for more: a second, a minute (long), ten minutes (hours)."""
 
 from __future__ import annotations
 
@@ -32,10 +32,16 @@ def test_found_case(path: Path) -> None:
 
 @pytest.mark.parametrize("reader", READERS)
 def test_damaged_files(reader: str, tmp_path: Path) -> None:
-    search(reader, float(os.environ.get("THERAPY_GEN_FUZZ_S", "1")), tmp_path)
+    search(reader, 1.0, tmp_path)
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("reader", READERS)
+def test_damaged_files_for_a_minute(reader: str, tmp_path: Path) -> None:
+    search(reader, 60.0, tmp_path)
+
+
+@pytest.mark.hours
 @pytest.mark.parametrize("reader", READERS)
 def test_damaged_files_for_ten_minutes(reader: str, tmp_path: Path) -> None:
     search(reader, 600.0, tmp_path)

@@ -1,6 +1,6 @@
 """Killed at any moment, commands lose no row that was stored, damage no database and leave no file behind.
 
-Three kills in the usual run, a hundred in `.ci/run` (`THERAPY_GEN_KILLS=100`), a thousand with `pytest -m long`.
+Twice in the usual run, a hundred times in the long one, a thousand times with `pytest -m hours`.
 """
 
 from __future__ import annotations
@@ -85,10 +85,17 @@ def prepared(home: Path, tmp_path: Path) -> Path:
 def test_killed_a_few_times(stored_home: Path, tmp_path: Path) -> None:
     shutil.copytree(stored_home, tmp_path / "home")
     out = prepared(tmp_path / "home", tmp_path)
-    kill_often(tmp_path / "home", out, int(os.environ.get("THERAPY_GEN_KILLS", "3")), seed=1)
+    kill_often(tmp_path / "home", out, 2, seed=1)
 
 
 @pytest.mark.long
+def test_killed_a_hundred_times(stored_home: Path, tmp_path: Path) -> None:
+    shutil.copytree(stored_home, tmp_path / "home")
+    out = prepared(tmp_path / "home", tmp_path)
+    kill_often(tmp_path / "home", out, 100, seed=3)
+
+
+@pytest.mark.hours
 def test_killed_a_thousand_times(stored_home: Path, tmp_path: Path) -> None:
     shutil.copytree(stored_home, tmp_path / "home")
     out = prepared(tmp_path / "home", tmp_path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,14 @@ def model() -> Model:
     return load_model()
 
 
+# `THERAPY_GEN_TEST_DATABASE=postgresql` runs every test that has a `store` on a server.
+ON_SERVER = os.environ.get("THERAPY_GEN_TEST_DATABASE") == "postgresql"
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Store:
     """A new database."""
-    return Store.open(tmp_path / "therapy.db")
+    return Store.open(str(request.getfixturevalue("postgres")) if ON_SERVER else tmp_path / "therapy.db")
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from sessions.playback.log import QueuedPlayLog
 from sessions.records import SessionRecord
@@ -14,9 +17,13 @@ from sessions.storage.library import delete_session
 from sessions.storage.play_log import list_plays
 from sessions.storage.store import Store
 
+ON_FILE = pytest.mark.skipif(
+    os.environ.get("THERAPY_GEN_TEST_DATABASE") == "postgresql", reason="another writer locks the file of SQLite"
+)
 STARTED = datetime(2026, 11, 1, 20, 0, tzinfo=UTC)
 
 
+@ON_FILE
 def test_locked_database_delays_no_sound(store: Store, session: SessionRecord, tmp_path: Path) -> None:
     holder = sqlite3.connect(tmp_path / "therapy.db", isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
@@ -36,6 +43,7 @@ def test_locked_database_delays_no_sound(store: Store, session: SessionRecord, t
     assert [(one.position, one.onset_s, one.duration_s) for one in play.stretches] == [(0, 0.0, 4.0), (1, 4.0, 5.0)]
 
 
+@ON_FILE
 def test_patience_ends(store: Store, session: SessionRecord, tmp_path: Path) -> None:
     holder = sqlite3.connect(tmp_path / "therapy.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
