@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,8 @@ class PieceRecord:
         Mean MIDI pitch of the melody; None for a piece stored before that was noted.
     metre : str
         E.g. ``"3/4"``.
+    more : mapping
+        What else is stored of it, by column.
     """
 
     id: str
@@ -52,6 +54,7 @@ class PieceRecord:
     register: float | None
     metre: str
     created: datetime
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return what `piece list --json` says of it."""
@@ -78,6 +81,7 @@ class PieceRecord:
             "features": dict(self.features),
             "register": self.register,
             "metre": self.metre,
+            **self.more,
             "created": self.created.isoformat(),
         }
 

@@ -13,7 +13,7 @@ from sessions.errors import NotFoundError
 from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
 from sessions.storage.evidence import Ranker, rank_again
 from sessions.storage.listeners import add_listener, find_listener, listener_name
-from sessions.storage.pieces import AT_ONCE, SHORTEST_PREFIX, new_ids, piece_record, resolve_piece
+from sessions.storage.pieces import AT_ONCE, SHORTEST_PREFIX, new_ids, piece_record, piece_row, resolve_piece
 from sessions.storage.pieces import count_pieces as count_pieces
 from sessions.storage.pieces import find_pieces as find_pieces
 from sessions.storage.pieces import get_piece as get_piece
@@ -77,24 +77,14 @@ def add_session(
     with store.write() as database:
         model_row = _model(database, model)
         database.add_all(
-            PieceRow(
+            piece_row(
+                piece,
                 id=id_,
-                title=piece.title,
                 model=model_row,
+                source=None,
                 z=piece.z.astype("<f4").tobytes(),
                 form=" ".join(piece.form),
-                seed=piece.seed,
-                temperature=piece.temperature,
-                palette=piece.palette,
-                key=piece.key,
-                tempo=piece.tempo,
-                duration_s=piece.duration_s,
-                midi=piece.midi,
                 features=dict(piece.features),
-                calm=piece.calm,
-                valence=piece.valence,
-                register=piece.register,
-                metre=piece.metre,
                 created=created,
             )
             for id_, piece in zip(ids, pieces, strict=True)

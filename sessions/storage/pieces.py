@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, inspect, select
 from sqlalchemy.orm import Session, defer, joinedload, undefer
 from ulid import ULID
 
@@ -139,24 +141,28 @@ def resolve_piece(database: Session, prefix: str, among: set[str] | None = None,
     return found[0]
 
 
+def piece_row(made: object, **given: Any) -> PieceRow:
+    """Return a row of a piece that was made: what is `given`, and else what it has under a column's own name."""
+    found = {name: getattr(made, name) for name in _columns() - given.keys() if hasattr(made, name)}
+    return PieceRow(**found, **given)
+
+
 def piece_record(row: PieceRow, model: str | None = None) -> PieceRecord:
     """Return a stored piece; the name of its `model`, where it was read with it."""
+    named = _FIELDS - {"model", "more"}
     return PieceRecord(
-        id=row.id,
-        title=row.title,
-        source=row.source,
         model=model or (row.model.name if row.model_id is not None and row.model else None),
-        form=row.form,
-        seed=row.seed,
-        temperature=row.temperature,
-        palette=row.palette,
-        key=row.key,
-        tempo=row.tempo,
-        duration_s=row.duration_s,
-        calm=row.calm,
-        valence=row.valence,
-        features=row.features,
-        register=row.register,
-        metre=row.metre,
-        created=row.created,
+        more={name: getattr(row, name) for name in sorted(_columns() - named - _NOT_TOLD)},
+        **{name: getattr(row, name) for name in named},
     )
+
+
+_FIELDS = {field.name for field in fields(PieceRecord)}
+# Music, and what is told by another name.
+_NOT_TOLD = {"midi", "z", "model_id"}
+
+
+@cache
+def _columns() -> frozenset[str]:
+    """Return the names of the columns of pieces: a new one needs no mention here."""
+    return frozenset(column.key for column in inspect(PieceRow).column_attrs)
