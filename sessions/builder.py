@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, Brief, compose_session
 from sessions.composing.key_path import Neighbour
 from sessions.errors import PlanError
+from sessions.planning.arcs import ARCS
 from sessions.planning.choosing import Preference, choose, choose_requested
 from sessions.planning.plan import HeldPiece, PlannedPiece, SessionRequest
 from sessions.records import SessionRecord
@@ -37,12 +39,14 @@ def new_session(
     preference: Preference | None = None,
     requested: Sequence[str] = (),
     may_drop: bool = False,
+    sound: Mapping[str, Any] | None = None,
 ) -> SessionRecord:
     """Make a session and store it in one transaction.
 
     Everything musical in it follows from `request`, `model`, `seed`, `temperature`, `palette` and `preference`, which
     is what is known of the listener's pieces, or `requested`, pieces of the library that it is to hold; `may_drop` says
-    whether the last of them are left out where not all have room.
+    whether the last of them are left out where not all have room. `sound` is how
+    it is to sound (`sessions.export.sound.Sound.parameters`); an arc that dies away brings a fade of its own.
 
     Raises
     ------
@@ -114,8 +118,15 @@ def new_session(
             "model": model.name,
             "model_sha256": model.sha256,
             **({"explore": preference.explore} if preference is not None else {}),
+            **_fade(request),
+            **(sound or {}),
         },
     )
+
+
+def _fade(request: SessionRequest) -> dict[str, float]:
+    share = ARCS[request.arc].fade
+    return {"fade_s": round(share * request.minutes * 60.0, 3)} if share else {}
 
 
 def _neighbour(piece: PlannedPiece | HeldPiece) -> Neighbour | None:

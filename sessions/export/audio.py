@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -13,11 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from sessions.errors import ExportError, NotFoundError
+from sessions.export.sound import Sound
 from sessions.files import already_exists, atomic_write
 from sessions.records import ItemRecord
 from sessions.storage.library import get_session, midi_of
 from sessions.storage.store import Store
 from therapy_gen.errors import InputError
+
+__all__ = [
+    "AUDIO_FORMATS",
+    "SAMPLE_RATE",
+    "AudioFile",
+    "Renderer",
+    "Sound",
+    "item_sounds",
+    "present_midi",
+    "stream_session",
+]
 
 AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
 SAMPLE_RATE = 44100
@@ -27,26 +39,6 @@ _RENDERING = 3
 _DIGEST_LETTERS = 16
 
 Samples = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Sound:
-    """How to render.
-
-    Attributes
-    ----------
-    soundfont : Path or None
-        An SF2 file; None takes the one that is there.
-    advance : callable
-        Told the seconds of music that are done since it was last called.
-    """
-
-    soundfont: Path | None = None
-    advance: Callable[[float], None] = lambda seconds: None
-
-    def __post_init__(self) -> None:
-        if self.soundfont is not None and not self.soundfont.is_file():
-            raise ExportError(f"soundfont {self.soundfont} is not a file; give an SF2 file with --soundfont")
 
 
 @dataclass(frozen=True)
@@ -121,6 +113,8 @@ class Renderer:
         content = hashlib.sha256()
         facts = (_RENDERING, SAMPLE_RATE, self._form, self._instruments, file.title, file.album, file.track)
         content.update(repr(facts).encode())
+        mix = self._sound.mix()
+        content.update(repr((mix.space, mix.loudness, mix.layers, mix.transition, mix.fade_s)).encode())
         for item in file.items:
             content.update(f"{item.duration_s:.3f}".encode())
             content.update(self._midi[item.piece.id] if item.piece else b"silence")
@@ -161,7 +155,7 @@ def stream_session(
     start_s : float
         Where to begin, in seconds from the session's start. The samples are those that the whole session has there.
     sound : Sound, optional
-        How to render.
+        How to render; what it leaves open is as the session has it.
 
     Yields
     ------
@@ -180,7 +174,8 @@ def stream_session(
     (65536, 2)
     """
     record = get_session(store, number)
-    blocks = _Blocks(record.items, present_midi(store, record.items), sound or Sound(), start_s=start_s)
+    sound = (sound or Sound()).over(record.parameters)
+    blocks = _Blocks(record.items, present_midi(store, record.items), sound, start_s=start_s)
     return blocks.all()
 
 
@@ -234,7 +229,7 @@ class _Blocks:
         apart: bool = False,
         start_s: float = 0.0,
     ) -> None:
-        from therapy_gen.music.audio.render import TimelineItem, lengths_of, render_timeline
+        from therapy_gen.music.audio.timeline import TimelineItem, lengths_of, render_timeline
 
         placed = [
             TimelineItem(item.duration_s, midi[item.piece.id], f"piece {item.piece.id}")
@@ -243,9 +238,7 @@ class _Blocks:
             for item in items
         ]
         self._lengths = iter(lengths_of([item.duration_s for item in items], SAMPLE_RATE, apart=apart))
-        blocks = render_timeline(
-            placed, soundfont=sound.soundfont, sample_rate=SAMPLE_RATE, apart=apart, start_s=start_s
-        )
+        blocks = render_timeline(placed, mix=sound.mix(), sample_rate=SAMPLE_RATE, apart=apart, start_s=start_s)
         self._blocks = cast(Generator[Samples, None, None], blocks)
         self._advance = sound.advance
 

@@ -7,6 +7,7 @@ replaced only where that was asked for. What the formats are is declared in `ses
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,7 @@ def write_export(export: Export, format: str) -> list[WrittenFile]:
     """Write an export in a format, and return its files."""
     chosen = find_format(format)
     check_name(export.path, chosen)
+    export = replace(export, sound=export.sound.over(export.programme.sound))
     if export.cue and not chosen.sounds:
         raise ExportError(
             f"--cue describes one audio file, not {chosen.name}; give --format {', '.join(audio_formats())}"
@@ -176,6 +178,7 @@ def export_playlist(
     writer: FileWriter | None = None,
 ) -> Path:
     """Write a playlist and its audio; see `sessions.export.playlist_audio.write_playlist`."""
+    sound = sound.over(programme.sound)
     export = Export(store, programme, path, sound, writer or FileWriter(), audio, naming)
     write_playlist(export, WRITERS[format], beside=beside)
     return path

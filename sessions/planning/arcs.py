@@ -35,12 +35,15 @@ class Arc:
         The calmness score at its start, unless another is asked for, and at its end.
     shape : callable
         The share of the way from start to end that has been gone at a place in the music, 0 (its start) to 1.
+    fade : float
+        The share of the session, from its end, over which its sound dies away.
     """
 
     about: str
     start: float
     end: float
     shape: Callable[[float], float]
+    fade: float = 0.0
 
 
 def _evenly(place: float) -> float:
@@ -49,6 +52,11 @@ def _evenly(place: float) -> float:
 
 def _level(place: float) -> float:
     return 0.0
+
+
+def _down_late(place: float) -> float:
+    # A third of the way over three quarters of the time, the rest over the last.
+    return place * 4 / 9 if place < 0.75 else 1 / 3 + (place - 0.75) * 8 / 3
 
 
 def _down_early(place: float) -> float:
@@ -60,6 +68,7 @@ def _down_early(place: float) -> float:
 ARCS: dict[str, Arc] = {
     "calm": Arc("calmer and calmer", 0.96, 0.974, _evenly),
     "iso": Arc("led down from less calm", 0.6, 0.972, _down_early),
+    "sleep": Arc("slower, sparser and softer, down to nothing over its last quarter", 0.95, 0.978, _down_late, 0.25),
     "flat": Arc("the same throughout", 0.97, 0.97, _level),
 }
 

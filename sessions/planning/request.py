@@ -14,7 +14,7 @@ from therapy_gen.music.tonality import parse_key
 
 # 24 minutes did about as well as 36, both better than 12 (Mullen & Russo, PLOS Mental Health, n = 144).
 DEFAULT_MINUTES = 24.0
-MINUTES = (1.0, 180.0)
+MINUTES = (1.0, 600.0)
 # Slower than the 60 to 80 BPM of convention: note density and arousal go together (Bernardi 2006, Heart 92:445).
 DEFAULT_TEMPO = (54.0, 72.0)
 TEMPI = (30.0, 140.0)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from sessions.records import PieceRecord
-from therapy_gen.music.audio.render import TimelineItem, render_timeline
+from therapy_gen.music.audio.mix import Mix
+from therapy_gen.music.audio.timeline import TimelineItem, render_timeline
 
 # Every browser plays MP3. Soft music in mono at this rate takes about 26 kbit/s, and a third of the time that
 # encoding stereo takes: 24 minutes in 7 s and 4.5 MB against 24 s and 7.9 MB (measured on two cores).
@@ -62,7 +63,7 @@ def _mp3(piece: PieceRecord, midi: bytes, length: float, soundfont: Path | None,
         compression_level=_COMPRESSION,
         bitrate_mode="VARIABLE",
     ) as file:
-        for block in render_timeline([item], soundfont=soundfont, sample_rate=SAMPLE_RATE, workers=1):
+        for block in render_timeline([item], mix=Mix(soundfont), sample_rate=SAMPLE_RATE, workers=1):
             mono = block.mean(axis=1, dtype=np.float32)
             for start in range(0, len(mono), _FRAMES_PER_WRITE):
                 if stop.is_set():

@@ -18,11 +18,11 @@ Cli = Callable[..., Any]
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--minutes 0", "minutes 0 is out of range; give 1 to 180"),
-        ("--minutes -5", "minutes -5 is out of range; give 1 to 180"),
-        ("--minutes nan", "minutes nan is out of range; give 1 to 180"),
-        ("--minutes inf", "minutes inf is out of range; give 1 to 180"),
-        ("--minutes 10000", "minutes 10000 is out of range; give 1 to 180"),
+        ("--minutes 0", "minutes 0 is out of range; give 1 to 600"),
+        ("--minutes -5", "minutes -5 is out of range; give 1 to 600"),
+        ("--minutes nan", "minutes nan is out of range; give 1 to 600"),
+        ("--minutes inf", "minutes inf is out of range; give 1 to 600"),
+        ("--minutes 10000", "minutes 10000 is out of range; give 1 to 600"),
         ("--minutes 1 --baseline 60", "leave 0 s for music"),
         ("--minutes 1 --tempo 54:71", "too little at up to 71 BPM; give more minutes or a faster --tempo"),
         ("--minutes 1 --tempo 54:72", "too little at up to 72 BPM; give more minutes or a faster --tempo"),

@@ -16,9 +16,12 @@ from scipy import signal
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import PALETTES, arrange
 from therapy_gen.music.audio import render as audio
+from therapy_gen.music.audio import timeline
 from therapy_gen.music.audio.loudness import LoudnessMeter
-from therapy_gen.music.audio.render import TARGET_LUFS, TimelineItem, render, render_timeline
+from therapy_gen.music.audio.mix import TARGET_LUFS, Mix
+from therapy_gen.music.audio.render import render
 from therapy_gen.music.audio.reverb import BLOCK, SPACES, Reverb
+from therapy_gen.music.audio.timeline import TimelineItem, render_timeline
 from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 
@@ -260,9 +263,9 @@ def test_a_timeline_that_is_left_stops_rendering(monkeypatch: pytest.MonkeyPatch
     begun = threading.Event()
     told: list[bool] = []
 
-    class Renderer(audio._Renderer):
-        def __init__(self, soundfont: Path | None, sample_rate: int) -> None:
-            super().__init__(soundfont, sample_rate)
+    class Renderer(audio.PieceRenderer):
+        def __init__(self, mix: Mix, sample_rate: int) -> None:
+            super().__init__(mix, sample_rate)
             stops.append(self.stop)
 
     class Meter(LoudnessMeter):
@@ -273,7 +276,7 @@ def test_a_timeline_that_is_left_stops_rendering(monkeypatch: pytest.MonkeyPatch
                 raise TimeoutError("nothing told the renderer to stop")
             super().add(block)
 
-    monkeypatch.setattr(audio, "_Renderer", Renderer)
+    monkeypatch.setattr(timeline, "PieceRenderer", Renderer)
     monkeypatch.setattr(audio, "LoudnessMeter", Meter)
     midi = to_midi(piece(tempo=40), title="")
     blocks = render_timeline([TimelineItem(5.0), *(TimelineItem(60.0, midi) for _ in range(50))], workers=2)

@@ -17,9 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.audio.render import TimelineItem, render, render_timeline
+from therapy_gen.music.audio.mix import Mix
+from therapy_gen.music.audio.render import render
 from therapy_gen.music.audio.soundfont import SoundFont, default_soundfont
 from therapy_gen.music.audio.synth import StruckNote, Synthesiser
+from therapy_gen.music.audio.timeline import TimelineItem, render_timeline
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 
@@ -250,7 +252,7 @@ def test_a_soundfont_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> Non
     with pytest.raises(InputError, match="is a folder; give a soundfont file"):
         render(tune(), soundfont=tmp_path)
     with pytest.raises(InputError, match="there is no soundfont"):
-        list(render_timeline([TimelineItem(1.0)], soundfont=tmp_path / "none.sf2"))
+        list(render_timeline([TimelineItem(1.0)], mix=Mix(tmp_path / "none.sf2")))
 
 
 def test_a_vorbis_sample_that_is_damaged_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,15 @@ import typer
 from sessions.export.formats import audio_formats, describe, find_format, format_of_suffix, names
 from therapy_gen.cli.context import settings
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
+from therapy_gen.cli.sound import (
+    FadeOption,
+    LayerOption,
+    LoudnessOption,
+    SoundfontOption,
+    SpaceOption,
+    TransitionOption,
+    asked_sound,
+)
 
 EPILOG = "Example: therapy-gen export --session 1 -o evening.flac"
 
@@ -35,9 +45,12 @@ def export(
             metavar="|".join(audio_formats()), help="Format of the files that a playlist points at  [default: flac]"
         ),
     ] = None,
-    soundfont: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="SF2 instruments for audio  [default: a small one]")
-    ] = None,
+    soundfont: SoundfontOption = None,
+    space: SpaceOption = None,
+    loudness: LoudnessOption = None,
+    layer: LayerOption = None,
+    transition: TransitionOption = None,
+    fade: FadeOption = None,
     cue: Annotated[
         bool, typer.Option("--cue", help="Beside one audio file, a cue sheet that says where each piece begins")
     ] = False,
@@ -63,7 +76,6 @@ def export(
         raise typer.BadParameter("give either --session ID or --ranked")
     if not ranked and (listener is not None or top is not None):
         raise typer.BadParameter("--listener and --top belong to --ranked")
-    from sessions.export.audio import Sound
     from sessions.export.playlists import Naming
     from sessions.export.session import FileWriter, check_audio_format, export_session
     from sessions.storage.library import get_session
@@ -73,6 +85,7 @@ def export(
     _check_belongs_to_playlists(chosen, ranked, audio, relative_to, prefix, urlencode)
     naming = Naming(relative_to, prefix, urlencode)
     writer = FileWriter(overwrite=overwrite, pretend=pretend)
+    sound = asked_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade, loudness=loudness)
     if session is None:
         from therapy_gen.cli.eeg.rank import export_ranking
 
@@ -82,7 +95,7 @@ def export(
             top,
             chosen,
             out,
-            soundfont,
+            sound,
             audio=audio_form,
             naming=naming,
             writer=writer,
@@ -98,7 +111,7 @@ def export(
                 record,
                 chosen,
                 out,
-                Sound(soundfont, advance),
+                replace(sound, advance=advance),
                 audio=audio_form,
                 naming=naming,
                 writer=writer,

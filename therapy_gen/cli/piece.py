@@ -25,6 +25,7 @@ from therapy_gen.cli.output import (
     say,
     say_more,
 )
+from therapy_gen.cli.sound import LoudnessOption, SoundfontOption, SpaceOption, asked_sound
 
 if TYPE_CHECKING:
     from therapy_gen.music.analysis.additive import Feature
@@ -190,17 +191,16 @@ def export(
             "-o", "--out", metavar="FILE", help="Its suffix says the format: musicxml, mid, wav, flac, ogg, mp3"
         ),
     ],
-    soundfont: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="SF2 instruments for audio  [default: a small one]")
-    ] = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="MIDI as the score has it: on the grid, one tempo, one loudness, no pedal")
     ] = False,
+    soundfont: SoundfontOption = None,
+    space: SpaceOption = None,
+    loudness: LoudnessOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that holds something else")] = False,
 ) -> None:
     """Write a piece as a score (MusicXML), as MIDI, or as audio."""
     options = settings(context)
-    from sessions.export.audio import Sound
     from sessions.export.session import FileWriter, export_piece
     from sessions.storage.library import get_piece
 
@@ -208,7 +208,8 @@ def export(
     found = get_piece(store, piece)
     with progress("rendering", found.duration_s, quiet=options.quiet) as advance:
         writer = FileWriter(overwrite=overwrite)
-        export_piece(store, found, out, Sound(soundfont, advance), plain=plain, writer=writer)
+        sound = asked_sound(soundfont, space=space, loudness=loudness, advance=advance)
+        export_piece(store, found, out, sound, plain=plain, writer=writer)
     print(printable(str(out)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from therapy_gen.cli.output import AsJson, brief, clock, count, print_json, prin
 if TYPE_CHECKING:
     from eeg.ranking.rank import Ranking
     from sessions.export.session import WrittenFile
+    from sessions.export.sound import Sound
     from sessions.storage.evidence import Evidence
     from sessions.storage.store import Store
 
@@ -89,14 +91,13 @@ def export_ranking(
     top: int | None,
     format: str,
     out: Path,
-    soundfont: Path | None,
+    sound: Sound,
     *,
     with_name: bool = False,
     **how: Any,
 ) -> list[WrittenFile]:
     """Write a listener's best pieces: the part of `export` that `--ranked` asks for."""
     use_one_thread()
-    from sessions.export.audio import Sound
     from sessions.export.ranking import export_ranked, ranked_programme
 
     store = options.store_to_read()
@@ -113,7 +114,7 @@ def export_ranking(
     programme = ranked_programme(store, document, top, with_name=with_name)
     with progress("rendering", programme.duration_s, quiet=options.quiet) as advance:
         return export_ranked(
-            store, document, programme, format, out, Sound(soundfont, advance), with_name=with_name, **how
+            store, document, programme, format, out, replace(sound, advance=advance), with_name=with_name, **how
         )
 
 

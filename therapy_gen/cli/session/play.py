@@ -16,6 +16,7 @@ import typer
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import clock, printable, say
 from therapy_gen.cli.session.record import begin_recording, check_recording, chosen_while_playing, tell_recorded
+from therapy_gen.cli.sound import FadeOption, LayerOption, SoundfontOption, SpaceOption, TransitionOption, asked_sound
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,9 +48,11 @@ def play(
     wait: Annotated[
         float, typer.Option(metavar="SECONDS", help="With --lsl: wait so long for a recorder before beginning")
     ] = 0.0,
-    soundfont: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="SF2 instruments  [default: a small one]")
-    ] = None,
+    soundfont: SoundfontOption = None,
+    space: SpaceOption = None,
+    layer: LayerOption = None,
+    transition: TransitionOption = None,
+    fade: FadeOption = None,
     record: Annotated[
         str | None,
         typer.Option(metavar="SOURCE", help="Record EEG meanwhile: lsl:NAME, or brainflow:BOARD[:ADDRESS]"),
@@ -84,7 +87,7 @@ def play(
         raise typer.BadParameter("--wait belongs to --lsl")
     check_recording(record, out, score=score, adapt=adapt)
     use_one_thread()
-    from sessions.export.audio import SAMPLE_RATE, Sound, item_sounds, present_midi
+    from sessions.export.audio import SAMPLE_RATE, item_sounds, present_midi
     from sessions.playback.log import QueuedPlayLog
     from sessions.playback.markers import LslMarkers, MarkersTogether
     from sessions.playback.outputs import open_output
@@ -94,7 +97,7 @@ def play(
     store = options.store(make=False)
     session = get_session(store, number)
     items = session.items[_first(session, begin) :]
-    sound = Sound(soundfont)
+    sound = asked_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade).over(session.parameters)
     present_midi(store, items)
     way_out = (
         f"to hear it elsewhere: therapy-gen export --session {number} --format flac -o session-{number}.flac "

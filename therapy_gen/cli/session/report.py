@@ -9,6 +9,7 @@ import typer
 
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
+from therapy_gen.cli.sound import SoundfontOption, asked_sound
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store
@@ -25,9 +26,7 @@ def session_report(
     context: typer.Context,
     number: Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")],
     out: Out,
-    soundfont: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="SF2 instruments for the sound  [default: a small one]")
-    ] = None,
+    soundfont: SoundfontOption = None,
     folder: Annotated[
         bool, typer.Option("--folder", help="Put the sound into a folder beside the page: it opens at once")
     ] = False,
@@ -36,7 +35,6 @@ def session_report(
     """Write a session as one page that works offline: its sound, its notes, its arc, and what was measured."""
     options = settings(context)
     use_one_thread()
-    from sessions.export.audio import Sound
     from sessions.files import check_file_target
     from sessions.reports.session_report import write_session_report
     from sessions.storage.library import get_session
@@ -47,7 +45,7 @@ def session_report(
     total = sum({item.piece.id: item.duration_s for item in record.items if item.piece}.values())
     with progress("rendering", total, quiet=options.quiet) as advance:
         ranking = _ranking(store, record.listener)
-        size = write_session_report(store, number, out, ranking, Sound(soundfont, advance), folder=folder)
+        size = write_session_report(store, number, out, ranking, asked_sound(soundfont, advance=advance), folder=folder)
     if json:
         print_json({"report": {"file": str(out), "session": number, "pieces": len(record.pieces()), "bytes": size}})
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,15 @@ from therapy_gen.cli.output import (
     say_more,
 )
 from therapy_gen.cli.session import diary, play, report
+from therapy_gen.cli.sound import (
+    FadeOption,
+    LayerOption,
+    LoudnessOption,
+    SoundfontOption,
+    SpaceOption,
+    TransitionOption,
+    asked_sound,
+)
 
 if TYPE_CHECKING:
     from sessions.records import SessionRecord
@@ -134,9 +144,12 @@ def new(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the audio  [default: renders in --home; flac without --audio]"),
     ] = None,
-    soundfont: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="SF2 instruments for the audio  [default: a small one]")
-    ] = None,
+    soundfont: SoundfontOption = None,
+    space: SpaceOption = None,
+    loudness: LoudnessOption = None,
+    layer: LayerOption = None,
+    transition: TransitionOption = None,
+    fade: FadeOption = None,
     json: AsJson = False,
 ) -> None:
     """Generate pieces, arrange them into a session, and store it."""
@@ -161,13 +174,14 @@ def new(
         density=None if density is None else _interval("density", density, ".."),
         span=None if span is None else _interval("range", span, "-"),
     )
+    sound = asked_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade, loudness=loudness)
+    if audio is None and out is None and not (soundfont is None and loudness is None):
+        raise typer.BadParameter("--soundfont and --loudness are of audio: give --audio or --out with them")
     folder = None
     if audio is not None or out is not None:
-        from sessions.export.audio import Sound
         from sessions.export.session import check_audio_format
         from sessions.files import make_folder
 
-        Sound(soundfont)
         audio = check_audio_format(audio or "flac")
         folder = make_folder(out if out is not None else options.home_folder() / "renders")
     store = options.store()
@@ -202,6 +216,7 @@ def new(
         palette=DEFAULT_PALETTE if palette is None else palette,
         requested=requested,
         may_drop=again is not None and not holding,
+        sound=sound.parameters(),
     )
     playlist = None
     if folder is not None and audio is not None:
@@ -210,7 +225,7 @@ def new(
         say(f"session {made.id} is stored; rendering it to {folder}", quiet=options.quiet)
         with progress("rendering", made.duration_s, quiet=options.quiet) as advance:
             playlist = _free(folder, f"session-{made.id}")
-            export_playlist(store, made.programme(), playlist, audio, Sound(soundfont, advance), beside=True)
+            export_playlist(store, made.programme(), playlist, audio, replace(sound, advance=advance), beside=True)
     if json:
         print_json(made.document())
         return

@@ -17,6 +17,8 @@ _RELATIVE_GATE = -10.0
 # Gating blocks of 400 ms that overlap by three quarters: four steps of 100 ms each.
 _STEPS_PER_SECOND = 10
 _STEPS_PER_GATE = 4
+# The limiter looks at peaks of so many frames, and so far ahead and back.
+_LIMIT_STEP, _LIMIT_S = 32, 0.05
 
 
 class LoudnessMeter:
@@ -74,6 +76,31 @@ class LoudnessMeter:
             return -math.inf
         gates = gates[gates > gates.mean() * 10 ** (_RELATIVE_GATE / 10)]
         return _OFFSET_DB + 10 * math.log10(float(gates.mean()))
+
+
+def limit(sound: npt.NDArray[np.float32], highest: float, sample_rate: int) -> None:
+    """Hold sound of shape (frames, 2) under a peak, in place: it is turned down a little before, and up again after.
+
+    Sound that stays under it is left as it is, to the bit.
+    """
+    frames = len(sound)
+    points = -(-frames // _LIMIT_STEP)
+    peaks = np.zeros(points)
+    for first in range(0, points, 4096):
+        part = np.abs(sound[first * _LIMIT_STEP : (first + 4096) * _LIMIT_STEP]).max(axis=1, initial=0)
+        part = np.pad(part, (0, -len(part) % _LIMIT_STEP))
+        peaks[first : first + 4096] = part.reshape(-1, _LIMIT_STEP).max(axis=1)
+    if not points or peaks.max() <= highest:
+        return
+    reach = round(_LIMIT_S * sample_rate / _LIMIT_STEP)
+    wanted = np.minimum(highest / np.maximum(peaks, 1e-9), 1.0)
+    padded = np.pad(wanted, 2 * reach + 1, mode="edge")
+    lowest = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 3).min(axis=1)
+    window = np.hanning(2 * reach + 2)[1:-1]
+    smooth = np.convolve(lowest, window / window.sum(), "valid")[: points + 1]
+    for first in range(0, frames, 1 << 16):
+        where = np.arange(first, min(first + (1 << 16), frames)) / _LIMIT_STEP - 0.5
+        sound[first : first + (1 << 16)] *= np.interp(where, np.arange(len(smooth)), smooth)[:, None].astype(np.float32)
 
 
 @cache

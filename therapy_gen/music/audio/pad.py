@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 Frames = npt.NDArray[np.float32]
 
-_TABLE = 1 << 18
+TABLE_FRAMES = 1 << 18
+"""The period of a held pad."""
+
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 14000.0
 # So much of both channels is the same: width that a mono sum does not take away.
 _SHARED = 0.5
@@ -87,15 +89,20 @@ def pad_tone(program: int, key: int, velocity: int, held_s: float, start_s: floa
     frames = round((held_s + timbre.release_s) * sample_rate)
     dark, bright = (_table(timbre, key, shade, sample_rate) for shade in (False, True))
     # The same note at another moment lies elsewhere in the table (golden ratio: as far from all others as can be).
-    first = int(math.modf(start_s * 0.61803 + key * 0.38197)[0] * _TABLE)
+    first = int(math.modf(start_s * 0.61803 + key * 0.38197)[0] * TABLE_FRAMES)
     seconds = np.arange(0, frames + 64, 64) / sample_rate
     swell = 0.5 - 0.5 * np.cos(2 * np.pi * ((start_s + seconds) / timbre.period_s + key * 0.381966))
     loudness = (velocity / 127) ** 2 * _envelope(timbre, seconds, held_s)
     share = np.arange(frames) / 64
     points = np.arange(len(seconds))
     shades = [np.interp(share, points, loudness * level).astype(np.float32) for level in (1 - 0.7 * swell, 0.7 * swell)]
-    place = (first + np.arange(frames)) % _TABLE
+    place = (first + np.arange(frames)) % TABLE_FRAMES
     return dark[:, place] * shades[0] + bright[:, place] * shades[1]
+
+
+def held_table(program: int, key: int, sample_rate: int) -> Frames:
+    """Return a period of a pad that is held for ever, shape (2, TABLE_FRAMES), at a root mean square of one."""
+    return _table(TIMBRES[program], key, False, sample_rate)
 
 
 def _envelope(timbre: Timbre, seconds: npt.NDArray[np.float64], held_s: float) -> npt.NDArray[np.float64]:
@@ -107,9 +114,9 @@ def _envelope(timbre: Timbre, seconds: npt.NDArray[np.float64], held_s: float) -
 
 @lru_cache(maxsize=96)
 def _table(timbre: Timbre, key: int, bright: bool, sample_rate: int) -> Frames:
-    """Return a period of a held tone, shape (2, _TABLE), at a root mean square of one."""
+    """Return a period of a held tone, shape (2, TABLE_FRAMES), at a root mean square of one."""
     hertz = 440 * 2 ** ((key - 69) / 12)
-    bins = np.arange(_TABLE // 2 + 1) * (sample_rate / _TABLE)
+    bins = np.arange(TABLE_FRAMES // 2 + 1) * (sample_rate / TABLE_FRAMES)
     amplitude = np.zeros(len(bins))
     edge = timbre.brightness_hz * (4 if bright else 1)
     for number in range(1, max(int(min(_HIGHEST_HZ, 0.45 * sample_rate) / hertz), 1) + 1):

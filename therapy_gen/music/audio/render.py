@@ -5,18 +5,16 @@ from __future__ import annotations
 import tempfile
 import threading
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.audio.loudness import LoudnessMeter
-from therapy_gen.music.audio.reverb import BLOCK, Reverb
+from therapy_gen.music.audio.loudness import LoudnessMeter, limit
+from therapy_gen.music.audio.mix import TARGET_LUFS, Mix
+from therapy_gen.music.audio.reverb import BLOCK, DEFAULT_SPACE, Reverb
 from therapy_gen.music.audio.soundfont import SoundFont, default_soundfont
 from therapy_gen.music.audio.stage import pan_of, seat_of
 from therapy_gen.music.audio.synth import StruckNote, Synthesiser
@@ -27,13 +25,9 @@ Frames = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 44100
 
-TARGET_LUFS = -23.0
-"""Every piece is brought to the loudness that EBU R 128 sets for broadcast. Soft piano peaks up to 19 dB above its
-loudness as a rule (measured), so that nothing comes near full scale and no limiter is needed."""
-
-# A piece with sharper peaks (few, slow notes have them) is left softer: above this, the true peak between samples could
-# clip.
-_HIGHEST_PEAK = 10 ** (-2 / 20)
+# Soft piano peaks up to 19 dB above its loudness: at -23 LUFS nothing comes near this, louder targets do. The true peak
+# between samples lies up to a decibel above.
+_HIGHEST_PEAK = 10 ** (-2.2 / 20)
 # What is too quiet to be measured is measured at this peak, and what is too short is left there.
 _QUIET_PEAK = 0.25
 
@@ -47,25 +41,20 @@ _AIR_TAPS = np.hanning(11)[1:-1].astype(np.float32) / np.float32(np.hanning(11).
 
 _FADE_IN_S = 0.004
 _FADE_OUT_S = 4.0
-# By so much the place of a piece may be shorter than its MIDI, whose times are in ticks.
-_ROUNDING_S = 0.01
 
 # Pieces above this are kept in a file while they are measured.
 _LARGEST_IN_MEMORY = 256 << 20
 _FRAMES_PER_YIELD = 1 << 16
 
 
-@dataclass(frozen=True)
-class TimelineItem:
-    """A stretch of a session: a piece as MIDI bytes, or silence where `midi` is None; `duration` in seconds."""
-
-    duration: float
-    midi: bytes | None = None
-    name: str = "the MIDI data"
-
-
 def render(
-    midi: bytes, *, soundfont: Path | None = None, sample_rate: int = SAMPLE_RATE, name: str = "the MIDI data"
+    midi: bytes,
+    *,
+    soundfont: Path | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    name: str = "the MIDI data",
+    space: str = DEFAULT_SPACE,
+    loudness: float = TARGET_LUFS,
 ) -> Frames:
     """Render a piece.
 
@@ -78,11 +67,15 @@ def render(
     sample_rate : int
     name : str
         What to call the MIDI bytes in an error.
+    space : str
+        ``"dry"``, ``"room"`` or ``"hall"``.
+    loudness : float
+        In LUFS.
 
     Returns
     -------
     array of float32, shape (frames, 2)
-        As long as `read_performance` says, at `TARGET_LUFS`, below full scale.
+        As long as `read_performance` says, its true peak below -1 dBTP.
 
     Raises
     ------
@@ -98,83 +91,28 @@ def render(
     >>> therapy_gen.render(midi, sample_rate=22050).shape[1]
     2
     """
-    return _Renderer(soundfont, sample_rate).piece(midi, name)
+    return PieceRenderer(Mix(soundfont, space, loudness), sample_rate).piece(midi, name)
 
 
-def render_timeline(
-    items: Sequence[TimelineItem],
-    *,
-    soundfont: Path | None = None,
-    sample_rate: int = SAMPLE_RATE,
-    workers: int = 2,
-    apart: bool = False,
-    start_s: float = 0.0,
-) -> Iterator[Frames]:
-    """Render pieces and silences one after the other, in blocks of at most 65,536 frames of shape (frames, 2).
+class PieceRenderer:
+    """Renders pieces with what they share: instruments and room.
 
-    Item boundaries stand at the sums of the durations, rounded to a frame; `apart`, each becomes a file of its own,
-    and is as long as it is alone. While one piece is handed on, the next ones are rendered by `workers` threads; no
-    more than that are held in memory. Errors are those of `render`, raised when a piece's turn comes.
-
-    With `start_s`, it begins so many seconds into the timeline: the samples are those that all of it has there.
+    Set `stop` from another thread to end it at once.
     """
-    renderer = _Renderer(soundfont, sample_rate)
-    lengths = lengths_of([item.duration for item in items], sample_rate, apart=apart)
-    skipped = min(max(round(start_s * sample_rate), 0), sum(lengths))
-    while lengths and skipped >= lengths[0]:
-        skipped -= lengths[0]
-        items, lengths = items[1:], lengths[1:]
-    pieces = deque(item for item in items if item.midi is not None)
-    with ThreadPoolExecutor(workers, thread_name_prefix="render") as pool:
-        under_way: deque[Future[Frames]] = deque()
 
-        def start_more() -> None:
-            while pieces and len(under_way) < workers:
-                item = pieces.popleft()
-                assert item.midi is not None
-                under_way.append(pool.submit(renderer.piece, item.midi, item.name))
-
-        try:
-            for item, length in zip(items, lengths, strict=True):
-                start_more()
-                sound = np.zeros((0, 2), dtype=np.float32)
-                if item.midi is not None:
-                    sound = _fitted(under_way.popleft().result(), length, sample_rate)
-                    start_more()
-                for start in range(skipped, length, _FRAMES_PER_YIELD):
-                    stop = min(start + _FRAMES_PER_YIELD, length)
-                    block = np.zeros((stop - start, 2), dtype=np.float32)
-                    heard = sound[start:stop]
-                    block[: len(heard)] = heard
-                    yield block
-                skipped = 0
-        finally:
-            renderer.stop.set()
-            pool.shutdown(cancel_futures=True)
-
-
-def lengths_of(durations: Sequence[float], sample_rate: int, *, apart: bool = False) -> list[int]:
-    """Return the frames of items that follow one another, or of which each stands apart."""
-    seconds = np.asarray(durations, dtype=np.float64)
-    if apart:
-        return [int(frames) for frames in np.rint(seconds * sample_rate)]
-    ends = np.rint(np.cumsum(seconds) * sample_rate).astype(np.int64)
-    return [int(frames) for frames in np.diff(ends, prepend=0)]
-
-
-class _Renderer:
-    """Renders pieces with what they share: instruments and room."""
-
-    def __init__(self, soundfont: Path | None, sample_rate: int) -> None:
+    def __init__(self, mix: Mix, sample_rate: int) -> None:
         self.sample_rate = sample_rate
+        self._loudness = mix.loudness
+        soundfont = mix.soundfont
         self._own = soundfont is None
         self._synthesiser = Synthesiser(
             SoundFont(soundfont or default_soundfont()), sample_rate, pads=soundfont is None
         )
-        self._reverb = Reverb(sample_rate)
+        self._reverb = Reverb(sample_rate, mix.space)
         self.stop = threading.Event()
 
     def piece(self, midi: bytes, name: str) -> Frames:
+        """Return the sound of a piece; `name` is what to call it in an error."""
         performance = read_performance(midi, name=name)
         frames = round(performance.duration * self.sample_rate)
         sound = _allocate(frames)
@@ -188,17 +126,18 @@ class _Renderer:
             meter.add(kept)
             sound[index * BLOCK : stop] = kept.T
         if meter.peak > 0:
-            gain = np.float32(_gain(meter))
+            gain = np.float32(_gain(meter, self._loudness))
             if self._own and (air := _air_gain(meter)) > 0:
                 _raise_air(sound, air)
                 gain *= np.float32(10 ** (-meter.change_db(1 + air * (1 - _air_response(len(meter.spectrum)))) / 20))
             sound *= gain
+            limit(sound, _HIGHEST_PEAK, self.sample_rate)
         _fade_in(sound, self.sample_rate)
-        _fade_out(sound, self.sample_rate)
+        fade_out(sound, self.sample_rate)
         return sound
 
 
-def _gain(meter: LoudnessMeter) -> float:
+def _gain(meter: LoudnessMeter, target: float) -> float:
     """Return the factor that brings what was measured, which is not silent, to the loudness of all pieces."""
     raised = 1.0
     loudness = meter.integrated()
@@ -208,7 +147,7 @@ def _gain(meter: LoudnessMeter) -> float:
         loudness = meter.integrated(raised)
         if not np.isfinite(loudness):
             return float(raised)
-    return float(min(raised * 10 ** ((TARGET_LUFS - loudness) / 20), _HIGHEST_PEAK / meter.peak))
+    return float(raised * 10 ** ((target - loudness) / 20))
 
 
 def _air_gain(meter: LoudnessMeter) -> float:
@@ -282,7 +221,8 @@ def _fade_in(sound: Frames, sample_rate: int) -> None:
     sound[: round(_FADE_IN_S * sample_rate)] *= _ramp(min(round(_FADE_IN_S * sample_rate), len(sound)))
 
 
-def _fade_out(sound: Frames, sample_rate: int) -> None:
+def fade_out(sound: Frames, sample_rate: int) -> None:
+    """Let the last seconds of a sound die away, in place."""
     count = min(round(_FADE_OUT_S * sample_rate), len(sound))
     sound[len(sound) - count :] *= _ramp(count)[::-1]
 
@@ -291,12 +231,3 @@ def _ramp(count: int) -> Frames:
     """Return the way from silence to full, as a column."""
     curve = 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / max(count, 1))
     return np.asarray(curve[:, None], dtype=np.float32)
-
-
-def _fitted(sound: Frames, length: int, sample_rate: int) -> Frames:
-    """Return a piece that fits its place in the timeline: one that is too long fades out where the place ends."""
-    too_long = len(sound) - length
-    sound = sound[:length]
-    if too_long > _ROUNDING_S * sample_rate:
-        _fade_out(sound, sample_rate)
-    return sound

@@ -73,7 +73,7 @@ class _PadVoice:
     @property
     def end(self) -> int:
         """The frame after its last."""
-        return self.start + self.tone.shape[1]
+        return self.start + int(self.tone.shape[1])
 
 
 class Synthesiser:

@@ -1,0 +1,60 @@
+"""Options that say how a session is to sound, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sessions.export.sound import Sound
+
+SoundfontOption = Annotated[
+    Path | None,
+    typer.Option("--soundfont", metavar="FILE", help="SF2 or SF3 instruments  [default: the embedded ones]"),
+]
+LayerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        metavar="NAME[:LEVEL]",
+        help="Under the music, as rain:-18dB: rain, sea, wind, brown, pink (noise) or drone; repeatable; none: without",
+    ),
+]
+TransitionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--transition",
+        metavar="silence|crossfade|bridge",
+        help="Between pieces: nothing, their chords fading into each other, or a passage  [default: silence]",
+    ),
+]
+SpaceOption = Annotated[
+    str | None, typer.Option("--space", metavar="dry|room|hall", help="Where it sounds  [default: room]")
+]
+FadeOption = Annotated[
+    float | None,
+    typer.Option("--fade", metavar="MINUTES", help="Die away over the last minutes  [default: 0; a quarter, to sleep]"),
+]
+LoudnessOption = Annotated[
+    float | None, typer.Option("--loudness", metavar="LUFS", help="Of every piece, -40 to -10  [default: -23]")
+]
+
+
+def asked_sound(
+    soundfont: Path | None = None,
+    *,
+    layers: list[str] | None = None,
+    transition: str | None = None,
+    space: str | None = None,
+    fade: float | None = None,
+    loudness: float | None = None,
+    advance: Callable[[float], None] = lambda seconds: None,
+) -> Sound:
+    """Return what options say of the sound; InputError where one is out of range or a file is no soundfont."""
+    from sessions.export.sound import Sound, read_layers
+
+    asked = None if layers is None else read_layers([layer for layer in layers if layer != "none"])
+    return Sound(soundfont, advance, space, loudness, asked, transition, None if fade is None else fade * 60.0)

@@ -1,0 +1,194 @@
+"""Pieces and silences one after the other as a stream of sound, with what lies under and between them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from therapy_gen.errors import InputError
+from therapy_gen.music.audio.layers import LayerSound
+from therapy_gen.music.audio.mix import Mix
+from therapy_gen.music.audio.render import SAMPLE_RATE, PieceRenderer, fade_out
+from therapy_gen.music.audio.transitions import OVERLAP_S, Key, transition_sound
+from therapy_gen.music.midi.midi import read_performance
+from therapy_gen.music.tonality import parse_key
+
+Frames = npt.NDArray[np.float32]
+
+_FRAMES_PER_YIELD = 1 << 16
+# By so much the place of a piece may be shorter than its MIDI, whose times are in ticks.
+_ROUNDING_S = 0.01
+# A layer comes and goes over so many seconds, and at the ends of files that stand apart.
+_LAYER_FADE_S, _LAYER_FADE_APART_S = 4.0, 0.5
+
+
+@dataclass(frozen=True)
+class TimelineItem:
+    """A stretch of a session: a piece as MIDI bytes, or silence where `midi` is None; `duration` in seconds."""
+
+    duration: float
+    midi: bytes | None = None
+    name: str = "the MIDI data"
+
+
+def render_timeline(
+    items: Sequence[TimelineItem],
+    *,
+    mix: Mix | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    workers: int = 2,
+    apart: bool = False,
+    start_s: float = 0.0,
+) -> Iterator[Frames]:
+    """Render pieces and silences one after the other, in blocks of at most 65,536 frames of shape (frames, 2).
+
+    Item boundaries stand at the sums of the durations, rounded to a frame; `apart`, each becomes a file of its own,
+    and is as long as it is alone. While one piece is handed on, the next ones are rendered by `workers` threads; no
+    more than that are held in memory. Errors are those of `render`, raised when a piece's turn comes.
+
+    With `start_s`, it begins so many seconds into the timeline: the samples are those that all of it has there.
+
+    Examples
+    --------
+    >>> from therapy_gen.music.audio.layers import Layer
+    >>> blocks = render_timeline([TimelineItem(2.0)], mix=Mix(layers=(Layer("rain"),)))
+    >>> sum(len(block) for block in blocks)
+    88200
+    """
+    mix = mix or Mix()
+    renderer = PieceRenderer(mix, sample_rate)
+    lengths = lengths_of([item.duration for item in items], sample_rate, apart=apart)
+    bed = _Bed(items, lengths, mix, sample_rate, apart=apart)
+    skipped = min(max(round(start_s * sample_rate), 0), sum(lengths))
+    at = 0
+    while lengths and skipped >= lengths[0]:
+        skipped -= lengths[0]
+        at += lengths[0]
+        items, lengths = items[1:], lengths[1:]
+    pieces = deque(item for item in items if item.midi is not None)
+    with ThreadPoolExecutor(workers, thread_name_prefix="render") as pool:
+        under_way: deque[Future[Frames]] = deque()
+
+        def start_more() -> None:
+            while pieces and len(under_way) < workers:
+                item = pieces.popleft()
+                assert item.midi is not None
+                under_way.append(pool.submit(renderer.piece, item.midi, item.name))
+
+        try:
+            for item, length in zip(items, lengths, strict=True):
+                start_more()
+                sound = np.zeros((0, 2), dtype=np.float32)
+                if item.midi is not None:
+                    sound = _fitted(under_way.popleft().result(), length, sample_rate)
+                    start_more()
+                for start in range(skipped, length, _FRAMES_PER_YIELD):
+                    stop = min(start + _FRAMES_PER_YIELD, length)
+                    block = np.zeros((stop - start, 2), dtype=np.float32)
+                    heard = sound[start:stop]
+                    block[: len(heard)] = heard
+                    bed.add_to(block, at + start, (start, length))
+                    yield block
+                skipped = 0
+                at += length
+        finally:
+            renderer.stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def lengths_of(durations: Sequence[float], sample_rate: int, *, apart: bool = False) -> list[int]:
+    """Return the frames of items that follow one another, or of which each stands apart."""
+    seconds = np.asarray(durations, dtype=np.float64)
+    if apart:
+        return [int(frames) for frames in np.rint(seconds * sample_rate)]
+    ends = np.rint(np.cumsum(seconds) * sample_rate).astype(np.int64)
+    return [int(frames) for frames in np.diff(ends, prepend=0)]
+
+
+class _Bed:
+    """What lies under and between the pieces of a timeline, and the fade at its end."""
+
+    def __init__(
+        self, items: Sequence[TimelineItem], lengths: Sequence[int], mix: Mix, sample_rate: int, *, apart: bool
+    ) -> None:
+        self._mix = mix
+        self._rate = sample_rate
+        self._apart = apart
+        ends = np.cumsum([0, *lengths])
+        self._total = int(ends[-1])
+        music = [n for n, item in enumerate(items) if item.midi is not None]
+        self._span = (int(ends[music[0]]), int(ends[music[-1] + 1])) if music else (0, self._total)
+        self._keys: dict[int, Key] = {}
+        drone = any(layer.name == "drone" for layer in mix.layers)
+        if drone or (mix.transition != "silence" and not apart):
+            self._keys = {n: _key_of(items[n]) for n in music}
+        keys = [(int(ends[n]), key[0]) for n, key in self._keys.items()]
+        self._layers = [LayerSound(layer, mix.loudness, sample_rate, keys) for layer in mix.layers]
+        # Between pieces: from the end of one to the start of the next, with silence in between or none.
+        self._gaps: list[tuple[int, int, Key, Key]] = []
+        if mix.transition != "silence" and not apart:
+            for one, other in pairwise(music):
+                self._gaps.append((int(ends[one + 1]), int(ends[other]), self._keys[one], self._keys[other]))
+        self._made: dict[int, Frames] = {}
+
+    def add_to(self, block: Frames, at: int, place: tuple[int, int]) -> None:
+        """Add to a block that begins at a frame of the timeline; `place`: its start in its item, the item's length."""
+        for layer in self._layers:
+            sound = layer.frames(at, len(block))
+            block += sound * self._layer_gain(at, place, len(block))
+        overlap = round(OVERLAP_S * self._rate)
+        for number, (end, start, before, after) in enumerate(self._gaps):
+            first, last = end - overlap, start + overlap
+            if last <= at:
+                self._made.pop(number, None)
+            elif first < at + len(block):
+                if number not in self._made:
+                    self._made[number] = transition_sound(
+                        self._mix.transition,
+                        before,
+                        after,
+                        (start - end) / self._rate,
+                        loudness=self._mix.loudness,
+                        space=self._mix.space,
+                        sample_rate=self._rate,
+                    )
+                low, high = max(first, at), min(last, at + len(block), first + len(self._made[number]))
+                if high > low:
+                    block[low - at : high - at] += self._made[number][low - first : high - first]
+        if self._mix.fade_s and not self._apart:
+            left = (self._total - at - np.arange(len(block))) / (self._mix.fade_s * self._rate)
+            if left[-1] < 1:
+                # Half way it is 12 dB down, and it comes to nothing.
+                block *= (np.clip(left, 0, 1) ** 2).astype(np.float32)[:, None]
+
+    def _layer_gain(self, at: int, place: tuple[int, int], count: int) -> Frames:
+        first, last = self._span
+        fade, where = _LAYER_FADE_S, at + np.arange(count)
+        if self._apart:
+            fade, first, last, where = _LAYER_FADE_APART_S, 0, place[1], place[0] + np.arange(count)
+        away = np.minimum(where - first, last - where) / (fade * self._rate)
+        return (np.sin(0.5 * np.pi * np.clip(away, 0, 1)) ** 2).astype(np.float32)[:, None]
+
+
+def _key_of(item: TimelineItem) -> Key:
+    assert item.midi is not None
+    try:
+        return parse_key(read_performance(item.midi, name=item.name).key)
+    except InputError:
+        # Damaged, or in no key: the piece's own turn tells.
+        return 0, "major"
+
+
+def _fitted(sound: Frames, length: int, sample_rate: int) -> Frames:
+    """Return a piece that fits its place in the timeline: one that is too long fades out where the place ends."""
+    too_long = len(sound) - length
+    sound = sound[:length]
+    if too_long > _ROUNDING_S * sample_rate:
+        fade_out(sound, sample_rate)
+    return sound
