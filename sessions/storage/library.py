@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, defer, selectinload
 
+from sessions.composing.titles import numbered
 from sessions.errors import NotFoundError
 from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
 from sessions.storage.evidence import Ranker, rank_again
@@ -80,6 +82,7 @@ def add_session(
             piece_row(
                 piece,
                 id=id_,
+                title=title,
                 model=model_row,
                 source=None,
                 z=piece.z.astype("<f4").tobytes(),
@@ -87,7 +90,7 @@ def add_session(
                 features=dict(piece.features),
                 created=created,
             )
-            for id_, piece in zip(ids, pieces, strict=True)
+            for id_, title, piece in zip(ids, _free_titles(database, pieces), pieces, strict=True)
         )
         database.flush()
         row = SessionRow(
@@ -111,6 +114,27 @@ def add_session(
         database.add(row)
         database.flush()
         return _session_record(database, row)
+
+
+def _free_titles(database: Session, pieces: Sequence[ComposedPiece]) -> list[str]:
+    """Return the title of each new piece, numbered where other music of the library has it.
+
+    The same music, made again, has the same title; the title in its MIDI stays as it was drawn, so that the same seed
+    gives the same bytes whatever else there is.
+    """
+    chosen: list[str] = []
+    given: dict[str, bytes] = {}
+
+    def is_free(title: str, midi: bytes) -> bool:
+        other = select(PieceRow.id).where(PieceRow.title == title, PieceRow.midi != midi).limit(1)
+        return given.get(title, midi) == midi and database.scalar(other) is None
+
+    for piece in pieces:
+        wanted = (numbered(piece.title, number) for number in count(1))
+        title = next(title for title in wanted if is_free(title, piece.midi))
+        given[title] = piece.midi
+        chosen.append(title)
+    return chosen
 
 
 def _design(plan: SessionPlan, ids: Sequence[str]) -> dict[str, Any]:
@@ -172,8 +196,8 @@ def iter_sessions(store: Store, *, listener: str | None = None, limit: int | Non
             .order_by(SessionRow.id)
             .execution_options(yield_per=AT_ONCE)
         )
-        for row, name, count in database.execute(query):
-            yield SessionSummary(row.id, row.created, name, row.arc, row.seed, row.duration_s, count)
+        for row, name, pieces in database.execute(query):
+            yield SessionSummary(row.id, row.created, name, row.arc, row.seed, row.duration_s, pieces)
 
 
 def list_sessions(store: Store, *, listener: str | None = None, limit: int | None = None) -> list[SessionSummary]:

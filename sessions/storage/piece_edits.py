@@ -30,7 +30,9 @@ def rename_piece(store: Store, prefix: str, title: str) -> PieceRecord:
     found = get_piece(store, prefix)
     with store.write() as database:
         row = database.get_one(PieceRow, found.id, options=[undefer(PieceRow.midi), joinedload(PieceRow.model)])
-        row.midi = _retitled(row.midi, row.title, wanted)
+        # One whose title was numbered has the title without number in its MIDI.
+        for old in (row.title, row.title.rpartition(" ")[0]):
+            row.midi = _retitled(row.midi, old, wanted) if old else row.midi
         row.title = wanted
     return get_piece(store, found.id)
 

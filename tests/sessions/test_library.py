@@ -23,9 +23,11 @@ from sessions.storage.library import (
     rate,
 )
 from sessions.storage.listeners import listener_name
+from sessions.storage.piece_edits import rename_piece
 from sessions.storage.store import Store
 from sessions.storage.tables import PieceRow, PlayRow, RatingRow, RecordingRow
 from therapy_gen.errors import InputError
+from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.musicvae.model import Model, load_model
 
 SHORT = SessionRequest(minutes=1.0)
@@ -201,3 +203,20 @@ def test_postgres_keeps_sessions_too(postgres: str, model: Model) -> None:
     assert store.check() == []
     assert delete_session(store, made.id, with_pieces=True) == 1
     assert list_pieces(store) == []
+
+
+def test_titles_are_unique_but_for_the_same_music(store: Store, model: Model) -> None:
+    made = [
+        new_session(store, model, SessionRequest(minutes=3.0), seed=seed, palette=palette)
+        for seed, palette in ((1, "piano"), (1, "harp"), (1, "guitar"), (1, "piano"))
+    ]
+    titles = [session.pieces()[0].title for session in made]
+    assert titles[1:3] == [f"{titles[0]} II", f"{titles[0]} III"]
+    assert titles[3] == titles[0]
+    ids = [session.pieces()[0].id for session in made]
+    music = midi_of(store, ids)
+    midi = [music[id_] for id_ in ids]
+    assert midi[0] == midi[3]
+    assert read_performance(midi[1]).title == titles[0]
+    renamed = rename_piece(store, ids[1], "Quiet Hour")
+    assert read_performance(midi_of(store, [renamed.id])[renamed.id]).title == "Quiet Hour"
