@@ -21,6 +21,7 @@ from therapy_gen.music.analysis.calmness import calmness_of
 from therapy_gen.music.analysis.register import register_of
 from therapy_gen.music.analysis.valence import valence_of
 from therapy_gen.music.arranging.arrange import PALETTES, arrange
+from therapy_gen.music.arranging.contrast import contrast_shifts
 from therapy_gen.music.metre import Metre, metre_of
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Performance
@@ -228,6 +229,7 @@ def _placed(
     free_keys: bool,
 ) -> list[ComposedPiece]:
     """Choose key, octave and sections of one piece after the other, and arrange it."""
+    choices = [_in_their_keys(draft, ladder) for draft, ladder in zip(drafts, choices, strict=True)]
     searches = [
         CalmSearch(ladder, [draft.piece.form.count(label) for label in distinct(draft.piece.form)], draft.target)
         for draft, ladder in zip(drafts, choices, strict=True)
@@ -250,6 +252,16 @@ def _placed(
         composed.append(made)
         places[slot] = places[slot].settled(choice, made.register)
     return composed
+
+
+def _in_their_keys(draft: Draft, ladder: Sequence[Sequence[DecodedSection]]) -> Sequence[Sequence[DecodedSection]]:
+    """Return sections [section][level] with the pitches of melodies in the keys that they will stand in."""
+    form = draft.piece.form
+    shifts = dict(zip(form, contrast_shifts(form, draft.seed), strict=True))
+    return [
+        [replace(section, melody=section.melody + shifts[label]) for section in levels]
+        for label, levels in zip(distinct(form), ladder, strict=True)
+    ]
 
 
 def _nearest(
@@ -306,6 +318,7 @@ def _arranged(
         pad_gain=1.0 if target is None else PAD_GAIN.at(target),
         melody_shift=melody_shift,
         form=piece.form,
+        shifts=contrast_shifts(piece.form, seed),
         metre=piece.metre,
     )
 

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import PALETTES, Part, Performance, arrange, duration_of, steps_of
+from therapy_gen.music.arranging.contrast import contrast_shifts
 from therapy_gen.music.arranging.harmony import Chord, infer_chords, pad_notes
 from therapy_gen.music.arranging.voice_leading import gentle_lines, let_ring, transpositions
 from therapy_gen.music.tokens import NUM_CLASSES, STEPS_PER_SECTION, Tokens, VoiceNote, notes_to_tokens, tokens_to_notes
@@ -425,3 +426,27 @@ def test_no_section_or_one_of_another_shape_is_refused() -> None:
         arrange([], tonic=0, mode="major", tempo=64, seed=0)
     with pytest.raises(ValueError, match="shape"):
         arrange([np.zeros((16, 3), dtype=np.uint8)], tonic=0, mode="major", tempo=64, seed=0)
+
+
+def test_contrasts_stand_in_a_related_key_and_come_back() -> None:
+    """The middle of A B A is a fifth away, ends on the dominant of home, and the piece ends at home."""
+    form = ("A", "B", "A")
+    shifts = contrast_shifts(form, seed=2)
+    assert shifts in ((0, -5, 0), (0, 5, 0))
+    assert contrast_shifts(("A", "A'", "B"), seed=2) == (0, 0, 0)
+    assert contrast_shifts(("A", "B", "A'", "C", "A"), seed=3) == (0, 5, 0, -5, 0)
+    away, home = (
+        arrange([hymn()] * 3, tonic=2, mode="major", tempo=64, seed=0, form=form, shifts=moved)
+        for moved in (shifts, (0, 0, 0))
+    )
+    assert away.duration == home.duration
+    third = (away.duration - 4.0) / 3
+
+    def outside(made: Performance, tonic: int, begin: float, end: float) -> float:
+        scale = {(tonic + degree) % 12 for degree in (0, 2, 4, 5, 7, 9, 11)}
+        inside = [note for part in made.parts for note in part.notes if begin <= note.onset < end]
+        return sum(note.pitch % 12 not in scale for note in inside) / len(inside)
+
+    related = (2 + shifts[1]) % 12
+    assert outside(away, related, 1.1 * third, 1.7 * third) < 0.02 < outside(away, 2, 1.1 * third, 1.7 * third)
+    assert outside(away, 2, 2.1 * third, 3 * third) == outside(home, 2, 2.1 * third, 3 * third)

@@ -40,7 +40,7 @@ def test_sections_end_closed_or_open_and_their_melody_rests(
     form: tuple[str, ...], roots: tuple[int, ...], tonic: int
 ) -> None:
     lines = gentle_lines([running(ord(label[0])) for label in form], tonic)
-    melody, inner, bass = apply_cadences(lines, form, tonic, "major")
+    melody, inner, bass = apply_cadences(lines, form, [tonic] * len(form), "major")
     for number, root in enumerate(roots):
         seam = (number + 1) * STEPS_PER_SECTION
         tones = {(tonic + root + third) % 12 for third in (0, 4, 7)}
@@ -58,14 +58,16 @@ def test_sections_end_closed_or_open_and_their_melody_rests(
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=3), st.sampled_from(["major", "minor"]), st.integers(0, 11))
 def test_lines_stay_lines(seeds: list[int], mode: str, tonic: int) -> None:
     before = gentle_lines([running(seed) for seed in seeds], tonic)
-    for line, settled in zip(before, apply_cadences(before, ["A"] * len(seeds), tonic, mode), strict=True):
+    for line, settled in zip(
+        before, apply_cadences(before, ["A"] * len(seeds), [tonic] * len(seeds), mode), strict=True
+    ):
         assert all(a.end <= b.start and a.start < a.end for a, b in pairwise(settled))
         assert all(abs(a.pitch - b.pitch) <= 12 for a, b in pairwise(settled))
         assert len(settled) <= len(line) + 2 * len(seeds)
 
 
 def test_voices_that_are_silent_stay_silent() -> None:
-    assert apply_cadences([[], [], []], ["A"], 0, "major") == [[], [], []]
+    assert apply_cadences([[], [], []], ["A"], [0], "major") == [[], [], []]
 
 
 @pytest.mark.parametrize("mode", ["major", "minor"])

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.cadences import apply_cadences
+from therapy_gen.music.arranging.contrast import chords_in_keys, transposed
 from therapy_gen.music.arranging.expression import PHRASE_BARS, Phrasing, perform
-from therapy_gen.music.arranging.harmony import infer_chords, pad_notes, tonic_chord
+from therapy_gen.music.arranging.harmony import pad_notes, tonic_chord
 from therapy_gen.music.arranging.palettes import PALETTES, check_palette
 from therapy_gen.music.arranging.voice_leading import gentle_lines, let_ring
 from therapy_gen.music.metre import FOUR_FOUR, Metre
@@ -78,6 +79,7 @@ def arrange(
     pad_gain: float = 1.0,
     melody_shift: int | None = None,
     form: Sequence[str] = (),
+    shifts: Sequence[int] = (),
     metre: Metre = FOUR_FOUR,
 ) -> Performance:
     """Perform sections one after the other.
@@ -107,6 +109,9 @@ def arrange(
     form : sequence of str, optional
         Labels of the sections, such as ``("A", "A'", "B")``: a section ends open before a variation of itself. Without
         them every section is taken for a thought of its own.
+    shifts : sequence of int, optional
+        By how many semitones each section stands in another key than the piece; see
+        `therapy_gen.music.arranging.contrast.contrast_shifts`. The first and the last one are in its key.
     metre : Metre, optional
         What the bars of the sections are.
 
@@ -144,10 +149,12 @@ def arrange(
     clock = _Clock(len(sections), tempo, metre, seed)
     steps = len(sections) * STEPS_PER_SECTION
     shift = (tonic + 6) % 12 - 6 if melody_shift is None else melody_shift
-    voices = apply_cadences(
-        gentle_lines(sections, shift, fixed_melody=melody_shift is not None), labels, tonic % 12, mode, metre
-    )
-    chords = infer_chords([note for line in voices for note in line], steps, tonic % 12, mode, metre)
+    away = shifts or [0] * len(sections)
+    tonics = [(tonic + semitones) % 12 for semitones in away]
+    moved = [transposed(section, semitones) for section, semitones in zip(sections, away, strict=True)]
+    lines = gentle_lines(moved, shift, fixed_melody=melody_shift is not None)
+    voices = apply_cadences(lines, labels, tonics, mode, metre)
+    chords = chords_in_keys([note for line in voices for note in line], tonics, mode, metre)
     voices = let_ring(voices, chords)
     notes = [note for line in voices for note in line]
     final_start, final_end = steps, len(clock.steps) - 1

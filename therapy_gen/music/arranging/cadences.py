@@ -27,12 +27,13 @@ _OTHER_TONE_COSTS = 2
 
 
 def apply_cadences(
-    lines: Sequence[Line], form: Sequence[str], tonic: int, mode: str, metre: Metre = FOUR_FOUR
+    lines: Sequence[Line], form: Sequence[str], tonics: Sequence[int], mode: str, metre: Metre = FOUR_FOUR
 ) -> list[Line]:
     """Return lines whose sections come to rest at their ends.
 
     The last chord of a section is the tonic's where another thought follows, and the dominant's before a variation of
-    the same, and at the end of the piece, where the tonic chord follows. Voices that are silent then stay silent.
+    the same, and at the end of the piece, where the tonic chord follows; where the next section is in another key than
+    a contrasting one, it is the dominant's of that. Voices that are silent then stay silent.
 
     Parameters
     ----------
@@ -40,8 +41,8 @@ def apply_cadences(
         Melody, inner voice, bass; each by start, one note at a time.
     form : sequence of str
         Labels of the sections: a letter for a thought, with primes for its variations.
-    tonic : int
-        Pitch class.
+    tonics : sequence of int
+        Pitch class of the tonic of each section.
     mode : str
         ``"major"`` or ``"minor"``.
     metre : Metre, optional
@@ -51,8 +52,10 @@ def apply_cadences(
     for number, label in enumerate(form):
         seam = (number + 1) * STEPS_PER_SECTION
         last = number == len(form) - 1
-        opens = last or form[number + 1][0] == label[0]
+        returns = not last and tonics[number] != tonics[0] and tonics[number + 1] != tonics[number]
+        opens = last or returns or form[number + 1][0] == label[0]
         make = dominant_chord if opens else tonic_chord
+        tonic = tonics[number + 1] if returns else tonics[number]
         chord = make(seam - _LAST_CHORD[metre.quarters], seam, tonic, mode)
         stable = tonic_chord(chord.start, seam, tonic, mode).pitch_classes
         middle = seam - STEPS_PER_SECTION + _MIDDLE_BARS * STEPS_PER_BAR
