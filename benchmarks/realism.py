@@ -34,15 +34,14 @@ import numpy.typing as npt
 from measure import machine, table
 from realism_judges import Features, area, attention, boosting
 
-from sessions.builder import _curve, _targets
-from sessions.composing.compose import DEFAULT_TEMPERATURE, compose
+from sessions.composing.compose import DEFAULT_TEMPERATURE, Brief, compose_session
 from sessions.planning.plan import SessionRequest, plan_session
 from therapy_gen.music.arranging.arrange import duration_of
 from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR
 from therapy_gen.music.tokens import FIRST_PITCH_CLASS, MIN_PITCH, NOTE_OFF, STEPS_PER_BAR, Tokens
 from therapy_gen.music.tonality import scale_pitch_classes
-from therapy_gen.musicvae.model import Model, load_model
+from therapy_gen.musicvae.model import PRIOR_TEMPERATURE, Model, load_model
 from therapy_gen.musicvae.training.held_out import posterior
 
 FloatArray = npt.NDArray[np.float32]
@@ -116,13 +115,14 @@ def interpolated(model: Model, real: Real, share: float) -> Made:
     return Made(_decoded(model, np.stack(z), 0.0), real.piece)
 
 
-def from_prior(model: Model, count: int, seed: int, minor: BoolArray) -> Made:
-    """Write samples of the prior, at the temperature of `therapy-gen sample`."""
-    rng = np.random.default_rng(seed)
+def from_prior(model: Model, count: int, minor: BoolArray, *, memory: bool) -> Made:
+    """Write sections of the model's memory, or samples of its prior at the temperature of `therapy-gen sample`."""
+    rng = np.random.default_rng(0)
     share = float(minor.mean())
     kinds = ["minor"] * round(count * share) + ["major"] * (count - round(count * share))
-    z = np.concatenate([model.sample_prior(kinds.count(kind), rng, kind) for kind in sorted(set(kinds))])
-    return Made(_decoded(model, z, DEFAULT_TEMPERATURE), -1 - np.arange(count))
+    heat = None if memory else PRIOR_TEMPERATURE
+    z = [model.sample_prior(kinds.count(kind), rng, kind, temperature=heat) for kind in sorted(set(kinds))]
+    return Made(_decoded(model, np.concatenate(z), 0.0 if memory else DEFAULT_TEMPERATURE), -1 - np.arange(count))
 
 
 def sessions(model: Model, count: int, first_seed: int) -> Made:
@@ -134,8 +134,9 @@ def sessions(model: Model, count: int, first_seed: int) -> Made:
     while len(tokens) < count:
         planning, composing = np.random.SeedSequence(seed).spawn(2)
         plan = plan_session(request, np.random.default_rng(planning), partial(duration_of, metre=FOUR_FOUR))
-        targets = _targets(_curve(request, plan), plan)
-        for made in compose(plan.composed(), model, np.random.default_rng(composing), targets=targets):
+        targets = plan.targets(plan.curve(request.target))
+        briefs = [Brief(*each) for each in zip(plan.composed(), targets, strict=True)]
+        for made in compose_session(briefs, model, np.random.default_rng(composing)):
             number += 1
             tokens.extend(made.sections[:_A_PIECE])
             pieces.extend([-number] * len(made.sections[:_A_PIECE]))
@@ -263,7 +264,8 @@ def main() -> None:
         "an eighth of the way": lambda: interpolated(model, everything, 1 / 8),
         "a quarter of the way": lambda: interpolated(model, everything, 1 / 4),
         "halfway": lambda: interpolated(model, everything, 1 / 2),
-        "prior": lambda: from_prior(model, count, 0, everything.minor),
+        "prior": lambda: from_prior(model, count, everything.minor, memory=False),
+        "memory": lambda: from_prior(model, count, everything.minor, memory=True),
         "sessions": lambda: sessions(model, count, arguments.first_seed),
     }
     if arguments.mutations:

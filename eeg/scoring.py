@@ -42,9 +42,6 @@ def plan_recording(
     session: str | None = None,
     offset_s: float | None = None,
     zone: tzinfo | None = None,
-    labels: Mapping[str, str] | None = None,
-    any_label: bool = False,
-    stream: str | None = None,
     settings: Settings | None = None,
 ) -> Timeline:
     """Find out which piece played when, and read no data; the parameters are those of `score_recording`.
@@ -62,7 +59,7 @@ def plan_recording(
     ['A', 'B']
     """
     settings = settings or Settings()
-    recording = open_recording(path, stream)
+    recording = open_recording(path)
     try:
         scored_channels(recording, settings.picks)
         return find_timeline(
@@ -73,8 +70,6 @@ def plan_recording(
             session=session,
             offset_s=offset_s,
             zone=zone,
-            labels=labels,
-            any_label=any_label,
             edge_s=settings.edge_s,
             baseline_max_s=settings.baseline_max_s,
         )
@@ -91,9 +86,6 @@ def score_recording(
     session: str | None = None,
     offset_s: float | None = None,
     zone: tzinfo | None = None,
-    labels: Mapping[str, str] | None = None,
-    any_label: bool = False,
-    stream: str | None = None,
     settings: Settings | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> RecordingScore:
@@ -105,10 +97,8 @@ def score_recording(
         The recording.
     library : Library, optional
         Known pieces and sessions.
-    events, codes, session, offset_s, zone, labels, any_label
+    events, codes, session, offset_s, zone
         Which piece played when: see `timeline.find_timeline`.
-    stream : str, optional
-        Which stream of an XDF file is the EEG, where it holds several.
     settings : Settings, optional
     progress : callable, optional
         Called with the share done, 0 to 1.
@@ -138,7 +128,7 @@ def score_recording(
     True
     """
     settings = settings or Settings()
-    recording = open_recording(path, stream)
+    recording = open_recording(path)
     try:
         timeline = find_timeline(
             recording,
@@ -148,8 +138,6 @@ def score_recording(
             session=session,
             offset_s=offset_s,
             zone=zone,
-            labels=labels,
-            any_label=any_label,
             edge_s=settings.edge_s,
             baseline_max_s=settings.baseline_max_s,
         )

@@ -132,13 +132,12 @@ class ItemRecord:
 class Programme:
     """Pieces and silences in the order in which they are heard, one after the other, under a title.
 
-    `sound` is what a session says of how it sounds, `created` when it was made.
+    `sound` is what a session says of how it sounds.
     """
 
     title: str
     items: tuple[ItemRecord, ...]
     sound: Mapping[str, Any] = field(default_factory=dict)
-    created: datetime | None = None
 
     @property
     def duration_s(self) -> float:
@@ -170,7 +169,7 @@ class SessionRecord:
     def programme(self) -> Programme:
         """Return what is heard."""
         title = f"Session {self.id}" + (f" for {self.listener}" if self.listener else "")
-        return Programme(title, self.items, self.parameters, self.created)
+        return Programme(title, self.items, self.parameters)
 
     def curve(self) -> Curve:
         """Return what its arc asked for, as pairs of seconds and calmness score; empty where that is not known."""

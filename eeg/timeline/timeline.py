@@ -5,10 +5,9 @@ The ways are tried in this order and never mixed; nothing is guessed. Times are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, tzinfo
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 from eeg.errors import TimelineError
 from eeg.io.recording import Annotation, Recording
 from eeg.timeline.events import code_of, coded_annotations, read_events, stimulus_annotations
-from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, relabel, seams
+from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, seams
 from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
 from therapy_gen.text import clock as _clock
@@ -90,8 +89,6 @@ def find_timeline(
     session: str | None = None,
     offset_s: float | None = None,
     zone: tzinfo | None = None,
-    labels: Mapping[str, str] | None = None,
-    any_label: bool = False,
     edge_s: float = 1.0,
     baseline_max_s: float = 600.0,
 ) -> Timeline:
@@ -111,10 +108,6 @@ def find_timeline(
         When it began, seconds from the first stored sample; negative where the recording began later.
     zone : tzinfo, optional
         Time zone of the recorder's clock, for formats that do not say; by default this machine's.
-    labels : mapping of str to str, optional
-        Pieces by labels of one's own, e.g. ``{"songA": "01J…"}``.
-    any_label : bool
-        Take every label for the name of a piece: for scores without a library.
     edge_s, baseline_max_s : float
         As in `Settings`.
 
@@ -125,10 +118,7 @@ def find_timeline(
     """
     library = library or Library()
     notes: list[str] = []
-    if labels or any_label:
-        recording = replace(recording, annotations=tuple(relabel(recording.annotations, labels, any_label=any_label)))
-    rename = partial(relabel, labels=labels, any_label=any_label)
-    found = _find(recording, library, events, codes, session, offset_s, zone, notes, rename)
+    found = _find(recording, library, events, codes, session, offset_s, zone, notes)
     if found is None:
         raise TimelineError(_why_none(recording, library, session, zone))
     ids = found.sessions
@@ -161,12 +151,11 @@ def _find(
     offset_s: float | None,
     zone: tzinfo | None,
     notes: list[str],
-    rename: Callable[[Sequence[Annotation]], list[Annotation]],
 ) -> _Found | None:
     if events is not None:
         shift = offset_s or 0.0
         annotations = [
-            replace(annotation, onset_s=annotation.onset_s + shift) for annotation in rename(read_events(Path(events)))
+            replace(annotation, onset_s=annotation.onset_s + shift) for annotation in read_events(Path(events))
         ]
         where = f"events file {Path(events).name}" + (f", shifted by {shift:g} s" if shift else "")
         found = _from_annotations(annotations, recording.sfreq, library, str(events), where, notes)
@@ -267,10 +256,8 @@ def _resolve(
 ) -> list[Item]:
     items: list[Item] = []
     unknown: list[str] = []
-    find = library.find_piece or KnownPiece
-    by_name = {name: find(name) for name in dict.fromkeys(name for name, _ in pieces)}  # each is looked up once
     for name, annotation in pieces:
-        known = by_name[name]
+        known = library.find_piece(name) if library.find_piece else KnownPiece(name)
         if known is None:
             unknown.append(f"piece/{name}")
             continue

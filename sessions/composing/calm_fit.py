@@ -29,6 +29,8 @@ Piece = TypeVar("Piece")
 
 # The densities at which a section is decoded, as shares of the one that is guessed.
 LEVELS = (0.65, 1.0, 1.5)
+# The same, where sections are drawn from a model's memory: each is another piece, all of whose sections are taken.
+MEMORY_LEVELS = (0.6, 0.75, 0.9, 1.1, 1.35)
 # The guess: the logit of the score falls with the logarithm of the notes a second, as its strongest feature does
 # (`therapy_gen.music.analysis.calmness`). It need not be right, since what was decoded is measured.
 _AT_NOTHING, _SLOPE, _OFFSET = 9.7, 3.5, 4.0
@@ -154,14 +156,23 @@ class CalmSearch:
         How often each section is heard.
     target : float
         The calmness score.
+    mixed : bool
+        Whether sections may be of different levels.
     """
 
-    def __init__(self, sections: Sequence[Sequence[DecodedSection]], weights: Sequence[int], target: float) -> None:
+    def __init__(
+        self,
+        sections: Sequence[Sequence[DecodedSection]],
+        weights: Sequence[int],
+        target: float,
+        *,
+        mixed: bool = True,
+    ) -> None:
         self._sections = sections
         self._weights = weights
         self._target = target
         levels = len(sections[0])
-        if levels ** len(sections) <= _MOST_COMBINATIONS:
+        if mixed and levels ** len(sections) <= _MOST_COMBINATIONS:
             self._combinations = np.array(list(product(range(levels), repeat=len(sections))))
         else:
             self._combinations = np.tile(np.arange(levels)[:, None], len(sections))

@@ -8,8 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sessions.composing.calm_fit import FILLED, LEVELS, DecodedSection, at_levels, guessed_density, measured
-from sessions.composing.latent_path import written
+from sessions.composing.calm_fit import (
+    FILLED,
+    LEVELS,
+    MEMORY_LEVELS,
+    DecodedSection,
+    at_levels,
+    guessed_density,
+    measured,
+)
+from sessions.composing.latent_path import latent_path, written
 from sessions.planning.plan import PlannedPiece
 from therapy_gen.music.analysis.calmness import calmness
 from therapy_gen.music.metre import in_metres
@@ -78,6 +86,8 @@ def ladders(
 
     Without a `free_density`, because one was asked for, they are decoded as often, as they are.
     """
+    if free_density and model.memory is not None:
+        return _decoded_levels(_remembered(drafts, model, rng), drafts, model, temperature, rng)
     levels: list[list[FloatArray]] = [[] for _ in LEVELS]
     drawn = _drawn(drafts, model) if free_density else []
     for n, draft in enumerate(drafts):
@@ -87,13 +97,38 @@ def ladders(
             moved = at_levels(draft.path, model, guess, drawn[n], draft.piece.metre)
         for held, z in zip(levels, moved, strict=True):
             held.append(z)
+    return _decoded_levels(levels, drafts, model, temperature, rng)
+
+
+def _remembered(drafts: Sequence[Draft], model: SectionModel, rng: np.random.Generator) -> list[list[FloatArray]]:
+    """Draw a path of each piece from a model's memory for each density: [level][piece]."""
+    guesses = [guessed_density(draft.target, draft.piece.tempo, draft.piece.metre) for draft in drafts]
+    return [
+        [
+            latent_path(
+                draft.piece.form, model, rng, draft.piece.mode, draft.home, draft.piece.metre, density=level * guess
+            )
+            for draft, guess in zip(drafts, guesses, strict=True)
+        ]
+        for level in MEMORY_LEVELS
+    ]
+
+
+def _decoded_levels(
+    levels: Sequence[Sequence[FloatArray]],
+    drafts: Sequence[Draft],
+    model: SectionModel,
+    temperature: float,
+    rng: np.random.Generator,
+) -> list[list[list[DecodedSection]]]:
+    """Decode paths [level][piece] in one batch, and measure their sections: [piece][section][level]."""
     z = np.concatenate([np.concatenate(held) for held in levels]).astype(np.float32)
     of_sections = [draft for draft in drafts for _ in draft.path]
-    tokens = _decoded(z, of_sections * len(LEVELS), model, temperature, rng)
+    tokens = _decoded(z, of_sections * len(levels), model, temperature, rng)
     found: list[list[list[DecodedSection]]] = []
     start = 0
     for draft in drafts:
-        rows = [[start + n + level * len(of_sections) for level in range(len(LEVELS))] for n in range(len(draft.path))]
+        rows = [[start + n + level * len(of_sections) for level in range(len(levels))] for n in range(len(draft.path))]
         found.append(
             [
                 [measured(z[row], tokens[row], draft.piece.tempo, draft.piece.metre) for row in row_of_levels]

@@ -176,7 +176,10 @@ def compose_session(
     _check(pieces, model, temperature, palette)
     if not pieces:
         return []
-    pieces = [replace(piece, form=closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
+    # A section of a memory is left as it is: on the way to another it would no longer be like real music.
+    leaning = model.memory is None
+    if leaning:
+        pieces = [replace(piece, form=closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
     free_density = "density" not in (attributes or {})
     densities = [
         drawn_density(brief.target, brief.piece.tempo, brief.piece.metre) if free_density else None for brief in briefs
@@ -185,7 +188,7 @@ def compose_session(
         latent_path(piece.form, model, rng, piece.mode, brief.home, piece.metre, density)
         for piece, brief, density in zip(pieces, briefs, densities, strict=True)
     ]
-    for path, following in pairwise(paths):
+    for path, following in pairwise(paths) if leaning else ():
         path[-1] = slerp(path[-1], following[0], LEANING)
     drafts = [
         replace(draft, target=brief.target, home=brief.home, density=density)
@@ -195,7 +198,8 @@ def compose_session(
     ]
     choices = ladders(drafts, model, temperature, rng, free_density=free_density)
     order = [None] * len(drafts) if neighbours is None else neighbours
-    return _placed(drafts, choices, order, palette, temperature, free_keys=free_keys)
+    mixed = model.memory is None or not free_density
+    return _placed(drafts, choices, order, palette, temperature, free_keys=free_keys, mixed_levels=mixed)
 
 
 def _check(pieces: Sequence[PlannedPiece], model: SectionModel, temperature: float, palette: str) -> None:
@@ -227,11 +231,17 @@ def _placed(
     temperature: float,
     *,
     free_keys: bool,
+    mixed_levels: bool,
 ) -> list[ComposedPiece]:
     """Choose key, octave and sections of one piece after the other, and arrange it."""
     choices = [_in_their_keys(draft, ladder) for draft, ladder in zip(drafts, choices, strict=True)]
     searches = [
-        CalmSearch(ladder, [draft.piece.form.count(label) for label in distinct(draft.piece.form)], draft.target)
+        CalmSearch(
+            ladder,
+            [draft.piece.form.count(label) for label in distinct(draft.piece.form)],
+            draft.target,
+            mixed=mixed_levels,
+        )
         for draft, ladder in zip(drafts, choices, strict=True)
     ]
     open_places = iter(

@@ -11,6 +11,7 @@ from sessions.errors import PlanError
 from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
 from therapy_gen.musicvae.latent.attributes import attribute_values, effect_of, step_along, steps_towards
 from therapy_gen.musicvae.latent.interpolate import neighbour, slerp
+from therapy_gen.musicvae.prior.section_memory import SectionMemory
 from therapy_gen.musicvae.protocol import SectionModel
 
 FloatArray = npt.NDArray[np.float32]
@@ -54,6 +55,8 @@ def latent_path(
     """
     labels = distinct(form)
     letters = distinct([label[0] for label in labels])
+    if model.memory is not None:
+        return _remembered(labels, letters, model.memory, rng, mode, near, metre, density)
     samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.beats, density=density)
     home = samples[0] if near is None else neighbour(near, samples[0], _KINSHIP)
     base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
@@ -65,6 +68,32 @@ def latent_path(
             point = neighbour(point, other, _VARIATION)
         path.append(point)
     return np.stack(path)
+
+
+def _remembered(
+    labels: Sequence[str],
+    letters: Sequence[str],
+    memory: SectionMemory,
+    rng: np.random.Generator,
+    mode: str,
+    near: FloatArray | None,
+    metre: Metre,
+    density: float | None,
+) -> FloatArray:
+    """Return a path through a model's memory: contrasts are of one origin, variations are at hand."""
+    if near is None:
+        numbers = [int(memory.draw(1, rng, mode, density=density, metre=metre.beats)[0])]
+    else:
+        numbers = [memory.kin(memory.nearest(near), rng)]
+    while len(numbers) < len(letters):
+        numbers.append(memory.kin(numbers[0], rng, numbers))
+    of_letter = dict(zip(letters, numbers, strict=True))
+    return np.stack(
+        [
+            memory.variation(of_letter[label[0]], label.count("'")) if "'" in label else memory.z([of_letter[label]])[0]
+            for label in labels
+        ]
+    )
 
 
 def towards_attributes(

@@ -70,6 +70,19 @@ def test_a_finished_model_carries_figures_and_the_prior_of_its_music(trained: Pa
     assert model.decode(drawn, temperature=0.5, rng=np.random.default_rng(5)).shape == (4, SMALL.steps, 3)
 
 
+def test_a_model_that_knows_its_pieces_gets_a_memory(trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("keras", reason="keras is an extra")
+    tokens, minor = sections(24, 1), np.arange(24) % 2 == 1
+    path = tmp_path / "mine.safetensors"
+    finish(trained, tokens[:2], replace(material(tokens, minor, 4), piece=np.arange(24)), path)
+    model = load_model(str(path))
+    assert model.memory is not None
+    assert 4 < len(model.memory) <= 20
+    drawn = model.sample_prior(4, np.random.default_rng(4))
+    assert drawn.shape == (4, SMALL.z_size)
+    assert not np.array_equal(drawn, model.sample_prior(4, np.random.default_rng(4), temperature=0.7))
+
+
 def test_the_prior_knows_mode_density_and_what_returns() -> None:
     pytest.importorskip("keras", reason="keras is an extra")
     from therapy_gen.musicvae.training.prior_network import fit_prior

@@ -21,6 +21,7 @@ from therapy_gen.musicvae.features import (
 )
 from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.prior.prior import KINDS, USUAL_METRE, BarPrior
+from therapy_gen.musicvae.prior.section_memory import MARK, SectionMemory
 from therapy_gen.musicvae.weights import DEFAULT_MODEL, Weights, find_model, load_weights
 
 FloatArray = npt.NDArray[np.float32]
@@ -96,6 +97,7 @@ class Model:
         self._pairs = coupled_pairs(self.config.voices)
         fitted = PRIOR_MARK in self.arrays
         self.prior = BarPrior(self.arrays, self.config.bars, self.config.bar_z) if fitted else None
+        self._memory: SectionMemory | None = None
 
     @property
     def label(self) -> str:
@@ -133,6 +135,13 @@ class Model:
         """Beats a bar (4, 3, or 6 for 6/8) of the metres that it can be asked to write."""
         return (USUAL_METRE,) if self.prior is None else self.prior.metres
 
+    @property
+    def memory(self) -> SectionMemory | None:
+        """Sections to begin from, where the model has some."""
+        if self._memory is None and MARK in self.arrays:
+            self._memory = SectionMemory(self.arrays, self.config.bar_z)
+        return self._memory
+
     def sample_prior(
         self,
         n: int,
@@ -140,10 +149,10 @@ class Model:
         kind: str = "major",
         *,
         density: float | None = None,
-        temperature: float = PRIOR_TEMPERATURE,
+        temperature: float | None = None,
         metre: int = USUAL_METRE,
     ) -> FloatArray:
-        """Draw z (n, z_size) from the prior fitted to training music.
+        """Draw z (n, z_size): sections of the model's memory, or, with a temperature, samples of the fitted prior.
 
         Parameters
         ----------
@@ -152,18 +161,22 @@ class Model:
         kind : {"major", "minor"}
         density : float, optional
             Notes a bar, of all voices together; without it, as many as the calm training music has.
-        temperature : float
-            Below 1 the draws stay nearer to what is likeliest.
+        temperature : float, optional
+            Of the fitted prior: below 1 the draws stay nearer to what is likeliest. Without it, and for a model without
+            a memory, `PRIOR_TEMPERATURE`.
         metre : int
             Beats a bar (6 for 6/8), one of `metres`.
 
         Notes
         -----
-        A model without a fitted prior draws from N(0, I).
+        A model with neither memory nor fitted prior draws from N(0, I).
         """
+        if temperature is None and self.memory is not None:
+            return self.memory.z(self.memory.draw(n, rng, kind, density=density, metre=metre))
         if self.prior is None:
             return rng.standard_normal((n, self.config.z_size), dtype=np.float32)
-        return self.prior.sample(n, rng, kind, temperature, density, metre)
+        heat = PRIOR_TEMPERATURE if temperature is None else temperature
+        return self.prior.sample(n, rng, kind, heat, density, metre)
 
     def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
         """Return z (steps, z_size) on the great circle from `a` to `b`, both ends included."""

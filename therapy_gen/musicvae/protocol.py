@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.musicvae.prior.section_memory import SectionMemory
+
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -32,6 +34,10 @@ class SectionModel(Protocol):
     @property
     def metres(self) -> tuple[int, ...]:
         """Beats a bar (4, 3, or 6 for 6/8) of the metres that it writes, the usual one first."""
+
+    @property
+    def memory(self) -> SectionMemory | None:
+        """Sections to begin from, where the model has some."""
 
     def sample_prior(
         self,

@@ -105,11 +105,14 @@ def all_finite(array: npt.NDArray[Any]) -> bool:
 
 
 def save_weights(path: Path, arrays: Arrays, config: Config, facts: Mapping[str, Any], *, half: bool = True) -> None:
-    """Write a weights file, whole or not at all; `half` stores float16."""
+    """Write a weights file, whole or not at all; `half` stores float16. Whole numbers stay what they are."""
     from safetensors.numpy import save
 
     dtype = np.float16 if half else np.float32
-    stored = {name: np.ascontiguousarray(array, dtype=dtype) for name, array in arrays.items()}
+    stored = {
+        name: np.ascontiguousarray(array, dtype=dtype if array.dtype.kind == "f" else array.dtype)
+        for name, array in arrays.items()
+    }
     content = save(stored, metadata={"config": config.to_json(), "facts": json.dumps(facts)})
     write_bytes(path, content)
 

@@ -281,6 +281,7 @@ def _prior_material(windows: Corpus) -> PriorMaterial:
         windows.metre[found],
         windows.held_out[found],
         np.isin(found, chosen(_CALM)),
+        windows.piece[found],
     )
 
 

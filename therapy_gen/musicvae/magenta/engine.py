@@ -72,6 +72,11 @@ class MagentaEngine:
         _, mu, sigma = self._trained.encode_tensors(inputs, [len(tensor) for tensor in inputs])
         return mu, sigma
 
+    @property
+    def memory(self) -> None:
+        """None: these models have no sections to begin from."""
+        return None
+
     def sample_prior(
         self,
         n: int,

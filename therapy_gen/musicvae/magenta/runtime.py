@@ -110,6 +110,11 @@ class MagentaModel:
             return empty, empty
         return np.concatenate([mu for mu, _ in parts]), np.concatenate([sigma for _, sigma in parts])
 
+    @property
+    def memory(self) -> None:
+        """None: these models have no sections to begin from."""
+        return None
+
     def sample_prior(
         self,
         n: int,

@@ -74,6 +74,11 @@ class Sections:
         """Beats a bar (4, 3, or 6 for 6/8) of the metres that it writes."""
         return (USUAL_METRE,)
 
+    @property
+    def memory(self) -> None:
+        """None: these models have no sections to begin from."""
+        return None
+
     def sample_prior(
         self,
         n: int,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.tokens import NUM_CLASSES
 from therapy_gen.musicvae.latent.attributes import attribute_values, attribute_vectors, measured_effects
 from therapy_gen.musicvae.model import PRIOR_TEMPERATURE, Model
 from therapy_gen.musicvae.prior.descriptors import MELODY, section_traits
@@ -45,6 +46,8 @@ class PriorMaterial:
         The mode of each section; whether it only judges the fit; whether samples shall have its density.
     metre : int array of shape (n,)
         Beats a bar (6 for 6/8) of each section.
+    piece : int array of shape (n,), optional
+        Number of the piece of each section: with it the model gets a memory (`memory_fit`).
     """
 
     tokens: Tokens
@@ -52,6 +55,7 @@ class PriorMaterial:
     metre: Ints
     held_out: Bools
     calm: Bools
+    piece: Ints | None = None
 
 
 def finish(
@@ -109,9 +113,21 @@ def finish(
             drawn = finished.sample_prior(_CALIBRATED_ON, np.random.default_rng(seed), metre=metre)
             arrays |= measured_effects(drawn, lambda z: finished.decode(z, temperature=0.0), arrays, metre)
         facts["prior"] = {"sections": int((~prior.held_out).sum()), "held_out_nats_a_bar": round(loss, 2)}
+        if prior.piece is not None and model.config.num_classes == NUM_CLASSES:
+            arrays |= _memory(model, arrays, prior, prior.piece, seed)
     facts["held_out"] = evaluate(model, held_out) if len(held_out) else {}
     save_weights(path, arrays, weights.config, facts)
     return facts
+
+
+def _memory(model: Model, arrays: dict[str, FloatArray], prior: PriorMaterial, piece: Ints, seed: int) -> Any:
+    """Return the arrays of a memory on plans of the calm sections that are not held out."""
+    from therapy_gen.musicvae.training import memory_fit
+
+    learned = ~prior.held_out
+    calm = np.flatnonzero(learned & prior.calm)
+    material = memory_fit.Material(prior.tokens, prior.minor, prior.metre, piece).part(calm)
+    return memory_fit.fit_memory(model.config, arrays, model.encode, material, prior.tokens[learned], seed)
 
 
 def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:

@@ -1,0 +1,131 @@
+"""Sections to begin from: points of the latent space at which a model writes music like that which it learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+PREFIX = "memory/"
+MARK = "memory/sections"
+_NAMES = ("sections", "scale", "minor", "metre", "density", "source")
+
+# Plans whose density is so near to the one asked for, in notes a bar, are drawn as often.
+_NEAR = 0.5
+# A variation takes over so many bars at a time.
+_PHRASE_BARS = 4
+# Sections of one piece should be about as dense as each other: from the density of the first, as a share of it.
+_AS_DENSE = 0.5
+
+
+class SectionMemory:
+    """Recombined sections of calm music as z, each with a variation, by mode, metre and density.
+
+    No section is of one piece: each follows the plan of a real one (its rhythm, which bars return, how lines rise and
+    fall), with the pitches of bars of other pieces (`therapy_gen.musicvae.training.recombination`).
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        Those of a model file. ``memory/sections`` (n, 2, bars * bar_z) has each section and its variation in steps of
+        ``memory/scale`` (bar_z,); ``minor``, ``metre`` (quarters a bar), ``density`` (notes a bar) and ``source`` (the
+        number of the piece that the plan is from) have shape (n,).
+    bar_z : int
+    """
+
+    def __init__(self, arrays: Mapping[str, npt.NDArray[np.generic]], bar_z: int) -> None:
+        found = {name: np.asarray(arrays[PREFIX + name]) for name in _NAMES}
+        steps = found["sections"].astype(np.float32)
+        scale = found["scale"].astype(np.float32)
+        self._z = (steps.reshape(*steps.shape[:2], -1, bar_z) * scale).astype(np.float32)
+        self._minor = found["minor"] > 0
+        self._metre = found["metre"].astype(np.int64)
+        self.density = found["density"].astype(np.float64)
+        self._source = found["source"].astype(np.int64)
+
+    def __len__(self) -> int:
+        return len(self._z)
+
+    @property
+    def metres(self) -> tuple[int, ...]:
+        """Quarters a bar of the metres that it has sections of."""
+        return tuple(sorted(set(self._metre.tolist()), reverse=True))
+
+    def draw(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        kind: str = "major",
+        *,
+        density: float | None = None,
+        metre: int = 4,
+        most: float | None = None,
+    ) -> IntArray:
+        """Draw the numbers (n,) of sections of a mode and metre, each once while there are enough.
+
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+        kind : {"major", "minor"}
+        density : float, optional
+            Notes a bar of all voices; without it, as calm music has.
+        metre : int
+            Quarters a bar.
+        most : float, optional
+            Notes a bar at most, where there are such sections.
+        """
+        of_metre = self._metre == metre
+        if not of_metre.any():
+            of_metre[:] = True
+        rows = np.flatnonzero(of_metre & (self._minor == (kind == "minor")))
+        rows = rows if len(rows) else np.flatnonzero(of_metre)
+        if most is not None and (self.density[rows] <= most).any():
+            rows = rows[self.density[rows] <= most]
+        weights = np.ones(len(rows))
+        if density is not None:
+            away = np.abs(self.density[rows] - density)
+            # The nearest ones, also where there is none near.
+            weights = np.exp(-0.5 * ((away - away.min()) / _NEAR) ** 2) + 1e-12
+        drawn: IntArray = rows[rng.choice(len(rows), n, replace=n > len(rows), p=weights / weights.sum())]
+        return drawn
+
+    def kin(self, number: int, rng: np.random.Generator, without: Sequence[int] = ()) -> int:
+        """Return another section whose plan is of the same piece; where there is none, one about as dense."""
+        alike = (self._metre == self._metre[number]) & (self._minor == self._minor[number])
+        alike[[number, *without]] = False
+        away = np.abs(self.density - self.density[number])
+        of_piece = np.flatnonzero(alike & (self._source == self._source[number]))
+        of_piece = of_piece[away[of_piece] <= _AS_DENSE * self.density[number]]
+        if len(of_piece):
+            return int(rng.choice(of_piece))
+        return int(
+            self.draw(
+                1,
+                rng,
+                "minor" if self._minor[number] else "major",
+                density=float(self.density[number]),
+                metre=int(self._metre[number]),
+            )[0]
+        )
+
+    def nearest(self, z: FloatArray) -> int:
+        """Return the number of the section that is nearest to a point (z_size,)."""
+        return int(((self._z[:, 0].reshape(len(self._z), -1) - z) ** 2).sum(axis=1).argmin())
+
+    def z(self, numbers: Sequence[int] | IntArray) -> FloatArray:
+        """Return z (n, z_size) of sections."""
+        found: FloatArray = self._z[np.asarray(numbers), 0].reshape(len(numbers), -1)
+        return found
+
+    def variation(self, number: int, order: int) -> FloatArray:
+        """Return z (z_size,) of a variation: the second half is another, or, of higher order, other phrases are."""
+        theme, other = self._z[number]
+        phrase = np.arange(len(theme)) // _PHRASE_BARS
+        last = int(phrase.max())
+        chosen = {1: phrase > last // 2, 2: phrase % 2 == 1}.get(order, np.ones(len(phrase), dtype=bool))
+        return np.asarray(np.where(chosen[:, None], other, theme).reshape(-1), dtype=np.float32)
