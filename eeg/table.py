@@ -13,6 +13,7 @@ import numpy as np
 from eeg.errors import MissingExtraError, ParameterError
 from eeg.results import PlayScore, RecordingScore
 from therapy_gen.files import atomic_write
+from therapy_gen.text import spreadsheet_cell
 
 GRAINS = ("play", "channel", "window")
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -113,14 +114,19 @@ def write_table(path: Path, scores: Sequence[RecordingScore], by: str = "play") 
     if path.suffix.lower() == ".parquet":
         _write_parquet(path, columns, table)
     else:
-        with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        with atomic_write(path, private=True) as part, part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns, delimiter="," if path.suffix.lower() == ".csv" else "\t")
             writer.writeheader()
-            writer.writerows(table)
+            writer.writerows({name: _cell(value) for name, value in row.items()} for row in table)
     dictionary = path.with_suffix(".json")
-    with atomic_write(dictionary) as part:
+    with atomic_write(dictionary, private=True) as part:
         part.write_text(json.dumps(_dictionary(columns, scores), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return dictionary
+
+
+def _cell(value: Any) -> Any:
+    """Return a value for a cell that no spreadsheet takes for a formula: channels and files may be called anything."""
+    return spreadsheet_cell(value) if isinstance(value, str) else value
 
 
 def _dictionary(columns: Sequence[str], scores: Sequence[RecordingScore]) -> dict[str, Any]:
@@ -131,7 +137,7 @@ def _dictionary(columns: Sequence[str], scores: Sequence[RecordingScore]) -> dic
     if scores:
         made["GeneratedBy"] = [{"Name": name, "Version": version} for name, version in scores[0].versions.items()]
         made["Settings"] = scores[0].as_dict()["settings"]
-        made["MuscleIndex"] = {score.file: score.muscle_index for score in scores}
+        made["MuscleIndex"] = {Path(score.file).name: score.muscle_index for score in scores}
     return made
 
 
@@ -144,7 +150,7 @@ def _write_parquet(path: Path, columns: Sequence[str], table: Sequence[Row]) -> 
         for name in columns
     }
     arrays = [pyarrow.array([row.get(name) for row in table], types[name]) for name in columns]
-    with atomic_write(path) as part:
+    with atomic_write(path, private=True) as part:
         pyarrow.parquet.write_table(pyarrow.table(arrays, names=list(columns)), part)
 
 
@@ -155,7 +161,7 @@ def _each(score: RecordingScore) -> Iterator[tuple[int, PlayScore, Row]]:
             i,
             play,
             {
-                "file": score.file,
+                "file": Path(score.file).name,
                 "sha256": score.sha256,
                 "session": score.session,
                 "play": i + 1 if play.role == "music" else i + 1 - len(score.plays),

@@ -167,6 +167,6 @@ def write_study(
         ("protocol.json", json.dumps(plain, indent=2, ensure_ascii=False) + "\n"),
     ):
         if not (folder / name).exists():
-            write_bytes(folder / name, content.encode())
+            write_bytes(folder / name, content.encode(), private=True)
             written.append(folder / name)
     return written
