@@ -42,6 +42,7 @@ def plan_recording(
     session: str | None = None,
     offset_s: float | None = None,
     zone: tzinfo | None = None,
+    labels: Mapping[str, str] | None = None,
     settings: Settings | None = None,
 ) -> Timeline:
     """Find out which piece played when, and read no data; the parameters are those of `score_recording`.
@@ -70,6 +71,7 @@ def plan_recording(
             session=session,
             offset_s=offset_s,
             zone=zone,
+            labels=labels,
             edge_s=settings.edge_s,
             baseline_max_s=settings.baseline_max_s,
         )
@@ -86,6 +88,7 @@ def score_recording(
     session: str | None = None,
     offset_s: float | None = None,
     zone: tzinfo | None = None,
+    labels: Mapping[str, str] | None = None,
     settings: Settings | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> RecordingScore:
@@ -97,7 +100,7 @@ def score_recording(
         The recording.
     library : Library, optional
         Known pieces and sessions.
-    events, codes, session, offset_s, zone
+    events, codes, session, offset_s, zone, labels
         Which piece played when: see `timeline.find_timeline`.
     settings : Settings, optional
     progress : callable, optional
@@ -138,6 +141,7 @@ def score_recording(
             session=session,
             offset_s=offset_s,
             zone=zone,
+            labels=labels,
             edge_s=settings.edge_s,
             baseline_max_s=settings.baseline_max_s,
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -109,29 +110,44 @@ def render(
     listener: str | None = None,
 ) -> str:
     """Return the report as HTML; parameters as in `write_report`."""
-    pieces = [rank.piece for rank in ranking.pieces] if ranking else []
-    pieces += [
-        p for score in scores for p in dict.fromkeys(play.piece for play in score.plays) if p and p not in pieces
-    ]
-    pieces = list(dict.fromkeys(pieces))
-    look = Look({piece: _short(piece, names) for piece in pieces}, colours_of(pieces))
     who = f", listener {escape(listener)}" if listener else ""
+    parts = report_parts(scores, ranking, names=names)
     body = [
         f"<h1>Band power per piece{who}</h1>",
         f'<p class="note">{_count(len(scores), "recording")}, written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. '
         f"{what_values_are(scores)}: −1 dB is a fifth less power, −3 dB half of it, +3 dB twice as much. "
         "Which direction is wanted is a setting, not a finding.</p>",
+        *parts.ranking,
     ]
-    if ranking is not None:
-        body += _ranking(ranking, look)
-    for score in scores:
-        body += _recording(score, look)
+    for content in parts.recordings:
+        body += content
     title = f"Band power per piece{', listener ' + listener if listener else ''}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    )
+
+
+class Parts(NamedTuple):
+    """Sections of the report as HTML: the ranking's, each recording's, and their style sheet."""
+
+    ranking: list[str]
+    recordings: list[list[str]]
+    style: str
+
+
+def report_parts(
+    scores: Sequence[RecordingScore], ranking: Ranking | None = None, *, names: Mapping[str, str] | None = None
+) -> Parts:
+    """Return the report's sections; parameters as in `write_report`."""
+    pieces = [rank.piece for rank in ranking.pieces] if ranking else []
+    pieces += [p for score in scores for p in dict.fromkeys(play.piece for play in score.plays) if p]
+    pieces = list(dict.fromkeys(pieces))
+    look = Look({piece: _short(piece, names) for piece in pieces}, colours_of(pieces))
+    return Parts(
+        _ranking(ranking, look) if ranking is not None else [], [_recording(score, look) for score in scores], _STYLE
     )
 
 

@@ -61,6 +61,41 @@ def read_events(path: Path) -> list[Annotation]:
     return sorted(annotations, key=lambda annotation: annotation.onset_s)
 
 
+def sidecar_of(path: Path) -> Path | None:
+    """Return the BIDS events file beside a recording, ``…_events.tsv`` for ``…_eeg.edf``; None where there is none."""
+    stem, found, _ = path.name.rpartition("_eeg.")
+    beside = path.with_name(f"{stem}_events.tsv")
+    return beside if found and beside.is_file() else None
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """Read what the trial types of a dataset mean: a table with the columns ``trial_type`` and ``piece``.
+
+    A piece is ``piece/<id>``, or the id alone, or ``silence``.
+
+    Raises
+    ------
+    TimelineError
+        The file cannot be read or is no such table.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TimelineError(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no UTF-8'})") from None
+    rows = [[_bare(cell) for cell in line.split("\t")] for line in lines if line.strip()]
+    header = [name.lower() for name in rows[0]] if rows else []
+    if not {"trial_type", "piece"} <= set(header):
+        raise TimelineError(f"{path} has no columns trial_type and piece, with a tabulator between")
+    at, to = header.index("trial_type"), header.index("piece")
+    labels = {}
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) <= max(at, to) or not row[at] or not row[to]:
+            raise TimelineError(f"{path}, line {number}: a trial type and a piece are needed")
+        value = row[to]
+        labels[row[at]] = value if value == "silence" or "/" in value else f"piece/{value}"
+    return labels
+
+
 def _bare(cell: str) -> str:
     """Return a cell without spaces around it, and without the pair of quotation marks that some programs add."""
     cell = cell.strip()

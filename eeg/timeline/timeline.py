@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from eeg.errors import TimelineError
 from eeg.io.recording import Annotation, Recording
-from eeg.timeline.events import code_of, coded_annotations, read_events, stimulus_annotations
+from eeg.timeline.events import code_of, coded_annotations, read_events, sidecar_of, stimulus_annotations
 from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, seams
 from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
@@ -89,6 +89,7 @@ def find_timeline(
     session: str | None = None,
     offset_s: float | None = None,
     zone: tzinfo | None = None,
+    labels: Mapping[str, str] | None = None,
     edge_s: float = 1.0,
     baseline_max_s: float = 600.0,
 ) -> Timeline:
@@ -108,6 +109,8 @@ def find_timeline(
         When it began, seconds from the first stored sample; negative where the recording began later.
     zone : tzinfo, optional
         Time zone of the recorder's clock, for formats that do not say; by default this machine's.
+    labels : mapping of str to str, optional
+        What trial types and annotations mean, e.g. ``{"calm song": "piece/01J…"}``.
     edge_s, baseline_max_s : float
         As in `Settings`.
 
@@ -118,7 +121,7 @@ def find_timeline(
     """
     library = library or Library()
     notes: list[str] = []
-    found = _find(recording, library, events, codes, session, offset_s, zone, notes)
+    found = _find(recording, library, events, codes, session, offset_s, zone, labels or {}, notes)
     if found is None:
         raise TimelineError(_why_none(recording, library, session, zone))
     ids = found.sessions
@@ -142,6 +145,10 @@ class _Found(NamedTuple):
     fixed: tuple[tuple[float, str, list[Item]], ...] = ()
 
 
+def _renamed(annotations: Sequence[Annotation], labels: Mapping[str, str]) -> list[Annotation]:
+    return [replace(one, text=labels.get(one.text.strip(), one.text)) for one in annotations]
+
+
 def _find(
     recording: Recording,
     library: Library,
@@ -150,12 +157,21 @@ def _find(
     session: str | None,
     offset_s: float | None,
     zone: tzinfo | None,
+    labels: Mapping[str, str],
     notes: list[str],
 ) -> _Found | None:
+    if events is None and (beside := sidecar_of(Path(recording.path))) is not None:
+        annotations = _renamed(read_events(beside), labels)
+        found = _from_annotations(
+            annotations, recording.sfreq, library, str(beside), f"events file {beside.name}", notes
+        )
+        if found is not None:
+            return found
     if events is not None:
         shift = offset_s or 0.0
         annotations = [
-            replace(annotation, onset_s=annotation.onset_s + shift) for annotation in read_events(Path(events))
+            replace(annotation, onset_s=annotation.onset_s + shift)
+            for annotation in _renamed(read_events(Path(events)), labels)
         ]
         where = f"events file {Path(events).name}" + (f", shifted by {shift:g} s" if shift else "")
         found = _from_annotations(annotations, recording.sfreq, library, str(events), where, notes)
@@ -165,7 +181,7 @@ def _find(
             )
         return found
     found = _from_annotations(
-        recording.annotations, recording.sfreq, library, str(recording.path), "annotations", notes
+        _renamed(recording.annotations, labels), recording.sfreq, library, str(recording.path), "annotations", notes
     )
     if found is not None:
         if offset_s is not None:

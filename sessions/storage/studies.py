@@ -188,3 +188,33 @@ def study_recordings(store: Store, plan: str) -> Mapping[tuple[str, int], dict[s
             for row, name, plays, usable, clean, duration in database.execute(query)
             if row.session_id is not None
         }
+
+
+def study_power(store: Store, plan: str) -> list[tuple[int, dict[str, Any], list[dict[str, Any]]]]:
+    """Return what was scored by a plan: session, parameters, and a row for each play and band."""
+    recordings = select(RecordingRow).where(RecordingRow.plan == plan, RecordingRow.session_id.is_not(None))
+    found = []
+    with store.read() as database:
+        for row in database.scalars(recordings.order_by(RecordingRow.id)):
+            scores = database.execute(
+                select(PlayRow, PlayScoreRow)
+                .join(PlayScoreRow, PlayScoreRow.play_id == PlayRow.id)
+                .where(PlayRow.recording_id == row.id)
+                .order_by(PlayRow.onset_s, PlayScoreRow.band)
+            )
+            rows = [
+                {
+                    "onset": play.onset_s,
+                    "duration": play.duration_s,
+                    "trial_type": f"piece/{play.piece_id}",
+                    "band": score.band,
+                    "db": score.db,
+                    "adjusted_db": score.adjusted_db,
+                    "muscle_db": score.muscle_db,
+                    "clean": play.clean_s,
+                }
+                for play, score in scores
+            ]
+            if row.session_id is not None:
+                found.append((row.session_id, dict(row.facts.get("settings", {})), rows))
+    return found

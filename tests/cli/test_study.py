@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -99,6 +100,39 @@ def test_recordings_that_belong_to_nobody_are_told(cli: Cli, study: Path, tmp_pa
         other = Path(shutil.copy(source, tmp_path / name))
         assert said in cli("study", "score", study, other).error_line
     assert cli("study", "score", study, tmp_path / "out").status == 1
+
+
+def test_a_study_as_a_bids_dataset(cli: Cli, study: Path, tmp_path: Path) -> None:
+    mne_bids = pytest.importorskip("mne_bids")
+    assert cli("study", "score", study, tmp_path / "recordings").status == 0
+    root = tmp_path / "dataset"
+    done = cli("study", "bids", study, tmp_path / "recordings", "-o", root, "--json")
+    assert done.status == 0, done.err
+    assert mne_bids.get_entity_vals(root, "subject") == ["01", "02"]
+    place = mne_bids.BIDSPath(subject="01", session="1", task="music", datatype="eeg", root=root)
+    raw = mne_bids.read_raw_bids(place, verbose="error")
+    assert {text.partition("/")[0] for text in raw.annotations.description} == {"piece", "silence"}
+    table = next(root.rglob("sub-01*_desc-bandpower_eeg.tsv")).read_text(encoding="utf-8").splitlines()
+    assert table[0].split("\t")[:5] == ["onset", "duration", "trial_type", "band", "db"]
+    assert len(table) == 1 + 4 * 2
+    assert "new folder" in cli("study", "bids", study, tmp_path / "recordings", "-o", root).error_line
+    validator = shutil.which("bids-validator")
+    if validator is not None:
+        told = subprocess.run([validator, root, "--json"], capture_output=True, text=True, check=False)
+        assert not json.loads(told.stdout)["issues"]["errors"]
+
+    # Its sidecars say which piece played when; other people's trial types are told by a table.
+    plans = cli("score-eeg", root, "--dry-run", "--json").document["recordings"]
+    assert [Path(plan["file"]).name[:6] for plan in plans] == ["sub-01", "sub-02"]
+    assert {len(plan["plays"]) for plan in plans} == {4}
+    (sidecar,) = root.rglob("sub-01*_events.tsv")
+    piece = plans[0]["plays"][0]["piece"]
+    sidecar.write_text(sidecar.read_text().replace(f"piece/{piece}", "calm song"))
+    (tmp_path / "map.tsv").write_text(f"trial_type\tpiece\ncalm song\t{piece}\n")
+    (told,) = cli("score-eeg", root / "sub-01", "--map", tmp_path / "map.tsv", "--dry-run", "--json").document[
+        "recordings"
+    ]
+    assert [play["piece"] for play in told["plays"]] == [play["piece"] for play in plans[0]["plays"]]
 
 
 @pytest.mark.long

@@ -123,3 +123,23 @@ def test_a_report_that_cannot_be_written_is_one_line(listener_fif: Path, tmp_pat
     with pytest.raises(ParameterError, match="cannot be written"):
         write_report(tmp_path, [score])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_report_goes_on_in_mne(listener_fif: Path, tmp_path: Path) -> None:
+    import mne
+
+    from eeg.report.mne_report import to_mne_report, to_spectra
+
+    scores = [score_recording(listener_fif)]
+    spectra = to_spectra(scores[0])
+    assert "baseline" in spectra
+    one = spectra["baseline"]
+    assert isinstance(one, mne.time_frequency.SpectrumArray)
+    assert one.get_data()[0] == pytest.approx(scores[0].figures.spectra[""] * 1e-12)
+    assert one.freqs == pytest.approx(scores[0].figures.freqs)
+    report = to_mne_report(scores, rank(observations(scores)), listener="ana")
+    path = tmp_path / "ana.html"
+    report.save(path, open_browser=False, verbose="error")
+    content = path.read_text(encoding="utf-8")
+    assert "Power spectra of every piece" in content
+    assert "Ranking of the pieces" in content

@@ -242,3 +242,34 @@ def _check_unchanged(study: StudyRecord, plan: Path) -> None:
         raise InputError(
             f"{plan} was changed after its study was made ({changed[0]}): put it back, or give the study another name"
         )
+
+
+@app.command(epilog="Example: therapy-gen study bids calm.toml recordings -o calm-bids")
+def bids(
+    context: typer.Context,
+    plan: PlanFile,
+    recordings: Annotated[
+        list[Path], typer.Argument(metavar="RECORDING…", help="Recordings with BIDS names, or folders that hold them")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="New folder for the dataset")],
+    offset: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="When sessions began, from the first sample, where files do not say"),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Write a study's recordings as a BIDS dataset with sidecars, and band power of each play as derivatives."""
+    options = settings(context)
+    use_one_thread()
+    from therapy_gen.study.bids import write_bids
+    from therapy_gen.study.find import recordings_in
+
+    store = options.store_to_read()
+    study = _study(store, plan)
+    paths = recordings_in(recordings)
+    with progress("writing", float(len(paths)), quiet=options.quiet) as advance:
+        written = write_bids(store, study, paths, out, offset_s=offset, done=lambda path: advance(1.0))
+    if json:
+        print_json({"study": study.name, "folder": str(out), "recordings": [str(path) for path in written]})
+    else:
+        print(f"{count(len(written), 'recording')} in {printable(str(out))}")

@@ -12,6 +12,8 @@ from therapy_gen.errors import InputError
 if TYPE_CHECKING:
     from sessions.storage.studies import StudyRecord, StudySession
 
+# Of recordings in several files, those that are not named.
+_PARTS = (".eeg", ".vmrk", ".fdt", ".events.tsv")
 _ENTITIES = re.compile(r"(sub-[A-Za-z0-9]+)(?:_ses-([A-Za-z0-9]+))?_")
 
 
@@ -32,7 +34,13 @@ def recordings_in(places: Iterable[Path]) -> list[Path]:
             raise InputError(f"{place} does not exist; name recordings, or folders that hold them")
         if place.is_dir():
             inside = (path for path in place.rglob("sub-*") if path.name.lower().endswith(suffixes))
-            found += sorted(path for path in inside if "derivatives" not in path.parts and _ENTITIES.match(path.name))
+            found += sorted(
+                path
+                for path in inside
+                if "derivatives" not in path.parts
+                and _ENTITIES.match(path.name)
+                and not path.name.lower().endswith(_PARTS)
+            )
         else:
             found.append(place)
     return list(dict.fromkeys(found))

@@ -28,7 +28,10 @@ _LONGEST_OFFSET_S = 30 * 86400.0
 
 def score_eeg(
     context: typer.Context,
-    recordings: Annotated[list[Path], typer.Argument(metavar="RECORDING…", help=f"Files of {names_of_formats()}")],
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(metavar="RECORDING…", help=f"Files of {names_of_formats()}; or BIDS folders"),
+    ],
     session: Annotated[
         int | None, typer.Option(metavar="ID", help="The session that was heard, where the file does not say")
     ] = None,
@@ -42,6 +45,10 @@ def score_eeg(
     code: Annotated[
         list[str] | None,
         typer.Option(metavar="N=LABEL", help="What a code of the stimulus channel means, as 1=piece/ID; repeatable"),
+    ] = None,
+    map_: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="TSV", help="What trial types mean: a table with columns trial_type and piece"),
     ] = None,
     listener: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose recordings these are  [default: the session's listener]")
@@ -104,7 +111,7 @@ def score_eeg(
     if offset is not None and not abs(offset) <= _LONGEST_OFFSET_S:
         raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
     codes = _codes(code or ())
-    recordings = _each_once(recordings)
+    recordings = _each_once(_in_folders(recordings))
     if not forget:
         recordings = _wholes(options, recordings)
     if forget and dry_run:
@@ -119,6 +126,7 @@ def score_eeg(
         "codes": codes or None,
         "session": None if session is None else str(session),
         "offset_s": offset,
+        "labels": _labels(map_),
     }
     if forget:
         _forget(store, recordings, json=json)
@@ -171,6 +179,12 @@ def _plan_for(
         return plan_for(store, who, name, given=given, criterion=criterion)
     except CriterionError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _labels(path: Path | None) -> dict[str, str] | None:
+    from eeg.timeline.events import read_labels
+
+    return None if path is None else read_labels(path)
 
 
 def _check_targets(report: Path | None, table: Path | None, by: str) -> None:
@@ -302,6 +316,19 @@ def _given(
         given["picks"] = names[0] if len(names) == 1 else names
     given |= {name: value for name, value in (("ica", ica), ("muscle", muscle)) if value is not None}
     return given
+
+
+def _in_folders(places: Sequence[Path]) -> list[Path]:
+    """Return recordings, with those of BIDS datasets in the place of folders."""
+    from eeg.io.formats import formats
+    from therapy_gen.study.find import recordings_in
+
+    folder_formats = tuple(suffix for one in formats() if one.folder for suffix in one.suffixes)
+    found: list[Path] = []
+    for place in places:
+        inside = recordings_in([place]) if place.is_dir() and not place.name.lower().endswith(folder_formats) else []
+        found += inside or [place]
+    return found
 
 
 def _each_once(paths: Sequence[Path]) -> list[Path]:
