@@ -16,6 +16,7 @@ from therapy_gen.music.arranging.contrast import chords_in_keys, transposed
 from therapy_gen.music.arranging.expression import PHRASE_BARS, Phrasing, perform
 from therapy_gen.music.arranging.harmony import pad_notes, tonic_chord
 from therapy_gen.music.arranging.palettes import PALETTES, check_palette
+from therapy_gen.music.arranging.texture import patterns_of, with_patterns
 from therapy_gen.music.arranging.voice_leading import gentle_lines, let_ring
 from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.performance import Note, Part, Performance
@@ -155,7 +156,7 @@ def arrange(
     lines = gentle_lines(moved, shift, fixed_melody=melody_shift is not None)
     voices = apply_cadences(lines, labels, tonics, mode, metre)
     chords = chords_in_keys([note for line in voices for note in line], tonics, mode, metre)
-    voices = let_ring(voices, chords)
+    voices = let_ring(with_patterns(voices, chords, patterns_of(labels, seed), metre), chords)
     notes = [note for line in voices for note in line]
     final_start, final_end = steps, len(clock.steps) - 1
     chords.append(tonic_chord(final_start, final_end, tonic % 12, mode))
