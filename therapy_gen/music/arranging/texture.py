@@ -17,7 +17,7 @@ HELD, ROCKING, BROKEN, ALTERNATING = "held", "rocking", "broken", "alternating b
 # What contrasts and variations have in turn; a thought that is heard first is held.
 _PATTERNS = (ROCKING, ALTERNATING, BROKEN)
 # A voice with so many notes a bar, or fewer, is held; and so are single notes of this length.
-_HELD_NOTES = 1.5
+_HELD_NOTES = 2.0
 _HELD_STEPS = 2 * STEPS_PER_QUARTER
 # Where voices may be, and how far a pattern moves from the note that it stands for.
 _INNER_LOW, _BASS_LOW, _BASS_HIGH = 50, 36, 55
