@@ -43,6 +43,8 @@ def plan_recording(
     offset_s: float | None = None,
     zone: tzinfo | None = None,
     labels: Mapping[str, str] | None = None,
+    any_label: bool = False,
+    stream: str | None = None,
     settings: Settings | None = None,
 ) -> Timeline:
     """Find out which piece played when, and read no data; the parameters are those of `score_recording`.
@@ -60,7 +62,7 @@ def plan_recording(
     ['A', 'B']
     """
     settings = settings or Settings()
-    recording = open_recording(path)
+    recording = open_recording(path, stream)
     try:
         scored_channels(recording, settings.picks)
         return find_timeline(
@@ -72,6 +74,7 @@ def plan_recording(
             offset_s=offset_s,
             zone=zone,
             labels=labels,
+            any_label=any_label,
             edge_s=settings.edge_s,
             baseline_max_s=settings.baseline_max_s,
         )
@@ -89,6 +92,8 @@ def score_recording(
     offset_s: float | None = None,
     zone: tzinfo | None = None,
     labels: Mapping[str, str] | None = None,
+    any_label: bool = False,
+    stream: str | None = None,
     settings: Settings | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> RecordingScore:
@@ -100,8 +105,10 @@ def score_recording(
         The recording.
     library : Library, optional
         Known pieces and sessions.
-    events, codes, session, offset_s, zone, labels
+    events, codes, session, offset_s, zone, labels, any_label
         Which piece played when: see `timeline.find_timeline`.
+    stream : str, optional
+        Which stream of an XDF file is the EEG, where it holds several.
     settings : Settings, optional
     progress : callable, optional
         Called with the share done, 0 to 1.
@@ -131,7 +138,7 @@ def score_recording(
     True
     """
     settings = settings or Settings()
-    recording = open_recording(path)
+    recording = open_recording(path, stream)
     try:
         timeline = find_timeline(
             recording,
@@ -142,6 +149,7 @@ def score_recording(
             offset_s=offset_s,
             zone=zone,
             labels=labels,
+            any_label=any_label,
             edge_s=settings.edge_s,
             baseline_max_s=settings.baseline_max_s,
         )

@@ -20,7 +20,7 @@ from sessions.storage.library import add_session
 from sessions.storage.listeners import listener_name
 from sessions.storage.store import Store
 from therapy_gen.music.arranging.arrange import duration_of
-from therapy_gen.music.metre import FOUR_FOUR, METRES
+from therapy_gen.music.metre import METRES
 from therapy_gen.musicvae.protocol import SectionModel
 
 # What a BIGINT holds.
@@ -63,12 +63,11 @@ def new_session(
     1
     """
     check_seed(seed)
-    if listener is not None:
-        listener_name(listener)
+    name = None if listener is None else listener_name(listener)
     # Two streams: what is planned stays the same for one seed, whatever the model draws.
     planning, composing = np.random.SeedSequence(seed).spawn(2)
     lasts = partial(duration_of, metre=METRES[request.metre])
-    designs = designs_of(store, listener) if request.repeats > 1 else []
+    designs = designs_of(store, name) if request.repeats > 1 else []
     if requested:
         alone = preference is not None and preference.explore == 0.0
         most_new = 0 if alone else None
@@ -97,20 +96,10 @@ def new_session(
         model,
         arc=request.arc,
         seed=seed,
-        listener=listener,
+        listener=name,
         why=choice.why,
         parameters={
-            "minutes": request.minutes,
-            "tempo": list(request.tempo),
-            "key": request.key or "auto",
-            "baseline_s": request.baseline_s,
-            "repeats": request.repeats,
-            **({"metre": request.metre} if request.metre != FOUR_FOUR.name else {}),
-            **{
-                name: value
-                for name, value in (("from", request.arousal), ("gap_s", request.gap_s), ("play_s", request.play_s))
-                if value is not None
-            },
+            **request.parameters,
             "curve": [list(point) for point in curve],
             **{name: list(pair) for name, pair in request.attributes.items()},
             "temperature": temperature,

@@ -132,12 +132,13 @@ class ItemRecord:
 class Programme:
     """Pieces and silences in the order in which they are heard, one after the other, under a title.
 
-    `sound` is what a session says of how it sounds.
+    `sound` is what a session says of how it sounds, `created` when it was made.
     """
 
     title: str
     items: tuple[ItemRecord, ...]
     sound: Mapping[str, Any] = field(default_factory=dict)
+    created: datetime | None = None
 
     @property
     def duration_s(self) -> float:
@@ -169,7 +170,7 @@ class SessionRecord:
     def programme(self) -> Programme:
         """Return what is heard."""
         title = f"Session {self.id}" + (f" for {self.listener}" if self.listener else "")
-        return Programme(title, self.items, self.parameters)
+        return Programme(title, self.items, self.parameters, self.created)
 
     def curve(self) -> Curve:
         """Return what its arc asked for, as pairs of seconds and calmness score; empty where that is not known."""

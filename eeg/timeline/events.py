@@ -27,18 +27,7 @@ def read_events(path: Path) -> list[Annotation]:
     TimelineError
         The file is missing, too large, no such table, or a value in it is no number.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise TimelineError(f"{path} is larger than {MAX_BYTES // 2**20} MiB: that is no events file")
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise TimelineError(f"{path} does not exist: check --events") from None
-    except OSError as error:
-        raise TimelineError(f"{path} cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise TimelineError(f"{path} is no text in UTF-8: save it as tab-separated text") from None
-    # BIDS knows no quoting: a quotation mark is a character as any other, and every line is a row.
-    rows = [line.split("\t") for line in re.split(r"\r\n|\r|\n", text)]
+    rows = _table(path)
     header = [_bare(name).lower() for name in rows[0]]
     missing = [name for name in ("onset", "duration", "trial_type") if name not in header]
     if missing:
@@ -68,32 +57,50 @@ def sidecar_of(path: Path) -> Path | None:
     return beside if found and beside.is_file() else None
 
 
-def read_labels(path: Path) -> dict[str, str]:
-    """Read what the trial types of a dataset mean: a table with the columns ``trial_type`` and ``piece``.
+def _table(path: Path) -> list[list[str]]:
+    """Return the cells of a small text file with tabs."""
+    try:
+        if path.exists() and not path.is_file():
+            raise TimelineError(f"{path} is a folder, a pipe or a device: save the table as a file first")
+        if path.stat().st_size > MAX_BYTES:
+            raise TimelineError(f"{path} is larger than {MAX_BYTES // 2**20} MiB: that is no such table")
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise TimelineError(f"{path} does not exist: check the name") from None
+    except OSError as error:
+        raise TimelineError(f"{path} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise TimelineError(f"{path} is no text in UTF-8: save it as tab-separated text") from None
+    # BIDS knows no quoting: a quotation mark is a character as any other, and every line is a row.
+    return [line.split("\t") for line in re.split(r"\r\n|\r|\n", text)]
 
-    A piece is ``piece/<id>``, or the id alone, or ``silence``.
+
+def read_labels_file(path: Path) -> dict[str, str]:
+    """Read a table of labels (columns ``label`` and ``piece``, with tabs between).
 
     Raises
     ------
     TimelineError
-        The file cannot be read or is no such table.
+        The file is missing, no such table, or names a label twice.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TimelineError(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no UTF-8'})") from None
-    rows = [[_bare(cell) for cell in line.split("\t")] for line in lines if line.strip()]
-    header = [name.lower() for name in rows[0]] if rows else []
-    if not {"trial_type", "piece"} <= set(header):
-        raise TimelineError(f"{path} has no columns trial_type and piece, with a tabulator between")
-    at, to = header.index("trial_type"), header.index("piece")
-    labels = {}
+    rows = _table(path)
+    header = [_bare(name).lower() for name in rows[0]]
+    # As BIDS calls it.
+    header = ["label" if name == "trial_type" else name for name in header]
+    if "label" not in header or "piece" not in header:
+        raise TimelineError(f"{path} has no columns label and piece, with a tab between: write them in its first line")
+    at = header.index("label"), header.index("piece")
+    found: dict[str, str] = {}
     for number, row in enumerate(rows[1:], start=2):
-        if len(row) <= max(at, to) or not row[at] or not row[to]:
-            raise TimelineError(f"{path}, line {number}: a trial type and a piece are needed")
-        value = row[to]
-        labels[row[at]] = value if value == "silence" or "/" in value else f"piece/{value}"
-    return labels
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) <= max(at):
+            raise TimelineError(f"{path}, line {number}: a label and a piece are needed, with a tab between")
+        label, piece = (_bare(row[i]) for i in at)
+        if not label or not piece or found.get(label, piece.removeprefix("piece/")) != piece.removeprefix("piece/"):
+            raise TimelineError(f"{path}, line {number}: label {label!r} is empty, or is another piece above")
+        found[label] = piece.removeprefix("piece/")
+    return found
 
 
 def _bare(cell: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from eeg.io.recording import Annotation
@@ -104,6 +104,60 @@ def _begun_before(begun: Sequence[tuple[str, str, Annotation]], name: str, end_s
         if annotation.onset_s < end_s - TOLERANCE_S:
             return None
     return None
+
+
+# What people write beside the names of songs: recorders' own words, which stand for nothing that was heard.
+_OWN = re.compile(
+    r"(?:^|/)\s*(?:bad|edge|boundary|new segment|end|start|stop|recording|sync|impedance|response)\w*(?:[/ _].*)?$",
+    re.IGNORECASE,
+)
+
+
+def relabel(
+    annotations: Sequence[Annotation], labels: Mapping[str, str] | None, *, any_label: bool = False
+) -> list[Annotation]:
+    """Return annotations with labels of one's own as ``piece/<id>``.
+
+    Parameters
+    ----------
+    annotations : sequence of Annotation
+        By onset.
+    labels : mapping of str to str, optional
+        From a label, as it is written or behind the last ``/``, to a piece.
+    any_label : bool
+        Take every other label that is no recorder's word for the name of a piece. One that gives no length lasts until
+        the next one; the last of all is left out then.
+    """
+    known = {label.strip().lower(): piece for label, piece in (labels or {}).items()}
+    found: list[Annotation] = []
+    mine: list[int] = []
+    for one in annotations:
+        last = one.text.rsplit("/", 1)[-1].strip()
+        piece = known.get(one.text.strip().lower()) or known.get(last.lower())
+        if piece is None and any_label and last and not _means_something(one.text):
+            piece = re.sub(r"[\s/]+", "_", last)
+            mine.append(len(found))
+        text = one.text if piece is None else piece if piece == "silence" else f"piece/{piece.removeprefix('piece/')}"
+        found.append(replace(one, text=text))
+    lost = set()
+    for at in mine:
+        if found[at].duration_s > 0:
+            continue
+        later = [one.onset_s for one in found[at + 1 :] if one.onset_s > found[at].onset_s and _begins(one)]
+        end = min(later, default=None)
+        if end is None:
+            lost.add(at)
+        else:
+            found[at] = replace(found[at], duration_s=end - found[at].onset_s)
+    return [one for i, one in enumerate(found) if i not in lost]
+
+
+def _means_something(text: str) -> bool:
+    return any(pattern.search(text) for pattern in (_LABEL, _SILENCE, _END, _SEAM, _OWN))
+
+
+def _begins(one: Annotation) -> bool:
+    return any(pattern.search(one.text) for pattern in (_LABEL, _SILENCE, _END))
 
 
 def seams(annotations: Iterable[Annotation]) -> list[Annotation]:

@@ -5,9 +5,10 @@ The ways are tried in this order and never mixed; nothing is guessed. Times are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, tzinfo
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 from eeg.errors import TimelineError
 from eeg.io.recording import Annotation, Recording
 from eeg.timeline.events import code_of, coded_annotations, read_events, sidecar_of, stimulus_annotations
-from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, seams
+from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, relabel, seams
 from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
 from therapy_gen.text import clock as _clock
@@ -90,6 +91,7 @@ def find_timeline(
     offset_s: float | None = None,
     zone: tzinfo | None = None,
     labels: Mapping[str, str] | None = None,
+    any_label: bool = False,
     edge_s: float = 1.0,
     baseline_max_s: float = 600.0,
 ) -> Timeline:
@@ -110,7 +112,9 @@ def find_timeline(
     zone : tzinfo, optional
         Time zone of the recorder's clock, for formats that do not say; by default this machine's.
     labels : mapping of str to str, optional
-        What trial types and annotations mean, e.g. ``{"calm song": "piece/01J…"}``.
+        Pieces by labels of one's own, e.g. ``{"songA": "01J…"}``.
+    any_label : bool
+        Take every label for the name of a piece: for scores without a library.
     edge_s, baseline_max_s : float
         As in `Settings`.
 
@@ -121,7 +125,10 @@ def find_timeline(
     """
     library = library or Library()
     notes: list[str] = []
-    found = _find(recording, library, events, codes, session, offset_s, zone, labels or {}, notes)
+    if labels or any_label:
+        recording = replace(recording, annotations=tuple(relabel(recording.annotations, labels, any_label=any_label)))
+    rename = partial(relabel, labels=labels, any_label=any_label)
+    found = _find(recording, library, events, codes, session, offset_s, zone, notes, rename)
     if found is None:
         raise TimelineError(_why_none(recording, library, session, zone))
     ids = found.sessions
@@ -145,10 +152,6 @@ class _Found(NamedTuple):
     fixed: tuple[tuple[float, str, list[Item]], ...] = ()
 
 
-def _renamed(annotations: Sequence[Annotation], labels: Mapping[str, str]) -> list[Annotation]:
-    return [replace(one, text=labels.get(one.text.strip(), one.text)) for one in annotations]
-
-
 def _find(
     recording: Recording,
     library: Library,
@@ -157,11 +160,11 @@ def _find(
     session: str | None,
     offset_s: float | None,
     zone: tzinfo | None,
-    labels: Mapping[str, str],
     notes: list[str],
+    rename: Callable[[Sequence[Annotation]], list[Annotation]],
 ) -> _Found | None:
     if events is None and (beside := sidecar_of(Path(recording.path))) is not None:
-        annotations = _renamed(read_events(beside), labels)
+        annotations = rename(read_events(beside))
         found = _from_annotations(
             annotations, recording.sfreq, library, str(beside), f"events file {beside.name}", notes
         )
@@ -170,8 +173,7 @@ def _find(
     if events is not None:
         shift = offset_s or 0.0
         annotations = [
-            replace(annotation, onset_s=annotation.onset_s + shift)
-            for annotation in _renamed(read_events(Path(events)), labels)
+            replace(annotation, onset_s=annotation.onset_s + shift) for annotation in rename(read_events(Path(events)))
         ]
         where = f"events file {Path(events).name}" + (f", shifted by {shift:g} s" if shift else "")
         found = _from_annotations(annotations, recording.sfreq, library, str(events), where, notes)
@@ -181,7 +183,7 @@ def _find(
             )
         return found
     found = _from_annotations(
-        _renamed(recording.annotations, labels), recording.sfreq, library, str(recording.path), "annotations", notes
+        recording.annotations, recording.sfreq, library, str(recording.path), "annotations", notes
     )
     if found is not None:
         if offset_s is not None:
@@ -272,8 +274,10 @@ def _resolve(
 ) -> list[Item]:
     items: list[Item] = []
     unknown: list[str] = []
+    find = library.find_piece or KnownPiece
+    by_name = {name: find(name) for name in dict.fromkeys(name for name, _ in pieces)}  # each is looked up once
     for name, annotation in pieces:
-        known = library.find_piece(name) if library.find_piece else KnownPiece(name)
+        known = by_name[name]
         if known is None:
             unknown.append(f"piece/{name}")
             continue

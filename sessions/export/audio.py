@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,13 @@ import numpy.typing as npt
 from sessions.errors import ExportError, NotFoundError
 from sessions.export.sound import Sound
 from sessions.files import already_exists, atomic_write
-from sessions.records import ItemRecord
+from sessions.records import ItemRecord, Programme
 from sessions.storage.library import get_session, midi_of
 from sessions.storage.store import Store
 from therapy_gen.errors import InputError
+
+if TYPE_CHECKING:
+    from therapy_gen.music.audio.files.tags import Tags
 
 __all__ = [
     "AUDIO_FORMATS",
@@ -35,7 +38,7 @@ AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
 SAMPLE_RATE = 44100
 
 # Part of what a file says of itself; to be raised where the same notes begin to sound different.
-_RENDERING = 3
+_RENDERING = 4
 _DIGEST_LETTERS = 16
 
 Samples = npt.NDArray[np.float32]
@@ -66,8 +69,16 @@ class Renderer:
         Where a piece is no longer in the library.
     """
 
-    def __init__(self, store: Store, items: Sequence[ItemRecord], format: str, sound: Sound) -> None:
+    def __init__(
+        self,
+        store: Store,
+        items: Sequence[ItemRecord],
+        format: str,
+        sound: Sound,
+        programme: Programme | None = None,
+    ) -> None:
         self._form = format
+        self._programme = programme
         self._sound = sound
         self._midi = present_midi(store, items)
         self._instruments = _digest_of_soundfont(sound.soundfont)
@@ -88,7 +99,7 @@ class Renderer:
 
     def write(self, files: Sequence[AudioFile], *, replace: bool) -> None:
         """Write files, each whole or not at all; pieces ahead are rendered meanwhile."""
-        from therapy_gen.music.audio.encode import write_audio
+        from therapy_gen.music.audio.files.encode import write_audio
 
         apart = all(len(file.items) == 1 for file in files)
         blocks = _Blocks([item for file in files for item in file.items], self._midi, self._sound, apart=apart)
@@ -100,13 +111,26 @@ class Renderer:
                         blocks.following(len(file.items)),
                         SAMPLE_RATE,
                         self._form,
-                        title=file.title,
-                        album=file.album,
-                        track=file.track,
-                        comment=self._comment(file),
+                        tags=self._tags(file),
                     )
         finally:
             blocks.close()
+
+    def _tags(self, file: AudioFile) -> Tags:
+        from sessions.export.cover import cover_of
+        from therapy_gen.music.audio.files.tags import Tags
+
+        shown = self._programme or Programme(file.title, file.items)
+        tracks = len({item.piece.id for item in shown.items if item.piece}) if file.track is not None else None
+        return Tags(
+            file.title,
+            file.album or shown.title,
+            comment=self._comment(file),
+            date="" if shown.created is None else f"{shown.created:%Y-%m-%d}",
+            track=file.track,
+            tracks=tracks,
+            cover=cover_of(shown),
+        )
 
     def _comment(self, file: AudioFile) -> str:
         """Return what a file says of itself: the piece, and a digest of all that decides its sound and tags."""

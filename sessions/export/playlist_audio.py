@@ -71,7 +71,7 @@ def _audio_files(programme: Programme, path: Path, audio: str, *, beside: bool =
 def _put_files(export: Export, files: dict[_Key, AudioFile]) -> None:
     if not files:
         return
-    renderer = Renderer(export.store, export.programme.items, export.audio, export.sound)
+    renderer = Renderer(export.store, export.programme.items, export.audio, export.sound, export.programme)
     folder = next(iter(files.values())).path.parent
     if folder.exists() or not export.writer.pretend:
         make_folder(folder)

@@ -143,6 +143,20 @@ class SessionRequest:
         return {name: pair for name, pair in requested.items() if pair is not None}
 
     @property
+    def parameters(self) -> dict[str, object]:
+        """What was asked for, as it is stored with a session; without what was left open."""
+        left_open = {"from": self.arousal, "gap_s": self.gap_s, "play_s": self.play_s}
+        return {
+            "minutes": self.minutes,
+            "tempo": list(self.tempo),
+            "key": self.key or "auto",
+            "baseline_s": self.baseline_s,
+            "repeats": self.repeats,
+            **({"metre": self.metre} if self.metre != FOUR_FOUR.name else {}),
+            **{name: value for name, value in left_open.items() if value is not None},
+        }
+
+    @property
     def conditions(self) -> str:
         """What makes the time short, in words that follow on "with"; nothing where that is the minutes alone."""
         parts = [f"a baseline of {self.baseline_s:g} s"] if self.baseline_s else []

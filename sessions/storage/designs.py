@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from sessions.planning.counterbalance import Design
-from sessions.storage.listeners import listener_name
 from sessions.storage.tables import ListenerRow, SessionRow
 
 if TYPE_CHECKING:
@@ -15,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def designs_of(store: Store, listener: str | None) -> list[Design]:
-    """Return the designs that a listener's sessions (None: those of nobody named) followed, one for each set of pieces.
+    """Return the designs that a listener's sessions followed, one for each set of pieces.
+
+    The listener's name is as `listener_name` gives it; None: sessions of nobody named.
 
     The pieces of a design keep the numbers that its first session gave them.
     """
@@ -24,7 +25,7 @@ def designs_of(store: Store, listener: str | None) -> list[Design]:
         query = query.where(SessionRow.listener_id.is_(None))
     else:
         query = query.join(ListenerRow, ListenerRow.id == SessionRow.listener_id)
-        query = query.where(ListenerRow.name == listener_name(listener))
+        query = query.where(ListenerRow.name == listener)
     found: dict[frozenset[str], Design] = {}
     with store.read() as database:
         for parameters in database.scalars(query):

@@ -14,7 +14,7 @@ from sessions.composing.titles import numbered
 from sessions.errors import NotFoundError
 from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
 from sessions.storage.evidence import Ranker, rank_again
-from sessions.storage.listeners import add_listener, find_listener, listener_name
+from sessions.storage.listeners import add_listener, find_listener
 from sessions.storage.pieces import AT_ONCE, SHORTEST_PREFIX, new_ids, piece_record, piece_row, resolve_piece
 from sessions.storage.pieces import count_pieces as count_pieces
 from sessions.storage.pieces import find_pieces as find_pieces
@@ -65,12 +65,13 @@ def add_session(
     ----------
     pieces : sequence of ComposedPiece
         Those of the plan that were to be composed, in its order.
+    listener : str, optional
+        As `listener_name` gives it.
     why : sequence of str, optional
         Why each piece of the plan is in it.
     """
     from sessions.planning.plan import HeldPiece
 
-    name = listener_name(listener) if listener is not None else None
     ids = new_ids(len(pieces))
     new = iter(ids)
     own = [piece.id if isinstance(piece, HeldPiece) else next(new) for piece in plan.pieces]
@@ -94,7 +95,7 @@ def add_session(
         )
         database.flush()
         row = SessionRow(
-            listener=add_listener(database, name) if name is not None else None,
+            listener=add_listener(database, listener) if listener is not None else None,
             arc=arc,
             seed=seed,
             duration_s=plan.duration_s,

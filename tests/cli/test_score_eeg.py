@@ -460,3 +460,26 @@ def test_parts_of_a_split_recording_count_with_the_whole(cli: Cli, ana: Path, tm
     assert done.status == 0, done.err
     assert len(done.document["recordings"]) == 1
     assert "counted with it" in done.err
+
+
+def test_labels_of_ones_own(cli: Cli, ana: Path, tmp_path: Path) -> None:
+    import mne
+
+    items = cli("session", "show", 1, "--json").document["session"]["items"]
+    names = {piece: f"song {i}" for i, piece in enumerate(pieces_of(cli))}
+    raw = mne.io.read_raw_fif(ana, verbose="error")
+    heard = [item for item in items if item["piece"]]
+    onsets, lengths = [item["onset_s"] for item in heard], [item["duration_s"] for item in heard]
+    raw.set_annotations(mne.Annotations(onsets, lengths, [names[item["piece"]] for item in heard]))
+    raw.save(tmp_path / "own_raw.fif", verbose="error")
+    free = cli("score-eeg", tmp_path / "own_raw.fif", "--any-label", "--json")
+    assert free.status == 0, free.err
+    assert {one["piece"] for one in free.document["ranking"]["pieces"]} == {"song_0", "song_1"}
+    assert cli("rank", "--listener", "ana").status == 1  # nothing is stored
+    songs = tmp_path / "songs.tsv"
+    songs.write_text("label\tpiece\n" + "".join(f"{label}\t{piece}\n" for piece, label in names.items()))
+    done = cli("score-eeg", tmp_path / "own_raw.fif", "--map", songs, "--listener", "ana", "--json")
+    assert done.status == 0, done.err
+    mapped = {play["piece"] for play in done.document["recordings"][0]["plays"]}
+    assert mapped == set(names)
+    assert cli("score-eeg", tmp_path / "own_raw.fif", "--stream", "x", "--any-label").status == 1

@@ -145,3 +145,30 @@ def test_a_small_drift_of_the_rate_is_followed(tmp_path: Path) -> None:
     at = round(recording.annotations[0].onset_s * recording.sfreq)
     assert abs(at - 55_000) <= 1
     assert any("99.95 Hz: the time stamps are followed" in note for note in recording.notes)
+
+
+def test_one_of_several_streams_is_chosen_by_its_name(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    stamps, samples = np.arange(1000) / 100.0, rng.standard_normal((2, 1000))
+    path = tmp_path / "two.xdf"
+    write_xdf(path, stamps, samples, [(1.0, "x")], ["Cz", "Pz"], 100.0)
+    first = path.read_bytes()
+    write_xdf(path, stamps, 2 * samples, [(1.0, "x")], ["Fz", "Oz"], 100.0)
+    second = path.read_bytes().replace(b"<name>amp</name>", b"<name>cap</name>")
+    # The streams of the second file as numbers 3 and 4 behind those of the first.
+    at, body = 4, first
+    while at < len(second):
+        length = int.from_bytes(second[at + 1 : at + 5], "little")
+        part = bytearray(second[at : at + 5 + length])
+        if part[5:7] != b"\x01\x00":
+            part[7] += 2
+            body += bytes(part)
+        at += 5 + length
+    path.write_bytes(body)
+    with pytest.raises(RecordingError, match=r"holds 2 EEG streams .*choose one by its name"):
+        open_recording(path)
+    with pytest.raises(RecordingError, match="no stream of signals named 'hat'"):
+        open_recording(path, "hat")
+    with open_recording(path, "cap") as recording:
+        assert [channel.name for channel in recording.channels] == ["Fz", "Oz"]
+        assert np.allclose(recording.read(0, 1000, [0, 1]) * 1e6, 2 * samples, atol=1e-5)

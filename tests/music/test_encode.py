@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,7 +16,10 @@ import pytest
 import soundfile
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.audio.encode import FORMATS, write_audio
+from therapy_gen.music.audio.files.encode import FORMATS, write_audio
+from therapy_gen.music.audio.files.png import png
+from therapy_gen.music.audio.files.tags import Tags
+from therapy_gen.music.audio.loudness import LoudnessMeter
 
 RATE = 44100
 Sound = npt.NDArray[np.float32]
@@ -24,6 +29,12 @@ def tone(seconds: float) -> Sound:
     time = np.arange(round(seconds * RATE)) / RATE
     left, right = 0.3 * np.sin(2 * np.pi * 220 * time), 0.2 * np.sin(2 * np.pi * 330 * time)
     return np.stack((left, right), axis=1).astype(np.float32)
+
+
+def loudness(sound: Sound) -> float:
+    meter = LoudnessMeter(RATE)
+    meter.add(np.ascontiguousarray(sound.T))
+    return meter.integrated()
 
 
 def blocks(seconds: float, size: int = 1 << 16) -> Iterator[Sound]:
@@ -39,7 +50,7 @@ def blocks(seconds: float, size: int = 1 << 16) -> Iterator[Sound]:
 def test_a_file_holds_the_sound_and_its_titles(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"Slow Water ♭.{name}"
     sound = tone(3.0)
-    assert write_audio(path, sound, RATE, title="Slow Water ♭", album="session 1") == len(sound)
+    assert write_audio(path, sound, RATE, tags=Tags("Slow Water ♭", "session 1")) == len(sound)
 
     with soundfile.SoundFile(path) as file:
         assert (file.samplerate, file.channels, file.frames) == (RATE, 2, len(sound))
@@ -54,8 +65,8 @@ def test_a_file_holds_the_sound_and_its_titles(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize("name", FORMATS)
 def test_blocks_and_the_whole_give_the_same_bytes(tmp_path: Path, name: str) -> None:
     sound = np.concatenate(list(blocks(5.0, 50_000)))
-    write_audio(tmp_path / "whole", sound, RATE, name, title="a")
-    write_audio(tmp_path / "parts", blocks(5.0, 50_000), RATE, name, title="a")
+    write_audio(tmp_path / "whole", sound, RATE, name, tags=Tags("a"))
+    write_audio(tmp_path / "parts", blocks(5.0, 50_000), RATE, name, tags=Tags("a"))
     whole, parts = ((tmp_path / p).read_bytes() for p in ("whole", "parts"))
     # Ogg gives each stream a serial number of its own.
     assert len(whole) == len(parts) if name == "ogg" else whole == parts
@@ -144,7 +155,7 @@ FULL_DISK = """
     from pathlib import Path
     import numpy as np
     from therapy_gen.errors import InputError
-    from therapy_gen.music.audio.encode import write_audio
+    from therapy_gen.music.audio.files.encode import write_audio
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1 << 16, 2)).astype(np.float32)
@@ -168,3 +179,36 @@ def test_a_full_disk_leaves_nothing_and_is_named(tmp_path: Path, name: str, limi
     assert len(done.stdout.splitlines()) == 1
     assert not done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+@pytest.mark.parametrize("name", ["flac", "ogg", "mp3"])
+def test_ffprobe_finds_tags_gain_and_cover(tmp_path: Path, name: str) -> None:
+    picture = png(np.zeros((8, 8, 3), np.uint8))
+    path = tmp_path / f"a.{name}"
+    tags = Tags("Slow Water ♭", "Session 1", comment="c", date="2026-11-28", track=2, tracks=5, cover=picture)
+    write_audio(path, tone(3.0), RATE, tags=tags)
+    command = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", path]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert not done.stderr
+    found = json.loads(done.stdout)
+    texts = {**found["format"].get("tags", {}), **found["streams"][0].get("tags", {})}
+    texts = {key.lower(): value for key, value in texts.items()}
+    assert (texts["title"], texts["album"], texts["artist"]) == ("Slow Water ♭", "Session 1", "therapy-gen")
+    assert (texts["genre"], texts["track"].partition("/")[0], texts["comment"]) == ("Ambient", "2", "c")
+    assert texts["date"].startswith("2026")
+    gain = float(texts["replaygain_track_gain"].removesuffix(" dB"))
+    assert gain == pytest.approx(-18.0 - loudness(tone(3.0)), abs=0.02)
+    pictures = [stream for stream in found["streams"] if stream["codec_type"] == "video"]
+    assert [(one["codec_name"], one["width"]) for one in pictures] == [("png", 8)]
+    assert float(found["streams"][0]["duration"]) == pytest.approx(3.0, abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["flac", "ogg", "mp3"])
+def test_files_follow_one_another_without_a_gap(tmp_path: Path, name: str) -> None:
+    sound = tone(2.0)
+    for number, part in enumerate((sound[:RATE], sound[RATE:])):
+        write_audio(tmp_path / f"{number}.{name}", part, RATE, tags=Tags("a"))
+    joined = np.concatenate([soundfile.read(tmp_path / f"{n}.{name}", dtype="float32")[0] for n in (0, 1)])
+    assert len(joined) == len(sound)
+    assert np.abs(joined - sound)[RATE // 2 : -RATE // 2].max() < 0.1

@@ -15,6 +15,7 @@ from therapy_gen.errors import InputError
 pytest.importorskip("partitura", reason="partitura is an extra")
 
 from therapy_gen.music.corpus import musicxml_prune
+from therapy_gen.music.corpus.bounded import BoundedCall, OutOfBoundsError
 from therapy_gen.music.corpus.score import read_score
 
 DATA = Path(os.environ.get("THERAPY_GEN_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")) / "corpus"
@@ -140,7 +141,21 @@ def test_a_compressed_score_is_unpacked_no_further_than_scores_are_large(
     assert len(read_score(packed(document(BAR, BAR))).notes) == 8
     monkeypatch.setattr(musicxml_prune, "MAX_UNPACKED_BYTES", 1 << 20)
     with pytest.raises(InputError, match="unpacks to more than"):
-        read_score(packed(document(BAR, BAR + " " * (1 << 21))))
+        read_score(packed(document(BAR, BAR + "<print/>" * (1 << 18))))
+    with pytest.raises(InputError, match="megabytes without a note"):
+        read_score(written(tmp_path / "a.musicxml", " " * 3_000_000 + document(BAR)))
+
+
+def test_a_library_is_stopped_when_it_takes_too_long_or_too_much() -> None:
+    assert BoundedCall("math:factorial")(5, seconds=10.0) == 120
+    with pytest.raises(OutOfBoundsError):
+        BoundedCall("time:sleep")(60, seconds=0.1)
+    call = BoundedCall("builtins:bytearray")
+    with pytest.raises(OutOfBoundsError):
+        call(8 << 30, seconds=10.0)
+    # Stopped, it begins again.
+    assert len(call(8, seconds=10.0)) == 8
+    call.close()
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no corpus at {DATA}")

@@ -29,7 +29,9 @@ def _write_audio(format: str, export: Export) -> None:
         sheet = cue_sheet(programme, path.name, format).encode()
         export.writer.is_current(path.with_suffix(".cue"), sheet, side_of=path)
     whole = AudioFile(path, programme.items, programme.title)
-    export.writer.put_audio(Renderer(export.store, programme.items, format, export.sound), [whole], export.sound)
+    export.writer.put_audio(
+        Renderer(export.store, programme.items, format, export.sound, programme), [whole], export.sound
+    )
     if export.cue:
         export.writer.put(path.with_suffix(".cue"), sheet)
 

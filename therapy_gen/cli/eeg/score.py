@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -48,7 +48,13 @@ def score_eeg(
     ] = None,
     map_: Annotated[
         Path | None,
-        typer.Option("--map", metavar="TSV", help="What trial types mean: a table with columns trial_type and piece"),
+        typer.Option("--map", metavar="TSV", help="Own labels: a table with the columns label and piece, tab between"),
+    ] = None,
+    any_label: Annotated[
+        bool, typer.Option("--any-label", help="Take every label for a piece; nothing is stored")
+    ] = False,
+    stream: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which stream of an XDF file is the EEG, where it has several")
     ] = None,
     listener: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose recordings these are  [default: the session's listener]")
@@ -127,9 +133,19 @@ def score_eeg(
         "session": None if session is None else str(session),
         "offset_s": offset,
         "labels": _labels(map_),
+        "any_label": any_label,
+        "stream": stream,
     }
     if forget:
-        _forget(store, recordings, json=json)
+        from therapy_gen.cli.eeg.forget import forget_scores
+
+        forget_scores(store, recordings, json=json)
+        return
+    if any_label:
+        from therapy_gen.cli.eeg.score_labels import score_labels
+
+        ways |= {"settings": _first_settings(given)}
+        score_labels(options, recordings, ways, criterion, table, by, json=json)
         return
     if dry_run:
         _show_plans(store, recordings, library, {**ways, "settings": _first_settings(given)}, json=json)
@@ -152,6 +168,14 @@ def score_eeg(
     found = [_Scored(who, made, *ranked_by(store, who, plans[who].name, ranker)) for who, made in scores.items()]
     _write(options, store, found, report, table, by)
     _show(store, found, replaced, json=json)
+
+
+def _labels(path: Path | None) -> dict[str, str] | None:
+    if path is None:
+        return None
+    from eeg.timeline.events import read_labels_file
+
+    return read_labels_file(path)
 
 
 class _Scored(NamedTuple):
@@ -181,12 +205,6 @@ def _plan_for(
         raise typer.BadParameter(str(error)) from error
 
 
-def _labels(path: Path | None) -> dict[str, str] | None:
-    from eeg.timeline.events import read_labels
-
-    return None if path is None else read_labels(path)
-
-
 def _check_targets(report: Path | None, table: Path | None, by: str) -> None:
     """Refuse files that cannot be written before hours are spent on them."""
     from eeg.table import check_table
@@ -207,6 +225,7 @@ def _score(
 ) -> dict[str, list[RecordingScore]]:
     """Score recordings one after the other, each by its listener's plan; the same one twice counts once."""
     from eeg.scoring import score_recording
+    from therapy_gen.cli.eeg.score_labels import shares
     from therapy_gen.study.plans import settings_of
 
     made: dict[str, RecordingScore] = {}
@@ -214,7 +233,7 @@ def _score(
     for path, who in owners.items():
         with progress(f"scoring {path.name}", 1.0, quiet=options.quiet) as advance:
             how = settings_of(plans[who])
-            score = score_recording(path, library, progress=_steps(advance), settings=how, **ways)
+            score = score_recording(path, library, progress=shares(advance), settings=how, **ways)
         if score.sha256 in made:
             say(f"{path}: the same recording as {made[score.sha256].file}: counted once", quiet=options.quiet)
             continue
@@ -364,46 +383,3 @@ def _show_plans(
         print(printable(str(path)))
         for line in plan.lines(titles(store, {play.piece for play in plan.plays if play.piece}, None)):
             print(printable(line))
-
-
-def _forget(store: Store, recordings: Sequence[Path], *, json: bool) -> None:
-    """Take recordings out of the database, and show what is left of their listeners' rankings."""
-    from eeg.errors import RecordingError
-    from eeg.io.recording import open_recording
-    from eeg.scoring import sha256_of
-    from sessions.storage.recordings import forget_recordings
-    from therapy_gen.cli.eeg.rank import print_ranking, ranking_document, titles
-    from therapy_gen.study.posterior import Ranker
-
-    named: list[tuple[str, str | None]] = []
-    for path in recordings:
-        try:
-            with open_recording(path) as recording:
-                digest: str | None = sha256_of(recording.files)
-        except RecordingError:  # gone, or no longer what it was: what was stored by that name is meant
-            digest = None
-        named.append((str(path.absolute()), digest))
-    ranker = Ranker()
-    listeners = forget_recordings(store, named, ranker)
-    left = [(ranker.evidence[who], made) for who in listeners if (made := ranker.made[who]) is not None]
-    if json:
-        rankings = [ranking_document(made, evidence) for evidence, made in left]
-        print_json({"forgotten": [str(path) for path in recordings], "rankings": rankings})
-        return
-    for path in recordings:
-        print(f"{printable(str(path))}: its scores are taken out")
-    for evidence, made in left:
-        print()
-        print_ranking(made, evidence, titles(store, (), made))
-
-
-def _steps(advance: Callable[[float], None]) -> Callable[[float], None]:
-    """Return a function that is told the share done, for one that is told the step."""
-    done = 0.0
-
-    def step(share: float) -> None:
-        nonlocal done
-        advance(share - done)
-        done = share
-
-    return step

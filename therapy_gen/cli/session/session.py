@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,6 @@ import typer
 
 from sessions.planning.arcs import ARCS
 from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
-from therapy_gen.cli.listener import warn_of_similar
 from therapy_gen.cli.output import (
     AsJson,
     Limit,
@@ -25,11 +23,18 @@ from therapy_gen.cli.output import (
     print_table,
     print_text,
     printable,
-    progress,
     say,
     say_more,
 )
 from therapy_gen.cli.session import diary, play, report
+from therapy_gen.cli.session.new_options import (
+    audio_target,
+    interval,
+    pieces_again,
+    preference_for,
+    render,
+    tempo_range,
+)
 from therapy_gen.cli.sound import (
     FadeOption,
     LayerOption,
@@ -163,7 +168,7 @@ def new(
         minutes=minutes,
         arc=arc,
         arousal=arousal,
-        tempo=usual_tempo(arc, arousal, play) if tempo is None else _tempo_range(tempo),
+        tempo=usual_tempo(arc, arousal, play) if tempo is None else tempo_range(tempo),
         tempo_requested=tempo is not None,
         key=None if key == "auto" else key,
         baseline_s=baseline,
@@ -171,40 +176,19 @@ def new(
         gap_s=gap,
         play_s=play,
         metre=metre,
-        density=None if density is None else _interval("density", density, ".."),
-        span=None if span is None else _interval("range", span, "-"),
+        density=None if density is None else interval("density", density, ".."),
+        span=None if span is None else interval("range", span, "-"),
     )
     sound = asked_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade, loudness=loudness)
     if audio is None and out is None and not (soundfont is None and loudness is None):
         raise typer.BadParameter("--soundfont and --loudness are of audio: give --audio or --out with them")
     folder = None
     if audio is not None or out is not None:
-        from sessions.export.session import check_audio_format
-        from sessions.files import make_folder
-
-        audio = check_audio_format(audio or "flac")
-        folder = make_folder(out if out is not None else options.home_folder() / "renders")
+        audio, folder = audio_target(audio, out if out is not None else options.home_folder() / "renders")
     store = options.store()
-    requested = list(holding or ())
-    if again is not None:
-        from sessions.storage.library import get_session
-
-        before = [piece.id for piece in get_session(store, again).pieces()]
-        if palette is not None:
-            from sessions.again import pieces_in_palette
-
-            before = pieces_in_palette(store, before, palette)
-        requested += before
+    requested = [*(holding or ()), *(pieces_again(store, again, palette) if again is not None else ())]
     seed = seed if seed is not None else drawn_seed()
-    if listener is not None:
-        warn_of_similar(store, listener, quiet=options.quiet)
-    preference = None
-    if listener is not None:
-        from therapy_gen.study.posterior import preference_of
-
-        preference = preference_of(store, listener, explore, seed)
-    elif explore is not None:
-        raise typer.BadParameter("--explore belongs to --listener")
+    preference = preference_for(store, listener, explore, seed, quiet=options.quiet)
     made = new_session(
         store,
         options.section_model(model, engine, seed),
@@ -220,52 +204,16 @@ def new(
     )
     playlist = None
     if folder is not None and audio is not None:
-        from sessions.export.session import export_playlist
-
-        say(f"session {made.id} is stored; rendering it to {folder}", quiet=options.quiet)
-        with progress("rendering", made.duration_s, quiet=options.quiet) as advance:
-            playlist = _free(folder, f"session-{made.id}")
-            export_playlist(store, made.programme(), playlist, audio, replace(sound, advance=advance), beside=True)
+        playlist = render(store, made, folder, audio, sound, quiet=options.quiet)
     if json:
         print_json(made.document())
         return
     _print_session(made)
-    print()
     if playlist is not None:
-        print(f"To hear it, open {printable(str(playlist))}")
+        print(f"\nTo hear it, open {printable(str(playlist))}")
     else:
         words = ("export", "--session", str(made.id), "--format", "flac", "-o", f"session-{made.id}.flac")
-        print(f"To hear it: {options.hint(*words)}")
-
-
-def _free(folder: Path, name: str) -> Path:
-    """Return a name for a playlist that no file has yet: sessions of other databases are numbered alike."""
-    found = folder / f"{name}.m3u8"
-    number = 1
-    while found.exists():
-        number += 1
-        found = folder / f"{name}-{number}.m3u8"
-    return found
-
-
-def _tempo_range(text: str) -> tuple[float, float]:
-    from therapy_gen.errors import InputError
-
-    low, colon, high = text.partition(":")
-    try:
-        return float(low), float(high if colon else low)
-    except ValueError as error:
-        raise InputError(f"tempo {text!r} is no tempo; give beats a minute, such as 60 or 54:72") from error
-
-
-def _interval(name: str, text: str, between: str) -> tuple[float, float]:
-    from therapy_gen.errors import InputError
-
-    low, found, high = text.partition(between)
-    try:
-        return float(low), float(high if found else low)
-    except ValueError as error:
-        raise InputError(f"{name} {text!r} is no range; give two numbers, such as 6{between}10") from error
+        print(f"\nTo hear it: {options.hint(*words)}")
 
 
 def _print_session(record: SessionRecord) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,25 +13,32 @@ from xml.etree import ElementTree
 import numpy as np
 
 from therapy_gen.errors import InputError, MissingExtraError
+from therapy_gen.music.corpus.bounded import BoundedCall, OutOfBoundsError
 from therapy_gen.music.corpus.musicxml_prune import PrunedScore, open_document
 from therapy_gen.music.corpus.notation import DamagedError, Notation, TooMuchError
 
+# What reading may take, in seconds of processor time: so much, and more for each note.
+_SECONDS, _SECONDS_A_NOTE = 8.0, 0.002
+_parse = BoundedCall(f"{__name__}:parse")
+
 
 def read_musicxml(path: Path, velocity: int) -> Notation:
-    """Read a MusicXML file, compressed (.mxl) or not; InputError where it is damaged, or larger than any score."""
-    try:
-        import partitura
-        from partitura import score as notation
-    except ImportError as error:
-        raise MissingExtraError(f"{path}: reading MusicXML", "scores") from error
+    """Read a MusicXML file, compressed (.mxl) or not; InputError where it is damaged, or larger than any score.
+
+    partitura reads it in a process of its own, with bounds for time and memory.
+    """
+    if find_spec("partitura") is None:
+        raise MissingExtraError(f"{path}: reading MusicXML", "scores")
     try:
         with open_document(path) as stream:
             pruned = PrunedScore(stream)
-        part_list = partitura.load_musicxml(io.BytesIO(pruned.document()), quiet=True).parts
-        return _from_parts(part_list, notation, pruned.movement_ends, velocity)
+        seconds = _SECONDS + _SECONDS_A_NOTE * pruned.notes
+        found: Notation = _parse(pruned.document(), pruned.movement_ends, velocity, seconds=seconds)
     except TooMuchError as error:
         raise InputError(f"{path} {error}; give a shorter score") from error
-    except (ElementTree.ParseError, zipfile.BadZipFile, EOFError, UnicodeError) as error:
+    except OutOfBoundsError as error:
+        raise InputError(f"{path} takes more time or memory to read than scores do; save it in parts") from error
+    except (ElementTree.ParseError, zipfile.BadZipFile, zlib.error, EOFError, UnicodeError) as error:
         raise InputError(f"{path} is not MusicXML that can be read: the file is damaged or of another kind") from error
     except DamagedError as error:
         raise InputError(f"{path} is not MusicXML that can be read: {error}") from error
@@ -40,6 +49,31 @@ def read_musicxml(path: Path, velocity: int) -> Notation:
             f"{path} is not MusicXML that can be read: its bars or notes make no sense; "
             "open it in a notation program and save it anew"
         ) from error
+    return found
+
+
+def parse(document: bytes, movement_ends: list[int], velocity: int) -> Notation:
+    """Return what partitura reads in a pruned document.
+
+    Parameters
+    ----------
+    document : bytes
+    movement_ends : list of int
+        Bars of the first part that end a movement.
+    velocity : int
+        Of all notes.
+    """
+    import partitura
+    from partitura import score
+
+    try:
+        parts = partitura.load_musicxml(io.BytesIO(document), quiet=True).parts
+        return _from_parts(parts, score, movement_ends, velocity)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Its own errors need not be ones that can be sent.
+        raise ValueError(str(error)[:200]) from None
 
 
 def _from_parts(parts: list[Any], notation: Any, movement_ends: list[int], velocity: int) -> Notation:

@@ -21,6 +21,8 @@ from therapy_gen.music.corpus.notation import (
 
 # What a score may unpack to.
 MAX_UNPACKED_BYTES = 100_000_000
+# A parser goes through one long word or blank again with every chunk.
+_MAX_BYTES_WITHOUT_TAGS = 2_000_000
 # Nested deeper than any score.
 _MAX_DEPTH = 64
 _CHUNK = 1 << 16
@@ -35,6 +37,8 @@ def open_document(path: Path) -> IO[bytes]:
     with zipfile.ZipFile(path) as archive:
         name = _root_name(archive)
         try:
+            if archive.getinfo(name).file_size > MAX_UNPACKED_BYTES:
+                raise TooMuchError(f"unpacks to more than {MAX_UNPACKED_BYTES // 1_000_000} MB")
             return archive.open(name)
         except (KeyError, NotImplementedError, RuntimeError) as error:
             raise DamagedError("the archive does not hold the score that it names") from error
@@ -72,15 +76,18 @@ class PrunedScore:
         self.measures: dict[str, list[str]] = {}
         self.movement_ends: list[int] = []
         """Bars of the first part that end a movement, by index."""
-        self._notes = 0
+        self.notes = 0
         self._part = self._measure = ""
         self._key: str | None = None
         parser: ElementTree.XMLPullParser[ElementTree.Element] = ElementTree.XMLPullParser(("start", "end"))
-        depth, open_parts = 0, [""]
+        depth, empty, open_parts = 0, 0, [""]
         for chunk in _chunks(stream):
             parser.feed(chunk)
+            empty += len(chunk)
+            if empty > _MAX_BYTES_WITHOUT_TAGS:
+                raise DamagedError("there are megabytes without a note in it")
             for event, element in cast("Iterable[tuple[str, ElementTree.Element]]", parser.read_events()):
-                tag = _tag(element)
+                tag, empty = _tag(element), 0
                 if event == "start":
                     depth += 1
                     if depth > _MAX_DEPTH:
@@ -127,8 +134,8 @@ class PrunedScore:
         for child in measure:
             tag = _tag(child)
             if tag == "note":
-                self._notes += 1
-                if self._notes > MAX_NOTES:
+                self.notes += 1
+                if self.notes > MAX_NOTES:
                     raise TooMuchError(f"has more than {MAX_NOTES} notes")
                 text = _note(child)
                 # A chord's note needs one before it that sounds.

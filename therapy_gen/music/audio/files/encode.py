@@ -13,11 +13,15 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.files import atomic_write, check_target
-from therapy_gen.music.audio.id3 import write_id3
+from therapy_gen.music.audio.files.id3 import write_id3
+from therapy_gen.music.audio.files.tags import NO_TAGS, Tags, replay_gain
+from therapy_gen.music.audio.files.vorbis_comments import write_flac_tags, write_ogg_tags
+from therapy_gen.music.audio.loudness import LoudnessMeter
 
 Frames = npt.NDArray[np.float32]
 
-ARTIST = "therapy-gen"
+_LIBSNDFILE_TAGS = ("title", "album", "artist", "date", "genre", "tracknumber", "comment")
+_TAG_WRITERS = {"FLAC": write_flac_tags, "OGG": write_ogg_tags, "MP3": write_id3}
 
 # libsndfile's MP3 and Vorbis encoders have crashed on longer writes.
 _FRAMES_PER_WRITE = 1 << 15
@@ -47,13 +51,11 @@ def write_audio(
     sample_rate: int,
     format: str | None = None,
     *,
-    title: str = "",
-    album: str = "",
-    artist: str = ARTIST,
-    track: int | None = None,
-    comment: str = "",
+    tags: Tags = NO_TAGS,
 ) -> int:
     """Write sound to a file, whole or not at all.
+
+    What players need to bring it to the loudness of other music (ReplayGain 2.0) is measured meanwhile.
 
     Parameters
     ----------
@@ -63,10 +65,8 @@ def write_audio(
     sample_rate : int
     format : str, optional
         One of `FORMATS`; by default the ending of the file's name.
-    title, album, artist, comment : str
-        Tags; an empty one is left out.
-    track : int, optional
-        Its number on the album.
+    tags : Tags
+        A WAV file takes title, album, artist, date, genre, track and comment.
 
     Returns
     -------
@@ -85,24 +85,24 @@ def write_audio(
         given = format or path.suffix or path.name
         raise InputError(f"audio format {given!r} is not known; give one of: {', '.join(FORMATS)}")
     check_target(path)
-    tags = {"title": title, "album": album, "artist": artist, "comment": comment}
-    tags |= {"tracknumber": str(track)} if track is not None else {}
+    meter = LoudnessMeter(sample_rate)
     written = 0
     try:
         with atomic_write(path) as part:
             with soundfile.SoundFile(
                 part, "w", sample_rate, 2, format=chosen.container, subtype=chosen.subtype, **chosen.options
             ) as file:
-                for tag, value in tags.items():
-                    if value and chosen.container != "MP3":
-                        setattr(file, tag, value)
+                for name, value in tags.texts().items():
+                    if name.lower() in _LIBSNDFILE_TAGS and chosen.container != "MP3":
+                        setattr(file, name.lower(), value)
                 for block in _blocks(samples):
                     file.write(block)
+                    meter.add(np.ascontiguousarray(block.T))
                     written += len(block)
                     if chosen.container == "WAV" and written * 4 > _WAV_LIMIT_BYTES:
                         raise InputError(f"{path} would be larger than a WAV file can be; give flac")
-            if chosen.container == "MP3":
-                write_id3(part, tags)
+            if (write_tags := _TAG_WRITERS.get(chosen.container)) is not None:
+                write_tags(part, tags.texts() | replay_gain(meter.integrated(), meter.peak), tags.cover)
             # A full disk shows only here where the last bytes were still in a buffer.
             if soundfile.info(part).frames < written:
                 raise InputError(f"{path} cannot be written whole; free some space on the disk")

@@ -1,0 +1,95 @@
+"""What the options of `therapy-gen session new` mean, and the sound that it renders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from therapy_gen.cli.listener import warn_of_similar
+from therapy_gen.cli.output import progress, say
+
+if TYPE_CHECKING:
+    from sessions.export.audio import Sound
+    from sessions.planning.choosing import Preference
+    from sessions.records import SessionRecord
+    from sessions.storage.store import Store
+
+
+def pieces_again(store: Store, session: int, palette: str | None) -> list[str]:
+    """Return the ids of the pieces of a session, through the instruments of a palette where one is given."""
+    from sessions.storage.library import get_session
+
+    before = [piece.id for piece in get_session(store, session).pieces()]
+    if palette is None:
+        return before
+    from sessions.again import pieces_in_palette
+
+    return pieces_in_palette(store, before, palette)
+
+
+def preference_for(
+    store: Store, listener: str | None, explore: float | None, seed: int, *, quiet: bool
+) -> Preference | None:
+    """Return what is known of a listener's pieces; None where nobody is named."""
+    if listener is None:
+        if explore is not None:
+            raise typer.BadParameter("--explore belongs to --listener")
+        return None
+    from therapy_gen.study.posterior import preference_of
+
+    warn_of_similar(store, listener, quiet=quiet)
+    return preference_of(store, listener, explore, seed)
+
+
+def audio_target(audio: str | None, folder: Path) -> tuple[str, Path]:
+    """Return the audio format, and its folder, made where it is not there."""
+    from sessions.export.session import check_audio_format
+    from sessions.files import make_folder
+
+    return check_audio_format(audio or "flac"), make_folder(folder)
+
+
+def render(store: Store, made: SessionRecord, folder: Path, audio: str, sound: Sound, *, quiet: bool) -> Path:
+    """Render a session's pieces into a folder, with a playlist; return that."""
+    from sessions.export.session import export_playlist
+
+    say(f"session {made.id} is stored; rendering it to {folder}", quiet=quiet)
+    with progress("rendering", made.duration_s, quiet=quiet) as advance:
+        playlist = _free(folder, f"session-{made.id}")
+        export_playlist(store, made.programme(), playlist, audio, replace(sound, advance=advance), beside=True)
+    return playlist
+
+
+def _free(folder: Path, name: str) -> Path:
+    """Return a name for a playlist that no file has yet: sessions of other databases are numbered alike."""
+    found = folder / f"{name}.m3u8"
+    number = 1
+    while found.exists():
+        number += 1
+        found = folder / f"{name}-{number}.m3u8"
+    return found
+
+
+def tempo_range(text: str) -> tuple[float, float]:
+    """Read a tempo, or the slowest and the fastest one."""
+    from therapy_gen.errors import InputError
+
+    low, colon, high = text.partition(":")
+    try:
+        return float(low), float(high if colon else low)
+    except ValueError as error:
+        raise InputError(f"tempo {text!r} is no tempo; give beats a minute, such as 60 or 54:72") from error
+
+
+def interval(name: str, text: str, between: str) -> tuple[float, float]:
+    """Read two numbers, or one for both."""
+    from therapy_gen.errors import InputError
+
+    low, found, high = text.partition(between)
+    try:
+        return float(low), float(high if found else low)
+    except ValueError as error:
+        raise InputError(f"{name} {text!r} is no range; give two numbers, such as 6{between}10") from error
