@@ -142,6 +142,7 @@ def test_a_compressed_score_is_unpacked_no_further_than_scores_are_large(
     monkeypatch.setattr(musicxml_prune, "MAX_UNPACKED_BYTES", 1 << 20)
     with pytest.raises(InputError, match="unpacks to more than"):
         read_score(packed(document(BAR, BAR + "<print/>" * (1 << 18))))
+    monkeypatch.undo()
     with pytest.raises(InputError, match="megabytes without a note"):
         read_score(written(tmp_path / "a.musicxml", " " * 3_000_000 + document(BAR)))
 
