@@ -15,6 +15,8 @@ PLAYING, PAUSED, ENDED = "playing", "paused", "ended"
 # What is heard is not told to the sample.
 _SAME_PLACE_S = 3.0
 _TO_ITS_END_S = 2.0
+# How long a database that is locked is waited for at the end.
+_PATIENCE_S = 5.0
 
 
 class HeardLog:
@@ -87,7 +89,7 @@ class HeardLog:
     def _begin(self, at_s: float, moment: float) -> None:
         if self._writer is None:
             self._zero = moment
-            self._writer = QueuedPlayLog(self._store, self._record.id, datetime.now(UTC))
+            self._writer = QueuedPlayLog(self._store, self._record.id, datetime.now(UTC), patience_s=_PATIENCE_S)
         item = self._item(at_s)
         self._writer.begin(item.position, moment - self._zero, max(at_s - item.onset_s, 0.0))
         self._last = (at_s, moment)

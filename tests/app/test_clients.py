@@ -47,7 +47,7 @@ def test_a_client_is_added_noted_measured_and_merged(looking: Callable[..., Any]
     tab.select_option("[name=into]", "anna unmistakable m")
     tab.click("text=Merge >> nth=-1")
     assert tab.inner_text("h1") == "anna unmistakable m"
-    assert "2 sessions" in tab.inner_text("main")
+    assert "15 to 11.5" in tab.inner_text("main")
 
 
 def test_a_client_is_forgotten_to_the_last_byte(looking: Callable[..., Any], app: App) -> None:

@@ -135,8 +135,10 @@ class Desk:
             stream.close()
 
     def close(self) -> None:
-        """End: what is under way is noted as ended."""
+        """End: what is under way is noted as ended, and stored. What renders is left to the end of the process."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for log in list(self._plays.values()):
+        logs = list(self._plays.values())
+        for log in logs:
             log.stop(ENDED)
-        self.drop()
+        for log in logs:
+            log.wait()

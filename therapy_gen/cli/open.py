@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,3 +61,6 @@ def open_app(
         serve(desk, port, lan=lan, ready=ready)
     except KeyboardInterrupt:
         say("ended", quiet=options.quiet)
+        sys.stdout.flush()
+        # All is stored. Threads that render what nobody will hear are not waited for.
+        os._exit(0)
