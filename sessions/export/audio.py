@@ -203,6 +203,26 @@ def stream_session(
     return blocks.all()
 
 
+def live_session(store: Store, number: int, *, start_s: float = 0.0, sound: Sound | None = None) -> Iterator[Samples]:
+    """Render a stored session for somebody who waits: as `stream_session`, but the first block comes after a second.
+
+    Loudness is measured on excerpts of each piece, so that the samples are not those of an export.
+    """
+    from therapy_gen.music.audio.live import live_timeline
+    from therapy_gen.music.audio.timeline import TimelineItem
+
+    record = get_session(store, number)
+    sound = (sound or Sound()).over(record.parameters)
+    midi = present_midi(store, record.items)
+    items = [
+        TimelineItem(item.duration_s, midi[item.piece.id], f"piece {item.piece.id}")
+        if item.piece
+        else TimelineItem(item.duration_s)
+        for item in record.items
+    ]
+    return live_timeline(items, mix=sound.mix(), sample_rate=SAMPLE_RATE, start_s=start_s)
+
+
 def present_midi(store: Store, items: Sequence[ItemRecord]) -> Mapping[str, bytes]:
     """Return the MIDI of all pieces of items; NotFoundError where one is no longer in the library."""
     wanted = {item.piece.id: item.piece.title for item in items if item.piece}

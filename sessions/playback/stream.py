@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
-from sessions.export.audio import SAMPLE_RATE, Samples, Sound, stream_session
+from sessions.export.audio import SAMPLE_RATE, Samples, Sound, live_session
 from sessions.storage.library import get_session
 from sessions.storage.store import Store
 from therapy_gen.music.audio.timeline import lengths_of
@@ -54,7 +54,7 @@ class SessionStream:
         self.size = HEADER_BYTES + self._frames * _FRAME_BYTES
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.Lock()
-        self._blocks: Generator[Samples, None, None] | None = None
+        self._blocks: Iterator[Samples] | None = None
         self._next = 0
         self._rest = np.zeros((0, 2), np.float32)
 
@@ -104,7 +104,7 @@ class SessionStream:
             self._stop()
             self._next = index
             start_s = index * _CHUNK_FRAMES / SAMPLE_RATE
-            self._blocks = stream_session(self._store, self.number, start_s=start_s, sound=self._sound)
+            self._blocks = live_session(self._store, self.number, start_s=start_s, sound=self._sound)
         wanted = min(_CHUNK_FRAMES, self._frames - self._next * _CHUNK_FRAMES)
         parts, have = [self._rest], len(self._rest)
         while have < wanted:
@@ -120,7 +120,5 @@ class SessionStream:
             self._kept.popitem(last=False)
 
     def _stop(self) -> None:
-        if self._blocks is not None:
-            self._blocks.close()
         self._blocks = None
         self._rest = np.zeros((0, 2), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -126,15 +126,37 @@ class PieceRenderer:
             meter.add(kept)
             sound[index * BLOCK : stop] = kept.T
         if meter.peak > 0:
-            gain = np.float32(_gain(meter, self._loudness))
-            if self._own and (air := _air_gain(meter)) > 0:
-                _raise_air(sound, air)
-                gain *= np.float32(10 ** (-meter.change_db(1 + air * (1 - _air_response(len(meter.spectrum)))) / 20))
+            gain, air = self.levels_of(meter)
+            self.raise_air_in(sound, air)
             sound *= gain
             limit(sound, _HIGHEST_PEAK, self.sample_rate)
         _fade_in(sound, self.sample_rate)
         fade_out(sound, self.sample_rate)
         return sound
+
+    def bare(self, notes: Sequence[StruckNote], frames: int) -> Iterator[Frames]:
+        """Give the sound of notes without any gain, in blocks of shape (at most `BLOCK`, 2)."""
+        left = frames
+        for block in self._reverb.process(self._synthesiser.blocks(notes, frames, BLOCK)):
+            yield np.ascontiguousarray(block[:, :left].T)
+            left -= BLOCK
+            if left <= 0:
+                return
+
+    def levels_of(self, meter: LoudnessMeter) -> tuple[np.float32, float]:
+        """Return the gain and the air that bring what was measured to the loudness of all pieces."""
+        if not meter.peak > 0:
+            return np.float32(1.0), 0.0
+        gain = np.float32(_gain(meter, self._loudness))
+        air = _air_gain(meter) if self._own else 0.0
+        if air > 0:
+            gain *= np.float32(10 ** (-meter.change_db(1 + air * (1 - _air_response(len(meter.spectrum)))) / 20))
+        return gain, air
+
+    def raise_air_in(self, block: Frames, air: float) -> None:
+        """Raise what lies high in a block, in place."""
+        if air > 0:
+            _raise_air(block, air)
 
 
 def _gain(meter: LoudnessMeter, target: float) -> float:

@@ -64,7 +64,7 @@ def render_timeline(
     mix = mix or Mix()
     renderer = PieceRenderer(mix, sample_rate)
     lengths = lengths_of([item.duration for item in items], sample_rate, apart=apart)
-    bed = _Bed(items, lengths, mix, sample_rate, apart=apart)
+    bed = Bed(items, lengths, mix, sample_rate, apart=apart)
     skipped = min(max(round(start_s * sample_rate), 0), sum(lengths))
     at = 0
     while lengths and skipped >= lengths[0]:
@@ -111,7 +111,7 @@ def lengths_of(durations: Sequence[float], sample_rate: int, *, apart: bool = Fa
     return [int(frames) for frames in np.diff(ends, prepend=0)]
 
 
-class _Bed:
+class Bed:
     """What lies under and between the pieces of a timeline, and the fade at its end."""
 
     def __init__(
