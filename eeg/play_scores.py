@@ -19,8 +19,8 @@ from eeg.results import BandScore, PlayScore, ReportArrays
 from eeg.settings import FLAG_BELOW_S, REFUSE_BELOW_S
 
 # Beyond this, what a play adds over 51 Hz is likely to reach the gamma band.
-MUSCLE_FLAG_DB = 1.0
-APERIODIC_WANTS_S = 180.0
+_MUSCLE_FLAG_DB = 1.0
+_APERIODIC_WANTS_S = 180.0
 
 Float64 = npt.NDArray[np.float64]
 
@@ -102,11 +102,11 @@ def _flags(segments: SegmentSpectra, i: int, bands: Mapping[str, BandScore], mus
     change = muscle.db[i] if muscle.found else muscle.slope_db[i]
     if music and not muscle.found:
         flags.append("muscle-unknown")
-    if music and abs(change) > MUSCLE_FLAG_DB:  # nan is not
+    if music and abs(change) > _MUSCLE_FLAG_DB:  # nan is not
         flags.append("muscle")
         if bands["gamma"].db is not None:
             flags.append("gamma-may-be-muscle")
-    if music and clean_s < APERIODIC_WANTS_S and bands["beta"].adjusted_db is not None:
+    if music and clean_s < _APERIODIC_WANTS_S and bands["beta"].adjusted_db is not None:
         flags.append("aperiodic-short")
     return tuple(flags)
 

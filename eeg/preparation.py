@@ -18,10 +18,10 @@ from eeg.settings import MUSCLE_HZ, Settings
 from eeg.timeline.library import Item
 from eeg.timeline.timeline import Timeline
 
-FEW_CHANNELS_OVERLAP = 32
-MIN_CHANNELS_AVERAGE = 16
+_FEW_CHANNELS_OVERLAP = 32
+_MIN_CHANNELS_AVERAGE = 16
 # Blocks of baseline are as long as a play, within these limits, so that both carry the same noise.
-BLOCK_S = (20.0, 90.0)
+_BLOCK_S = (20.0, 90.0)
 
 Range = tuple[float, float]
 
@@ -38,10 +38,10 @@ class Segments:
         return [Span(round(item.onset_s * sfreq), round(item.end_s * sfreq)) for item in self.items]
 
 
-def make_segments(timeline: Timeline) -> Segments:
+def _make_segments(timeline: Timeline) -> Segments:
     """Return plays, then the baseline cut into blocks about as long as a play."""
     plays = timeline.plays
-    wanted = float(np.clip(np.median([play.duration_s for play in plays]), *BLOCK_S))
+    wanted = float(np.clip(np.median([play.duration_s for play in plays]), *_BLOCK_S))
     blocks: list[Item] = []
     for item in timeline.baseline:
         parts = max(1, int(item.duration_s / wanted + 0.501))  # not `round`: a rounded onset must not change the count
@@ -110,10 +110,10 @@ def prepare(recording: Recording, timeline: Timeline, settings: Settings) -> Pre
     """
     eeg = recording.eeg
     scored = scored_channels(recording, settings.picks)
-    segments = make_segments(timeline)
+    segments = _make_segments(timeline)
     share = settings.overlap
     if share is None:
-        share = 0.5 if len(eeg) <= FEW_CHANNELS_OVERLAP else 0.0
+        share = 0.5 if len(eeg) <= _FEW_CHANNELS_OVERLAP else 0.0
     parts = max(1, round(1 / (1 - share)))
     hop = epoch_length(recording.sfreq) // parts
     length = hop * parts
@@ -157,7 +157,7 @@ def _good(recording: Recording, eeg: Sequence[int], scored: Sequence[int], quali
 
 
 def _wants_average(setting: bool | None, n_channels: int) -> bool:
-    return n_channels >= MIN_CHANNELS_AVERAGE if setting is None else setting and n_channels > 1
+    return n_channels >= _MIN_CHANNELS_AVERAGE if setting is None else setting and n_channels > 1
 
 
 def _bands(

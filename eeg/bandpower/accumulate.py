@@ -17,10 +17,10 @@ from eeg.errors import RecordingError
 from eeg.io.recording import Recording
 
 # Samples (of all channels together) that are read at once, and of which spectra are taken at once (in cache).
-READ_SAMPLES = 2_000_000
-WORK_SAMPLES = 500_000
+_READ_SAMPLES = 2_000_000
+_WORK_SAMPLES = 500_000
 # What a channel's peak-to-peak may leak into the average reference, and so into every other channel, unheeded.
-LEAK_V = 10e-6
+_LEAK_V = 10e-6
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _process(data: Float32, first: int, owners: npt.NDArray[np.int64], processin
     verdict = find_artifacts(stats, muscle, processing.limits)
     if processing.average:
         n_good = np.count_nonzero(processing.good)
-        leaking = np.where(processing.good[:, None], stats.p2p, 0).max(axis=0) > LEAK_V * n_good
+        leaking = np.where(processing.good[:, None], stats.p2p, 0).max(axis=0) > _LEAK_V * n_good
         for epoch in np.flatnonzero(leaking):
             verdict[:, epoch] = _find_artifacts_again(raw, int(epoch), stats.p2p[:, epoch], processing)
     verdict[~processing.good] = -1
@@ -290,7 +290,7 @@ def collect(
     pool = ThreadPoolExecutor(threads) if threads > 0 else None
     waiting: deque[Future[_Part]] = deque()
     try:
-        for begin, end in _stretches(starts, processing.hop, processing.grid.length, channels, READ_SAMPLES):
+        for begin, end in _stretches(starts, processing.hop, processing.grid.length, channels, _READ_SAMPLES):
             data = recording.read32(int(starts[begin]), int(starts[end - 1]) + processing.grid.length, picks)
             # Whatever they hold, it reaches neither the reference nor, by a product with 0, another channel.
             data[~processing.good] = 0.0
@@ -301,7 +301,7 @@ def collect(
                     f"{until:.0f} s: mark that stretch as BAD"
                 )
             for at, stop in _stretches(
-                starts[begin:end], processing.hop, processing.grid.length, channels, WORK_SAMPLES
+                starts[begin:end], processing.hop, processing.grid.length, channels, _WORK_SAMPLES
             ):
                 low = at * processing.hop
                 block = data[:, low : (stop - 1) * processing.hop + processing.grid.length]

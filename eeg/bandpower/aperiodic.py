@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 Float64 = npt.NDArray[np.float64]
 
-MAX_PEAKS = 6
-PEAK_WIDTH_HZ = (1.0, 12.0)
+_MAX_PEAKS = 6
+_PEAK_WIDTH_HZ = (1.0, 12.0)
 _PEAK_DEVIATIONS = 2.0
 _MAX_STEPS = 200
 _FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
@@ -60,10 +60,10 @@ def _gaussians(freqs: Float64, parameters: Float64) -> Float64:
 def _guess(flat: Float64, freqs: Float64) -> Float64:
     """Find peaks one after the other, highest first."""
     step = freqs[1] - freqs[0]
-    low, high = (width / _FWHM for width in PEAK_WIDTH_HZ)
+    low, high = (width / _FWHM for width in _PEAK_WIDTH_HZ)
     rest = flat.copy()
     peaks: list[Float64] = []
-    while len(peaks) < MAX_PEAKS:
+    while len(peaks) < _MAX_PEAKS:
         at = int(np.argmax(rest))
         height = rest[at]
         if height <= _PEAK_DEVIATIONS * rest.std() or height <= 0:
@@ -72,7 +72,7 @@ def _guess(flat: Float64, freqs: Float64) -> Float64:
         left = np.flatnonzero(below[:at])
         right = np.flatnonzero(below[at + 1 :])
         sides = ([at - left[-1]] if len(left) else []) + ([right[0] + 1] if len(right) else [])
-        width = 2.0 * min(sides) * step / _FWHM if sides else sum(PEAK_WIDTH_HZ) / 2 / _FWHM
+        width = 2.0 * min(sides) * step / _FWHM if sides else sum(_PEAK_WIDTH_HZ) / 2 / _FWHM
         peak = np.array([freqs[at], height, float(np.clip(width, low, high))])
         peaks.append(peak)
         rest = rest - _gaussians(freqs, peak)
@@ -91,7 +91,7 @@ def _guess(flat: Float64, freqs: Float64) -> Float64:
 
 def _fit_peaks(flat: Float64, freqs: Float64, guess: Float64) -> Float64:
     """Fit all peaks together by least squares within bounds (Levenberg and Marquardt, steps cut at the bounds)."""
-    low, high = (width / _FWHM for width in PEAK_WIDTH_HZ)
+    low, high = (width / _FWHM for width in _PEAK_WIDTH_HZ)
     lower = np.column_stack(
         [np.maximum(guess[:, 0] - 3.0 * guess[:, 2], freqs[0]), np.zeros(len(guess)), np.full(len(guess), low)]
     ).ravel()

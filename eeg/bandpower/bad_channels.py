@@ -12,14 +12,14 @@ from eeg.bandpower.psd import Bool, Complex64, Float32, Float64, FrequencyGrid, 
 from eeg.bandpower.reject import FLAT_V, P2P_HIGH_V, RAIL_FRACTION, RAIL_MIN_V, EpochStats
 
 # Rules that compare channels with one another need a few of them.
-MIN_CHANNELS_TO_COMPARE = 6
+_MIN_CHANNELS_TO_COMPARE = 6
 # PREP's robust deviation (Bigdely-Shamlo 2015, 10.3389/fninf.2015.00016): 5.
-MAX_DEVIATION = 5.0
+_MAX_DEVIATION = 5.0
 # Channels that are nearly alike are not told apart by less: dB of level, share of the median of noisiness.
 _LEVEL_FLOOR_DB = 1.5
 _NOISE_FLOOR = 0.19
 _LINE_BAD_DB = 10.0
-FAST_HZ = (30.0, 60.0)
+_FAST_HZ = (30.0, 60.0)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def bad_channels(
     add(np.mean((stats.rail > RAIL_FRACTION) & (stats.raw_p2p > RAIL_MIN_V), axis=1) > 0.5, "railed")
     add(np.mean(stats.p2p > 2 * P2P_HIGH_V, axis=1) > 0.5, "too large")
     alive = [i for i in range(len(labels)) if i not in bad]
-    if len(alive) < MIN_CHANNELS_TO_COMPARE:
+    if len(alive) < _MIN_CHANNELS_TO_COMPARE:
         return bad
     keep = off_line(grid, line_freq)
     bad |= _outliers(seen, alive, grid, keep, line_freq)
@@ -100,19 +100,19 @@ def _outliers(
     density = seen.density[list(alive)].astype(np.float64)
     slow = density[:, grid.band(1.0, 30.0) & keep].mean(axis=1)
     level = _deviation(10 * np.log10(np.maximum(slow, 1e-30)), _LEVEL_FLOOR_DB)
-    add(level > MAX_DEVIATION, "deviates: larger than the other channels")
-    add(level < -MAX_DEVIATION, "deviates: smaller than the other channels")
-    fast_bins = grid.band(FAST_HZ[0], min(FAST_HZ[1], float(grid.freqs[-1]))) & keep
+    add(level > _MAX_DEVIATION, "deviates: larger than the other channels")
+    add(level < -_MAX_DEVIATION, "deviates: smaller than the other channels")
+    fast_bins = grid.band(_FAST_HZ[0], min(_FAST_HZ[1], float(grid.freqs[-1]))) & keep
     if fast_bins.any():
         # PREP's noisiness is a ratio of amplitudes.
         noise = np.sqrt(density[:, fast_bins].mean(axis=1) / np.maximum(slow, 1e-30))
         add(
-            _deviation(noise, _NOISE_FLOOR * float(np.median(noise))) > MAX_DEVIATION,
+            _deviation(noise, _NOISE_FLOOR * float(np.median(noise))) > _MAX_DEVIATION,
             "noisy: fast activity out of proportion, as of muscle",
         )
     if line_freq:
         height = seen.line_db[list(alive)]
-        outlying = _deviation(height, _LEVEL_FLOOR_DB) > MAX_DEVIATION
+        outlying = _deviation(height, _LEVEL_FLOOR_DB) > _MAX_DEVIATION
         add(outlying & (height > np.median(height) + _LINE_BAD_DB), "line noise")
     return found
 

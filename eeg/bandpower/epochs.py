@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from eeg.io.recording import Annotation, Recording
 
-EPOCH_S = 2.0
+_EPOCH_S = 2.0
 # MNE's words for spans to leave out (`reject_by_annotation`): BAD…, and EDGE where pieces of data were joined.
 _BAD = re.compile(r"(?:^|/)\s*(?:bad|edge|boundary)", re.IGNORECASE)
 _NOT_BAD = re.compile(r"(?:^|/)(?:piece|session)/", re.IGNORECASE)
@@ -27,7 +27,7 @@ class Span:
 
 def epoch_length(sfreq: float) -> int:
     """Return the samples of an epoch: 2 s, an even number."""
-    return 2 * round(EPOCH_S * sfreq / 2)
+    return 2 * round(_EPOCH_S * sfreq / 2)
 
 
 def bad_spans(recording: Recording) -> list[tuple[int, int]]:

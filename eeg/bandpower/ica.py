@@ -18,19 +18,19 @@ from eeg.io.recording import Recording
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-MIN_CHANNELS = 8
+_MIN_CHANNELS = 8
 # Samples wanted for n channels: 30 n^2 (Onton 2006, 10.1016/j.neuroimage.2005.11.054: at least 20 n^2), within these.
-MIN_S, MAX_S = 60.0, 240.0
+_MIN_S, _MAX_S = 60.0, 240.0
 # Fewer than this many samples a second are enough: components are told by what happens below 45 Hz.
-WORK_SFREQ = 200.0
+_WORK_SFREQ = 200.0
 # Components are sought in the samples less so much of the sample before: what is slow is large, and would hide muscle.
-EMPHASIS = 0.95
+_EMPHASIS = 0.95
 MAX_STEPS = 300
-EYE_CORRELATION = 0.6
+_EYE_CORRELATION = 0.6
 # Log-log slope 7 to 45 Hz over which a component is muscle; the middle of the cut-offs from paralysis data
 # (Fitzgibbon 2016, 10.1016/j.clinph.2015.10.030).
-MUSCLE_SLOPE = -0.59
-MUSCLE_RIM = 0.5
+_MUSCLE_SLOPE = -0.59
+_MUSCLE_RIM = 0.5
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def fit_unmixing(
     """
     good = np.array([i not in quality.bad for i in range(len(picks))])
     kept = np.flatnonzero(good)
-    if len(kept) < MIN_CHANNELS:
+    if len(kept) < _MIN_CHANNELS:
         raise TooLittleDataError(
-            f"{recording.path}: independent components need at least {MIN_CHANNELS} good channels, "
+            f"{recording.path}: independent components need at least {_MIN_CHANNELS} good channels, "
             f"there are {len(kept)}: leave --ica out"
         )
     samples, eog = _gather(recording, picks, starts, length, quality, good, average)
@@ -114,11 +114,11 @@ def _emphasise(samples: Float64, length: int, sfreq: float) -> Float64:
     """Take the slow part out, epoch by epoch."""
     epoch = -(-length // _step(sfreq))
     blocks = samples.reshape(len(samples), -1, epoch)
-    return np.asarray((blocks[..., 1:] - EMPHASIS * blocks[..., :-1]).reshape(len(samples), -1))
+    return np.asarray((blocks[..., 1:] - _EMPHASIS * blocks[..., :-1]).reshape(len(samples), -1))
 
 
 def _step(sfreq: float) -> int:
-    return max(1, int(sfreq // WORK_SFREQ))
+    return max(1, int(sfreq // _WORK_SFREQ))
 
 
 def _gather(
@@ -135,7 +135,7 @@ def _gather(
 
     n_good = int(good.sum())
     epoch_s = length / recording.sfreq
-    wanted_s = float(np.clip(30 * n_good**2 / WORK_SFREQ, MIN_S, MAX_S))
+    wanted_s = float(np.clip(30 * n_good**2 / _WORK_SFREQ, _MIN_S, _MAX_S))
     count = min(len(starts), round(wanted_s / epoch_s))
     ordered = np.sort(starts)
     chosen = np.unique(ordered[np.linspace(0, len(ordered) - 1, count).astype(int)])
@@ -217,7 +217,7 @@ def _eye_components(
             correlation = np.abs(np.corrcoef(np.vstack([other, slow]))[0, 1:])
             # One component per trace: the one that goes with it most.
             best = int(np.argmax(correlation))
-            found[best] |= correlation[best] > EYE_CORRELATION
+            found[best] |= correlation[best] > _EYE_CORRELATION
     return found
 
 
@@ -231,11 +231,11 @@ def _muscle_components(
     inside = (freqs >= 7.0) & (freqs <= min(45.0, 0.36 * sfreq)) & ~((freqs > 7.5) & (freqs < 13.5))
     x = np.log10(freqs[inside])
     slope = np.log10(density[:, inside]) @ (x - x.mean()) / ((x - x.mean()) @ (x - x.mean()))
-    found = np.asarray(slope > MUSCLE_SLOPE)
+    found = np.asarray(slope > _MUSCLE_SLOPE)
     where = [position_of(place) for place in places]
-    if sum(position is not None for position in where) >= MIN_CHANNELS:
+    if sum(position is not None for position in where) >= _MIN_CHANNELS:
         radius = np.array([np.hypot(*position) if position else np.nan for position in where])
         known = np.isfinite(radius)
         share = mixing[known] ** 2 / (mixing[known] ** 2).sum(axis=0)
-        found &= radius[known] @ share > MUSCLE_RIM
+        found &= radius[known] @ share > _MUSCLE_RIM
     return found

@@ -17,7 +17,7 @@ from eeg.settings import MUSCLE_SLOPE_HZ
 _SLOPE_TO_DB = 10.0 * np.log10(60.0 / 20.0)
 
 # An index of less than this says little.
-MIN_INDEX_HZ = 4.0
+_MIN_INDEX_HZ = 4.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def muscle_index(
     for limits in scored:
         if limits is not None:
             bins &= ~grid.band(*limits)
-    if np.count_nonzero(bins) * grid.step < MIN_INDEX_HZ:
+    if np.count_nonzero(bins) * grid.step < _MIN_INDEX_HZ:
         return MuscleIndex(nothing, slope, f"none: {band[0]:g}-{band[1]:g} Hz lies within a band that is scored")
     values = decibels(segments.density[..., bins].mean(axis=2) / segments.baseline[:, bins].mean(axis=1))
     low, high = band

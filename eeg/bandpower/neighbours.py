@@ -17,20 +17,20 @@ from eeg.bandpower.psd import Bool, Complex64, Float64
 from eeg.io.channels import position_of
 
 # PREP: a window counts as bad where no other channel (98th percentile) correlates by this much.
-MIN_CORRELATION = 0.4
+_MIN_CORRELATION = 0.4
 _PERCENTILE = 98.0
 # The share of such windows that makes a channel bad. PREP's 1 % is for 1 s windows of a whole file; here 60 windows of
 # 2 s are looked at, of which one is more than 1 %; sound rims of sparse arrays reach 12 %, dead electrodes 100 %.
 MAX_UNCORRELATED = 0.3
 # A channel is unlike its neighbours where the median correlation with their prediction is below this. In 64 sound
 # channels it is 0.46 or more, in two that are swapped about 0 (tests/eeg/test_bad_channels.py).
-MIN_PREDICTED = 0.35
+_MIN_PREDICTED = 0.35
 # A sparse array predicts worse: 0.2 or more at sound channels of 19 electrodes.
-MIN_PREDICTED_SPARSE, DENSE_SITES = 0.1, 32
+_MIN_PREDICTED_SPARSE, _DENSE_SITES = 0.1, 32
 # A swap is named where both of a pair fit the other's site this well.
-SWAP_FITS = 0.5
+_SWAP_FITS = 0.5
 _SWAP_MARGIN = 0.3
-MIN_SITES = 12
+_MIN_SITES = 12
 _SMOOTHING = 1e-4
 _STIFFNESS, _TERMS = 4, 50
 
@@ -53,7 +53,7 @@ def uncorrelated(spectra: Complex64, judged: Sequence[int]) -> Float64:
     correlations = np.abs(np.real(windows @ windows.conj().transpose(0, 2, 1)))
     correlations[:, np.arange(len(kept)), np.arange(len(kept))] = 0.0
     best = np.percentile(correlations, _PERCENTILE, axis=2)
-    share[kept] = (best < MIN_CORRELATION).mean(axis=0)
+    share[kept] = (best < _MIN_CORRELATION).mean(axis=0)
     # Where most channels go with none, as with independent noise, correlation says nothing of single ones.
     return share if np.median(share[kept]) < MAX_UNCORRELATED else np.zeros(len(spectra))
 
@@ -97,9 +97,9 @@ def misplaced(spectra: Complex64, points: Float64, judged: Sequence[int]) -> dic
         With the channel that it looks swapped with.
     """
     kept = [i for i in judged if np.isfinite(points[i]).all()]
-    if len(kept) < MIN_SITES:
+    if len(kept) < _MIN_SITES:
         return {}
-    least = MIN_PREDICTED if len(kept) >= DENSE_SITES else MIN_PREDICTED_SPARSE
+    least = _MIN_PREDICTED if len(kept) >= _DENSE_SITES else _MIN_PREDICTED_SPARSE
     most, lost = len(kept) // 4, list[int]()
     while True:
         fits = _leave_one_out(spectra[kept], points[kept])
@@ -125,7 +125,7 @@ def _pairs(fit: Float64) -> list[tuple[int, int]]:
             if a in taken or b in taken:
                 continue
             if (
-                min(fit[a, b], fit[b, a]) > SWAP_FITS
+                min(fit[a, b], fit[b, a]) > _SWAP_FITS
                 and min(fit[a, b] - fit[a, a], fit[b, a] - fit[b, b]) > _SWAP_MARGIN
             ):
                 found.append((a, b))

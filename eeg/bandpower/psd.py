@@ -12,11 +12,11 @@ Float64 = npt.NDArray[np.float64]
 Complex64 = npt.NDArray[np.complex64]
 Bool = npt.NDArray[np.bool_]
 
-MICROVOLT2 = 1e12  # V^2 in uV^2
+_MICROVOLT2 = 1e12  # V^2 in uV^2
 
 # A header's lowpass is where the filter has taken half the power: stay below the knee.
-LINE_MARGIN_HZ = 2.0
-LINE_CEILING_HZ = 5.0
+_LINE_MARGIN_HZ = 2.0
+_LINE_CEILING_HZ = 5.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class FrequencyGrid:
     @property
     def scale(self) -> float:
         """Factor from ``|X|^2`` of Hann-weighted samples in volts to a one-sided density in uV^2/Hz."""
-        return 2.0 * MICROVOLT2 / (self.sfreq * 0.375 * self.length)
+        return 2.0 * _MICROVOLT2 / (self.sfreq * 0.375 * self.length)
 
     def band(self, low: float, high: float) -> Bool:
         """Return which bins lie in ``low <= f < high``; each stands for one `step`, so bands do not overlap."""
@@ -126,13 +126,13 @@ def usable_band(low: float, high: float, ceiling: float) -> tuple[float, float] 
 def ceiling_of(lowpass: float, sfreq: float, line_freq: float | None) -> float:
     """Return up to where brain power can be read: lowpass, 0.9 of Nyquist, line frequency minus 5 Hz; the least."""
     top = min(lowpass, 0.9 * sfreq / 2)
-    return min(top, line_freq - LINE_CEILING_HZ) if line_freq else top
+    return min(top, line_freq - _LINE_CEILING_HZ) if line_freq else top
 
 
 def off_line(grid: FrequencyGrid, line_freq: float | None) -> Bool:
     """Return which bins are farther than 2 Hz from the line frequency and its harmonics."""
     keep = np.ones(grid.bins, dtype=np.bool_)
     if line_freq:
-        for harmonic in np.arange(line_freq, grid.freqs[-1] + LINE_MARGIN_HZ + line_freq, line_freq):
-            keep &= np.abs(grid.freqs - harmonic) > LINE_MARGIN_HZ
+        for harmonic in np.arange(line_freq, grid.freqs[-1] + _LINE_MARGIN_HZ + line_freq, line_freq):
+            keep &= np.abs(grid.freqs - harmonic) > _LINE_MARGIN_HZ
     return keep

@@ -33,9 +33,9 @@ from eeg.errors import RecordingError
 from eeg.io.recording import Recording
 from eeg.settings import MUSCLE_HZ
 
-LOOKED_AT = 60
+_LOOKED_AT = 60
 # Bursts of muscle, where the recording does not carry 51 to 69 Hz.
-BURST_HZ = (35.0, 45.0)
+_BURST_HZ = (35.0, 45.0)
 _LINE_SEEN_DB = 3.0
 # 1 uV to 2 mV within 2 s, read a million times too small.
 _TINY_V = (1e-12, 2e-9)
@@ -107,9 +107,9 @@ def channel_quality(
         psd *= size * size
     middle = np.median(power(raw_spectra, grid), axis=1)
     line_by_channel = np.zeros(len(picks))
-    line_freq, line_db, line_by_channel[judged] = find_line(middle[judged], grid, recording.raw.info["line_freq"])
-    muscle_band = find_muscle_band(recording, grid, line_freq)
-    burst_bins = find_burst(recording, grid, line_freq, muscle_band)
+    line_freq, line_db, line_by_channel[judged] = _find_line(middle[judged], grid, recording.raw.info["line_freq"])
+    muscle_band = _find_muscle_band(recording, grid, line_freq)
+    burst_bins = _find_burst(recording, grid, line_freq, muscle_band)
     muscle = None if burst_bins is None else psd[..., burst_bins].mean(axis=2)
     fast_bins = grid.band(*JUMP_HZ) & off_line(grid, line_freq)
     stats = replace(stats, fast=psd[..., fast_bins].mean(axis=2))
@@ -146,7 +146,7 @@ def _look(
     rereference: bool,
 ) -> tuple[Complex64, Float32, EpochStats]:
     """Return spectra before, power after re-referencing, and sizes of epochs spread over a recording."""
-    chosen = np.unique(np.sort(starts)[np.linspace(0, len(starts) - 1, min(LOOKED_AT, len(starts))).astype(int)])
+    chosen = np.unique(np.sort(starts)[np.linspace(0, len(starts) - 1, min(_LOOKED_AT, len(starts))).astype(int)])
     spectra = np.empty((len(picks), len(chosen), grid.bins), np.complex64)
     psd = np.empty((len(picks), len(chosen), grid.bins), np.float32)
     columns: list[EpochStats] = []
@@ -203,7 +203,7 @@ def _unit_factor(recording: Recording, raw_p2p: Float32) -> float:
     return 1e-6
 
 
-def find_line(spectra: Float32, grid: FrequencyGrid, stated: float | None) -> tuple[float | None, float, Float64]:
+def _find_line(spectra: Float32, grid: FrequencyGrid, stated: float | None) -> tuple[float | None, float, Float64]:
     """Find the line frequency: the larger of the peaks at 50 and 60 Hz over their surroundings, if over 3 dB.
 
     Parameters
@@ -244,7 +244,7 @@ def line_height(spectra: Float64, grid: FrequencyGrid, line: float) -> Float64:
     return result
 
 
-def find_muscle_band(recording: Recording, grid: FrequencyGrid, line_freq: float | None) -> tuple[float, float] | None:
+def _find_muscle_band(recording: Recording, grid: FrequencyGrid, line_freq: float | None) -> tuple[float, float] | None:
     """Return the part of 51 to 69 Hz that the recording carries, or None where too little of it does."""
     ceiling = min(0.95 * recording.lowpass, 0.9 * recording.sfreq / 2)
     band = usable_band(*MUSCLE_HZ, ceiling)
@@ -254,10 +254,10 @@ def find_muscle_band(recording: Recording, grid: FrequencyGrid, line_freq: float
     return band if kept >= 4.0 else None
 
 
-def find_burst(
+def _find_burst(
     recording: Recording, grid: FrequencyGrid, line_freq: float | None, muscle_band: tuple[float, float] | None
 ) -> Bool | None:
     """Return where bursts of muscle are looked for: the muscle band, or else the upper end of gamma; None below it."""
     ceiling = min(recording.lowpass, 0.9 * recording.sfreq / 2)
-    band = muscle_band or usable_band(*BURST_HZ, ceiling)
+    band = muscle_band or usable_band(*_BURST_HZ, ceiling)
     return None if band is None else grid.band(*band) & off_line(grid, line_freq)

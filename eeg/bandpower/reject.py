@@ -19,15 +19,15 @@ RAIL_FRACTION = 0.025
 RAIL_MIN_V = 20e-6
 # Peak-to-peak limits follow the channel's own median (log scale, 4 robust SD), kept between these
 # (100 to 200 uV are customary for filtered data: Luck 2014, ch. 6; unfiltered recordings drift).
-P2P_LOW_V, P2P_HIGH_V = 120e-6, 500e-6
-STEP_LOW_V = 30e-6
+_P2P_LOW_V, P2P_HIGH_V = 120e-6, 500e-6
+_STEP_LOW_V = 30e-6
 # An epoch is left out in all channels where more than this share of them is.
 MAX_BAD_SHARE = 1 / 3
 
 
 # A jump matters by the power it adds between 15 and 45 Hz; where an epoch has less than this over its channel's median,
 # none is looked for.
-JUMP_POWER = 1.25
+_JUMP_POWER = 1.25
 JUMP_HZ = (15.0, 45.0)
 # Every so many samples are enough to see that a channel moves.
 _THIN = 16
@@ -146,7 +146,7 @@ def measure(
     return EpochStats(raw_p2p, _epochs(rails, parts).max(axis=2), p2p, _epochs(steps, parts).max(axis=2), fast)
 
 
-def robust_limit(values: Float32, deviations: float) -> Float32:
+def _robust_limit(values: Float32, deviations: float) -> Float32:
     """Return, for each row, the median times ``exp(deviations x robust SD of the logarithm)``."""
     logs = np.log(np.maximum(values, np.float32(1e-12)))
     middle = np.median(logs, axis=1)
@@ -163,13 +163,13 @@ def learn_limits(stats: EpochStats, muscle: Float32 | None) -> Limits:
     muscle : array, shape (n_channels, n_epochs), or None
         Power where muscle dominates.
     """
-    p2p = np.clip(robust_limit(stats.p2p, 4.0), P2P_LOW_V, P2P_HIGH_V)
-    step = np.maximum(robust_limit(stats.step, 5.0), STEP_LOW_V)
+    p2p = np.clip(_robust_limit(stats.p2p, 4.0), _P2P_LOW_V, P2P_HIGH_V)
+    step = np.maximum(_robust_limit(stats.step, 5.0), _STEP_LOW_V)
     if muscle is None:
         burst = np.full(len(p2p), np.inf, dtype=np.float32)
     else:
-        burst = np.maximum(robust_limit(muscle, 5.0), 4.0 * np.median(muscle, axis=1))
-    fast = JUMP_POWER * np.median(stats.fast, axis=1)
+        burst = np.maximum(_robust_limit(muscle, 5.0), 4.0 * np.median(muscle, axis=1))
+    fast = _JUMP_POWER * np.median(stats.fast, axis=1)
     raw_p2p = 2.0 * np.median(stats.raw_p2p, axis=1)
     rails = ((stats.rail > RAIL_FRACTION) & (stats.raw_p2p > RAIL_MIN_V)).any(axis=1)
     p2p, step, burst, fast, raw_p2p = (np.asarray(v, dtype=np.float32) for v in (p2p, step, burst, fast, raw_p2p))

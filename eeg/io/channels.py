@@ -80,7 +80,7 @@ class Channel:
     @property
     def label(self) -> str:
         """The short name to print: the site in usual spelling, or the file's name."""
-        return spell(self.site) if self.site else self.name
+        return _spell(self.site) if self.site else self.name
 
 
 def canonical(name: str) -> str:
@@ -99,7 +99,7 @@ def site_of(name: str) -> str | None:
     return short if parts is not None and parts[1] <= 10 else None
 
 
-def spell(site: str) -> str:
+def _spell(site: str) -> str:
     """Spell a site as in print: ``"FP1"`` -> ``"Fp1"``, ``"CZ"`` -> ``"Cz"``."""
     if site.endswith("Z"):
         site = site[:-1] + "z"

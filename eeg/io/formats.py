@@ -15,7 +15,7 @@ from eeg.errors import RecordingError
 
 MAX_BYTES = 64 * 2**30
 # Files without random access are held in memory while they are read.
-MAX_BYTES_IN_MEMORY = 2 * 2**30
+_MAX_BYTES_IN_MEMORY = 2 * 2**30
 # Enough to know a format by.
 _START_BYTES = 4096
 
@@ -93,7 +93,7 @@ class Format:
 
 
 # Files of EEG that are not read, and how to make some of them that are.
-CONVERT = {
+_CONVERT = {
     ".trc": "export it as EDF in Micromed's program",
     ".e": "export it as EDF in Nicolet's program (Natus)",
     ".easy": "export it as EDF+ in Neuroelectrics' NIC",
@@ -165,9 +165,9 @@ def find_format(path: Path) -> Format:
     if not name.endswith(found.suffixes) or packed != name.endswith(".gz"):
         wanted = found.suffixes[1] if packed else found.suffixes[0]
         raise RecordingError(f"{path} is {_a(found.name)} file by its content: rename it to end in {wanted}")
-    if found.in_memory and size > MAX_BYTES_IN_MEMORY:
+    if found.in_memory and size > _MAX_BYTES_IN_MEMORY:
         raise RecordingError(
-            f"{path} is larger than {MAX_BYTES_IN_MEMORY // 2**30} GiB: convert it to EDF or FIF first"
+            f"{path} is larger than {_MAX_BYTES_IN_MEMORY // 2**30} GiB: convert it to EDF or FIF first"
         )
     return found
 
@@ -206,7 +206,7 @@ def _why_unknown(path: Path, name: str) -> str:
             f"{path} is no table of a headset that is known (those of {', '.join(tables)} are): "
             "convert it to EDF or FIF, as with mne.io.RawArray"
         )
-    for suffix, how in CONVERT.items():
+    for suffix, how in _CONVERT.items():
         if name.endswith(suffix):
             return f"{path} is not read: {how}"
     for one in formats():

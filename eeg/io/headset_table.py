@@ -21,7 +21,7 @@ from eeg.io.mne import import_mne
 Float64 = npt.NDArray[np.float64]
 
 # Headsets send samples in bursts, so that stamps jitter; a hole is longer.
-HOLE_S = 0.5
+_HOLE_S = 0.5
 MAX_RATE_ERROR = 0.1
 
 
@@ -151,9 +151,9 @@ def _places(path: Path, found: Signals, notes: list[str]) -> npt.NDArray[np.int6
     if not np.isfinite(stamps).all():
         raise RecordingError(f"{path} has rows without a time: export it again")
     steps = np.diff(stamps)
-    if (steps < -HOLE_S).any():
+    if (steps < -_HOLE_S).any():
         raise RecordingError(f"{path}: its time runs backwards at {stamps[int(np.argmin(steps))]:.3f}: export it again")
-    holes = np.flatnonzero(steps > HOLE_S)
+    holes = np.flatnonzero(steps > _HOLE_S)
     inside = float(stamps[-1] - stamps[0] - steps[holes].sum())
     actual = (n - 1 - len(holes)) / inside if inside > 0 else 0.0
     if abs(actual / found.sfreq - 1) > MAX_RATE_ERROR:

@@ -24,11 +24,11 @@ from therapy_gen.errors import InputError, MissingExtraError
 Samples = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 
-MIN_SFREQ = 60.0
-MAX_CHANNELS = 1024
+_MIN_SFREQ = 60.0
+_MAX_CHANNELS = 1024
 # What opening a file may take: a file of 1 GiB that is held in memory opens in a third of it.
-OPEN_S, OPEN_BYTES_PER_S, PARSED_BYTES_PER_S = 8.0, 20e6, 2e6
-OPEN_BYTES, _COPIES = 2**30, 8
+_OPEN_S, _OPEN_BYTES_PER_S, _PARSED_BYTES_PER_S = 8.0, 20e6, 2e6
+_OPEN_BYTES, _COPIES = 2**30, 8
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,9 @@ class Recording:
         try:
             with quiet_mne():
                 data = self.raw[chosen, start:stop][0]
-        except (OSError, ValueError, RuntimeError, EOFError, IndexError, TypeError) as error:
+        except Exception as error:  # the readers raise whatever their parsers meet
             raise RecordingError(
-                f"{self.path} cannot be read at {start / self.sfreq:.1f} s ({first_line(error)}): copy it again"
+                f"{self.path} cannot be read at {start / self.sfreq:.1f} s ({_cause(error)}): copy it again"
             ) from error
         if data.shape[1] != stop - start:
             raise RecordingError(f"{self.path} is cut short at {start / self.sfreq:.1f} s: copy it again")
@@ -212,8 +212,8 @@ def open_recording(path: str | Path, stream: str | None = None) -> Recording:
     import_mne()
     size = path.stat().st_size
     try:
-        memory = OPEN_BYTES + (_COPIES * size if found.in_memory else 0)
-        seconds = OPEN_S + size / (PARSED_BYTES_PER_S if found.in_memory else OPEN_BYTES_PER_S)
+        memory = _OPEN_BYTES + (_COPIES * size if found.in_memory else 0)
+        seconds = _OPEN_S + size / (_PARSED_BYTES_PER_S if found.in_memory else _OPEN_BYTES_PER_S)
         with bounded(seconds, memory), quiet_mne():
             opened = found.open(path, stream=stream) if found.has_streams else found.open(path)
     except (InputError, MissingExtraError):
@@ -248,30 +248,35 @@ def part_of(path: str | Path) -> Path | None:
     return None if first == path else first
 
 
+# Words of Python and its libraries, which say nothing to who has a file.
+_LIBRARY = re.compile(
+    r"\b(?:n?d?array|dtype|shape|index|object|attribute|NoneType|numpy|np\.|literal|convert|codec|unpack|buffer|operand"
+    r"|argument|mne\.|iterable|subscript\w*|hashable|keyword|truth value|datetime|range\(\))",
+)
+
+
 def _cause(error: Exception) -> str:
     """Say in words why a reader failed; what only its author can read is called damage."""
     text = first_line(error)
     if ".fdt" in text and isinstance(error, FileNotFoundError):
         return "its samples are in a file .fdt, which is not beside it"
     inner = isinstance(error, AttributeError | KeyError | IndexError | UnicodeDecodeError | AssertionError)
-    if inner or "object has no attribute" in text or "truth value" in text or "NoneType" in text:
-        return "its structure is damaged or incomplete"
-    return text
+    return "its structure is damaged or incomplete" if inner or _LIBRARY.search(text) else text
 
 
 def _describe(path: Path, kind: str, opened: Opened) -> Recording:
     raw, clock, notes = opened.raw, opened.clock, list(opened.notes)
     info = raw.info
     sfreq = float(info["sfreq"])
-    if len(raw.ch_names) > MAX_CHANNELS:
+    if len(raw.ch_names) > _MAX_CHANNELS:
         raise RecordingError(
-            f"{path} has {len(raw.ch_names)} channels; at most {MAX_CHANNELS} can be scored: pick fewer"
+            f"{path} has {len(raw.ch_names)} channels; at most {_MAX_CHANNELS} can be scored: pick fewer"
         )
     if raw.n_times < 1:
         raise RecordingError(f"{path} holds no samples: record or copy it again")
-    if sfreq < MIN_SFREQ:
+    if sfreq < _MIN_SFREQ:
         raise RecordingError(
-            f"{path} is sampled at {sfreq:g} Hz: beta power (13 to 30 Hz) needs at least {MIN_SFREQ:g} Hz"
+            f"{path} is sampled at {sfreq:g} Hz: beta power (13 to 30 Hz) needs at least {_MIN_SFREQ:g} Hz"
         )
     channels, scale = _channels(path, opened, notes)
     aside: dict[str, list[str]] = {}

@@ -19,10 +19,10 @@ _STIM_TYPES = {"trg", "stim", "trigger", "status"}
 Float64 = npt.NDArray[np.float64]
 
 # A hole longer than this many samples is marked bad; what is shorter is jitter of the time stamps.
-GAP_SAMPLES = 2
+_GAP_SAMPLES = 2
 MAX_RATE_ERROR = 0.2
 # The rate of the time stamps is followed where the nominal one would be this many samples off in the end.
-DRIFT_SAMPLES = 2
+_DRIFT_SAMPLES = 2
 
 
 def read_xdf(path: Path, wanted: str | None = None) -> tuple[Any, list[str]]:
@@ -154,7 +154,7 @@ def _even(path: Path, stream: Mapping[str, Any]) -> _Grid:
     if not np.isfinite(sfreq) or sfreq <= 0:
         raise RecordingError(f"{path}: the EEG stream has no sampling rate")
     # Runs without a hole; the stamps of each are even (pyxdf), at a rate that may differ from the nominal one.
-    breaks = np.flatnonzero(np.abs(np.diff(stamps) * sfreq - 1) > GAP_SAMPLES) + 1
+    breaks = np.flatnonzero(np.abs(np.diff(stamps) * sfreq - 1) > _GAP_SAMPLES) + 1
     runs = [(int(a), int(b)) for a, b in zip(np.r_[0, breaks], np.r_[breaks, len(stamps)], strict=True)]
     if any(stamps[begin] < stamps[begin - 1] for begin, _ in runs[1:]):
         raise RecordingError(f"{path}: the clock of the EEG stream runs backwards: record it again without a reset")
@@ -166,7 +166,7 @@ def _even(path: Path, stream: Mapping[str, Any]) -> _Grid:
             raise RecordingError(
                 f"{path}: the EEG stream says {nominal:g} Hz but its time stamps {actual:.4g} Hz: samples were lost"
             )
-        if abs(actual / nominal - 1) * inside * nominal > DRIFT_SAMPLES:
+        if abs(actual / nominal - 1) * inside * nominal > _DRIFT_SAMPLES:
             sfreq = round(actual, 6)
             note = (
                 f"the EEG stream says {nominal:g} Hz but its time stamps {actual:.7g} Hz: the time stamps are followed"

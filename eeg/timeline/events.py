@@ -14,9 +14,9 @@ from eeg.errors import TimelineError
 from eeg.io.recording import Annotation, Recording
 
 MAX_BYTES = 16 * 2**20
-MAX_ONSET_S = 30 * 86400.0
+_MAX_ONSET_S = 30 * 86400.0
 # A level held this long is the length of the play; a shorter one is a pulse that marks its start.
-HELD_S = 1.0
+_HELD_S = 1.0
 
 
 def read_events(path: Path) -> list[Annotation]:
@@ -114,7 +114,7 @@ def _seconds(text: str, path: Path, number: int, column: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or abs(value) > MAX_ONSET_S:
+    if not math.isfinite(value) or abs(value) > _MAX_ONSET_S:
         raise TimelineError(f"{path}, line {number}: {column} {text.strip()!r} is no number of seconds")
     return value
 
@@ -191,7 +191,7 @@ def stimulus_annotations(recording: Recording, codes: Mapping[int, str]) -> tupl
         for (at, code), end in zip(edges, ends, strict=True):
             if code in codes:
                 held = (end - at) / recording.sfreq
-                annotations.append(Annotation(at / recording.sfreq, held if held >= HELD_S else 0.0, codes[code]))
+                annotations.append(Annotation(at / recording.sfreq, held if held >= _HELD_S else 0.0, codes[code]))
     if not annotations:
         found = ", ".join(str(code) for code in sorted(seen)[:12]) or "none"
         raise TimelineError(

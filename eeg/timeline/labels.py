@@ -11,7 +11,7 @@ from eeg.io.recording import Annotation
 # Marks are rounded by recorders; items may touch, and overlap by this much.
 TOLERANCE_S = 0.05
 # BrainVision and EEGLAB write a moment as one sample long.
-MOMENT_SAMPLES = 1.5
+_MOMENT_SAMPLES = 1.5
 
 # `Stimulus/`, `Comment/` and the like are put in front by BrainVision.
 _LABEL = re.compile(r"(?:^|/)(piece|session)[/ ]([^/\s]+)\s*$", re.IGNORECASE)
@@ -60,7 +60,7 @@ def read_labels(annotations: Sequence[Annotation], sfreq: float) -> Labels:
     ends: list[tuple[str, Annotation]] = []
     for annotation in annotations:
         # EEGLAB writes a missing duration as NaN, which is not longer either.
-        if not annotation.duration_s * sfreq > MOMENT_SAMPLES:
+        if not annotation.duration_s * sfreq > _MOMENT_SAMPLES:
             annotation = replace(annotation, duration_s=0.0)
         if match := _END.search(annotation.text):
             ends.append((match.group(1), annotation))

@@ -21,7 +21,7 @@ from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession,
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
 from therapy_gen.text import clock as _clock
 
-QUIET = "baseline (silence)"
+_QUIET = "baseline (silence)"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Timeline:
         text = [f"timeline from {self.source}", f"{'from':>9}  {'to':>9}  {'seconds':>8}  what"]
         text += [
             f"{clock(item.onset_s):>9}  {clock(item.end_s):>9}  {item.duration_s:8.1f}  "
-            + (f"piece {item.piece}  {names.get(item.piece or '', '')}".rstrip() if item.role == MUSIC else QUIET)
+            + (f"piece {item.piece}  {names.get(item.piece or '', '')}".rstrip() if item.role == MUSIC else _QUIET)
             for item in rows
         ]
         return text + [f"note: {note}" for note in self.notes]

@@ -10,7 +10,7 @@ from eeg.errors import RecordingError
 from eeg.io.formats import Format, Opened
 
 # The converter's ends at a gain of 24 (4.5 V / 24); what stays there is not connected.
-RAIL_UV = 187_500.0
+_RAIL_UV = 187_500.0
 
 
 def _open(path: Path) -> Opened:
@@ -26,7 +26,7 @@ def _open(path: Path) -> Opened:
     data = read_rows(path, ",", skip, wanted)
     samples = data[1 : count + 1]
     with np.errstate(invalid="ignore"):
-        railed = (np.abs(samples) >= RAIL_UV * 0.999).mean(axis=1) > 0.5
+        railed = (np.abs(samples) >= _RAIL_UV * 0.999).mean(axis=1) > 0.5
     stamps = _seconds(data[-1]) if stamp is not None else None
     made = opened(
         path,

@@ -42,8 +42,21 @@ def _curry(start: bytes, path: Path) -> bool:
     return path.suffix.lower() == ".cdt"
 
 
+def _open_gdf(path: Path) -> Opened:
+    """Read GDF whose header can be true: a damaged count makes the reader run for minutes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(256)
+    first = start[4:8].startswith(b"1")
+    channels = int.from_bytes(start[252:256] if first else start[252:254], "little")
+    records = int.from_bytes(start[236:244], "little", signed=True)
+    if len(start) < 256 or not 0 < 256 * (channels + 1) <= size or records > size:
+        raise RecordingError(f"{path} has a damaged GDF header: record or export it again")
+    return _open("gdf", path)
+
+
 FORMATS = (
-    Format("GDF", (".gdf",), lambda start, path: start[:4] == b"GDF ", partial(_open, "gdf"), "`.gdf`", ""),
+    Format("GDF", (".gdf",), lambda start, path: start[:4] == b"GDF ", _open_gdf, "`.gdf`", ""),
     Format(
         "CNT", (".cnt",), lambda start, path: start[:9] == b"Version 3", partial(_open, "cnt"), "`.cnt`", "of Neuroscan"
     ),
