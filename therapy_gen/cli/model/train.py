@@ -85,27 +85,8 @@ def train(
     best on held-out pieces are kept. The run's folder gets a picture of the learning curve. What went wrong is said,
     with what to change.
     """
-    from sessions.builder import check_seed
-    from therapy_gen.errors import InputError, MissingExtraError
+    _check(calmest, minutes, precision, bars, patience, free_bits, seed, batch_size)
     from therapy_gen.music.corpus.corpus import crop
-
-    if not 0 < calmest <= 1:
-        raise InputError(f"--calmest {calmest} is out of range; give a share above 0, up to 1")
-    if minutes is not None and not 0 < minutes <= 1e6:
-        raise InputError(f"--minutes {minutes} is out of range; give more than 0")
-    if precision not in ("float32", "mixed_bfloat16"):
-        raise InputError(f"--precision {precision!r} is not known; give float32 or mixed_bfloat16")
-    if bars not in _BARS:
-        raise InputError(f"--bars {bars} is not offered; give one of: {', '.join(map(str, _BARS))}")
-    if patience < 0:
-        raise InputError(f"--patience {patience} is out of range; give 0 or more")
-    if free_bits is not None and not 0 <= free_bits <= 1e5:
-        raise InputError(f"--free-bits {free_bits} is out of range; give 0 or more")
-    check_seed(seed)
-    if batch_size < 1:
-        raise InputError(f"--batch-size {batch_size} is out of range; give 1 or more")
-    if find_spec("keras") is None:
-        raise MissingExtraError("training", "train")
 
     chosen = settings(context)
     run = folder or chosen.home_folder() / "runs" / name
@@ -155,6 +136,46 @@ def train(
     symptoms = _symptoms(path, material, int(facts["train_pieces"]), seed)
     for symptom in symptoms:
         say(f"warning: {symptom}", quiet=chosen.quiet)
+    _show(name, path, facts, curve, symptoms, json=json)
+
+
+def _check(
+    calmest: float,
+    minutes: float | None,
+    precision: str,
+    bars: int,
+    patience: int,
+    free_bits: float | None,
+    seed: int,
+    batch_size: int,
+) -> None:
+    """Refuse values that are out of range, before scores are read."""
+    from sessions.builder import check_seed
+    from therapy_gen.errors import InputError, MissingExtraError
+
+    if not 0 < calmest <= 1:
+        raise InputError(f"--calmest {calmest} is out of range; give a share above 0, up to 1")
+    if minutes is not None and not 0 < minutes <= 1e6:
+        raise InputError(f"--minutes {minutes} is out of range; give more than 0")
+    if precision not in ("float32", "mixed_bfloat16"):
+        raise InputError(f"--precision {precision!r} is not known; give float32 or mixed_bfloat16")
+    if bars not in _BARS:
+        raise InputError(f"--bars {bars} is not offered; give one of: {', '.join(map(str, _BARS))}")
+    if patience < 0:
+        raise InputError(f"--patience {patience} is out of range; give 0 or more")
+    if free_bits is not None and not 0 <= free_bits <= 1e5:
+        raise InputError(f"--free-bits {free_bits} is out of range; give 0 or more")
+    check_seed(seed)
+    if batch_size < 1:
+        raise InputError(f"--batch-size {batch_size} is out of range; give 1 or more")
+    if find_spec("keras") is None:
+        raise MissingExtraError("training", "train")
+
+
+def _show(
+    name: str, path: Path, facts: Mapping[str, Any], curve: Path | None, symptoms: list[Symptom], *, json: bool
+) -> None:
+    """Print what a training came to."""
     if json:
         rows = [{"name": each.name, "measured": each.measured, "change": each.change} for each in symptoms]
         model = {"name": name, "file": str(path), "facts": facts}

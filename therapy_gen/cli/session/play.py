@@ -21,6 +21,9 @@ from therapy_gen.cli.sound import FadeOption, LayerOption, SoundfontOption, Spac
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from eeg.headset.recorder import Recorder
+    from sessions.playback.log import QueuedPlayLog
+    from sessions.playback.markers import LslMarkers
     from sessions.playback.player import Progress
     from sessions.records import SessionRecord
 
@@ -81,15 +84,12 @@ def play(
     On a terminal: space pauses, n goes to the next piece, q ends.
     """
     options = settings(context)
-    if not 0 <= wait <= 86400:
-        raise typer.BadParameter(f"--wait {wait:g} is no number of seconds within a day")
-    if wait and not lsl:
-        raise typer.BadParameter("--wait belongs to --lsl")
+    _check_wait(wait, lsl=lsl)
     check_recording(record, out, score=score, adapt=adapt)
     use_one_thread()
     from sessions.export.audio import SAMPLE_RATE, item_sounds, present_midi
     from sessions.playback.log import QueuedPlayLog
-    from sessions.playback.markers import LslMarkers, MarkersTogether
+    from sessions.playback.markers import MarkersTogether
     from sessions.playback.outputs import open_output
     from sessions.playback.player import Player
     from sessions.storage.library import get_session
@@ -104,19 +104,14 @@ def play(
         "(or --device none for markers without sound)"
     )
     output = open_output(device, SAMPLE_RATE, way_out)
-    markers = LslMarkers(number) if lsl else None
-    if markers is not None and wait:
-        say("waiting for a recorder of the stream therapy-gen", quiet=options.quiet)
-        if not markers.wait(wait):
-            say(f"nobody receives the markers after {wait:g} s; playing all the same", quiet=options.quiet)
+    markers = _lsl_markers(number, wait, quiet=options.quiet) if lsl else None
     chosen = chosen_while_playing(store, session, adapt, out, sound)
     recorder = begin_recording(record, out, any_contact=any_contact)
-    log: QueuedPlayLog | None = None
+    logs: list[QueuedPlayLog] = []
 
     def start_log(started: datetime) -> QueuedPlayLog:
-        nonlocal log
-        log = QueuedPlayLog(store, number, started)
-        return log
+        logs.append(QueuedPlayLog(store, number, started))
+        return logs[-1]
 
     with (
         _ended_as_interrupted(),
@@ -138,20 +133,45 @@ def play(
             else:
                 finished = player.play(items, sounds)
         finally:
-            if markers is not None:
-                markers.close()
-            if log is not None:
-                log.wait()
-            if recorder is not None:
-                tell_recorded(recorder.finish(), quiet=options.quiet)
-    if log is not None and log.problem is not None:
-        say(f"the log of this play is not complete: {log.problem}")
+            _end(markers, logs, recorder, quiet=options.quiet)
     how = "to its end" if finished else "and stopped"
     print(f"Played {clock(player.heard_s)} of session {number} {how}")
     if score and out is not None:
         from therapy_gen.cli.eeg.score import score_eeg
 
         score_eeg(context, [out])
+
+
+def _check_wait(wait: float, *, lsl: bool) -> None:
+    if not 0 <= wait <= 86400:
+        raise typer.BadParameter(f"--wait {wait:g} is no number of seconds within a day")
+    if wait and not lsl:
+        raise typer.BadParameter("--wait belongs to --lsl")
+
+
+def _lsl_markers(number: int, wait: float, *, quiet: bool) -> LslMarkers:
+    """Open the stream of markers, and wait for who records it."""
+    from sessions.playback.markers import LslMarkers
+
+    markers = LslMarkers(number)
+    if wait:
+        say("waiting for a recorder of the stream therapy-gen", quiet=quiet)
+        if not markers.wait(wait):
+            say(f"nobody receives the markers after {wait:g} s; playing all the same", quiet=quiet)
+    return markers
+
+
+def _end(markers: LslMarkers | None, logs: list[QueuedPlayLog], recorder: Recorder | None, *, quiet: bool) -> None:
+    """Bring to their ends the markers, the log and the recording of a play."""
+    if markers is not None:
+        markers.close()
+    for log in logs:
+        log.wait()
+    if recorder is not None:
+        tell_recorded(recorder.finish(), quiet=quiet)
+    for log in logs:
+        if log.problem is not None:
+            say(f"the log of this play is not complete: {log.problem}")
 
 
 def _first(record: SessionRecord, begin: int) -> int:
