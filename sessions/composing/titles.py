@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _QUALITIES = (
     "Still", "Slow", "Quiet", "Soft", "Pale", "Long", "Early", "Late", "Clear", "Warm", "Distant", "Gentle",

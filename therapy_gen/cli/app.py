@@ -97,8 +97,9 @@ def options(
     files.share_files(shared)
     if pseudonym or (context.obj.home_place() / "pseudonym.key").exists():
         context.obj.store_pseudonyms(make=pseudonym)
-    files.remove_leftovers(Path.cwd())
-    files.remove_leftovers(context.obj.home_place())
+    home = context.obj.home_place()
+    for folder in (Path.cwd(), home, home / "renders", home / "models"):
+        files.remove_leftovers(folder)
 
 
 def invoke(arguments: Sequence[str]) -> None:
