@@ -156,7 +156,7 @@ def arrange(
     lines = gentle_lines(moved, shift, fixed_melody=melody_shift is not None)
     voices = apply_cadences(lines, labels, tonics, mode, metre)
     chords = chords_in_keys([note for line in voices for note in line], tonics, mode, metre)
-    voices = let_ring(with_patterns(voices, chords, patterns_of(labels, seed), metre), chords)
+    voices = let_ring(with_patterns(voices, chords, patterns_of(labels, seed), metre), chords, metre)
     notes = [note for line in voices for note in line]
     final_start, final_end = steps, len(clock.steps) - 1
     chords.append(tonic_chord(final_start, final_end, tonic % 12, mode))

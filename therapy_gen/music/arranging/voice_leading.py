@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.arranging.harmony import Chord
+from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.tokens import (
     STEPS_PER_BAR,
     STEPS_PER_QUARTER,
@@ -45,6 +46,11 @@ _BOUND_REST = 2 * STEPS_PER_QUARTER
 _RING = STEPS_PER_QUARTER
 _SECONDS = (1, 2, 10, 11)
 
+# A melody breathes at the ends of phrases of four bars: an eighth, where the note before it stays a half or longer.
+_PHRASE = 4 * STEPS_PER_BAR
+_BREATH = STEPS_PER_QUARTER // 2
+_LONG_ENOUGH = 2 * STEPS_PER_QUARTER
+
 
 def gentle_lines(sections: Sequence[Tokens], shift: int, *, fixed_melody: bool = False) -> list[Line]:
     """Return the notes of each voice, `shift` semitones up; the others below a `fixed_melody`.
@@ -75,14 +81,19 @@ def gentle_lines(sections: Sequence[Tokens], shift: int, *, fixed_melody: bool =
     return [melody, inner, _under(bass, inner, "bass")]
 
 
-def let_ring(lines: Sequence[Line], chords: Sequence[Chord]) -> list[Line]:
-    """Let notes ring into the rests after them, while the harmony stays and no voice comes in a second away."""
+def let_ring(lines: Sequence[Line], chords: Sequence[Chord], metre: Metre = FOUR_FOUR) -> list[Line]:
+    """Let notes ring into the rests after them, while the harmony stays and no voice comes in a second away.
+
+    The melody, which is the first line, breathes: rests at ends of phrases stay, and a long note that lasts to the next
+    phrase is left an eighth before it.
+    """
     harmony_ends = _harmony_ends(chords)
     struck: dict[int, list[int]] = {}
     for line in lines:
         for note in line:
             struck.setdefault(note.start, []).append(note.pitch)
-    return [list(_ringing(line, harmony_ends, struck)) for line in lines]
+    ringing = [list(_ringing(line, harmony_ends, struck, breathes=n == 0)) for n, line in enumerate(lines)]
+    return [_breathing(ringing[0], chords[-1].end, metre), *ringing[1:]]
 
 
 def _goes_on(before: VoiceNote, note: VoiceNote) -> bool:
@@ -196,10 +207,26 @@ def _harmony_ends(chords: Sequence[Chord]) -> list[int]:
     return ends
 
 
-def _ringing(line: Line, harmony_ends: Sequence[int], struck: dict[int, list[int]]) -> Iterable[VoiceNote]:
+def _breathing(line: Line, steps: int, metre: Metre) -> Line:
+    """Return a melody whose long notes leave an eighth before the next phrase; the last phrase leads to the end."""
+    breathing: Line = []
+    for note in line:
+        phrase = -(-note.end // _PHRASE) * _PHRASE
+        until = phrase - STEPS_PER_BAR + metre.steps - _BREATH
+        long = until - note.start >= _LONG_ENOUGH
+        breathing.append(note._replace(end=until) if long and until < note.end and phrase < steps else note)
+    return breathing
+
+
+def _ringing(
+    line: Line, harmony_ends: Sequence[int], struck: dict[int, list[int]], *, breathes: bool
+) -> Iterable[VoiceNote]:
     for index, note in enumerate(line):
         following = line[index + 1].start if index + 1 < len(line) else len(harmony_ends)
         rest = following - note.end
+        if breathes and rest >= _BREATH and -note.end % _PHRASE < STEPS_PER_BAR:
+            yield note
+            continue
         end = note.end + (rest if rest <= _BOUND_REST else _RING)
         end = max(min(end, harmony_ends[note.end - 1]), note.end)
         for step in range(note.end, end):
