@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from eeg.ranking.group import GroupRanking
     from sessions.storage.store import Store
     from sessions.storage.studies import StudyRecord
-    from therapy_gen.study.batch import Outcome
 
 app = typer.Typer(help="Studies of several people, from one plan to one report.", no_args_is_help=True)
 
@@ -143,7 +141,8 @@ def score(
     """
     options = settings(context)
     use_one_thread()
-    from therapy_gen.study.batch import FAILED, Job, rank_listeners, run_jobs
+    from therapy_gen.cli.eeg.cluster import score_all, tell
+    from therapy_gen.study.batch import Job
     from therapy_gen.study.find import recordings_in, session_of
     from therapy_gen.study.make import analysis_of
     from therapy_gen.study.protocol import read_protocol
@@ -162,26 +161,7 @@ def score(
         raise InputError(
             "there is no recording with a BIDS name, as sub-01_ses-1_task-music_eeg.edf, in what was named"
         )
-    with progress(f"scoring {count(len(jobs), 'recording')}", float(len(jobs)), quiet=options.quiet) as advance:
-
-        def done(outcome: Outcome) -> None:
-            advance(1.0)
-            if outcome.status == FAILED:
-                said = outcome.reason if outcome.path in outcome.reason else f"{outcome.path}: {outcome.reason}"
-                say(said, quiet=options.quiet)
-
-        where = store.url.render_as_string(hide_password=False)
-        outcomes = run_jobs(where, jobs, cluster=cluster, done=done)
-    good = [one.listener for one in outcomes if one.status != FAILED]
-    if good:
-        rank_listeners(store, good)
-    found = Counter(one.status for one in outcomes)
-    if json:
-        print_json({"study": study.name, "recordings": [one.__dict__ for one in outcomes]})
-    else:
-        print(", ".join(f"{number} {status}" for status, number in found.items()))
-    if found[FAILED]:
-        raise typer.Exit(1)
+    tell(score_all(options, store, jobs, cluster), {"study": study.name}, json=json)
 
 
 @app.command(epilog="Example: therapy-gen study report calm.toml -o calm.html")

@@ -96,6 +96,9 @@ def score_eeg(
     by: Annotated[str, typer.Option(metavar="play|channel|window", help="What a row of --table is")] = "play",
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a report to read")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which piece is taken to play when")] = False,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS|local:N", help="Score on a Dask cluster, or in N processes here")
+    ] = None,
     forget: Annotated[
         bool, typer.Option("--forget", help="Take what these recordings were scored out of the database again")
     ] = False,
@@ -157,6 +160,9 @@ def score_eeg(
     if report is not None and len(set(owners.values())) > 1:
         raise typer.BadParameter(f"--report tells of one listener, these are of {len(set(owners.values()))}")
     plans = {who: _plan_for(store, who, plan, given, criterion) for who in dict.fromkeys(owners.values())}
+    if cluster is not None:
+        _on_cluster(options, store, owners, plans, ways, cluster, alone=report is None and table is None, json=json)
+        return
     scores = _score(options, owners, plans, library, ways)
     from sessions.storage.recordings import store_recordings
     from therapy_gen.study.posterior import Ranker, ranked_by
@@ -176,6 +182,28 @@ def _labels(path: Path | None) -> dict[str, str] | None:
     from eeg.timeline.events import read_labels_file
 
     return read_labels_file(path)
+
+
+def _on_cluster(
+    options: Options,
+    store: Store,
+    owners: Mapping[Path, str],
+    plans: Mapping[str, AnalysisPlan],
+    ways: Mapping[str, Any],
+    cluster: str,
+    *,
+    alone: bool,
+    json: bool,
+) -> None:
+    """Score recordings on a cluster; what is kept of them is what is stored."""
+    from therapy_gen.cli.eeg.cluster import score_all, tell
+    from therapy_gen.study.batch import Job
+
+    if not alone or ways["events"] is not None or ways["codes"] or ways["labels"]:
+        raise typer.BadParameter("--cluster goes without --report, --table, --events, --code and --map")
+    session = None if ways["session"] is None else int(ways["session"])
+    jobs = [Job(str(path.absolute()), who, plans[who], session, ways["offset_s"]) for path, who in owners.items()]
+    tell(score_all(options, store, jobs, cluster), {}, json=json)
 
 
 class _Scored(NamedTuple):

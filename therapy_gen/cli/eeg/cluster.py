@@ -1,0 +1,48 @@
+"""Scoring many recordings with progress and a summary, here or on a Dask cluster; what fails is told at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from therapy_gen.cli.output import count, print_json, progress, say
+
+if TYPE_CHECKING:
+    from sessions.storage.store import Store
+    from therapy_gen.cli.context import Settings
+    from therapy_gen.study.batch import Job, Outcome
+
+
+def score_all(options: Settings, store: Store, jobs: Sequence[Job], cluster: str | None) -> list[Outcome]:
+    """Score and store recordings, and rank their listeners' pieces; what fails is said, and the rest goes on."""
+    from therapy_gen.study.batch import FAILED, rank_listeners, run_jobs
+
+    with progress(f"scoring {count(len(jobs), 'recording')}", float(len(jobs)), quiet=options.quiet) as advance:
+
+        def done(outcome: Outcome) -> None:
+            advance(1.0)
+            if outcome.status == FAILED:
+                named = outcome.path in outcome.reason
+                say(outcome.reason if named else f"{outcome.path}: {outcome.reason}", quiet=options.quiet)
+
+        outcomes = run_jobs(store.url.render_as_string(hide_password=False), jobs, cluster=cluster, done=done)
+    good = [one.listener for one in outcomes if one.status != FAILED]
+    if good:
+        rank_listeners(store, good)
+    return outcomes
+
+
+def tell(outcomes: Sequence[Outcome], document: dict[str, object], *, json: bool) -> None:
+    """Print what became of recordings, and exit with 1 where one failed."""
+    from therapy_gen.study.batch import FAILED
+
+    found = Counter(one.status for one in outcomes)
+    if json:
+        print_json({**document, "recordings": [one.__dict__ for one in outcomes]})
+    else:
+        print(", ".join(f"{number} {status}" for status, number in found.items()))
+    if found[FAILED]:
+        raise typer.Exit(1)
