@@ -156,8 +156,8 @@ def _checked(path: Path, values: dict[str, Any]) -> Protocol:
 
 
 def _check(path: Path, name: str, value: Any, low: float, high: float, *, whole: bool = True) -> None:
-    kinds: tuple[type, ...] = (int,) if whole else (int, float)
-    if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
+    number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high:
         raise InputError(f"{path}: {name} {value!r} is out of range; give {low:g} to {high:g}")
 
 
