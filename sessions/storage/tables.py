@@ -101,7 +101,7 @@ class PieceRow(Base):
     )
 
     id: Mapped[str] = mapped_column(String(ULID_LENGTH), primary_key=True)
-    title: Mapped[str]
+    title: Mapped[str] = mapped_column(index=True)
     # The file it was imported from; null for a piece of a model.
     source: Mapped[str | None]
     model_id: Mapped[int | None] = mapped_column(ForeignKey("models.id"), index=True)
@@ -113,7 +113,7 @@ class PieceRow(Base):
     palette: Mapped[str | None]
     key: Mapped[str]
     tempo: Mapped[float]
-    duration_s: Mapped[float]
+    duration_s: Mapped[float] = mapped_column(index=True)
     midi: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     # What the scores of calmness and of valence measured.
     features: Mapped[dict[str, Any]]
