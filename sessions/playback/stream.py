@@ -25,6 +25,14 @@ _KEPT_CHUNKS = 480
 _WORTH_GOING_ON = 20
 
 
+def warm_up() -> None:
+    """Load the usual instruments, so that the first sound does not wait for them."""
+    from therapy_gen.music.audio.live import live_renderer
+    from therapy_gen.music.audio.mix import Mix
+
+    live_renderer(Mix(), SAMPLE_RATE)
+
+
 class SessionStream:
     """The sound of a stored session, stereo in 16 bits at `sessions.export.audio.SAMPLE_RATE`.
 
@@ -58,7 +66,7 @@ class SessionStream:
         self._next = 0
         self._rest = np.zeros((0, 2), np.float32)
 
-    def prepare(self, seconds: float = 20.0) -> None:
+    def prepare(self, seconds: float = 6.0) -> None:
         """Render the beginning, so that it is there when it is asked for."""
         for index in range(min(int(seconds * SAMPLE_RATE / _CHUNK_FRAMES) + 1, self._count())):
             self._chunk(index)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.clients.diary import player_settings
 from sessions.playback.heard import ENDED, HeardLog
-from sessions.playback.stream import SessionStream
+from sessions.playback.stream import SessionStream, warm_up
 from sessions.storage.library import get_session
 from sessions.storage.listeners import list_listeners
 from sessions.storage.store import Store
@@ -50,6 +50,11 @@ class Desk:
     _plays: OrderedDict[tuple[str, int], HeardLog] = field(default_factory=OrderedDict)
     _making: dict[tuple[str, Wishes], Future[SessionRecord]] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="making"))
+
+    def warm_up(self) -> None:
+        """Begin with what takes a second: instruments, and the next session of who listened last."""
+        self._pool.submit(warm_up)
+        self.upcoming(self.listener())
 
     def listener(self) -> str:
         """Return who listens: who was chosen last, else the only one there is."""

@@ -49,7 +49,7 @@ def open_app(
             print(f"On a phone in the same network: {where} with the code {address.code}", flush=True)
         say("Ctrl-C ends it", quiet=options.quiet)
         # It is there when Play is pressed.
-        desk.upcoming(desk.listener())
+        desk.warm_up()
         if browser:
             import threading
             import webbrowser

@@ -50,7 +50,7 @@ def live_timeline(
         At most 131,072 frames.
     """
     mix = mix or Mix()
-    renderer = _renderer(mix, sample_rate)
+    renderer = live_renderer(mix, sample_rate)
     lengths = lengths_of([item.duration for item in items], sample_rate)
     bed = Bed(items, lengths, mix, sample_rate, apart=False)
     skipped = min(max(round(start_s * sample_rate), 0), sum(lengths))
@@ -71,7 +71,7 @@ def live_timeline(
 
 
 @lru_cache(maxsize=2)
-def _renderer(mix: Mix, sample_rate: int) -> PieceRenderer:
+def live_renderer(mix: Mix, sample_rate: int) -> PieceRenderer:
     """Return instruments and room, which take a second to be loaded, for every place that is sought."""
     return PieceRenderer(mix, sample_rate)
 
