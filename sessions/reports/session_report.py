@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from sessions.files import check_file_target, make_folder, write_bytes
 from sessions.planning.arcs import rms
 from sessions.records import SessionRecord
 from sessions.reports.charts import ARC_LEFT, ARC_SPAN, Interval, arc, intervals, roll
-from sessions.reports.mp3 import SAMPLE_RATE, small_mp3s
+from sessions.reports.page_audio import SAMPLE_RATE, SUFFIX, small_sounds
 from sessions.storage.library import get_session
 from sessions.storage.play_log import SessionPlay, list_plays
 from sessions.storage.recordings import RecordingPower, recorded_power
@@ -74,7 +75,9 @@ def write_session_report(
     pieces = record.pieces()
     midi = present_midi(store, record.items)
     lengths = {item.piece.id: item.duration_s for item in record.items if item.piece}
-    sounds = small_mp3s(pieces, midi, lengths, sound.soundfont, sound.advance)
+    # The pieces alone: what lies under and between them belongs to the whole session.
+    mix = replace(sound.over(record.parameters).mix(), layers=(), transition="silence", fade_s=0.0)
+    sounds = small_sounds(pieces, midi, lengths, mix, sound.advance)
     files = _beside(path, sounds) if folder else None
     content = render(
         "sessions.reports",
@@ -87,7 +90,7 @@ def write_session_report(
         pitch_name=pitch_name,
         sounds=[] if folder else [base64.b64encode(one).decode() for one in sounds],
         player=_player(record, files),
-        sound_note=f"Sound {'beside' if folder else 'in'} this file: mono, {SAMPLE_RATE / 1000:g} kHz, MP3.",
+        sound_note=f"Sound {'beside' if folder else 'in'} this file: stereo, {SAMPLE_RATE / 1000:g} kHz, Opus.",
         no_claim=NO_CLAIM,
         plays=[_played(play) for play in list_plays(store, number)],
         **_contents(record),
@@ -100,7 +103,7 @@ def write_session_report(
 def _beside(path: Path, sounds: Sequence[bytes]) -> list[str]:
     """Write sounds into the folder that goes with a page; return where they are, as the page names them."""
     folder = make_folder(path.with_name(f"{path.stem}_files"))
-    names = [f"{place + 1:02d}.mp3" for place in range(len(sounds))]
+    names = [f"{place + 1:02d}{SUFFIX}" for place in range(len(sounds))]
     for name, content in zip(names, sounds, strict=True):
         write_bytes(folder / name, content)
     return [f"{quote(folder.name)}/{name}" for name in names]

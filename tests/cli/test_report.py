@@ -136,8 +136,8 @@ def test_sound_beside_the_page(cli: Cli, with_session: Path, tmp_path: Path) -> 
     assert len(content) < 200_000
     pieces = {item["piece"] for item in cli("session", "show", 1, "--json").document["session"]["items"]} - {None}
     names = sorted(path.name for path in (tmp_path / "a b_files").iterdir())
-    assert names == [f"{place + 1:02d}.mp3" for place in range(len(pieces))]
-    assert "a%20b_files/01.mp3" in content
+    assert names == [f"{place + 1:02d}.ogg" for place in range(len(pieces))]
+    assert "a%20b_files/01.ogg" in content
 
 
 def test_no_row_for_silence_and_ticks_on_axes(reported: Path) -> None:

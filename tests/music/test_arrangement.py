@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -472,3 +473,12 @@ def test_the_melody_breathes_between_phrases(metre: str) -> None:
     assert ends[15] == 256
     assert all(ends[bar] == bar * 16 + 16 for bar in (0, 1, 2, 4, 8))
     assert [note.end for note in inner] == [note.end for note in lines[1]]
+
+
+def test_a_new_palette_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    bells = replace(PALETTES["pad"], title="bells", melody=replace(PALETTES["pad"].melody, program=14))
+    monkeypatch.setitem(PALETTES, "bells", bells)
+    made = arrange([hymn()], tonic=0, mode="major", tempo=64, seed=0, palette="bells")
+    assert (made.palette, made.parts[0].program) == ("bells", 14)
+    with pytest.raises(InputError, match=r"palette 'gong' is not known; give one of: piano, .*, bells"):
+        arrange([hymn()], tonic=0, mode="major", tempo=64, seed=0, palette="gong")

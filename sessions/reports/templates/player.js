@@ -30,7 +30,7 @@
       else if (data.sounds) url = data.sounds[one.piece];
       else {
         const bytes = Uint8Array.from(atob($(`sound-${one.piece}`).textContent.trim()), (c) => c.charCodeAt(0));
-        url = URL.createObjectURL(new Blob([bytes], { type: "audio/mpeg" }));
+        url = URL.createObjectURL(new Blob([bytes], { type: "audio/ogg; codecs=opus" }));
       }
       urls.set(key, url);
     }

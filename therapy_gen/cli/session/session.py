@@ -44,6 +44,7 @@ from therapy_gen.cli.sound import (
     TransitionOption,
     asked_sound,
 )
+from therapy_gen.music.arranging.palettes import PALETTES
 
 if TYPE_CHECKING:
     from sessions.records import SessionRecord
@@ -140,7 +141,7 @@ def new(
         float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.5]")
     ] = None,
     palette: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Instruments: piano, harp, guitar, pad  [default: piano]")
+        str | None, typer.Option(metavar="NAME", help=f"Instruments: {', '.join(PALETTES)}  [default: piano]")
     ] = None,
     audio: Annotated[
         str | None, typer.Option(metavar="wav|flac|ogg|mp3", help="Also render the pieces, with a playlist")

@@ -40,7 +40,7 @@ FORMATS: Mapping[str, _Format] = MappingProxyType(
         "wav": _Format("WAV", "PCM_16", {}),
         "flac": _Format("FLAC", "PCM_16", {"compression_level": 0.3}),
         "ogg": _Format("OGG", "VORBIS", {"compression_level": 0.4}),
-        "mp3": _Format("MP3", "MPEG_LAYER_III", {"compression_level": 0.3, "bitrate_mode": "VARIABLE"}),
+        "mp3": _Format("MP3", "MPEG_LAYER_III", {"compression_level": 0.45, "bitrate_mode": "VARIABLE"}),
     }
 )
 
