@@ -39,7 +39,7 @@ from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR, METRES, Metre
 from therapy_gen.music.tokens import Tokens, tokens_to_notes
 from therapy_gen.music.tonality import scale_pitch_classes
-from therapy_gen.musicvae.latent.interpolate import fit_gaussian, neighbour, slerp
+from therapy_gen.musicvae.latent.interpolate import fit_gaussian, slerp
 from therapy_gen.musicvae.model import Model, load_model
 from therapy_gen.musicvae.training.held_out import posterior
 
@@ -129,7 +129,7 @@ def ways(model: Model, corpus: Corpus, minor: BoolArray, metre: Metre) -> Iterat
         rows = np.flatnonzero(minor == mode)
         near[rows] = mu[rng.choice(of_mode, len(rows))]
     prior = drawn(model, minor, metre)
-    around = np.stack([neighbour(a, b, 0.5) for a, b in zip(near, prior, strict=True)])
+    around = np.stack([slerp(a, b, 0.5) for a, b in zip(near, prior, strict=True)])
     yield Made("halfway from calm seeds to the prior", decoded(model, around, minor), minor)
     for heat in (0.4, 0.6, 0.8, 1.0):
         z = drawn(model, minor, metre, heat)

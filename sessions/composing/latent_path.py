@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sessions.errors import PlanError
 from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
 from therapy_gen.musicvae.latent.attributes import attribute_values, effect_of, step_along, steps_towards
-from therapy_gen.musicvae.latent.interpolate import neighbour, slerp
+from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.prior.section_memory import SectionMemory
 from therapy_gen.musicvae.protocol import SectionModel
 
@@ -58,14 +58,14 @@ def latent_path(
     if model.memory is not None:
         return _remembered(labels, letters, model.memory, rng, mode, near, metre, density)
     samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.beats, density=density)
-    home = samples[0] if near is None else neighbour(near, samples[0], _KINSHIP)
+    home = samples[0] if near is None else slerp(near, samples[0], _KINSHIP)
     base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
     others = samples[len(letters) :]
     path = []
     for label, other in zip(labels, others, strict=True):
         point = base[label[0]]
         for _ in range(label.count("'")):
-            point = neighbour(point, other, _VARIATION)
+            point = slerp(point, other, _VARIATION)
         path.append(point)
     return np.stack(path)
 

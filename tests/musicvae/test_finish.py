@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.latent.attributes import ATTRIBUTES, EFFECT_STEPS
-from therapy_gen.musicvae.latent.interpolate import fit_gaussian, neighbour, slerp
+from therapy_gen.musicvae.latent.interpolate import fit_gaussian, slerp
 from therapy_gen.musicvae.model import Model, expected_shapes, load_model
 from therapy_gen.musicvae.prior.prior import BarPrior
 from therapy_gen.musicvae.training.package import PriorMaterial, finish
@@ -118,7 +118,7 @@ def test_the_prior_knows_mode_density_and_what_returns() -> None:
         np.testing.assert_allclose(drawn[:, 1, 1].mean(), place, atol=0.3)
     # Unless told otherwise, sections are like calm ones, as far apart, and neither the sparsest nor the densest.
     mean, deviation = arrays["prior/traits/scale"][:, 0]
-    densities = mean + deviation * prior.draw_traits(2000, rng, "major")[:, 0]
+    densities = mean + deviation * prior.draw_descriptors(2000, rng, "major")[:, 0]
     assert densities.max() < 11.5
     assert densities.min() > np.percentile(density[:1000][density[:1000] < 11], 10)
     middling = density[(density < 11) & (density > densities.min())]
@@ -157,7 +157,7 @@ def test_slerp_keeps_to_the_sphere_and_to_its_ends() -> None:
     np.testing.assert_array_equal(slerp(a, a, 0.5), a)
     np.testing.assert_allclose(slerp(a, -a, 0.5), 0.0, atol=1e-6)
     np.testing.assert_allclose(slerp(np.zeros_like(a), b, 0.5), b / 2, rtol=1e-6)
-    assert np.linalg.norm(neighbour(a, b, 0.1) - a) < np.linalg.norm(neighbour(a, b, 0.5) - a)
+    assert np.linalg.norm(slerp(a, b, 0.1) - a) < np.linalg.norm(slerp(a, b, 0.5) - a)
 
 
 def test_models_that_are_damaged_incomplete_or_unknown_are_refused(trained: Path, tmp_path: Path) -> None:

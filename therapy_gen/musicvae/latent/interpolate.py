@@ -1,4 +1,4 @@
-"""Moves in the latent space: spherical interpolation, neighbours, and a prior fitted to the aggregate posterior."""
+"""Moves in the latent space: spherical interpolation, and a Gaussian fitted to the aggregate posterior."""
 
 from __future__ import annotations
 
@@ -31,11 +31,6 @@ def slerp(a: Z, b: Z, t: float) -> Z:
     direction = np.sin((1.0 - t) * angle) * (a / length_a) + np.sin(t * angle) * (b / length_b)
     point: Z = (length * direction / np.sin(angle)).astype(np.float32)
     return point
-
-
-def neighbour(z: Z, other: Z, distance: float) -> Z:
-    """Return a point between `z` and `other`, `distance` (0 to 1) of the way: near `z`, but plausible as both are."""
-    return slerp(z, other, distance)
 
 
 def fit_gaussian(mu: Z, sigma: Z) -> tuple[Z, Z]:

@@ -22,7 +22,7 @@ DENSITY = 0
 MELODY = slice(4, 4 + len(_INTERVALS) + 2)
 
 
-def section_traits(tokens: Tokens) -> FloatArray:
+def section_descriptors(tokens: Tokens) -> FloatArray:
     """Measure sections (n, steps, voices).
 
     Returns

@@ -24,8 +24,8 @@ USUAL_METRE = 4
 SPREAD = (-5.0, 3.0)
 # The choice among components is surer than the noise within one: bars return, or do not, as is likeliest.
 _SURER = 0.3
-# Deviation of the traits of a new section from those of the one it follows, and of the densities that are near the one
-# asked for; in standard deviations of each trait.
+# Deviation of the descriptors of a new section from those of the one it follows, and of the densities that are near the
+# one asked for; in standard deviations of each.
 _BLUR = 0.05
 _NEAR = 0.1
 # At most so many standard deviations are asked of a trait: more than any section has, since samples follow some of them
@@ -38,8 +38,8 @@ class BarPrior:
 
     A bar's z is drawn piece after piece. The distribution of a piece has a component around that of each bar of `LAGS`
     (it returns) and some of its own (it is new). An LSTM that reads all pieces so far, and is told what the section is
-    like as a whole (`traits`), says how likely, where and how wide each is. What a section is like is drawn first: as
-    one of the calm sections that the prior was fitted to, nearly.
+    like as a whole (`descriptors`), says how likely, where and how wide each is. What a section is like is drawn first:
+    as one of the calm sections that the prior was fitted to, nearly.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ class BarPrior:
         metre : int
             Beats a bar (6 for 6/8), one of `metres`.
         """
-        return self.given(self.draw_traits(n, rng, kind, density, metre), rng, kind, temperature, metre)
+        return self.given(self.draw_descriptors(n, rng, kind, density, metre), rng, kind, temperature, metre)
 
-    def draw_traits(
+    def draw_descriptors(
         self,
         n: int,
         rng: np.random.Generator,
@@ -95,7 +95,7 @@ class BarPrior:
         density: float | None = None,
         metre: int = USUAL_METRE,
     ) -> FloatArray:
-        """Draw what n sections are to be like, (n, traits) in standard deviations, from calm music of that kind."""
+        """Draw what n sections are to be like, (n, descriptors) in standard deviations, from calm music of a kind."""
         a = self.arrays
         of_metre = a["traits/metre"] == metre
         of_kind = of_metre & (a["traits/minor"] == float(kind == "minor"))
@@ -112,17 +112,17 @@ class BarPrior:
 
     def given(
         self,
-        traits: FloatArray,
+        descriptors: FloatArray,
         rng: np.random.Generator,
         kind: str,
         temperature: float,
         metre: int = USUAL_METRE,
     ) -> FloatArray:
-        """Draw z (n, bars * bar_z) for traits (n, traits) in standard deviations."""
+        """Draw z (n, bars * bar_z) for descriptors (n, descriptors) in standard deviations."""
         a = self.arrays
-        n, pieces = len(traits), pieces_of(self.bar_z)
+        n, pieces = len(descriptors), pieces_of(self.bar_z)
         size = self.bar_z // pieces
-        asked = (a["traits/gain"] * traits + a["traits/asked"]).clip(-_MOST_ASKED, _MOST_ASKED)
+        asked = (a["traits/gain"] * descriptors + a["traits/asked"]).clip(-_MOST_ASKED, _MOST_ASKED)
         told = section_conditions(kind == "minor", metre, asked) @ a["section_gates/kernel"]
         places = place_conditions(self.bars, pieces) @ a["place_gates/kernel"] + a["lstm/bias"]
         known = np.zeros((n, self.bars + max(LAGS), self.bar_z), dtype=np.float32)
@@ -162,11 +162,11 @@ def pieces_of(bar_z: int) -> int:
     return math.gcd(_PIECES, bar_z)
 
 
-def section_conditions(minor: bool, metre: int, traits: FloatArray) -> FloatArray:
-    """Return what the prior is told of sections as a whole: mode, metre, traits; (n, 2 + traits)."""
-    told = np.empty((len(traits), 2), dtype=np.float32)
+def section_conditions(minor: bool, metre: int, descriptors: FloatArray) -> FloatArray:
+    """Return what the prior is told of sections as a whole: mode, metre, descriptors; (n, 2 + descriptors)."""
+    told = np.empty((len(descriptors), 2), dtype=np.float32)
     told[:] = float(minor), float(metre != USUAL_METRE)
-    return np.concatenate([told, traits], axis=1)
+    return np.concatenate([told, descriptors], axis=1)
 
 
 def place_conditions(bars: int, pieces: int) -> FloatArray:

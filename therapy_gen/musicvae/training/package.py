@@ -13,7 +13,7 @@ import numpy.typing as npt
 from therapy_gen.music.tokens import NUM_CLASSES
 from therapy_gen.musicvae.latent.attributes import attribute_values, attribute_vectors, measured_effects
 from therapy_gen.musicvae.model import PRIOR_TEMPERATURE, Model
-from therapy_gen.musicvae.prior.descriptors import MELODY, section_traits
+from therapy_gen.musicvae.prior.descriptors import MELODY, section_descriptors
 from therapy_gen.musicvae.prior.prior import KINDS
 from therapy_gen.musicvae.training.held_out import evaluate, posterior
 from therapy_gen.musicvae.weights import Weights, load_weights, save_weights
@@ -96,7 +96,7 @@ def finish(
             sigma,
             prior.minor,
             prior.metre,
-            section_traits(prior.tokens),
+            section_descriptors(prior.tokens),
             model.config.bar_z,
             held_out=prior.held_out,
             calm=prior.calm,
@@ -131,14 +131,14 @@ def _memory(model: Model, arrays: dict[str, FloatArray], prior: PriorMaterial, p
 
 
 def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:
-    """Return what to ask of the prior so that sections have the traits that are wanted: gain * traits + offset.
+    """Return what to ask of the prior so that sections have wanted descriptors: gain * descriptors + offset.
 
     Below temperature 1 samples keep to what is likeliest, and that has fewer notes, for one, than the mean. They follow
-    the traits of the melody too little, and more of those is asked, or sections would be alike.
+    the descriptors of the melody too little, and more of those is asked, or sections would be alike.
 
     Returns
     -------
-    offset, gain : float32 arrays, shape (traits,)
+    offset, gain : float32 arrays, shape (descriptors,)
         In standard deviations of each trait; and a factor.
     """
     assert model.prior is not None
@@ -149,12 +149,14 @@ def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:
     for turn in range(_CALIBRATIONS):
         prior.arrays["traits/asked"], prior.arrays["traits/gain"] = offset, gain
         rng = np.random.default_rng(seed)
-        wanted = [prior.draw_traits(_CALIBRATED_ON // len(groups), rng, kind, None, metre) for kind, metre in groups]
-        z = [
-            prior.given(traits, rng, kind, PRIOR_TEMPERATURE, metre)
-            for traits, (kind, metre) in zip(wanted, groups, strict=True)
+        wanted = [
+            prior.draw_descriptors(_CALIBRATED_ON // len(groups), rng, kind, None, metre) for kind, metre in groups
         ]
-        had = (section_traits(model.decode(np.concatenate(z), temperature=0.0)) - mean) / deviation
+        z = [
+            prior.given(descriptors, rng, kind, PRIOR_TEMPERATURE, metre)
+            for descriptors, (kind, metre) in zip(wanted, groups, strict=True)
+        ]
+        had = (section_descriptors(model.decode(np.concatenate(z), temperature=0.0)) - mean) / deviation
         want = np.concatenate(wanted)
         apart = want - want.mean(axis=0)
         slope = (apart * had).sum(axis=0) / np.maximum((apart**2).sum(axis=0), 1e-6)

@@ -25,10 +25,10 @@ _JUDGED_EVERY = 50
 _WORTH = 0.02
 # Each section is learned from so often at most: of 52 sections, held-out loss rested after 200 times.
 _MOST_EPOCHS = 300
-# Traits count at most so many standard deviations.
+# Descriptors count at most so many standard deviations.
 _FURTHEST = 4.0
-# The traits of so many calm sections are kept, to be drawn from, but for the sparsest and the densest (percentiles of
-# density).
+# The descriptors of so many calm sections are kept, to be drawn from, but for the sparsest and the densest (percentiles
+# of density).
 _KEPT = 1024
 _USUAL = (17.0, 93.0)
 # A metre of fewer sections than this was not learned.
@@ -98,7 +98,7 @@ def fit_prior(
     sigma: FloatArray,
     minor: npt.NDArray[np.bool_],
     metre: npt.NDArray[np.integer],
-    traits: FloatArray,
+    descriptors: FloatArray,
     bar_z: int,
     *,
     held_out: npt.NDArray[np.bool_],
@@ -118,8 +118,8 @@ def fit_prior(
     minor : bool array of shape (n,)
     metre : int array of shape (n,)
         Beats a bar (6 for 6/8).
-    traits : array of shape (n, traits)
-        What each section is like; see `traits.section_traits`.
+    descriptors : array of shape (n, descriptors)
+        What each section is like; see `descriptors.section_descriptors`.
     bar_z : int
     held_out : bool array of shape (n,)
         Sections to judge by.
@@ -141,8 +141,8 @@ def fit_prior(
     keras.utils.set_random_seed(seed % 2**32)
     rng = np.random.default_rng(seed)
     learn = np.flatnonzero(~held_out)
-    scale = np.stack([traits[learn].mean(axis=0), np.maximum(traits[learn].std(axis=0), 1e-3)])
-    units = ((traits - scale[0]) / scale[1]).clip(-_FURTHEST, _FURTHEST).astype(np.float32)
+    scale = np.stack([descriptors[learn].mean(axis=0), np.maximum(descriptors[learn].std(axis=0), 1e-3)])
+    units = ((descriptors - scale[0]) / scale[1]).clip(-_FURTHEST, _FURTHEST).astype(np.float32)
     bars = mu.shape[1] // bar_z
     flags = np.stack([minor, metre != USUAL_METRE], axis=1).astype(np.float32)
     told = np.concatenate([flags, units], axis=1)
