@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import PALETTES, Part, Performance, arrange, duration_of, steps_of
-from therapy_gen.music.arranging.contrast import contrast_shifts
+from therapy_gen.music.arranging.contrast import contrast_shifts, transposed
 from therapy_gen.music.arranging.harmony import Chord, infer_chords, pad_notes
 from therapy_gen.music.arranging.voice_leading import gentle_lines, let_ring, transpositions
 from therapy_gen.music.metre import METRES
@@ -482,3 +482,12 @@ def test_a_new_palette_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (made.palette, made.parts[0].program) == ("bells", 14)
     with pytest.raises(InputError, match=r"palette 'gong' is not known; give one of: piano, .*, bells"):
         arrange([hymn()], tonic=0, mode="major", tempo=64, seed=0, palette="gong")
+
+
+@pytest.mark.parametrize("semitones", [-5, 5])
+def test_notes_at_the_ends_of_the_piano_stay_on_it(semitones: int) -> None:
+    section = np.zeros((STEPS_PER_SECTION, 3), dtype=np.uint8)
+    section[:4, 0] = (2, 1, NUM_CLASSES - 1, 40)
+    moved = transposed(section, semitones)
+    assert moved[:4, 0].tolist() == ([9, 1, 84, 35] if semitones < 0 else [7, 1, 82, 45])
+    assert not moved[4:].any()

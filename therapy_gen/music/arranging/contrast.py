@@ -9,7 +9,7 @@ import numpy as np
 
 from therapy_gen.music.arranging.harmony import Chord, infer_chords
 from therapy_gen.music.metre import Metre
-from therapy_gen.music.tokens import FIRST_PITCH_CLASS, STEPS_PER_SECTION, Tokens, VoiceNote
+from therapy_gen.music.tokens import FIRST_PITCH_CLASS, NUM_CLASSES, STEPS_PER_SECTION, Tokens, VoiceNote
 
 # Semitones to the keys of dominant and subdominant, by the shorter way: keys a fifth away, as in most pieces in parts.
 _DOMINANT, _SUBDOMINANT = -5, 5
@@ -44,13 +44,10 @@ def contrast_shifts(form: Sequence[str], seed: int) -> tuple[int, ...]:
 
 
 def transposed(section: Tokens, semitones: int) -> Tokens:
-    """Return a section (steps, voices) with its notes moved."""
-    if not semitones:
-        return section
-    moved: Tokens = np.where(section >= FIRST_PITCH_CLASS, section.astype(np.int64) + semitones, section)
-    if moved.max() > 255 or moved[section >= FIRST_PITCH_CLASS].min(initial=FIRST_PITCH_CLASS) < FIRST_PITCH_CLASS:
-        raise ValueError(f"notes moved by {semitones} semitones leave the vocabulary")
-    return moved.astype(section.dtype)
+    """Return a section (steps, voices) with its notes moved; one that would leave the piano stays in by an octave."""
+    moved = section.astype(np.int64) + semitones
+    moved += 12 * (moved < FIRST_PITCH_CLASS) - 12 * (moved >= NUM_CLASSES)
+    return np.where(section >= FIRST_PITCH_CLASS, moved, section).astype(section.dtype)
 
 
 def chords_in_keys(notes: Sequence[VoiceNote], tonics: Sequence[int], mode: str, metre: Metre) -> list[Chord]:
