@@ -11,7 +11,7 @@ from sessions.storage.play_log import list_plays
 from sessions.storage.store import Store
 from tests.app.running import NAME, App, reaches
 
-READY = "player.session !== null"
+READY = "window.player && player.session !== null"
 SOUNDS = "player.playing && player.at > 0.05"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from sessions.clients.diary import mark_piece, marked_pieces, remember_settings
 from sessions.composing.compose import check_palette
+from sessions.export.sound import Sound, read_layers
 from sessions.planning.arcs import ARCS
 from sessions.records import SessionRecord
 from sessions.reports.charts import arc, roll
@@ -19,6 +21,8 @@ from sessions.storage.play_log import list_plays, note_heard
 from therapy_gen.app.answers import Form, desk_of, page, sound
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.palettes import PALETTES
+from therapy_gen.music.audio.layers import LAYERS, LEVELS_DB
+from therapy_gen.music.audio.transitions import TRANSITIONS
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.study.listening import Wishes
 from therapy_gen.study.posterior import Ranker
@@ -44,8 +48,17 @@ def home(request: Request) -> Response:
         session=int(chosen) if chosen.isascii() and chosen.isdigit() else None,
         minutes=MINUTES,
         arcs=ARCS,
+        layers={name: sort.title for name, sort in LAYERS.items()},
+        levels=_levels(desk.wishes(listener).layers),
+        level_limits=LEVELS_DB,
+        transitions=TRANSITIONS,
         palettes={name: palette.title for name, palette in PALETTES.items()},
     )
+
+
+def _levels(layers: Sequence[str]) -> dict[str, float]:
+    """Return the levels of layers by name, dB against the music."""
+    return {layer.name: layer.level_db for layer in read_layers(layers)}
 
 
 def upcoming(request: Request, said: dict[str, Any]) -> Any:
@@ -128,6 +141,7 @@ def wished(request: Request, said: dict[str, Any]) -> Any:
     if wishes.arc not in ARCS:
         raise InputError(f"arc {wishes.arc!r} is not known; give one of: {', '.join(ARCS)}")
     check_palette(wishes.palette)
+    Sound(layers=read_layers(wishes.layers), transition=wishes.transition)
     if not any(one.name == listener for one in list_listeners(desk.store)):
         from sessions.storage.listeners import new_listener
 
@@ -137,7 +151,7 @@ def wished(request: Request, said: dict[str, Any]) -> Any:
     return {"settings": kept}
 
 
-_REMEMBERED = ("minutes", "arc", "palette", "explore", "volume", "timer", "pacer", "breaths")
+_REMEMBERED = ("minutes", "arc", "palette", "explore", "layers", "transition", "volume", "timer", "pacer", "breaths")
 
 
 def chosen(request: Request, form: Form) -> None:

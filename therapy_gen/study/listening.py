@@ -29,12 +29,18 @@ class Wishes:
     palette : str
     explore : float or None
         Share of new pieces, 0 to 1; None leaves it to the usual.
+    layers : tuple of str
+        Under the music, such as ``"rain:-18dB"``.
+    transition : str
+        Between pieces.
     """
 
     minutes: float = 24.0
     arc: str = "calm"
     palette: str = "piano"
     explore: float | None = None
+    layers: tuple[str, ...] = ()
+    transition: str = "silence"
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Wishes:
@@ -46,6 +52,8 @@ class Wishes:
                 arc=str(known.get("arc", "calm")),
                 palette=str(known.get("palette", "piano")),
                 explore=float(known["explore"]) if "explore" in known else None,
+                layers=tuple(str(layer) for layer in known.get("layers", ())),
+                transition=str(known.get("transition", "silence")),
             )
         except (TypeError, ValueError) as error:
             raise InputError(f"the wishes {dict(known)} make no sense; give minutes and share as numbers") from error
@@ -63,6 +71,7 @@ def next_session(store: Store, model: SectionModel, listener: str | None, wishes
         Where no session can be made as wished.
     """
     from sessions.builder import new_session
+    from sessions.export.sound import Sound, read_layers
     from sessions.planning.request import SessionRequest, usual_tempo
     from sessions.storage.library import get_session
     from therapy_gen.study.posterior import preference_of
@@ -71,10 +80,18 @@ def next_session(store: Store, model: SectionModel, listener: str | None, wishes
     if waiting is not None:
         return get_session(store, waiting)
     seed = secrets.randbelow(_SEEDS)
+    sound = Sound(layers=read_layers(wishes.layers) or None, transition=wishes.transition)
     request = SessionRequest(minutes=wishes.minutes, arc=wishes.arc, tempo=usual_tempo(wishes.arc))
     preference = preference_of(store, listener, wishes.explore, seed) if listener is not None else None
     return new_session(
-        store, model, request, seed=seed, listener=listener, palette=wishes.palette, preference=preference
+        store,
+        model,
+        request,
+        seed=seed,
+        listener=listener,
+        palette=wishes.palette,
+        preference=preference,
+        sound=sound.parameters(),
     )
 
 

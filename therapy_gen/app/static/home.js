@@ -133,7 +133,8 @@ $("volume").addEventListener("input", () => { player.setVolume(Number($("volume"
 $("timer").addEventListener("change", () => { player.sleepAfter(Number($("timer").value)); remember(settings()); });
 $("wishes").addEventListener("change", async () => {
   const form = new FormData($("wishes"));
-  const values = { minutes: Number(form.get("minutes")), arc: form.get("arc"), palette: form.get("palette"), explore: Number(form.get("explore")) };
+  const values = { minutes: Number(form.get("minutes")), arc: form.get("arc"), palette: form.get("palette"), explore: Number(form.get("explore")),
+    transition: form.get("transition"), layers: form.getAll("layer").map((name) => `${name}:${$(`level-${name}`).value}dB`) };
   try {
     await call("/api/settings", values);
     if (!player.playing) { player.session = null; roll = null; load(); }
