@@ -48,7 +48,7 @@ def home(request: Request) -> Response:
         session=int(chosen) if chosen.isascii() and chosen.isdigit() else None,
         minutes=MINUTES,
         arcs=ARCS,
-        layers={name: sort.title for name, sort in LAYERS.items()},
+        layers={name: sort.about for name, sort in LAYERS.items()},
         levels=_levels(desk.wishes(listener).layers),
         level_limits=LEVELS_DB,
         transitions=TRANSITIONS,
