@@ -47,7 +47,7 @@ _FAMILIES = (
     Seat(0.3, 0.8),
     Seat(0.0, 0.8),
 )
-_SEATS: Mapping[int, Seat] = MappingProxyType({46: Seat(0.8, 1.2)})
+_SEATS: Mapping[int, Seat] = MappingProxyType({46: Seat(0.9, 1.45)})
 
 
 def seat_of(program: int) -> Seat:
