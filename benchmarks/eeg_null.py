@@ -27,7 +27,8 @@ sys.path.insert(0, str(ROOT))
 
 from eeg.io.recording import open_recording  # noqa: E402
 from eeg.ranking.observations import Observation, observations  # noqa: E402
-from eeg.ranking.rank import Ranking, rank  # noqa: E402
+from eeg.ranking.rank import rank  # noqa: E402
+from eeg.ranking.results import Ranking  # noqa: E402
 from eeg.results import RecordingScore  # noqa: E402
 from eeg.scoring import score_recording, score_timeline  # noqa: E402
 from eeg.settings import Settings  # noqa: E402

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from sessions.storage.study_tables import StudyRow
+from sessions.studies.study_tables import StudyRow
 
 
 def _run(connection: Connection) -> None:

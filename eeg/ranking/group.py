@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from eeg.errors import TooLittleDataError
 from eeg.ranking.design import TIME_SD, half_cauchy, make_design, make_grid
-from eeg.ranking.mixed_model import FLAT_SD, Model, fit
+from eeg.ranking.fit import fit
+from eeg.ranking.mixed_model import FLAT_SD, Model
 from eeg.ranking.observations import Observation
 from eeg.ranking.verdict import LEVEL
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eeg.errors import ParameterError
-from eeg.ranking.rank import Ranking, WithRatings
+from eeg.ranking.results import Ranking, WithRatings
 
 
 def thompson(

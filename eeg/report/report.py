@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import ParameterError
-from eeg.ranking.rank import Ranking
+from eeg.ranking.results import Ranking
 from eeg.report.panels import (
     LEFT_OUT,
     MARKED,

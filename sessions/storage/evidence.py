@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from sessions.errors import NotFoundError
 from sessions.storage.listeners import find_listener
-from sessions.storage.plans import AnalysisPlan, plans_of, settings_differences
 from sessions.storage.store import Store
 from sessions.storage.tables import (
     MAIN_PLAN,
@@ -24,6 +23,7 @@ from sessions.storage.tables import (
     SessionRow,
     now,
 )
+from sessions.studies.plans import AnalysisPlan, plans_of, settings_differences
 
 DEFAULT_CRITERION = "beta"
 

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from sessions.errors import NotFoundError
 from sessions.storage.evidence import Ranker, rank_again
 from sessions.storage.listeners import add_listener, find_listener, listener_name
-from sessions.storage.plans import AnalysisPlan, put_plan
 from sessions.storage.store import Store
 from sessions.storage.tables import (
     MAIN_PLAN,
@@ -29,6 +28,7 @@ from sessions.storage.tables import (
     SessionRow,
     now,
 )
+from sessions.studies.plans import AnalysisPlan, put_plan
 
 # A play is an item of a session where its onset says so within this; recorders and people round.
 _SAME_PLAY_S = 2.0

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sessions.errors import DatabaseError, ExportError
 from sessions.files import atomic_write, check_file_target
 from sessions.storage.database import BUSY_TIMEOUT_S, is_full, is_locked, label, sqlite_path, writing
-from sessions.storage.study_tables import StudyRow
+from sessions.studies.study_tables import StudyRow
 from therapy_gen.files import keep_private
 
 # The newest revision in migrations/versions; written here so that opening a database need not import Alembic.

@@ -13,9 +13,11 @@ from scipy.stats import f_oneway, kendalltau
 
 from eeg.errors import ParameterError, TooLittleDataError
 from eeg.ranking.design import TIME_SD, make_design, make_grid
-from eeg.ranking.mixed_model import FLAT_SD, Axis, Grid, Model, f_test, fit
+from eeg.ranking.fit import f_test, fit
+from eeg.ranking.mixed_model import FLAT_SD, Axis, Grid, Model
 from eeg.ranking.observations import Observation, Rating, combine
-from eeg.ranking.rank import Ranking, RatedPiece, rank
+from eeg.ranking.rank import rank
+from eeg.ranking.results import Ranking, RatedPiece
 from eeg.ranking.thompson import thompson
 
 

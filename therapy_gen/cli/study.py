@@ -13,7 +13,7 @@ from therapy_gen.cli.output import AsJson, count, print_json, print_table, print
 if TYPE_CHECKING:
     from eeg.ranking.group import GroupRanking
     from sessions.storage.store import Store
-    from sessions.storage.studies import StudyRecord
+    from sessions.studies.studies import StudyRecord
 
 app = typer.Typer(help="Studies of several people, from one plan to one report.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def new(
     options = settings(context)
     use_one_thread()
     from sessions.errors import NotFoundError
-    from sessions.storage.studies import get_study
+    from sessions.studies.studies import get_study
     from therapy_gen.study.make import make_study, write_study
     from therapy_gen.study.protocol import read_protocol
 
@@ -205,7 +205,7 @@ def _ranking(store: Store, people: list[str], plan: str) -> GroupRanking | None:
 
 def _study(store: Store, plan: Path) -> StudyRecord:
     """Return the stored study of a plan, which must still be what it was."""
-    from sessions.storage.studies import get_study
+    from sessions.studies.studies import get_study
     from therapy_gen.study.protocol import read_protocol
 
     study = get_study(store, read_protocol(plan).name)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from therapy_gen.errors import TherapyGenError
 
 if TYPE_CHECKING:
-    from sessions.storage.plans import AnalysisPlan
     from sessions.storage.store import Store
+    from sessions.studies.plans import AnalysisPlan
 
 SCORED, KNOWN, FAILED = "scored", "scored before", "failed"
 

@@ -15,7 +15,7 @@ from therapy_gen.files import write_bytes
 if TYPE_CHECKING:
     from eeg.timeline.timeline import Timeline
     from sessions.storage.store import Store
-    from sessions.storage.studies import StudyRecord
+    from sessions.studies.studies import StudyRecord
 
 # Written as they are; everything else becomes BrainVision.
 _KEPT = {".edf": "EDF", ".bdf": "BDF", ".vhdr": "BrainVision", ".set": "EEGLAB"}
@@ -150,7 +150,7 @@ def _explain_participants(root: Path) -> None:
 
 
 def _write_derivatives(store: Store, study: StudyRecord, root: Path) -> None:
-    from sessions.storage.studies import study_power
+    from sessions.studies.studies import study_power
 
     place = root / "derivatives" / "therapy-gen"
     place.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from therapy_gen.errors import InputError
 
 if TYPE_CHECKING:
-    from sessions.storage.studies import StudyRecord, StudySession
+    from sessions.studies.studies import StudyRecord, StudySession
 
 # Of recordings in several files, those that are not named.
 _PARTS = (".eeg", ".vmrk", ".fdt", ".events.tsv")

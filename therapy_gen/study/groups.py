@@ -30,8 +30,8 @@ def group_evidence(store: Store, listeners: Sequence[str] | None = None, plan: s
         Where there are fewer than two, or their plans differ.
     """
     from sessions.storage.evidence import evidence_of
-    from sessions.storage.plans import differences
     from sessions.storage.recordings import listeners_with_evidence
+    from sessions.studies.plans import differences
 
     known = listeners if listeners is not None else [name for name in listeners_with_evidence(store) if name]
     found = [one for one in (evidence_of(store, name, plan) for name in known) if one.recordings]

@@ -14,9 +14,9 @@ from therapy_gen.study.protocol import Protocol
 
 if TYPE_CHECKING:
     from sessions.records import PieceRecord
-    from sessions.storage.plans import AnalysisPlan
     from sessions.storage.store import Store
-    from sessions.storage.studies import StudyRecord
+    from sessions.studies.plans import AnalysisPlan
+    from sessions.studies.studies import StudyRecord
     from therapy_gen.musicvae.protocol import SectionModel
 
 # Sessions that are tried until one holds as many pieces as are wanted.
@@ -48,7 +48,7 @@ def make_study(store: Store, model: SectionModel, protocol: Protocol) -> StudyRe
     """
     from sessions.errors import NotFoundError
     from sessions.planning.placement import HeldPiece
-    from sessions.storage.studies import NewStudySession, add_study, get_study
+    from sessions.studies.studies import NewStudySession, add_study, get_study
 
     try:
         get_study(store, protocol.name)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sessions.storage.studies import study_recordings
+from sessions.studies.studies import study_recordings
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store
-    from sessions.storage.studies import StudyRecord
+    from sessions.studies.studies import StudyRecord
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from therapy_gen.errors import InputError
 
 if TYPE_CHECKING:
     from eeg.settings import Settings
-    from sessions.storage.plans import AnalysisPlan
     from sessions.storage.store import Store
+    from sessions.studies.plans import AnalysisPlan
 
 
 class CriterionError(InputError):
@@ -59,8 +59,8 @@ def plan_for(
         Where what is asked for differs from a plan that recordings were scored by: they would not be comparable.
     """
     from eeg.settings import ASYMMETRY, NAMED_BANDS, Settings
-    from sessions.storage.plans import AnalysisPlan, differences, is_used, list_plans
     from sessions.storage.tables import MAIN_PLAN
+    from sessions.studies.plans import AnalysisPlan, differences, is_used, list_plans
 
     name = plan_name(name) if name is not None else MAIN_PLAN
     stored = next((plan for plan in list_plans(store, listener) if plan.name == name), None)

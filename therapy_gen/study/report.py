@@ -14,7 +14,7 @@ from therapy_gen.study.overview import SessionStatus, flow_of
 
 if TYPE_CHECKING:
     from eeg.ranking.group import GroupRanking
-    from sessions.storage.studies import StudyRecord
+    from sessions.studies.studies import StudyRecord
 
 
 def write_study_report(

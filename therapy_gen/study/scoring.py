@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eeg.results import PlayScore, RecordingScore
     from eeg.timeline.library import KnownPiece, KnownSession, Library
-    from sessions.storage.plans import AnalysisPlan
     from sessions.storage.recordings import ScoredPlay, ScoredRecording
     from sessions.storage.store import Store
+    from sessions.studies.plans import AnalysisPlan
 
 # Longer numbers are neither sessions nor codes; Python itself reads no more than 4300 digits.
 _MOST_DIGITS = 18

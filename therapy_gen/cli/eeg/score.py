@@ -13,13 +13,13 @@ from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import AsJson, brief, print_json, printable, progress, say
 
 if TYPE_CHECKING:
-    from eeg.ranking.rank import Ranking
+    from eeg.ranking.results import Ranking
     from eeg.results import RecordingScore
     from eeg.settings import Settings
     from eeg.timeline.library import Library
     from sessions.storage.evidence import Evidence
-    from sessions.storage.plans import AnalysisPlan
     from sessions.storage.store import Store
+    from sessions.studies.plans import AnalysisPlan
     from therapy_gen.cli.context import Settings as Options
 
 EPILOG = "Example: therapy-gen score-eeg ana_raw.fif --listener ana --report ana.html"

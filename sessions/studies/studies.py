@@ -13,7 +13,6 @@ from sessions.errors import ConflictError, NotFoundError
 from sessions.planning.plan import HeldPiece, PlannedItem, SessionPlan
 from sessions.storage.listeners import add_listener
 from sessions.storage.store import Store
-from sessions.storage.study_tables import StudyRow, StudySessionRow
 from sessions.storage.tables import (
     MUSIC,
     SILENCE,
@@ -25,6 +24,7 @@ from sessions.storage.tables import (
     SessionRow,
     now,
 )
+from sessions.studies.study_tables import StudyRow, StudySessionRow
 
 
 @dataclass(frozen=True)
