@@ -294,7 +294,7 @@ class _Group:
         loading[:, np.arange(q), 1 + np.arange(q)] = grid[:, 0, None]
         inner = loading.transpose(0, 2, 1) @ one.information @ loading
         inner[:, np.arange(1 + q), np.arange(1 + q)] += 1.0
-        return loading, np.linalg.inv(inner), np.linalg.slogdet(inner)[1]
+        return loading, np.asarray(np.linalg.inv(inner), np.float64), np.asarray(np.linalg.slogdet(inner)[1])
 
     def draw(self, rng: np.random.Generator) -> Float64:
         """Return draws of the levels that all share, shape (draws, pieces)."""
@@ -340,8 +340,8 @@ class _Group:
             total += own - np.einsum("gk,gkl,gl->g", seen, inverse, seen)
         ones = np.ones(self.pieces)
         small = total - (moment @ ones) ** 2 / np.maximum(np.einsum("gij,i,j->g", information, ones, ones), 1e-12)
-        inverse = np.linalg.pinv(information, rcond=1e-10, hermitian=True)
-        full = total - np.einsum("gi,gij,gj->g", moment, inverse, moment)
+        general = np.linalg.pinv(information, rcond=1e-10, hermitian=True)
+        full = total - np.einsum("gi,gij,gj->g", moment, general, moment)
         values = fdtrc(extra, free, np.maximum(small - full, 0.0) / extra / np.maximum(full / free, 1e-300))
         return float(weights[chosen] @ values / weights[chosen].sum())
 
@@ -371,7 +371,7 @@ class _Group:
                 half = float(ndtri((1 + LEVEL) / 2) * sd[j])
                 interval = (float(mean[j]) - half, float(mean[j]) + half)
                 differs = bool(abs(mean[j]) > strict * sd[j])
-                found.append(Difference(name, pieces[j], float(mean[j]), interval, differs))
+                found.append(Difference(name, pieces[int(j)], float(mean[j]), interval, differs))
         return tuple(sorted(found, key=lambda one: -abs(one.mean_db)))
 
 

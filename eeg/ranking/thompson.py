@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eeg.errors import ParameterError
-from eeg.ranking.results import Ranking, WithRatings
+from eeg.ranking.results import PieceRank, Ranking, RatedPiece, WithRatings
 
 
 def thompson(
@@ -48,7 +48,8 @@ def thompson(
     if not 0.0 <= explore <= 1.0:
         raise ParameterError(f"explore {explore:g} is out of range: give 0 to 1")
     drawn: Ranking | WithRatings = ranking.with_ratings or ranking
-    at = {piece.piece: i for i, piece in enumerate(drawn.pieces)}
+    pieces: Sequence[PieceRank | RatedPiece] = drawn.pieces
+    at = {piece.piece: i for i, piece in enumerate(pieces)}
     left = list(dict.fromkeys(candidates))
     sign = 1.0 if ranking.lower_is_better else -1.0
     chosen: list[str] = []
