@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -200,3 +200,17 @@ def note_heard(store: Store, record: SessionRecord, started: datetime | None = N
     begun = started or datetime.now(UTC) - timedelta(seconds=record.duration_s)
     heard = [(item.position, item.onset_s, item.duration_s) for item in record.items]
     return log_play(store, record.id, begun, heard)
+
+
+def play_moments(store: Store, sessions: Collection[int]) -> dict[int, list[datetime]]:
+    """Return when sessions were played, by their numbers; oldest first."""
+    query = (
+        select(SessionPlayRow.session_id, SessionPlayRow.started)
+        .where(SessionPlayRow.session_id.in_(sessions))
+        .order_by(SessionPlayRow.started)
+    )
+    found: dict[int, list[datetime]] = {}
+    with store.read() as database:
+        for session, started in database.execute(query):
+            found.setdefault(session, []).append(started)
+    return found

@@ -17,7 +17,7 @@ from sessions.reports.charts import arc, roll
 from sessions.storage.client_tables import FAVOURITE, NEVER
 from sessions.storage.library import delete_session, find_pieces, get_session, list_sessions, midi_of, rate
 from sessions.storage.listeners import list_listeners
-from sessions.storage.play_log import list_plays, note_heard
+from sessions.storage.play_log import list_plays, note_heard, play_moments
 from therapy_gen.app.answers import Form, desk_of, page, sound
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.palettes import PALETTES
@@ -166,9 +166,7 @@ def history(request: Request) -> Response:
     listener = desk.listener()
     known = any(one.name == listener for one in list_listeners(desk.store))
     sessions = list_sessions(desk.store, listener=listener, limit=_NEWEST)[::-1] if known else []
-    plays: dict[int, list[Any]] = {}
-    for play in list_plays(desk.store):
-        plays.setdefault(play.session, []).append(play.started)
+    plays = play_moments(desk.store, [one.id for one in sessions])
     marks = marked_pieces(desk.store, listener)
     dear = find_pieces(desk.store, [piece for piece, mark in marks.items() if mark == FAVOURITE])
     never = find_pieces(desk.store, [piece for piece, mark in marks.items() if mark == NEVER])

@@ -7,7 +7,7 @@ const PLAY = "M8 5.5v13l11-6.5z", PAUSE = "M7 5h4v14H7zM13 5h4v14h-4z";
 const player = new Player();
 // For those who look from outside: tests, and a browser's console.
 window.player = player;
-let wanted = false, roll = null, loading = 0;
+let wanted = false, roll = null, loading = 0, notice = "";
 
 function problem(words) {
   $("problem").textContent = words;
@@ -59,7 +59,8 @@ function draw() {
   const begun = on || player.at > 0;
   if (begun) {
     if ($("what").textContent !== item.title) { $("what").textContent = item.title; document.title = item.title; }
-    if ($("about").textContent !== item.about) $("about").textContent = item.about;
+    const said = on ? item.about : notice || item.about;
+    if ($("about").textContent !== said) $("about").textContent = said;
   }
   const shown = item.piece ?? player.session.items.find((one) => one.piece && one.onset > player.at)?.piece ?? null;
   if (shown !== roll) showRoll(shown);
@@ -79,11 +80,12 @@ function draw() {
 
 player.addEventListener("change", draw);
 player.addEventListener("problem", (event) => problem(event.detail));
-player.addEventListener("slept", () => { $("timer").value = "0"; $("about").textContent = "Asleep: the timer ended it."; });
+player.addEventListener("slept", () => { $("timer").value = "0"; notice = "Asleep: the timer ended it."; draw(); });
 player.audio.addEventListener("ended", () => load());
 
 $("play").addEventListener("click", () => {
   problem("");
+  notice = "";
   if (!player.session) { wanted = true; draw(); if (!$("about").textContent) load($("player").dataset.session); return; }
   player.toggle();
 });
