@@ -116,7 +116,7 @@ def _reconstruction(
         mu, sigma = model.encode(batch)
         mus.append(mu)
         sigmas.append(sigma)
-        likeliest, log_p = _teacher_forced(model, mu, batch)
+        likeliest, log_p = teacher_forced(model, mu, batch)
         nats -= float(log_p.sum())
         right["teacher_forced"] += (likeliest == batch).mean(axis=1).sum(axis=0)
         right["greedy"] += (model.decode(mu, temperature=0.0) == batch).mean(axis=1).sum(axis=0)
@@ -138,7 +138,7 @@ def _reconstruction(
     }
 
 
-def _teacher_forced(model: ScoringModel, mu: npt.NDArray[np.float32], batch: IntArray) -> tuple[IntArray, FloatArray]:
+def teacher_forced(model: ScoringModel, mu: npt.NDArray[np.float32], batch: IntArray) -> tuple[IntArray, FloatArray]:
     """Return the likeliest class and the log-probability of the true one at each step, both (n, steps, voices)."""
     likeliest, log_p = [], []
     for n, part in enumerate(model.voice_logits(mu, batch)):

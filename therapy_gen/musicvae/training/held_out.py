@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.musicvae.evaluation import ACTIVE_VARIANCE, teacher_forced
 from therapy_gen.musicvae.features import sounding
 from therapy_gen.musicvae.model import Model
 
 Tokens = npt.NDArray[np.uint8]
 VOICE_NAMES = ("melody", "inner", "bass")
 
-# A latent dimension is in use where the variance of its posterior mean over sections exceeds this (Burda et al. 2016,
-# arXiv 1509.00519, appendix C).
-_ACTIVE_VARIANCE = 0.01
 _BATCH = 128
 
 
@@ -36,19 +34,16 @@ def evaluate(model: Model, tokens: Tokens) -> dict[str, Any]:
     for batch in _batches(tokens):
         mu, sigma = model.encode(batch)
         means.append(mu)
-        logits = model.logits(mu, batch)
-        logits -= logits.max(axis=-1, keepdims=True)
-        log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        truth = np.take_along_axis(log_p, batch[..., None].astype(np.int64), axis=-1)[..., 0]
+        likeliest, log_p = teacher_forced(model, mu, batch)
         kl = (0.5 * (mu**2 + sigma**2 - 1.0) - np.log(np.maximum(sigma, 1e-5))).sum()
         rebuilt = model.decode(mu, temperature=0.0)
         for name, value in {
-            "teacher_forced": (log_p.argmax(axis=-1) == batch).mean(axis=1).sum(axis=0),
+            "teacher_forced": (likeliest == batch).mean(axis=1).sum(axis=0),
             "reconstructed": (rebuilt == batch).mean(axis=1).sum(axis=0),
             "sounding": (sounding(rebuilt) == sounding(batch)).mean(axis=1).sum(axis=0),
             "holds": (batch == 0).mean(axis=1).sum(axis=0),
             "kl_nats": np.asarray(kl),
-            "reconstruction_nats": np.asarray(-truth.sum()),
+            "reconstruction_nats": np.asarray(-log_p.sum()),
         }.items():
             sums[name] = sums.get(name, np.zeros(np.shape(value))) + value
     figures: dict[str, Any] = {}
@@ -59,7 +54,7 @@ def evaluate(model: Model, tokens: Tokens) -> dict[str, Any]:
             if mean.ndim
             else round(float(mean), 1)
         )
-    figures["active_units"] = int((np.concatenate(means).var(axis=0) > _ACTIVE_VARIANCE).sum())
+    figures["active_units"] = int((np.concatenate(means).var(axis=0) > ACTIVE_VARIANCE).sum())
     figures["sections"] = len(tokens)
     return figures
 
