@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from eeg.errors import TimelineError
 from eeg.io.recording import Annotation, Recording
-from eeg.timeline.events import code_of, coded_annotations, read_events, sidecar_of, stimulus_annotations
+from eeg.timeline.events import coded_annotations, read_events, sidecar_of, stimulus_annotations
+from eeg.timeline.hints import why_none
 from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, relabel, seams
 from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
@@ -130,7 +131,7 @@ def find_timeline(
     rename = partial(relabel, labels=labels, any_label=any_label)
     found = _find(recording, library, events, codes, session, offset_s, zone, notes, rename)
     if found is None:
-        raise TimelineError(_why_none(recording, library, session, zone))
+        raise TimelineError(why_none(recording, library, session, zone))
     ids = found.sessions
     if session is not None and ids - {session}:
         where, named = events or recording.path, ", ".join(sorted(ids))
@@ -209,30 +210,6 @@ def _find(
         source = f"session {known.id} at {offset_s:g} s"
         return _Found(items, source, {known.id}, fixed=((offset_s, known.id, items),))
     return _from_log(recording, library, session, zone, notes)
-
-
-def _why_none(recording: Recording, library: Library, session: str | None, zone: tzinfo | None) -> str:
-    stim = [channel.name for channel in recording.channels if channel.kind == "stim"]
-    numbers = sorted({code for one in recording.annotations if (code := code_of(one.text)) is not None})
-    hint = f"; it has a stimulus channel ({stim[0]}): --code 1=piece/ID says what its codes mean" if stim else ""
-    if numbers and not stim:
-        hint = f"; it holds numbers ({few(map(str, numbers), 12)}): --code {numbers[0]}=piece/ID says what they mean"
-    begin = begin_of(recording, zone)
-    if begin is not None and library.play_log:
-        nearest = min((play.started for play in library.play_log), key=lambda started: abs(started - begin))
-        hint += (
-            f"; its date ({begin:%Y-%m-%d %H:%M:%S %z}) meets no session in the play log, of which the nearest began "
-            f"{nearest.astimezone(begin.tzinfo):%Y-%m-%d %H:%M:%S %z}"
-        )
-    if session is not None:
-        return (
-            f"{recording.path} does not say when session {session} began ({labels_of(recording.annotations)}{hint}): "
-            "give --offset SECONDS from the first sample"
-        )
-    return (
-        f"{recording.path} does not say which piece played when ({labels_of(recording.annotations)}{hint}): "
-        "give --events FILE.tsv, or --session ID with --offset SECONDS"
-    )
 
 
 def _known_session(name: str, library: Library) -> KnownSession | None:

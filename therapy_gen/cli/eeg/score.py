@@ -10,6 +10,7 @@ import typer
 
 from eeg.io.formats import names_of_formats
 from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.eeg.recordings import recordings_meant
 from therapy_gen.cli.output import AsJson, brief, print_json, printable, progress, say
 
 if TYPE_CHECKING:
@@ -120,9 +121,7 @@ def score_eeg(
     if offset is not None and not abs(offset) <= _LONGEST_OFFSET_S:
         raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
     codes = _codes(code or ())
-    recordings = _each_once(_in_folders(recordings))
-    if not forget:
-        recordings = _wholes(options, recordings)
+    recordings = recordings_meant(options, _in_folders(recordings), parts=forget)
     if forget and dry_run:
         raise typer.BadParameter("--forget and --dry-run exclude each other")
     _check_targets(report, table, by)
@@ -281,24 +280,6 @@ def _names(store: Store, found: Sequence[_Scored]) -> dict[str, str]:
     return names
 
 
-def _wholes(options: Options, recordings: Sequence[Path]) -> list[Path]:
-    """Leave out the parts of split recordings whose first file is named as well, as by a pattern of the shell."""
-    from eeg.errors import SplitPartError
-    from eeg.io.recording import part_of
-
-    first = {path.resolve() for path in recordings}
-    kept = []
-    for path in recordings:
-        whole = part_of(path)
-        if whole is None:
-            kept.append(path)
-        elif whole.resolve() in first:
-            say(f"{path}: a part of {whole}, counted with it", quiet=options.quiet)
-        else:
-            raise SplitPartError(path, whole)
-    return kept
-
-
 def _write(
     options: Options, store: Store, found: Sequence[_Scored], report: Path | None, table: Path | None, by: str
 ) -> None:
@@ -376,13 +357,6 @@ def _in_folders(places: Sequence[Path]) -> list[Path]:
         inside = recordings_in([place]) if place.is_dir() and not place.name.lower().endswith(folder_formats) else []
         found += inside or [place]
     return found
-
-
-def _each_once(paths: Sequence[Path]) -> list[Path]:
-    found: dict[Path, Path] = {}
-    for path in paths:
-        found.setdefault(path.resolve(), path)
-    return list(found.values())
 
 
 def _codes(pairs: Sequence[str]) -> dict[int, str]:

@@ -1,0 +1,43 @@
+"""Which recordings are meant by the files named: each once, and split ones by their first file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from therapy_gen.cli.output import say
+
+if TYPE_CHECKING:
+    from therapy_gen.cli.context import Settings as Options
+
+
+def recordings_meant(options: Options, paths: Sequence[Path], *, parts: bool = False) -> list[Path]:
+    """Return the recordings to read; with `parts`, those of split recordings as well."""
+    once = _each_once(paths)
+    return once if parts else _wholes(options, once)
+
+
+def _wholes(options: Options, recordings: Sequence[Path]) -> list[Path]:
+    """Leave out the parts of split recordings whose first file is named as well, as by a pattern of the shell."""
+    from eeg.errors import SplitPartError
+    from eeg.io.recording import part_of
+
+    first = {path.resolve() for path in recordings}
+    kept = []
+    for path in recordings:
+        whole = part_of(path)
+        if whole is None:
+            kept.append(path)
+        elif whole.resolve() in first:
+            say(f"{path}: a part of {whole}, counted with it", quiet=options.quiet)
+        else:
+            raise SplitPartError(path, whole)
+    return kept
+
+
+def _each_once(paths: Sequence[Path]) -> list[Path]:
+    found: dict[Path, Path] = {}
+    for path in paths:
+        found.setdefault(path.resolve(), path)
+    return list(found.values())
