@@ -161,3 +161,14 @@ def test_the_limiter_holds_every_peak_and_leaves_soft_sound_alone() -> None:
 def test_a_mix_that_cannot_be_is_refused(values: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Mix(**values)  # type: ignore[arg-type]
+
+
+def test_the_help_names_every_layer_transition_and_space() -> None:
+    from typing import get_args
+
+    from therapy_gen.cli.sound import LayerOption, SpaceOption, TransitionOption
+    from therapy_gen.music.audio.reverb import SPACES
+
+    for option, names in ((LayerOption, LAYERS), (TransitionOption, TRANSITIONS), (SpaceOption, SPACES)):
+        told = get_args(option)[1]
+        assert all(name in f"{told.metavar} {told.help}" for name in names)
