@@ -91,6 +91,8 @@ def test_leftovers_go_and_live_ones_stay(tmp_path: Path) -> None:
     writers[1].kill()
     writers[1].wait()
     assert len(files.remove_leftovers(tmp_path)) == 1
+    for writer in writers:
+        writer.stdout.close()  # type: ignore[union-attr]
 
 
 @POSIX
