@@ -246,7 +246,7 @@ def test_a_piece_is_no_table(name: str, store: Store, short: SessionRecord, tmp_
 
 
 def test_a_soundfont_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="is not a file; give an SF2 file"):
+    with pytest.raises(ExportError, match="is not a file; give an SF2 or SF3 file"):
         Sound(tmp_path / "none.sf2")
 
 
