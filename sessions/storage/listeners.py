@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from sessions.errors import NotFoundError
 from sessions.storage.pseudonyms import pseudonym_of
 from sessions.storage.store import Store, added
-from sessions.storage.tables import ListenerRow, RatingRow, RecordingRow, SessionPlayRow, SessionRow
+from sessions.storage.tables import ListenerRow, RatingRow, RecordingRow, SessionItemRow, SessionPlayRow, SessionRow
 from therapy_gen.errors import InputError
 
 _LONGEST_NAME = 200
@@ -150,6 +151,21 @@ def list_listeners(store: Store, name: str | None = None) -> list[ListenerSummar
 def _counts(database: Session, query: Any, column: Any) -> dict[int, tuple[Any, ...]]:
     rows = database.execute(query.where(column.is_not(None)).group_by(column))
     return {row[0]: tuple(row[1:]) for row in rows}
+
+
+def only_listener_of(store: Store, pieces: Collection[str]) -> str | None:
+    """Return the one listener there is, where all of some pieces are in sessions of theirs; None otherwise."""
+    with store.read() as database:
+        names = database.scalars(select(ListenerRow.name)).all()
+        if len(names) != 1 or not pieces:
+            return None
+        rows = database.execute(
+            select(SessionItemRow.piece_id, SessionRow.listener_id)
+            .join(SessionRow, SessionRow.id == SessionItemRow.session_id)
+            .where(SessionItemRow.piece_id.in_(list(pieces)))
+        ).all()
+    known = {piece for piece, listener in rows if listener is not None}
+    return names[0] if known == set(pieces) and all(listener is not None for _, listener in rows) else None
 
 
 def new_listener(store: Store, name: str, *, alias: str | None = None, colour: str | None = None) -> str:

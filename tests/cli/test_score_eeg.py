@@ -424,7 +424,8 @@ def test_nobodys_recordings_are_never_ranked_together(cli: Cli, ana: Path, tmp_p
         raw.set_annotations(mne.Annotations([50.0 + number, 115.0], [60.0, 60.0], [f"piece/{piece}"] * 2))
         raw.save(tmp_path / f"sub-0{number}_task-music_eeg.fif", verbose="error")
     raw.save(nameless, overwrite=True, verbose="error")
-    done = cli("score-eeg", nameless)
+    again = Path(shutil.copy(nameless, tmp_path / "again_raw.fif"))
+    done = cli("score-eeg", nameless, again)
     assert done.status == 1
     assert "--listener NAME" in done.error_line
     subjects = sorted(tmp_path.glob("sub-*_eeg.fif"))

@@ -82,7 +82,14 @@ def to_store(score: RecordingScore, session: int | None, plan: AnalysisPlan) -> 
 
 
 def listener_of(
-    store: Store, path: Path, library: Library, *, given: str | None = None, session: str | None = None, **ways: Any
+    store: Store,
+    path: Path,
+    library: Library,
+    *,
+    given: str | None = None,
+    session: str | None = None,
+    alone: bool = False,
+    **ways: Any,
 ) -> str:
     """Return whose recording it is; recordings of nobody named are not pooled.
 
@@ -96,6 +103,8 @@ def listener_of(
         Who it is said to be.
     session : str, optional
         Which session is said to have been heard.
+    alone : bool
+        Whether no other recording is scored with it: then the pieces of the only listener there is tell, too.
     **ways
         More of what says which piece played when: see `eeg.scoring.plan_recording`.
 
@@ -112,14 +121,17 @@ def listener_of(
     """
     from eeg.scoring import plan_recording
     from sessions.storage.library import get_session
-    from sessions.storage.listeners import listener_name
+    from sessions.storage.listeners import listener_name, only_listener_of
     from therapy_gen.errors import InputError
 
     if given is not None:
         return listener_name(given)
-    heard = session or plan_recording(path, library, session=session, **ways).session
+    timeline = None if session else plan_recording(path, library, session=session, **ways)
+    heard = session or (timeline.session if timeline is not None else None)
     listener = get_session(store, int(heard)).listener if heard is not None else None
     listener = listener or bids_subject(path) or _owner_before(store, path)
+    if listener is None and alone and timeline is not None:
+        listener = only_listener_of(store, {play.piece for play in timeline.plays if play.piece})
     if listener is None:
         raise InputError(
             f"{path} does not tell whose recording it is, and recordings of several people must not be ranked "

@@ -155,7 +155,10 @@ def score_eeg(
     from therapy_gen.study.scoring import listener_of, to_store
 
     said: dict[str, Any] = {**ways, "settings": _first_settings(given)}
-    owners = {path: listener_of(store, path, library, given=listener, **said) for path in recordings}
+    owners = {
+        path: listener_of(store, path, library, given=listener, alone=len(recordings) == 1, **said)
+        for path in recordings
+    }
     if report is not None and len(set(owners.values())) > 1:
         raise typer.BadParameter(f"--report tells of one listener, these are of {len(set(owners.values()))}")
     plans = {who: _plan_for(store, who, plan, given, criterion) for who in dict.fromkeys(owners.values())}
