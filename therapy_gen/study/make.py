@@ -156,7 +156,13 @@ def write_study(
             if (place / name).exists():
                 continue
             done = export_session(
-                store, record, form, place / name, Sound(None, advance), writer=FileWriter(), cue=form == audio
+                store,
+                record,
+                form,
+                place / name,
+                Sound() if advance is None else Sound(None, advance),
+                writer=FileWriter(),
+                cue=form == audio,
             )
             written += [file.path for file in done]
     people = dict.fromkeys(one.participant for one in study.sessions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,11 @@ from therapy_gen.music.audio.loudness import LoudnessMeter
 Frames = npt.NDArray[np.float32]
 
 _LIBSNDFILE_TAGS = ("title", "album", "artist", "date", "genre", "tracknumber", "comment")
-_TAG_WRITERS = {"FLAC": write_flac_tags, "OGG": write_ogg_tags, "MP3": write_id3}
+_TAG_WRITERS: Mapping[str, Callable[[Path, Mapping[str, str], bytes], None]] = {
+    "FLAC": write_flac_tags,
+    "OGG": write_ogg_tags,
+    "MP3": write_id3,
+}
 
 # libsndfile's MP3 and Vorbis encoders have crashed on longer writes.
 _FRAMES_PER_WRITE = 1 << 15
