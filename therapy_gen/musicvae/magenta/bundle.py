@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from therapy_gen.errors import InputError
-from therapy_gen.musicvae.magenta.crc32c import crc32c, masked
 
 TABLE_MAGIC = 0xDB4775248B80FB57
 FOOTER_BYTES = 48
@@ -26,6 +25,28 @@ DT_FLOAT = 1
 
 _MAX_INDEX_BYTES = 64 << 20
 _CHUNK_BYTES = 16 << 20
+
+
+# TensorFlow's checkpoints guard their contents with CRC-32C, masked so that a checksum of checksums stays sound.
+_CRC_MASK_DELTA = 0xA282EAD8
+
+
+def crc32c(data: bytes | bytearray | memoryview, crc: int = 0) -> int:
+    """Return the checksum of `data`, going on from the checksum `crc` of what came before it.
+
+    Examples
+    --------
+    >>> hex(crc32c(b"123456789"))
+    '0xe3069283'
+    """
+    import google_crc32c
+
+    return int(google_crc32c.extend(crc, bytes(data)))
+
+
+def masked(crc: int) -> int:
+    """Return a checksum as it is stored (masked, so that a checksum of checksums stays sound)."""
+    return ((crc >> 15 | crc << 17) + _CRC_MASK_DELTA) & 0xFFFFFFFF
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.files import atomic_write, write_bytes
-from therapy_gen.musicvae.magenta.bundle import DT_FLOAT, FOOTER_BYTES, NO_COMPRESSION, TABLE_MAGIC
-from therapy_gen.musicvae.magenta.crc32c import crc32c, masked
+from therapy_gen.musicvae.magenta.bundle import DT_FLOAT, FOOTER_BYTES, NO_COMPRESSION, TABLE_MAGIC, crc32c, masked
 
 _DT_INT64 = 9
 _RESTART_INTERVAL = 16
