@@ -116,15 +116,10 @@ def score_eeg(
     use_one_thread()
     given = _given(picks, beta, gamma, band or (), ica, muscle)
     criterion = _criterion(lower_is_better, higher_is_better)
-    if len(recordings) > 1 and (events is not None or offset is not None):
-        raise typer.BadParameter("--events and --offset speak of one recording; give them with one")
-    if offset is not None and not abs(offset) <= _LONGEST_OFFSET_S:
-        raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
+    _check_one(recordings, events, offset)
     codes = _codes(code or ())
     recordings = recordings_meant(options, _in_folders(recordings), parts=forget)
-    if forget and dry_run:
-        raise typer.BadParameter("--forget and --dry-run exclude each other")
-    _check_targets(report, table, by)
+    _check_targets(report, table, by, forget=forget, dry_run=dry_run)
     store = options.store_to_read() if dry_run else options.store()
     from therapy_gen.study.scoring import known
 
@@ -176,6 +171,14 @@ def score_eeg(
     found = [_Scored(who, made, *ranked_by(store, who, plans[who].name, ranker)) for who, made in scores.items()]
     _write(options, store, found, report, table, by)
     _show(store, found, replaced, json=json)
+
+
+def _check_one(recordings: Sequence[Path], events: Path | None, offset: float | None) -> None:
+    """Refuse what speaks of one recording where there are several, and an offset that is no moment of one."""
+    if len(recordings) > 1 and (events is not None or offset is not None):
+        raise typer.BadParameter("--events and --offset speak of one recording; give them with one")
+    if offset is not None and not abs(offset) <= _LONGEST_OFFSET_S:
+        raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
 
 
 def _labels(path: Path | None) -> dict[str, str] | None:
@@ -235,8 +238,10 @@ def _plan_for(
         raise typer.BadParameter(str(error)) from error
 
 
-def _check_targets(report: Path | None, table: Path | None, by: str) -> None:
+def _check_targets(report: Path | None, table: Path | None, by: str, *, forget: bool, dry_run: bool) -> None:
     """Refuse files that cannot be written before hours are spent on them."""
+    if forget and dry_run:
+        raise typer.BadParameter("--forget and --dry-run exclude each other")
     from eeg.table import check_table
     from sessions.files import check_file_target
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -167,10 +168,6 @@ class SoundFont:
         loop_end = int(header["loop_end"]) - origin + place(Generator.LOOP_END, Generator.LOOP_END_COARSE)
         if end - start < 2:
             return None
-        root = settings[Generator.ROOT_KEY]
-        if root < 0:
-            root = int(header["key"]) if header["key"] <= 127 else 60
-        tune = 100 * settings[Generator.COARSE_TUNE] + settings[Generator.FINE_TUNE] + int(header["correction"])
         return Zone(
             sample=settings.sample,
             start=start,
@@ -181,7 +178,7 @@ class SoundFont:
             and start <= loop_start
             and loop_start + 8 <= loop_end <= end,
             rate=int(header["rate"]),
-            root_key=root - tune / 100,
+            root_key=_root_key(settings, header),
             fixed_key=settings[Generator.KEY],
             cents_per_key=settings[Generator.SCALE_TUNING],
             pan=min(max(settings[Generator.PAN] / 500, -1.0), 1.0),
@@ -212,6 +209,15 @@ class SoundFont:
             lfos=_lfos(settings),
             lfo_to_filter=settings[Generator.MOD_LFO_TO_FILTER],
         )
+
+
+def _root_key(settings: ZoneSettings, header: Any) -> float:
+    """Return the key at which a sample sounds as it is recorded."""
+    root = settings[Generator.ROOT_KEY]
+    if root < 0:
+        root = int(header["key"]) if header["key"] <= 127 else 60
+    tune = 100 * settings[Generator.COARSE_TUNE] + settings[Generator.FINE_TUNE] + int(header["correction"])
+    return root - tune / 100
 
 
 def default_soundfont() -> Path:
