@@ -41,7 +41,7 @@ from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR
 from therapy_gen.music.tokens import FIRST_PITCH_CLASS, MIN_PITCH, NOTE_OFF, STEPS_PER_BAR, Tokens
 from therapy_gen.music.tonality import scale_pitch_classes
-from therapy_gen.musicvae.model import PRIOR_TEMPERATURE, Model, load_model
+from therapy_gen.musicvae.model import Model, load_model
 from therapy_gen.musicvae.training.held_out import posterior
 
 FloatArray = npt.NDArray[np.float32]
@@ -120,8 +120,13 @@ def from_prior(model: Model, count: int, minor: BoolArray, *, memory: bool) -> M
     rng = np.random.default_rng(0)
     share = float(minor.mean())
     kinds = ["minor"] * round(count * share) + ["major"] * (count - round(count * share))
-    heat = None if memory else PRIOR_TEMPERATURE
-    z = [model.sample_prior(kinds.count(kind), rng, kind, temperature=heat) for kind in sorted(set(kinds))]
+    drawn = model.memory if memory else None
+    z = [
+        model.sample_prior(kinds.count(kind), rng, kind)
+        if drawn is None
+        else drawn.z(drawn.draw(kinds.count(kind), rng, kind))
+        for kind in sorted(set(kinds))
+    ]
     return Made(_decoded(model, np.concatenate(z), 0.0 if memory else DEFAULT_TEMPERATURE), -1 - np.arange(count))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, Brief, compose_session
+from sessions.composing.compose import DEFAULT_PALETTE, Brief, compose_session, usual_temperature
 from sessions.composing.key_path import Neighbour
 from sessions.errors import PlanError
 from sessions.planning.arcs import ARCS
@@ -34,7 +34,7 @@ def new_session(
     *,
     seed: int,
     listener: str | None = None,
-    temperature: float = DEFAULT_TEMPERATURE,
+    temperature: float | None = None,
     palette: str = DEFAULT_PALETTE,
     preference: Preference | None = None,
     requested: Sequence[str] = (),
@@ -62,6 +62,7 @@ def new_session(
     >>> sessions.new_session(store, therapy_gen.load_model(), request, seed=1).id
     1
     """
+    temperature = usual_temperature(model, request.attributes) if temperature is None else temperature
     check_seed(seed)
     name = None if listener is None else listener_name(listener)
     # Two streams: what is planned stays the same for one seed, whatever the model draws.

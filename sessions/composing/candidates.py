@@ -32,6 +32,9 @@ _CANDIDATES = 2
 # (docs/sampling.md).
 _CHROMATIC = 1.5
 _CONSONANCE = 0.7
+# Those of a memory are like real music as they stand, chromatic notes and tensions included.
+_MEMORY_CHROMATIC = 0.5
+_MEMORY_CONSONANCE = 0.3
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -51,6 +54,8 @@ class Draft:
         Near which point its path begins.
     density : float or None
         Notes a bar that its sections were drawn with; None where that was left to the model.
+    remembered : bool
+        Whether its path is one of the model's memory.
     """
 
     piece: PlannedPiece
@@ -60,6 +65,7 @@ class Draft:
     target: float = 0.0
     home: FloatArray | None = None
     density: float | None = None
+    remembered: bool = False
 
 
 def calmest_sections(
@@ -86,7 +92,7 @@ def ladders(
 
     Without a `free_density`, because one was asked for, they are decoded as often, as they are.
     """
-    if free_density and model.memory is not None:
+    if any(draft.remembered for draft in drafts):
         return _decoded_levels(_remembered(drafts, model, rng), drafts, model, temperature, rng)
     levels: list[list[FloatArray]] = [[] for _ in LEVELS]
     drawn = _drawn(drafts, model) if free_density else []
@@ -160,13 +166,14 @@ def _decoded(
     z: FloatArray, drafts: Sequence[Draft], model: SectionModel, temperature: float, rng: np.random.Generator
 ) -> Tokens:
     """Decode z (n, z_size) in one batch, each in the scale and metre of its draft."""
+    remembered = all(draft.remembered for draft in drafts)
     tokens = model.decode(
         z,
         temperature=temperature,
         rng=rng,
         pitch_classes=_scales([draft.piece.mode for draft in drafts]),
-        chromatic=_CHROMATIC,
-        consonance=_CONSONANCE,
+        chromatic=_MEMORY_CHROMATIC if remembered else _CHROMATIC,
+        consonance=_MEMORY_CONSONANCE if remembered else _CONSONANCE,
     )
     return in_metres(tokens, [draft.piece.metre for draft in drafts])
 

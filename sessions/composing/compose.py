@@ -32,6 +32,8 @@ from therapy_gen.musicvae.model import DECODER_TEMPERATURE
 from therapy_gen.musicvae.protocol import SectionModel
 
 DEFAULT_TEMPERATURE = DECODER_TEMPERATURE
+# The points of a memory were fitted to what is decoded greedily.
+MEMORY_TEMPERATURE = 0.1
 DEFAULT_PALETTE = "piano"
 TEMPERATURES = (0.05, 2.0)
 
@@ -103,7 +105,7 @@ def compose(
     model: SectionModel,
     rng: np.random.Generator,
     *,
-    temperature: float = DEFAULT_TEMPERATURE,
+    temperature: float | None = None,
     palette: str = DEFAULT_PALETTE,
     attributes: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[ComposedPiece]:
@@ -115,8 +117,8 @@ def compose(
     model : SectionModel
     rng : Generator
         Decides everything that is left open: the same state gives the same bytes.
-    temperature : float
-        Of the model's choices, within `TEMPERATURES`.
+    temperature : float, optional
+        Without it, `usual_temperature`. Of the model's choices, within `TEMPERATURES`.
     palette : str
         Instruments, one of `therapy_gen.music.arranging.arrange.PALETTES`.
     attributes : mapping of str to (float, float), optional
@@ -128,10 +130,14 @@ def compose(
     PlanError
         Where temperature or palette is out of range, or the model has no vectors for the attributes.
     """
+    temperature = usual_temperature(model, attributes) if temperature is None else temperature
     _check(pieces, model, temperature, palette)
     if not pieces:
         return []
-    paths = [latent_path(piece.form, model, rng, piece.mode, None, piece.metre) for piece in pieces]
+    paths = [
+        latent_path(piece.form, model, rng, piece.mode, None, piece.metre, remembering=not attributes)
+        for piece in pieces
+    ]
     drafts = _drafts(pieces, paths, model, attributes or {}, rng)
     composed = []
     for draft, sections in zip(drafts, calmest_sections(drafts, model, temperature, rng), strict=True):
@@ -145,7 +151,7 @@ def compose_session(
     model: SectionModel,
     rng: np.random.Generator,
     *,
-    temperature: float = DEFAULT_TEMPERATURE,
+    temperature: float | None = None,
     palette: str = DEFAULT_PALETTE,
     attributes: Mapping[str, tuple[float, float]] | None = None,
     neighbours: Sequence[Neighbour | None] | None = None,
@@ -173,22 +179,24 @@ def compose_session(
         As `compose` does.
     """
     pieces = [brief.piece for brief in briefs]
+    temperature = usual_temperature(model, attributes) if temperature is None else temperature
     _check(pieces, model, temperature, palette)
     if not pieces:
         return []
     # A section of a memory is left as it is: on the way to another it would no longer be like real music.
-    leaning = model.memory is None
-    if leaning:
+    # What is asked for by attributes is asked of the fitted prior, which was measured for that.
+    remembering = model.memory is not None and not attributes
+    if not remembering:
         pieces = [replace(piece, form=closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
     free_density = "density" not in (attributes or {})
     densities = [
         drawn_density(brief.target, brief.piece.tempo, brief.piece.metre) if free_density else None for brief in briefs
     ]
     paths = [
-        latent_path(piece.form, model, rng, piece.mode, brief.home, piece.metre, density)
+        latent_path(piece.form, model, rng, piece.mode, brief.home, piece.metre, density, remembering=remembering)
         for piece, brief, density in zip(pieces, briefs, densities, strict=True)
     ]
-    for path, following in pairwise(paths) if leaning else ():
+    for path, following in pairwise(paths) if not remembering else ():
         path[-1] = slerp(path[-1], following[0], LEANING)
     drafts = [
         replace(draft, target=brief.target, home=brief.home, density=density)
@@ -198,8 +206,7 @@ def compose_session(
     ]
     choices = ladders(drafts, model, temperature, rng, free_density=free_density)
     order = [None] * len(drafts) if neighbours is None else neighbours
-    mixed = model.memory is None or not free_density
-    return _placed(drafts, choices, order, palette, temperature, free_keys=free_keys, mixed_levels=mixed)
+    return _placed(drafts, choices, order, palette, temperature, free_keys=free_keys, mixed_levels=not remembering)
 
 
 def _check(pieces: Sequence[PlannedPiece], model: SectionModel, temperature: float, palette: str) -> None:
@@ -220,7 +227,8 @@ def _drafts(
     paths = towards_attributes(paths, model, attributes, [piece.metre for piece in pieces])
     names = titles(len(pieces), rng)
     seeds = [int(rng.integers(2**31)) for _ in pieces]
-    return [Draft(*each) for each in zip(pieces, paths, names, seeds, strict=True)]
+    remembered = model.memory is not None and not attributes
+    return [Draft(*each, remembered=remembered) for each in zip(pieces, paths, names, seeds, strict=True)]
 
 
 def _placed(
@@ -286,6 +294,11 @@ def _nearest(
 
     score, chosen, performance = search.fitted(arranged)
     return chosen, performance.with_velocity_offset(touch_towards(target, score))
+
+
+def usual_temperature(model: SectionModel, attributes: Mapping[str, tuple[float, float]] | None) -> float:
+    """Return the temperature at which a model decodes where none is asked for: a lower one for what it remembers."""
+    return DEFAULT_TEMPERATURE if model.memory is None or attributes else MEMORY_TEMPERATURE
 
 
 def check_temperature(temperature: float) -> None:

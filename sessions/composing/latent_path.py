@@ -47,6 +47,8 @@ def latent_path(
     near: FloatArray | None = None,
     metre: Metre = FOUR_FOUR,
     density: float | None = None,
+    *,
+    remembering: bool = True,
 ) -> FloatArray:
     """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off.
 
@@ -55,7 +57,7 @@ def latent_path(
     """
     labels = distinct(form)
     letters = distinct([label[0] for label in labels])
-    if model.memory is not None:
+    if remembering and model.memory is not None:
         return _remembered(labels, letters, model.memory, rng, mode, near, metre, density)
     samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.beats, density=density)
     home = samples[0] if near is None else slerp(near, samples[0], _KINSHIP)

@@ -90,7 +90,7 @@ def write_samples(
         plans,
         model,
         rng,
-        temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
+        temperature=temperature,
         palette=palette or DEFAULT_PALETTE,
     )
     return _write(folder, [(piece.midi, piece.title, piece.key, piece.calm) for piece in pieces], format, plain)

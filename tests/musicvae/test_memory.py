@@ -9,6 +9,7 @@ import pytest
 
 from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 from therapy_gen.musicvae.config import Config
+from therapy_gen.musicvae.model import load_model
 from therapy_gen.musicvae.prior.section_memory import PREFIX, SectionMemory
 from therapy_gen.musicvae.training.memory_fit import Material, written_pairs
 from therapy_gen.musicvae.training.section_variations import MOVES, fit_progressions, moved_classes, varied
@@ -118,3 +119,12 @@ def test_whole_numbers_stay_whole_in_a_file(tmp_path: Path) -> None:
     stored = load_weights(path)
     assert stored.arrays.stored["memory/sections"].dtype == np.int8  # type: ignore[union-attr]
     assert stored.arrays.stored["a"].dtype == np.float16  # type: ignore[union-attr]
+
+
+def test_the_embedded_model_has_sections_to_begin_from() -> None:
+    model = load_model()
+    assert model.memory is not None
+    assert set(model.memory.metres) == set(model.metres)
+    z = model.memory.z(model.memory.draw(3, np.random.default_rng(1), "minor", metre=3))
+    assert z.shape == (3, model.config.z_size)
+    assert (model.decode(z, temperature=0.0) > 1).any(axis=(1, 2)).all()

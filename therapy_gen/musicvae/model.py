@@ -149,10 +149,10 @@ class Model:
         kind: str = "major",
         *,
         density: float | None = None,
-        temperature: float | None = None,
+        temperature: float = PRIOR_TEMPERATURE,
         metre: int = USUAL_METRE,
     ) -> FloatArray:
-        """Draw z (n, z_size): sections of the model's memory, or, with a temperature, samples of the fitted prior.
+        """Draw z (n, z_size) from the prior fitted to training music.
 
         Parameters
         ----------
@@ -161,22 +161,18 @@ class Model:
         kind : {"major", "minor"}
         density : float, optional
             Notes a bar, of all voices together; without it, as many as the calm training music has.
-        temperature : float, optional
-            Of the fitted prior: below 1 the draws stay nearer to what is likeliest. Without it, and for a model without
-            a memory, `PRIOR_TEMPERATURE`.
+        temperature : float
+            Below 1 the draws stay nearer to what is likeliest.
         metre : int
             Beats a bar (6 for 6/8), one of `metres`.
 
         Notes
         -----
-        A model with neither memory nor fitted prior draws from N(0, I).
+        A model without a fitted prior draws from N(0, I).
         """
-        if temperature is None and self.memory is not None:
-            return self.memory.z(self.memory.draw(n, rng, kind, density=density, metre=metre))
         if self.prior is None:
             return rng.standard_normal((n, self.config.z_size), dtype=np.float32)
-        heat = PRIOR_TEMPERATURE if temperature is None else temperature
-        return self.prior.sample(n, rng, kind, heat, density, metre)
+        return self.prior.sample(n, rng, kind, temperature, density, metre)
 
     def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
         """Return z (steps, z_size) on the great circle from `a` to `b`, both ends included."""

@@ -24,7 +24,7 @@ DEFAULT_MODEL = "calm"
 SUFFIX = ".safetensors"
 MAX_FILE_BYTES = 2_000_000_000
 # The embedded models as this version carries them: SHA-256 of their files.
-EMBEDDED = {"calm": "bee39bdcad5ecd0b2411258f8064e30f6581bc8b7749bbac0ad4c307dc3a2247"}
+EMBEDDED = {"calm": "9de9b4764160d4a020b36f5362bc8d0f6d5a93ec7413ac8232caa1182b440abf"}
 _DEEPEST = 32
 
 

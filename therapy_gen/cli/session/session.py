@@ -138,7 +138,8 @@ def new(
         typer.Option("--play-length", metavar="SECONDS", help="About how long each play is, 60 to 900"),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.5]")
+        float | None,
+        typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.1; 0.5 without a memory]"),
     ] = None,
     palette: Annotated[
         str | None, typer.Option(metavar="NAME", help=f"Instruments: {', '.join(PALETTES)}  [default: piano]")
@@ -162,7 +163,7 @@ def new(
     options = settings(context)
     use_one_thread()
     from sessions.builder import new_session
-    from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE
+    from sessions.composing.compose import DEFAULT_PALETTE
     from sessions.planning.plan import SessionRequest, usual_tempo
 
     request = SessionRequest(
@@ -197,7 +198,7 @@ def new(
         seed=seed,
         preference=preference,
         listener=listener,
-        temperature=DEFAULT_TEMPERATURE if temperature is None else temperature,
+        temperature=temperature,
         palette=DEFAULT_PALETTE if palette is None else palette,
         requested=requested,
         may_drop=again is not None and not holding,
