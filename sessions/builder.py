@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sessions.composing.compose import DEFAULT_PALETTE, Brief, compose_session, usual_temperature
+from sessions.composing.compose import DEFAULT_PALETTE, Brief, begins_at_memory, compose_session, usual_temperature
 from sessions.composing.key_path import Neighbour
 from sessions.errors import PlanError
 from sessions.planning.arcs import ARCS
@@ -62,7 +62,6 @@ def new_session(
     >>> sessions.new_session(store, therapy_gen.load_model(), request, seed=1).id
     1
     """
-    temperature = usual_temperature(model, request.attributes) if temperature is None else temperature
     check_seed(seed)
     name = None if listener is None else listener_name(listener)
     # Two streams: what is planned stays the same for one seed, whatever the model draws.
@@ -79,9 +78,12 @@ def new_session(
         choice = choose(store, request, preference, planning, lasts, model.sha256, designs)
     rng = np.random.default_rng(composing)
     curve = choice.plan.curve(request.target)
-    briefs = zip(choice.plan.composed(), choice.plan.targets(curve), choice.homes, strict=True)
+    composed = zip(choice.plan.composed(), choice.plan.targets(curve), choice.homes, strict=True)
+    briefs = [Brief(*brief) for brief in composed]
+    if temperature is None:
+        temperature = usual_temperature(begins_at_memory(model, briefs, request.attributes))
     pieces = compose_session(
-        [Brief(*brief) for brief in briefs],
+        briefs,
         model,
         rng,
         temperature=temperature,

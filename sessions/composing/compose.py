@@ -130,7 +130,8 @@ def compose(
     PlanError
         Where temperature or palette is out of range, or the model has no vectors for the attributes.
     """
-    temperature = usual_temperature(model, attributes) if temperature is None else temperature
+    if temperature is None:
+        temperature = usual_temperature(begins_at_memory(model, (), attributes))
     _check(pieces, model, temperature, palette)
     if not pieces:
         return []
@@ -138,7 +139,7 @@ def compose(
         latent_path(piece.form, model, rng, piece.mode, None, piece.metre, remembering=not attributes)
         for piece in pieces
     ]
-    drafts = _drafts(pieces, paths, model, attributes or {}, rng)
+    drafts = _drafts(pieces, paths, model, attributes or {}, rng, begins_at_memory(model, (), attributes))
     composed = []
     for draft, sections in zip(drafts, calmest_sections(drafts, model, temperature, rng), strict=True):
         performance = _arranged(draft.piece, sections, palette, draft.seed)
@@ -179,13 +180,13 @@ def compose_session(
         As `compose` does.
     """
     pieces = [brief.piece for brief in briefs]
-    temperature = usual_temperature(model, attributes) if temperature is None else temperature
+    if temperature is None:
+        temperature = usual_temperature(begins_at_memory(model, briefs, attributes))
     _check(pieces, model, temperature, palette)
     if not pieces:
         return []
     # A section of a memory is left as it is: on the way to another it would no longer be like real music.
-    # What is asked for by attributes is asked of the fitted prior, which was measured for that.
-    remembering = model.memory is not None and not attributes
+    remembering = begins_at_memory(model, briefs, attributes)
     if not remembering:
         pieces = [replace(piece, form=closing(piece.form)) for piece in pieces[:-1]] + [pieces[-1]]
     free_density = "density" not in (attributes or {})
@@ -201,7 +202,7 @@ def compose_session(
     drafts = [
         replace(draft, target=brief.target, home=brief.home, density=density)
         for draft, brief, density in zip(
-            _drafts(pieces, paths, model, attributes or {}, rng), briefs, densities, strict=True
+            _drafts(pieces, paths, model, attributes or {}, rng, remembering), briefs, densities, strict=True
         )
     ]
     choices = ladders(drafts, model, temperature, rng, free_density=free_density)
@@ -222,12 +223,12 @@ def _drafts(
     model: SectionModel,
     attributes: Mapping[str, tuple[float, float]],
     rng: np.random.Generator,
+    remembered: bool,
 ) -> list[Draft]:
     """Return pieces with their paths, moved towards the attributes, their titles and the seeds of arrangements."""
     paths = towards_attributes(paths, model, attributes, [piece.metre for piece in pieces])
     names = titles(len(pieces), rng)
     seeds = [int(rng.integers(2**31)) for _ in pieces]
-    remembered = model.memory is not None and not attributes
     return [Draft(*each, remembered=remembered) for each in zip(pieces, paths, names, seeds, strict=True)]
 
 
@@ -296,9 +297,19 @@ def _nearest(
     return chosen, performance.with_velocity_offset(touch_towards(target, score))
 
 
-def usual_temperature(model: SectionModel, attributes: Mapping[str, tuple[float, float]] | None) -> float:
-    """Return the temperature at which a model decodes where none is asked for: a lower one for what it remembers."""
-    return DEFAULT_TEMPERATURE if model.memory is None or attributes else MEMORY_TEMPERATURE
+def begins_at_memory(
+    model: SectionModel, briefs: Sequence[Brief], attributes: Mapping[str, tuple[float, float]] | None
+) -> bool:
+    """Return whether pieces begin at sections of the model's memory.
+
+    What is led by attributes, or stands near pieces heard before, is drawn from the fitted prior: its points can move.
+    """
+    return model.memory is not None and not attributes and all(brief.home is None for brief in briefs)
+
+
+def usual_temperature(remembered: bool) -> float:
+    """Return the temperature of decoding where none is asked for: a lower one for what is remembered."""
+    return MEMORY_TEMPERATURE if remembered else DEFAULT_TEMPERATURE
 
 
 def check_temperature(temperature: float) -> None:
