@@ -49,8 +49,8 @@ _EMPTY_COSTS = 1.0
 _JUMP_COSTS = 0.03
 # Nor should it change how high a melody lies: what a semitone costs.
 _REGISTER_COSTS = 0.008
-# Where levels are pieces of their own, their melodies lie further apart.
-_REGISTER_COSTS_OF_PIECES = 0.05
+# Where levels are pieces of their own, those whose melodies lie further away are no choice, in semitones.
+_MOST_REGISTER_AWAY = 1.5
 _NOTHING_COSTS = 100.0
 # With more combinations of sections than this, all are taken from one level.
 _MOST_COMBINATIONS = 1000
@@ -193,7 +193,9 @@ class CalmSearch:
         first = self._likeliest(_ARRANGED)
         # Keys and octaves were chosen for the first combination: others should not lie much higher or lower.
         lie = sums / np.maximum(counts, 1)
-        self._costs += (_REGISTER_COSTS if mixed else _REGISTER_COSTS_OF_PIECES) * np.abs(lie - lie[first])
+        self._costs += _REGISTER_COSTS * np.abs(lie - lie[first])
+        if not mixed:
+            self._costs[np.abs(lie - lie[first]) > _MOST_REGISTER_AWAY] = math.inf
         self._first = first
 
     def melody(self) -> npt.NDArray[np.int64]:

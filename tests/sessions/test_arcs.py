@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -82,9 +83,18 @@ def test_the_distance_is_that_over_the_time_of_the_music() -> None:
     assert rms(curve, []) == 0.0
 
 
-def test_the_last_section_of_a_piece_leans_towards_the_next_piece(store: Store, model: Model) -> None:
-    """In latent space it ends nearer to the first section of the next than the piece's first section is."""
+def test_the_last_section_of_a_piece_leans_towards_the_next_piece(store: Store) -> None:
+    """In latent space it ends nearer to the first section of the next than the piece's first section is.
+
+    So it is with models that have no memory: what is remembered stays as it is.
+    """
     from sqlalchemy import select
+
+    from therapy_gen.musicvae.weights import find_model, load_weights
+
+    weights = load_weights(find_model("calm"))
+    arrays = {name: weights.arrays[name] for name in weights.arrays if not name.startswith("memory/")}
+    model = Model(dataclasses.replace(weights, arrays=arrays), "calm")
 
     from sessions.storage.tables import PieceRow
 
