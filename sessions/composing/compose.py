@@ -302,9 +302,17 @@ def begins_at_memory(
 ) -> bool:
     """Return whether pieces begin at sections of the model's memory.
 
-    What is led by attributes, or stands near pieces heard before, is drawn from the fitted prior: its points can move.
+    What is led by attributes, stands near pieces heard before, or has to be denser than calm music is drawn from the
+    fitted prior: its points can move.
     """
-    return model.memory is not None and not attributes and all(brief.home is None for brief in briefs)
+    return (
+        model.memory is not None
+        and not attributes
+        and all(
+            brief.home is None and drawn_density(brief.target, brief.piece.tempo, brief.piece.metre) is None
+            for brief in briefs
+        )
+    )
 
 
 def usual_temperature(remembered: bool) -> float:
