@@ -73,7 +73,7 @@ def _text(text: str) -> str:
     """Return plain text for Markdown: what stands between backticks stays, signs elsewhere are escaped."""
     words = " ".join(text.split())
     parts = words.split("`")
-    plain = [re.sub(r"([\\*_<>#])", r"\\\1", part) for part in parts[::2]]
+    plain = [re.sub(r"([\\*_<>#\[\]])", r"\\\1", part) for part in parts[::2]]
     return "".join(
         part for pair in zip(plain, [f"`{code}`" for code in parts[1::2]] + [""], strict=False) for part in pair
     )

@@ -44,7 +44,8 @@ def test_bars_of_three_quarters_take_three_quarters() -> None:
     assert made.metre == "3/4"
     assert made.duration == duration_of(1, 60.0, THREE_FOUR)
     onsets = np.array([note.onset for note in made.parts[0].notes if note.onset < 11.5])
-    assert np.abs(onsets - np.rint(onsets)).max() < 0.05
+    # A performer's time bends within a phrase, by less than an eighth note.
+    assert np.abs(onsets - np.rint(onsets)).max() < 0.25
     assert len(onsets) == 12
 
 

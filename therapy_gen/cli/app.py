@@ -115,7 +115,7 @@ def invoke(arguments: Sequence[str]) -> None:
 
 def _with_values(arguments: Sequence[str]) -> list[str]:
     """Return a command line in which `--adapt` has its usual value where none is given: Typer knows no such options."""
-    after = [*arguments[1:], ""]
+    after = [*arguments, ""][1:]
     return [
         f"{word}=on" if word == "--adapt" and not following.startswith("yoked:") else word
         for word, following in zip(arguments, after, strict=True)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from sessions.storage.store import Store
     from sessions.studies.studies import StudyRecord
 
-app = typer.Typer(help="Studies of several people, from one plan to one report.", no_args_is_help=True)
+app = typer.Typer(
+    epilog="Example: therapy-gen study new plan.toml",
+    help="Studies of several people, from one plan to one report.",
+    no_args_is_help=True,
+)
 
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN.toml", help="The study's plan: see docs/studies.md")]
 
