@@ -45,24 +45,6 @@ def app(app_home: Path, tmp_path: Path) -> Iterator[App]:
     made.stop()
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A headless Chromium."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
-    flags = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += " --disable-component-update --disable-sync --mute-audio"
-    with sync_api.sync_playwright() as playwright:
-        try:
-            opened = playwright.chromium.launch(executable_path=found, headless=True, args=flags.split())
-        except sync_api.Error as error:
-            pytest.skip(f"no Chromium to start: {str(error).splitlines()[0]}")
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def looking(chromium: Any, app: App) -> Iterator[Callable[..., Any]]:
     """Open the app in a tab of its own; at the end nothing may have been asked of any other host."""

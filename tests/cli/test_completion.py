@@ -62,7 +62,7 @@ def test_values_with_a_choice_are_completed(home: Path) -> None:
 
     assert sorted(completed("therapy-gen export --format ")) == sorted(export_formats())
     assert completed("therapy-gen export --format xs") == ["xspf"]
-    assert completed("therapy-gen session new --arc ") == ["calm", "iso", "flat"]
+    assert completed("therapy-gen session new --arc ") == ["calm", "iso", "sleep", "flat"]
     assert completed("therapy-gen session new --palette ") == list(PALETTES)
     (home / "models").mkdir(parents=True)
     (home / "models" / "mine.safetensors").touch()

@@ -71,10 +71,10 @@ def test_session_new_stores_all_or_nothing(home: Path, tmp_path: Path) -> None:
 
 
 def test_the_first_use_makes_all_tables_or_none(home: Path, tmp_path: Path) -> None:
-    whole_s = duration_of_a_run(["--db", tmp_path / "warm.db", "session", "list"])
+    whole_s = duration_of_a_run(["--db", tmp_path / "warm.db", "db", "upgrade"])
     for number, share in enumerate((0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)):
         path = tmp_path / f"{number}.db"
-        assert_ended_well(*interrupted(["--db", path, "session", "list"], whole_s * share))
+        assert_ended_well(*interrupted(["--db", path, "db", "upgrade"], whole_s * share))
         assert Store.open(path).check() == []
 
 
@@ -115,7 +115,7 @@ def interrupted(self, connection):
     raise KeyboardInterrupt
 DefaultDialect.do_close = interrupted
 from therapy_gen.cli.main import run
-sys.exit(run(["--db", {str(tmp_path / "therapy.db")!r}, "session", "list"]))
+sys.exit(run(["--db", {str(tmp_path / "therapy.db")!r}, "db", "upgrade"]))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 130
@@ -129,11 +129,13 @@ class Closing:
     def __del__(self):
         raise KeyboardInterrupt
 import sessions.storage.library as library
-def busy(store):
+def busy(*asked, **options):
     Closing()
     time.sleep(60)
 library.list_sessions = busy
 sys.argv = ["therapy-gen", "--db", {str(tmp_path / "therapy.db")!r}, "session", "list"]
+from sessions.storage.store import Store
+Store.open(sys.argv[2])
 from therapy_gen.cli.main import main
 sys.exit(main())
 """

@@ -65,7 +65,8 @@ def test_a_session_of_nobody_is_assigned_with_its_ratings(cli: Cli, home: Path) 
     rated = cli("session", "rate", 1, 1, 5)
     assert "session assign 1 --listener NAME" in rated.err
     assert cli("session", "assign", 1, "--listener", "ben", "--json").document["session"]["listener"] == "ben"
-    assert cli("rank", "--listener", "ben", "--json").document["pieces"][0]["piece"] == pieces_of(cli)[0]
+    ranked = cli("rank", "--listener", "ben", "--with-ratings", "--json").document
+    assert ranked["with_ratings"][0]["piece"] == pieces_of(cli)[0]
 
 
 def test_pieces_are_rated_by_number_title_and_id(cli: Cli, with_session: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -175,33 +174,15 @@ def test_what_cannot_be_written_is_refused(cli: Cli, with_session: Path, tmp_pat
     assert not (tmp_path / "a.html").exists()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
-    flags = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += " --disable-component-update --disable-sync --mute-audio"
-    with sync_api.sync_playwright() as playwright:
-        try:
-            opened = playwright.chromium.launch(executable_path=found, headless=True, args=flags.split())
-        except sync_api.Error as error:
-            pytest.skip(f"no Chromium to start: {str(error).splitlines()[0]}")
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
-def opened(browser: Any, reported: Path) -> Iterator[Callable[..., Any]]:
+def opened(chromium: Any, reported: Path) -> Iterator[Callable[..., Any]]:
     """Open a page of `reported`; at the end nothing may have been fetched and nothing have gone wrong."""
     asked: list[str] = []
     wrong: list[str] = []
     contexts = []
 
     def open_page(name: str, **options: Any) -> Any:
-        context = browser.new_context(**options)
+        context = chromium.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(_PATIENCE_MS)

@@ -137,16 +137,16 @@ def test_an_unknown_format_is_named_with_those_that_are_known(tmp_path: Path, na
 def test_a_folder_a_missing_folder_and_a_file_for_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"{tmp_path} is a folder; give the name of a file"):
         write_audio(tmp_path, tone(0.1), RATE, "wav")
-    with pytest.raises(InputError, match="cannot be written: there is no folder"):
+    with pytest.raises(InputError, match="does not exist; make it first|cannot write"):
         write_audio(tmp_path / "none" / "a.wav", tone(0.1), RATE)
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be written: there is no folder"):
+    with pytest.raises(InputError, match="does not exist; make it first|cannot write"):
         write_audio(tmp_path / "file" / "a.wav", tone(0.1), RATE)
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody can write to")
 def test_a_folder_that_cannot_be_written_to_is_named() -> None:
-    with pytest.raises(InputError, match=r"/proc/self/a\.wav cannot be written: "):
+    with pytest.raises(InputError, match=r"cannot write /proc/self/a\.wav: "):
         write_audio(Path("/proc/self/a.wav"), tone(0.1), RATE)
 
 

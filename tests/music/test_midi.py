@@ -97,7 +97,9 @@ def test_a_piece_survives_to_half_a_tick(palette: str) -> None:
     read = read_performance(to_midi(piece, title="Calm"))
     assert read.duration == pytest.approx(piece.duration, abs=0.0008)
     for part, original in zip(read.parts, piece.parts, strict=True):
-        for note, wanted in zip(part.notes, original.notes, strict=True):
+        # Notes closer together than a tick may change places.
+        by_pitch = [sorted(notes, key=lambda note: (note.pitch, note.onset)) for notes in (part.notes, original.notes)]
+        for note, wanted in zip(*by_pitch, strict=True):
             assert note.onset == pytest.approx(wanted.onset, abs=0.0008)
             assert note.duration == pytest.approx(wanted.duration, abs=0.0016)
         np.testing.assert_allclose(part.pedal, original.pedal, atol=0.0008)

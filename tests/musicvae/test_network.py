@@ -198,7 +198,7 @@ def test_a_run_that_diverges_keeps_what_was_saved_and_goes_on_more_slowly(tmp_pa
 
 def test_a_state_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / STATE / "inside").mkdir(parents=True)
-    with pytest.raises(InputError, match=f"{STATE} cannot be written"):
+    with pytest.raises(InputError, match=f"{STATE} is a folder"):
         train(SMALL, Material(music(32), music(8), {}), tmp_path, until_step=1, seed=2**40)
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import zipfile
 import zlib
@@ -42,7 +43,12 @@ def read_musicxml(path: Path, velocity: int) -> Notation:
         raise InputError(f"{path} is not MusicXML that can be read: the file is damaged or of another kind") from error
     except DamagedError as error:
         raise InputError(f"{path} is not MusicXML that can be read: {error}") from error
-    except (MemoryError, OSError):
+    except OSError as error:
+        # A damaged directory of a .mxl points to a place before its beginning.
+        if error.errno != errno.EINVAL:
+            raise
+        raise InputError(f"{path} is not MusicXML that can be read: the file is damaged or of another kind") from error
+    except MemoryError:
         raise
     except Exception as error:
         raise InputError(

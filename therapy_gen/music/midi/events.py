@@ -32,12 +32,15 @@ class TrackEvents:
         Its last tick.
     position : int
         The first byte behind it.
+    closed : bool
+        Whether an end of track stands in it.
     """
 
     events: list[Event] = field(default_factory=list)
     meta: list[tuple[int, int, bytes]] = field(default_factory=list)
     end: int = 0
     position: int = 0
+    closed: bool = False
 
 
 def read_track(data: bytes, position: int, end: int, room: int) -> TrackEvents:
@@ -57,6 +60,7 @@ def read_track(data: bytes, position: int, end: int, room: int) -> TrackEvents:
             size, position = _length(data, position + 1)
             if kind == END_OF_TRACK:
                 position += size
+                track.closed = True
                 break
             if kind in _KEPT_META:
                 track.meta.append((tick, kind, data[position : position + size]))

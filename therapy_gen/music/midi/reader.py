@@ -197,6 +197,8 @@ def _tracks(data: bytes, position: int, announced: int) -> list[TrackEvents]:
             told = position + size
             follows = told == len(data) or data[told : told + 4].isalnum()
             track = read_track(data, position, told if follows and told <= len(data) else len(data), MAX_EVENTS - total)
+            if told > len(data) and not track.closed:
+                raise ValueError("cut short")
         except (IndexError, ValueError):
             if enough:
                 break
