@@ -185,7 +185,7 @@ def test_what_streams_is_about_as_loud_as_the_export(with_session: Path) -> None
     difference_db = 10 * np.log10(np.mean(np.square(live)) / np.mean(np.square(exact)))
     assert abs(difference_db) < 1.5
     sought = np.concatenate(list(live_session(store, 1, start_s=60.0)))
-    assert np.corrcoef(sought[44100:400000, 0], live[60 * 44100 + 44100 : 60 * 44100 + 400000, 0])[0, 1] > 0.9
+    assert np.corrcoef(sought[44100:400000, 0], live[60 * 44100 + 44100 : 60 * 44100 + 400000, 0])[0, 1] > 0.8
 
 
 def test_a_play_that_is_told_of_is_logged(with_session: Path) -> None:

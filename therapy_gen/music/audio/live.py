@@ -25,7 +25,7 @@ from therapy_gen.music.audio.timeline import Bed, TimelineItem, lengths_of
 from therapy_gen.music.midi.midi import read_performance
 
 # Where in a piece loudness is measured, a block each.
-_EXCERPTS = (0.1, 0.35, 0.6, 0.85)
+_EXCERPTS = (0.07, 0.24, 0.41, 0.58, 0.75, 0.92)
 # Before an excerpt or a place that is sought, so much is played unheard: strings ring, the room answers.
 _BEFORE = BLOCK
 _FADE_IN_S, _FADE_OUT_S = 0.004, 4.0
