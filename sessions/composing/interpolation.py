@@ -17,6 +17,7 @@ from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import MAX_TEMPO, MIN_TEMPO, arrange
 from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, canonical, literal_performance
 from therapy_gen.music.corpus.excerpt import Excerpt, take_excerpt
+from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres, metre_of
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Performance
 from therapy_gen.music.tonality import key_name
@@ -71,7 +72,8 @@ def write_interpolation(
 
     The points lie on the great circle between the two posterior means. The first and the last file have the files' own
     notes; each point between is decoded to its likeliest notes. A model that was trained on one tonic writes them in
-    the key of the nearer end. The tempo goes from that of one file to that of the other.
+    the key of the nearer end, and in the metre of both files where it is one. The tempo goes from that of one file to
+    that of the other.
 
     Parameters
     ----------
@@ -97,14 +99,18 @@ def write_interpolation(
                 "leave it out with Magenta's and with those of fewer bars"
             )
     voices, band = model.voices, "drums" in model.voices
-    ends = tuple(take_excerpt(path, model.bars, voices, common_tonic=model.common_tonic) for path in (start, end))
+    ends = _ends(model, start, end)
+    metre = ends[0].metre
     mu, _ = model.encode(np.stack([stretch.tokens for stretch in ends]))
     count = (steps - 1) * FINER + 1 if smooth else steps
     sections = _sections(model, mu, ends, count, voices)
-    chosen = even_choice(distances(sections, voices), steps) if smooth else list(range(count))
+    if metre != FOUR_FOUR:
+        sections = list(in_metres(np.stack(sections), [metre] * count))
+    in_time = [metre.in_time(section) for section in sections]
+    chosen = even_choice(distances(in_time, voices), steps) if smooth else list(range(count))
     sections = [sections[n] for n in chosen]
     along = [n / (count - 1) for n in chosen]
-    changes = distances(sections, voices)
+    changes = distances([in_time[n] for n in chosen], voices)
     make_folder(folder)
     samples = []
     nearer = [ends[0] if share <= 0.5 else ends[1] for share in along]
@@ -125,9 +131,21 @@ def write_interpolation(
         together = folder / JOINED
         performance = _literal(sections, nearer, tempi, voices, band=band)
         write_bytes(together, to_midi(performance, title=f"{start.stem} to {end.stem}"))
-    return Interpolation(
-        samples, [round(float(change), 4) for change in changes], unevenness(changes), together, (ends[0], ends[1])
-    )
+    return Interpolation(samples, [round(float(change), 4) for change in changes], unevenness(changes), together, ends)
+
+
+def _ends(model: LatentModel, start: Path, end: Path) -> tuple[Excerpt, Excerpt]:
+    """Take the best bars of both files: in their metre where it is one that the model writes, else in 4/4."""
+
+    def both(metres: Sequence[Metre]) -> tuple[Excerpt, Excerpt]:
+        first, last = (
+            take_excerpt(path, model.bars, model.voices, common_tonic=model.common_tonic, metres=metres)
+            for path in (start, end)
+        )
+        return first, last
+
+    ends = both([metre_of(beats) for beats in model.metres])
+    return ends if ends[0].metre == ends[1].metre else both([FOUR_FOUR])
 
 
 def _sections(
@@ -165,10 +183,17 @@ def _literal(
         key=key_name(ends[0].tonic, ends[0].mode),
         shifts=[-stretch.shift for stretch in ends],
         band=band,
+        metre=ends[0].metre,
     )
 
 
 def _arranged(section: IntArray, nearer: Excerpt, tempo: float, palette: str, *, seed: int) -> Performance:
     return arrange(
-        [section.astype(np.uint8)], tonic=nearer.tonic, mode=nearer.mode, tempo=tempo, palette=palette, seed=seed
+        [section.astype(np.uint8)],
+        tonic=nearer.tonic,
+        mode=nearer.mode,
+        tempo=tempo,
+        palette=palette,
+        seed=seed,
+        metre=nearer.metre,
     )

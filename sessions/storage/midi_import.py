@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import select
 
 from sessions.records import PieceRecord
@@ -19,11 +18,11 @@ from therapy_gen.errors import InputError
 from therapy_gen.music.analysis.calmness import calmness_of
 from therapy_gen.music.analysis.register import register_of
 from therapy_gen.music.analysis.valence import valence_of
-from therapy_gen.music.midi.midi import read_performance
-from therapy_gen.music.midi.reader import read_midi_bytes
+from therapy_gen.music.midi.key import key_of
+from therapy_gen.music.midi.midi import performance_of
+from therapy_gen.music.midi.reader import read_midi_bytes, read_midi_file
 from therapy_gen.music.midi.title import readable_text
 from therapy_gen.music.performance import Performance
-from therapy_gen.music.tonality import find_key, key_name, pitch_class_weights
 from therapy_gen.text import clock
 
 _DRUM_BANK = 128
@@ -76,24 +75,25 @@ def import_pieces(store: Store, files: Sequence[Path]) -> list[Imported]:
     ids = new_ids(len(read))
     found: list[tuple[str, bool]] = []
     with store.write() as database:
-        for (file, midi, performance, _), id_ in zip(read, ids, strict=True):
+        for (file, midi, performance, key, _), id_ in zip(read, ids, strict=True):
             query = select(PieceRow.id).where(
                 PieceRow.source.is_not(None), PieceRow.midi == midi, PieceRow.duration_s == _seconds(performance)
             )
             known = database.scalar(query)
             if known is None:
-                database.add(_row(id_, file, midi, performance))
+                database.add(_row(id_, file, midi, performance, key))
                 database.flush()
             found.append((known or id_, known is None))
     return [
         Imported(get_piece(store, id_), file, new, remarks)
-        for (file, _, _, remarks), (id_, new) in zip(read, found, strict=True)
+        for (file, _, _, _, remarks), (id_, new) in zip(read, found, strict=True)
     ]
 
 
-def _read(file: Path) -> tuple[bytes, Performance, tuple[str, ...]]:
+def _read(file: Path) -> tuple[bytes, Performance, str, tuple[str, ...]]:
     midi = read_midi_bytes(file)
-    performance = read_performance(midi, name=str(file))
+    found = read_midi_file(midi, str(file))
+    performance = performance_of(found, str(file))
     sounding = [part for part in performance.parts if part.notes]
     if not sounding:
         raise InputError(f"{file} holds no notes; give another file")
@@ -105,10 +105,10 @@ def _read(file: Path) -> tuple[bytes, Performance, tuple[str, ...]]:
         remarks.append(f"{len(performance.parts) - len(sounding)} tracks without notes")
     if performance.silence_cut:
         remarks.append(f"{clock(performance.silence_cut)} of silence behind the last note are left out")
-    return midi, performance, tuple(remarks)
+    return midi, performance, key_of(found), tuple(remarks)
 
 
-def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRow:
+def _row(id_: str, file: Path, midi: bytes, performance: Performance, key: str) -> PieceRow:
     calm = calmness_of(performance)
     pleasant = valence_of(performance)
     register = register_of(performance)
@@ -117,7 +117,7 @@ def _row(id_: str, file: Path, midi: bytes, performance: Performance) -> PieceRo
         id=id_,
         title=title[:_LONGEST_TITLE],
         source=_readable(file.name),
-        key=performance.key or _key(performance),
+        key=key,
         tempo=round(performance.tempo, 3),
         duration_s=_seconds(performance),
         midi=midi,
@@ -139,11 +139,3 @@ def _readable(name: str) -> str:
 
 def _seconds(performance: Performance) -> float:
     return round(performance.duration, 3)
-
-
-def _key(performance: Performance) -> str:
-    notes = [note for part in performance.parts if part.bank != _DRUM_BANK for note in part.notes]
-    if not notes:
-        return ""
-    weights = pitch_class_weights(np.array([note.pitch for note in notes]), np.array([note.duration for note in notes]))
-    return key_name(*find_key(weights))

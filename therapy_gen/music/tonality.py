@@ -25,6 +25,8 @@ _NAMES = {
 }
 # How much the correlation of a key gains where the score's own signature names it or its relative.
 _SIGNATURE_BONUS = 0.15
+# What the one of the two gains that a whole piece's file names.
+_NAMED_BONUS = 0.1
 
 
 def key_name(tonic: int, mode: str) -> str:
@@ -69,7 +71,11 @@ def key_correlations(weights: Sequence[float] | npt.NDArray[np.number]) -> npt.N
     return scores
 
 
-def find_key(weights: Sequence[float] | npt.NDArray[np.floating], sharps: int | None = None) -> tuple[int, str]:
+def find_key(
+    weights: Sequence[float] | npt.NDArray[np.floating],
+    sharps: int | None = None,
+    named: tuple[int, str] | None = None,
+) -> tuple[int, str]:
     """Return tonic and mode of the key that correlates best with the weight of each pitch class.
 
     Parameters
@@ -78,6 +84,8 @@ def find_key(weights: Sequence[float] | npt.NDArray[np.floating], sharps: int | 
         Sounding time of each pitch class.
     sharps : int, optional
         Key signature of the score (negative for flats); its two keys are preferred where the notes leave room.
+    named : (int, str), optional
+        Tonic and mode that the score names, preferred to the relative key in turn.
 
     Notes
     -----
@@ -88,6 +96,8 @@ def find_key(weights: Sequence[float] | npt.NDArray[np.floating], sharps: int | 
         major = (7 * sharps) % 12
         scores[major] += _SIGNATURE_BONUS
         scores[12 + (major + 9) % 12] += _SIGNATURE_BONUS
+    if named is not None:
+        scores[12 * MODES.index(named[1]) + named[0]] += _NAMED_BONUS
     best = int(np.argmax(scores))
     return best % 12, MODES[best // 12]
 

@@ -31,6 +31,16 @@ class Stretch:
     lines: list[float]
     metre: Metre
 
+    @property
+    def steps_per_quarter(self) -> int:
+        """Steps of a quarter that it is written in: six where triplets are eighths."""
+        return round(self.metre.steps / (self.lines[1] - self.lines[0]))
+
+    def in_triplets(self) -> Stretch:
+        """Return bars of 4/4 as two of 6/8 each: a quarter is a dotted quarter then, a triplet eighth an eighth."""
+        half = [start + (end - start) / 2 for start, end in pairwise(self.lines)]
+        return Stretch(sorted([*self.lines, *half]), SIX_EIGHT)
+
 
 @dataclass(frozen=True)
 class _Bar:

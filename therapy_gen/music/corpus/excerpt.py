@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.corpus.bars import Stretch, find_stretches
 from therapy_gen.music.corpus.drums import read_drums
 from therapy_gen.music.corpus.quantise import Grid, on_grid
 from therapy_gen.music.corpus.score import Score, read_score
 from therapy_gen.music.corpus.voices import MELODY, extract_voices, outer_lines
+from therapy_gen.music.metre import FOUR_FOUR, SIX_EIGHT, Metre
 from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VOICES, VoiceNote, notes_to_tokens
 from therapy_gen.music.tonality import find_key, pitch_class_weights, shift_to_common_tonic
 
@@ -50,6 +52,8 @@ class Excerpt:
         Semitones that were added.
     tempo : float or None
         Quarter notes a minute where they begin; None where the file names none.
+    metre : Metre
+        That they were read in.
     remarks : tuple of str
         What was left out, changed or doubtful, for the user.
     """
@@ -61,14 +65,23 @@ class Excerpt:
     mode: str
     shift: int
     tempo: float | None
+    metre: Metre
     remarks: tuple[str, ...]
 
 
-def take_excerpt(path: Path, bars: int, voices: Sequence[str], *, common_tonic: bool) -> Excerpt:
+def take_excerpt(
+    path: Path,
+    bars: int,
+    voices: Sequence[str],
+    *,
+    common_tonic: bool,
+    metres: Sequence[Metre] = (FOUR_FOUR,),
+) -> Excerpt:
     """Take the best `bars` bars of a file for a model.
 
-    Bars of four quarters are read as they are, bars of two quarters in pairs; where there are too few of them, bars of
-    other lengths are read on as if they had four. A piece that is too short is repeated.
+    Bars are read as a corpus reads them (`find_stretches`): those of two quarters in pairs, those of 6/4 as two of 3/4.
+    Where there are too few in the metres of the model, all bars are read on as if they had four quarters. A piece that
+    is too short is repeated.
 
     Parameters
     ----------
@@ -79,6 +92,8 @@ def take_excerpt(path: Path, bars: int, voices: Sequence[str], *, common_tonic: 
         Of ``"melody"``, ``"inner"``, ``"bass"``, ``"drums"``: what the columns are to be.
     common_tonic : bool
         Bring the music to the tonic C.
+    metres : sequence of Metre
+        What the model reads, the usual one first.
 
     Raises
     ------
@@ -88,84 +103,84 @@ def take_excerpt(path: Path, bars: int, voices: Sequence[str], *, common_tonic: 
     score = read_score(path)
     remarks: list[str] = []
     drums = read_drums(path) if "drums" in voices else None
-    candidates = _candidates(score, bars, remarks)
-    best: tuple[float, int, list[float]] | None = None
-    silent = False
+    candidates = _candidates(score, bars, metres, remarks)
     shortest = -(-bars // _MOST_REPEATS)
-    longest = max((len(lines) - 1 for lines in candidates), default=0)
+    longest = max((len(each.lines) - 1 for each in candidates), default=0)
     if longest < shortest:
         said = "; ".join([f"it has {longest}", *remarks])
-        raise InputError(
-            f"{path} is too short: {shortest} bars of four quarters are needed ({said}); give another file"
-        )
-    reduce = _reduction(voices)
-    for lines in candidates:
-        if len(lines) - 1 < min(bars, longest):
-            continue
-        grid = on_grid(score, lines[0], lines[-1])
-        melody = [note for note in reduce(grid, (len(lines) - 1) * STEPS_PER_BAR) if note.voice == MELODY]
-        for offset in range(max(len(lines) - bars, 1)):
-            quality = _quality(melody, grid, offset * STEPS_PER_BAR, min(bars, len(lines) - 1) * STEPS_PER_BAR)
-            if quality <= 0:
-                silent = True
-            elif best is None or quality > best[0] + _AS_GOOD:
-                best = quality, offset, lines
+        named = "four quarters" if tuple(metres) == (FOUR_FOUR,) else " or ".join(metre.name for metre in metres)
+        raise InputError(f"{path} is too short: {shortest} bars of {named} are needed ({said}); give another file")
+    best, silent = _best(score, bars, voices, [each for each in candidates if len(each.lines) > min(bars, longest)])
     if best is None:
         why = "; ".join(remarks) or (_NOTHING if silent else "no bars")
         raise InputError(f"{path} has no bars that the model can read ({why}); give another file")
-    return _cut(score, bars, voices, best[1], best[2], drums, remarks, common_tonic=common_tonic)
+    offset, stretch = best
+    if not remarks:
+        alike = [each for each in candidates if each.metre == stretch.metre]
+        remarks += _left_out(score, alike)
+    return _cut(score, bars, voices, offset, stretch, drums, remarks, common_tonic=common_tonic)
 
 
-def _candidates(score: Score, bars: int, remarks: list[str]) -> list[list[float]]:
-    """Return stretches as lists of bar lines four quarters apart; all are short where none is long enough."""
-    others: list[tuple[int, float]] = []
-    runs: list[list[float]] = []
-    run: list[float] = []
-    half: tuple[int, float] | None = None
-    ends = {round(end, 3) for end in score.ends}
-    for number, (start, end) in enumerate(pairwise(score.bars.tolist()), 1):
-        length = end - start
-        if round(start, 3) in ends:
-            # Another movement, or another tune of a book.
-            runs.append(run)
-            run, half = [], None
-        is_half = abs(length - _QUARTERS_PER_BAR / 2) < _TOLERANCE
-        if half and is_half:
-            run.append(end)
-            half = None
-            continue
-        if half:
-            # Alone, as a pick-up of half a bar is: the next bar begins anew.
-            others.append(half)
-            runs.append(run)
-            run, half = [], None
-        if is_half:
-            half = number, length
-            run = run or [start]
-        elif abs(length - _QUARTERS_PER_BAR) < _TOLERANCE:
-            run = run or [start]
-            run.append(end)
-        else:
-            runs.append(run)
-            run = []
-            others.append((number, length))
-    runs.append(run)
-    runs = [run for run in runs if len(run) > 1]
-    if not any(len(run) > bars for run in runs) and others:
-        # Not enough bars of 4/4: the notes keep their rhythm, the bar lines give way.
+def _best(
+    score: Score, bars: int, voices: Sequence[str], candidates: Sequence[Stretch]
+) -> tuple[tuple[int, Stretch] | None, bool]:
+    """Return where the best window begins, in which stretch, and whether any was silent."""
+    reduce = _reduction(voices)
+    best: tuple[float, int, Stretch] | None = None
+    silent = False
+    for stretch in candidates:
+        count, steps = len(stretch.lines) - 1, stretch.metre.steps
+        grid = _grid(score, stretch)
+        melody = [note for note in reduce(grid, count * steps) if note.voice == MELODY]
+        for offset in range(max(count - bars, 0) + 1):
+            quality = _quality(melody, grid, offset, min(bars, count), steps)
+            if quality <= 0:
+                silent = True
+            elif best is None or quality > best[0] + _AS_GOOD:
+                best = quality, offset, stretch
+    return (None if best is None else best[1:]), silent
+
+
+def _grid(score: Score, stretch: Stretch) -> Grid:
+    return on_grid(score, stretch.lines[0], stretch.lines[-1], stretch.steps_per_quarter)
+
+
+def _candidates(score: Score, bars: int, metres: Sequence[Metre], remarks: list[str]) -> list[Stretch]:
+    """Return stretches of the metres, by metre; all are short where none is long enough."""
+    found = find_stretches(score)
+    longest = max((len(each.lines) - 1 for each in found if each.metre in metres), default=0)
+    if longest < bars and (others := _uncovered(score, [each for each in found if each.metre in metres])):
+        # Not enough bars: the notes keep their rhythm, the bar lines give way.
         end = float((score.notes["onset"] + score.notes["duration"]).max())
         begin = float(score.bars[np.searchsorted(score.bars, score.notes["onset"][0] + _TOLERANCE) - 1])
         count = int(np.ceil((end - begin) / _QUARTERS_PER_BAR - _TOLERANCE))
-        if count > max((len(run) - 1 for run in runs), default=0):
+        if count > longest:
             remarks.append(f"{_bars_named(others)}: read on as bars of four, across the bar lines")
-            return [[begin + _QUARTERS_PER_BAR * n for n in range(count + 1)]]
+            return [Stretch([begin + _QUARTERS_PER_BAR * n for n in range(count + 1)], FOUR_FOUR)]
+    if SIX_EIGHT in metres:
+        found += [each.in_triplets() for each in found if each.metre == FOUR_FOUR]
+    return [each for metre in metres for each in found if each.metre == metre]
+
+
+def _uncovered(score: Score, stretches: Sequence[Stretch]) -> list[tuple[int, float]]:
+    """Return number and quarters of the bars that no stretch has."""
+    spans = [(each.lines[0] - _TOLERANCE, each.lines[-1] + _TOLERANCE) for each in stretches]
+    return [
+        (number, end - start)
+        for number, (start, end) in enumerate(pairwise(score.bars.tolist()), 1)
+        if not any(first <= start and end <= last for first, last in spans)
+    ]
+
+
+def _left_out(score: Score, stretches: Sequence[Stretch]) -> list[str]:
+    """Return in words which bars no stretch has."""
+    others = _uncovered(score, stretches)
+    remarks = []
+    if others and others[0][0] == 1 and others[0][1] < _QUARTERS_PER_BAR and len(others) < len(score.bars) // 2:
+        remarks.append(f"bar 1 is a pick-up of {_quarters(others.pop(0)[1])}: left out")
     if others:
-        pick_up = others[0][0] == 1 and others[0][1] < _QUARTERS_PER_BAR and len(others) < len(score.bars) // 2
-        if pick_up:
-            remarks.append(f"bar 1 is a pick-up of {_quarters(others.pop(0)[1])}: left out")
-        if others:
-            remarks.append(f"{_bars_named(others)}: left out")
-    return runs
+        remarks.append(f"{_bars_named(others)}: left out")
+    return remarks
 
 
 def _reduction(voices: Sequence[str]) -> Callable[[Grid, int], list[VoiceNote]]:
@@ -203,14 +218,17 @@ def _quarters(length: float) -> str:
     return f"{length:g} quarter{'s' if length != 1 else ''}"
 
 
-def _quality(melody: list[VoiceNote], grid: Grid, begin: int, length: int) -> float:
-    """Return how well a window serves: the share that its melody fills, less what lies off the grid; 0 for silence."""
-    stop = begin + length
+def _quality(melody: list[VoiceNote], grid: Grid, offset: int, bars: int, steps: int) -> float:
+    """Return how well a window serves: the share that its melody fills, less what lies off the grid; 0 for silence.
+
+    It begins at bar `offset`; each of its bars has so many steps.
+    """
+    begin, stop = offset * steps, (offset + bars) * steps
     own = [note for note in melody if begin <= note.start < stop]
     if not own:
         return 0.0
-    filled = len({step // STEPS_PER_BAR for note in own for step in (note.start, min(note.end, stop) - 1)})
-    return filled / (length / STEPS_PER_BAR) * (1.0 - grid.off_share(begin, stop))
+    filled = len({step // steps for note in own for step in (note.start, min(note.end, stop) - 1)})
+    return filled / bars * (1.0 - grid.off_share(begin, stop))
 
 
 def _cut(
@@ -218,18 +236,19 @@ def _cut(
     bars: int,
     voices: Sequence[str],
     offset: int,
-    lines: list[float],
+    stretch: Stretch,
     drums: npt.NDArray[np.float64] | None,
     remarks: list[str],
     *,
     common_tonic: bool,
 ) -> Excerpt:
+    lines, metre = stretch.lines, stretch.metre
     have = min(bars, len(lines) - 1)
-    begin, length = offset * STEPS_PER_BAR, have * STEPS_PER_BAR
-    grid = on_grid(score, lines[0], lines[-1])
+    begin, length = offset * metre.steps, have * metre.steps
+    grid = _grid(score, stretch)
     notes = [
         note._replace(start=note.start - begin, end=min(note.end, begin + length) - begin)
-        for note in _reduction(voices)(grid, (len(lines) - 1) * STEPS_PER_BAR)
+        for note in _reduction(voices)(grid, (len(lines) - 1) * metre.steps)
         if begin <= note.start < begin + length
     ]
     off = grid.off_share(begin, begin + length)
@@ -238,13 +257,13 @@ def _cut(
         remarks.append(f"{share} lie off the sixteenth grid (triplets, free playing): moved to it")
     onsets = int(((grid.start >= begin) & (grid.start < begin + length)).sum())
     _tell_of_notes(score, notes, onsets, voices, remarks)
-    sharps = [key[1] for key in score.keys if key[0] <= lines[offset] + _TOLERANCE]
+    key = _key(score, lines[offset])
     pitches = np.array([note.pitch for note in notes])
     lengths = np.array([note.end - note.start for note in notes], dtype=float)
-    tonic, mode = find_key(pitch_class_weights(pitches, lengths), sharps[-1] if sharps else None)
+    tonic, mode = find_key(pitch_class_weights(pitches, lengths), *key)
     shift = shift_to_common_tonic(tonic) if common_tonic else 0
     columns = [VOICES.index(name) for name in voices if name in VOICES]
-    tokens = _tokens(notes, shift, length, columns)
+    tokens = _tokens([metre.on_grid(note) for note in notes], shift, have * STEPS_PER_BAR, columns)
     if drums is not None:
         first = lines[offset]
         kinds = np.zeros((length, 1), dtype=np.int64)
@@ -259,9 +278,21 @@ def _cut(
         remarks.append(f"only {have} bars long: repeated to fill {bars}")
         tokens = np.tile(tokens, (-(-bars // have), 1))[: bars * STEPS_PER_BAR]
     before = [tempo for tempo in score.tempi if tempo[0] <= lines[offset] + _TOLERANCE]
-    first_bar = int(np.searchsorted(score.bars, lines[offset] - _TOLERANCE)) + 1
+    first_bar = int(np.searchsorted(score.bars, lines[offset] + _TOLERANCE))
+    last_bar = int(np.searchsorted(score.bars, lines[offset + have] - _TOLERANCE))
     tempo = before[-1][1] if before else None
-    return Excerpt(tokens, first_bar, have, tonic, mode, shift, tempo, tuple(dict.fromkeys(remarks)))
+    taken = max(last_bar - first_bar + 1, 1)
+    return Excerpt(tokens, first_bar, taken, tonic, mode, shift, tempo, metre, tuple(dict.fromkeys(remarks)))
+
+
+def _key(score: Score, at: float) -> tuple[int | None, tuple[int, str] | None]:
+    """Return the key signature in force, and the key that the file names with it."""
+    signed = [key for key in score.keys if key[0] <= at + _TOLERANCE]
+    named = [key for key in score.named_keys if key[0] <= at + _TOLERANCE]
+    if not signed:
+        return None, None
+    here = named and abs(named[-1][0] - signed[-1][0]) < _TOLERANCE
+    return signed[-1][1], (named[-1][1:] if here else None)
 
 
 def _tell_of_notes(

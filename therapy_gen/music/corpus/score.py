@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from therapy_gen.errors import InputError
 from therapy_gen.files import check_input
 from therapy_gen.music.corpus.notation import MAX_BARS, Notation
+from therapy_gen.music.midi.key import named_keys
 from therapy_gen.music.midi.reader import MIDI_SUFFIXES, read_midi_bytes, read_midi_file
 
 MAX_FILE_BYTES = 20_000_000
@@ -44,6 +45,8 @@ class Score:
         Key signatures: onset in quarter notes, sharps (negative for flats).
     tempi : tuple of (float, float)
         Onset in quarter notes, quarter notes a minute; empty where the file names none.
+    named_keys : tuple of (float, int, str)
+        Keys that a MIDI file names: onset in quarter notes, tonic, mode.
     ends : tuple of float
         Where a movement ends and another begins, in quarter notes.
     """
@@ -54,6 +57,7 @@ class Score:
     keys: tuple[tuple[float, int], ...]
     tempi: tuple[tuple[float, float], ...]
     ends: tuple[float, ...] = ()
+    named_keys: tuple[tuple[float, int, str], ...] = ()
 
 
 def read_score(path: Path) -> Score:
@@ -160,7 +164,8 @@ def _from_midi(path: Path) -> Score:
     metres = [(tick / file.ticks, beats, unit) for tick, beats, unit in file.metres]
     keys = [(tick / file.ticks, sharps) for tick, sharps, _ in file.keys]
     tempi = [(tick / file.ticks, 60e6 / microseconds) for tick, microseconds in file.tempi]
-    return _build(rows, metres, keys, tempi)
+    named = tuple((tick / file.ticks, tonic, mode) for tick, tonic, mode in named_keys(file))
+    return replace(_build(rows, metres, keys, tempi), named_keys=named)
 
 
 def _from_notation(found: Notation) -> Score:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -124,13 +123,8 @@ class _Cut:
         self.sharps = sharps[-1] if sharps else None
         self.grid = self._quantised(stretch)
 
-    @staticmethod
-    def _steps(stretch: Stretch) -> int:
-        """Return the steps of a quarter that the stretch is written in: six where triplets are eighths."""
-        return round(stretch.metre.steps / (stretch.lines[1] - stretch.lines[0]))
-
     def _quantised(self, stretch: Stretch) -> Grid:
-        return on_grid(self.score, stretch.lines[0], stretch.lines[-1], self._steps(stretch))
+        return on_grid(self.score, stretch.lines[0], stretch.lines[-1], stretch.steps_per_quarter)
 
     def windows(self) -> list[FoundWindow]:
         """Return the windows on the sixteenth grid, and those of triplets, written in 6/8."""
@@ -166,19 +160,14 @@ class _Cut:
         return sorted(voices + again), BARS_PER_SECTION
 
     def _in_triplets(self, off: list[bool]) -> list[FoundWindow]:
-        """Return what lies off the sixteenth grid and on that of triplets: each half of a bar of 4/4 a bar of 6/8.
-
-        A quarter is a dotted quarter then, and a triplet eighth an eighth.
-        """
+        """Return what lies off the sixteenth grid and on that of triplets."""
         reason = "windows off the grid of sixteenths and of triplets"
         missed = range(0, len(off), self.settings.stride_bars)
         if self.stretch.metre != FOUR_FOUR or not any(off):
             self.left_out[reason] += sum(off[offset] for offset in missed)
             return []
-        half = [start + (end - start) / 2 for start, end in pairwise(self.stretch.lines)]
-        lines = sorted([*self.stretch.lines, *half])
-        stretch = Stretch(lines, SIX_EIGHT)
-        bars, steps = len(lines) - 1, SIX_EIGHT.steps
+        stretch = self.stretch.in_triplets()
+        bars, steps = len(stretch.lines) - 1, SIX_EIGHT.steps
         if bars < min(self.settings.shortest_bars, BARS_PER_SECTION):
             return []
         grid = self._quantised(stretch)

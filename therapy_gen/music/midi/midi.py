@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.midi.events import END_OF_TRACK, EVENT_KEY, EVENT_METRE, EVENT_NAME, EVENT_TEMPO
-from therapy_gen.music.midi.reader import BANK, DRUM_BANK, DRUM_CHANNEL, PAN, SUSTAIN, VOLUME, read_midi_file
+from therapy_gen.music.midi.reader import BANK, DRUM_BANK, DRUM_CHANNEL, PAN, SUSTAIN, VOLUME, MidiFile, read_midi_file
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.music.tonality import MODES, key_name, parse_key
 
@@ -90,7 +90,11 @@ def read_performance(midi: bytes, *, name: str = "the MIDI data") -> Performance
     >>> therapy_gen.read_midi(midi).parts[0].notes[0].pitch
     60
     """
-    file = read_midi_file(midi, name)
+    return performance_of(read_midi_file(midi, name), name)
+
+
+def performance_of(file: MidiFile, name: str) -> Performance:
+    """Return what `read_performance` returns, of a file that is read; InputError where it lasts too long."""
     seconds = _SecondClock(file.tempi, file.ticks)
     parts = tuple(
         Part(
