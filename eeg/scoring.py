@@ -44,6 +44,7 @@ def plan_recording(
     zone: tzinfo | None = None,
     labels: Mapping[str, str] | None = None,
     any_label: bool = False,
+    clicks: str | None = None,
     stream: str | None = None,
     settings: Settings | None = None,
 ) -> Timeline:
@@ -75,6 +76,7 @@ def plan_recording(
             zone=zone,
             labels=labels,
             any_label=any_label,
+            clicks=clicks,
             edge_s=settings.edge_s,
             baseline_max_s=settings.baseline_max_s,
         )
@@ -93,6 +95,7 @@ def score_recording(
     zone: tzinfo | None = None,
     labels: Mapping[str, str] | None = None,
     any_label: bool = False,
+    clicks: str | None = None,
     stream: str | None = None,
     settings: Settings | None = None,
     progress: Callable[[float], None] | None = None,
@@ -105,7 +108,7 @@ def score_recording(
         The recording.
     library : Library, optional
         Known pieces and sessions.
-    events, codes, session, offset_s, zone, labels, any_label
+    events, codes, session, offset_s, zone, labels, any_label, clicks
         Which piece played when: see `timeline.find_timeline`.
     stream : str, optional
         Which stream of an XDF file is the EEG, where it holds several.
@@ -150,6 +153,7 @@ def score_recording(
             zone=zone,
             labels=labels,
             any_label=any_label,
+            clicks=clicks,
             edge_s=settings.edge_s,
             baseline_max_s=settings.baseline_max_s,
         )

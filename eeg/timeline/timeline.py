@@ -1,4 +1,4 @@
-"""Which piece played when: an events file, annotations, a stimulus channel, a session and an offset, the play log.
+"""Which piece played when: clicks, an events file, annotations, a stimulus channel, a session and an offset, the log.
 
 The ways are tried in this order and never mixed; nothing is guessed. Times are seconds from the first stored sample.
 """
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from eeg.errors import TimelineError
 from eeg.io.recording import Annotation, Recording
+from eeg.timeline.clicks import annotations_of, find_clicks, until_the_next
 from eeg.timeline.events import coded_annotations, read_events, sidecar_of, stimulus_annotations
 from eeg.timeline.hints import why_none
 from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, relabel, seams
@@ -93,6 +94,7 @@ def find_timeline(
     zone: tzinfo | None = None,
     labels: Mapping[str, str] | None = None,
     any_label: bool = False,
+    clicks: str | None = None,
     edge_s: float = 1.0,
     baseline_max_s: float = 600.0,
 ) -> Timeline:
@@ -116,6 +118,9 @@ def find_timeline(
         Pieces by labels of one's own, e.g. ``{"songA": "01J…"}``.
     any_label : bool
         Take every label for the name of a piece: for scores without a library.
+    clicks : str, optional
+        A channel of the recording, or an audio file recorded with it, whose clicks mark pieces; with `session`, those
+        of its parts, else they are ``click/1``, ``click/2``, … to `codes`, `labels` and `any_label`.
     edge_s, baseline_max_s : float
         As in `Settings`.
 
@@ -126,10 +131,14 @@ def find_timeline(
     """
     library = library or Library()
     notes: list[str] = []
-    if labels or any_label:
+    if (labels or any_label) and clicks is None:
         recording = replace(recording, annotations=tuple(relabel(recording.annotations, labels, any_label=any_label)))
     rename = partial(relabel, labels=labels, any_label=any_label)
-    found = _find(recording, library, events, codes, session, offset_s, zone, notes, rename)
+    found = (
+        _find(recording, library, events, codes, session, offset_s, zone, notes, rename)
+        if clicks is None
+        else _from_clicks(recording, library, clicks, codes, session, offset_s, notes, rename)
+    )
     if found is None:
         raise TimelineError(why_none(recording, library, session, zone))
     ids = found.sessions
@@ -210,6 +219,33 @@ def _find(
         source = f"session {known.id} at {offset_s:g} s"
         return _Found(items, source, {known.id}, fixed=((offset_s, known.id, items),))
     return _from_log(recording, library, session, zone, notes)
+
+
+def _from_clicks(
+    recording: Recording,
+    library: Library,
+    clicks: str,
+    codes: Mapping[int, str] | None,
+    session: str | None,
+    offset_s: float | None,
+    notes: list[str],
+    rename: Callable[[Sequence[Annotation]], list[Annotation]],
+) -> _Found:
+    track = find_clicks(recording, clicks, offset_s, notes)
+    known = None if session is None else session_of(session, library, "--session")
+    marks = rename(annotations_of(track, known, notes))
+    if known is None and codes:
+        marks, _ = coded_annotations(marks, codes)
+    found = _from_annotations(
+        marks, recording.sfreq, library, str(recording.path), f"the clicks in {track.name}", notes
+    )
+    if found is None:
+        raise TimelineError(
+            f"{recording.path}: nothing says what the {len(track.clicks)} clicks in {track.name} are: give --session "
+            "ID, or say it by --code 1=piece/ID, or by --map with the labels click/1, click/2, …"
+        )
+    sessions = found.sessions if known is None else {known.id}
+    return found._replace(items=until_the_next(found.items, marks), sessions=sessions)
 
 
 def _known_session(name: str, library: Library) -> KnownSession | None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sessions.errors import ExportError, NotFoundError
+from sessions.export.click_track import with_clicks
 from sessions.export.sound import Sound
 from sessions.files import already_exists, atomic_write
 from sessions.records import ItemRecord, Programme
@@ -105,10 +106,13 @@ class Renderer:
         blocks = _Blocks([item for file in files for item in file.items], self._midi, self._sound, apart=apart)
         try:
             for file in files:
+                sound = blocks.following(len(file.items))
+                if self._sound.clicks:
+                    sound = with_clicks(sound, file.items)
                 with atomic_write(file.path, replace=replace) as part, _named(part, file.path):
                     write_audio(
                         part,
-                        blocks.following(len(file.items)),
+                        sound,
                         SAMPLE_RATE,
                         self._form,
                         tags=self._tags(file),
@@ -139,6 +143,8 @@ class Renderer:
         content.update(repr(facts).encode())
         mix = self._sound.mix()
         content.update(repr((mix.space, mix.loudness, mix.layers, mix.transition, mix.fade_s)).encode())
+        if self._sound.clicks:
+            content.update(b"clicks")
         for item in file.items:
             content.update(f"{item.duration_s:.3f}".encode())
             content.update(self._midi[item.piece.id] if item.piece else b"silence")

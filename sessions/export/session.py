@@ -160,6 +160,8 @@ def write_export(export: Export, format: str) -> list[WrittenFile]:
         raise ExportError(
             f"--cue describes one audio file, not {chosen.name}; give --format {', '.join(audio_formats())}"
         )
+    if export.sound.clicks and chosen.name not in ("wav", "flac"):
+        raise ExportError(f"clicks are kept exactly by wav and flac, not by {chosen.name}; give one of these")
     check_file_target(export.path)
     chosen.write(export)
     return export.writer.written

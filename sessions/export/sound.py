@@ -37,6 +37,8 @@ class Sound:
         Between pieces.
     fade_s : float or None
         Over so many seconds it dies away at the end.
+    clicks : bool
+        Whether the left channel has the music, in mono, and the right one a click track (`therapy_gen.clicks`).
 
     Raises
     ------
@@ -51,6 +53,7 @@ class Sound:
     layers: tuple[Layer, ...] | None = None
     transition: str | None = None
     fade_s: float | None = None
+    clicks: bool = False
 
     def __post_init__(self) -> None:
         if self.soundfont is not None:

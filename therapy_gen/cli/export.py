@@ -54,6 +54,14 @@ def export(
     cue: Annotated[
         bool, typer.Option("--cue", help="Beside one audio file, a cue sheet that says where each piece begins")
     ] = False,
+    clicks: Annotated[
+        bool,
+        typer.Option(
+            "--clicks",
+            help="The music in the left channel, in the right one clicks for the amplifier: score-eeg --clicks reads "
+            "them",
+        ),
+    ] = False,
     relative_to: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder that a playlist's paths begin from  [default: the playlist's own]"),
@@ -76,6 +84,8 @@ def export(
         raise typer.BadParameter("give either --session ID or --ranked")
     if not ranked and (listener is not None or top is not None):
         raise typer.BadParameter("--listener and --top belong to --ranked")
+    if ranked and clicks:
+        raise typer.BadParameter("--clicks belongs to --session")
     from sessions.export.playlists import Naming
     from sessions.export.session import FileWriter, check_audio_format, export_session
     from sessions.storage.library import get_session
@@ -111,7 +121,7 @@ def export(
                 record,
                 chosen,
                 out,
-                replace(sound, advance=advance),
+                replace(sound, advance=advance, clicks=clicks),
                 audio=audio_form,
                 naming=naming,
                 writer=writer,

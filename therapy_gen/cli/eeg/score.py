@@ -54,6 +54,13 @@ def score_eeg(
     any_label: Annotated[
         bool, typer.Option("--any-label", help="Take every label for a piece; nothing is stored")
     ] = False,
+    clicks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHANNEL|AUDIO",
+            help="Clicks that mark pieces: a channel of the recording, or audio recorded with it, from --offset on",
+        ),
+    ] = None,
     stream: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which stream of an XDF file is the EEG, where it has several")
     ] = None,
@@ -107,16 +114,16 @@ def score_eeg(
 ) -> None:
     """Score EEG recordings: beta, gamma and other band power for every piece that played.
 
-    Which piece played when comes from --events, from marks in the recording (piece/ID, session/ID), from its stimulus
-    channel, from --session with --offset, or from the log of `session play` and the recording's date. Values are dB
-    against the listener's own silence. No direction is good in itself: what to rank by is for you to declare. Bands,
+    Which piece played when comes from --clicks or --events, from marks in the recording (piece/ID, session/ID), from
+    its stimulus channel, from --session with --offset, or from the log of `session play` and the recording's date.
+    Values are dB against the listener's own silence. No direction is good in itself: what to rank by is for you to declare. Bands,
     channels and criterion are the listener's analysis plan: the first recording fixes it, later ones follow it.
     """
     options = settings(context)
     use_one_thread()
     given = _given(picks, beta, gamma, band or (), ica, muscle)
     criterion = _criterion(lower_is_better, higher_is_better)
-    _check_one(recordings, events, offset)
+    _check_one(recordings, events, offset, clicks)
     codes = _codes(code or ())
     recordings = recordings_meant(options, _in_folders(recordings), parts=forget)
     _check_targets(report, table, by, forget=forget, dry_run=dry_run)
@@ -131,6 +138,7 @@ def score_eeg(
         "offset_s": offset,
         "labels": _labels(map_),
         "any_label": any_label,
+        "clicks": clicks,
         "stream": stream,
     }
     if forget:
@@ -173,10 +181,12 @@ def score_eeg(
     _show(store, found, replaced, json=json)
 
 
-def _check_one(recordings: Sequence[Path], events: Path | None, offset: float | None) -> None:
+def _check_one(recordings: Sequence[Path], events: Path | None, offset: float | None, clicks: str | None) -> None:
     """Refuse what speaks of one recording where there are several, and an offset that is no moment of one."""
     if len(recordings) > 1 and (events is not None or offset is not None):
         raise typer.BadParameter("--events and --offset speak of one recording; give them with one")
+    if events is not None and clicks is not None:
+        raise typer.BadParameter("--events and --clicks both say when pieces played; give one of them")
     if offset is not None and not abs(offset) <= _LONGEST_OFFSET_S:
         raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
 
@@ -204,8 +214,8 @@ def _on_cluster(
     from therapy_gen.cli.eeg.cluster import score_all, tell
     from therapy_gen.study.batch import Job
 
-    if not alone or ways["events"] is not None or ways["codes"] or ways["labels"]:
-        raise typer.BadParameter("--cluster goes without --report, --table, --events, --code and --map")
+    if not alone or ways["events"] is not None or any(ways[name] for name in ("codes", "labels", "clicks")):
+        raise typer.BadParameter("--cluster goes without --report, --table, --events, --code, --map and --clicks")
     session = None if ways["session"] is None else int(ways["session"])
     jobs = [Job(str(path.absolute()), who, plans[who], session, ways["offset_s"]) for path, who in owners.items()]
     tell(score_all(options, store, jobs, cluster), {}, json=json)
