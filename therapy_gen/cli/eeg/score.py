@@ -116,8 +116,9 @@ def score_eeg(
 
     Which piece played when comes from --clicks or --events, from marks in the recording (piece/ID, session/ID), from
     its stimulus channel, from --session with --offset, or from the log of `session play` and the recording's date.
-    Values are dB against the listener's own silence. No direction is good in itself: what to rank by is for you to declare. Bands,
-    channels and criterion are the listener's analysis plan: the first recording fixes it, later ones follow it.
+    Values are dB against the listener's own silence. No direction is good in itself: what to rank by is for you to
+    declare. Bands, channels and criterion are the listener's analysis plan: the first recording fixes it, later ones
+    follow it.
     """
     options = settings(context)
     use_one_thread()
