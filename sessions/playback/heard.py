@@ -15,6 +15,8 @@ PLAYING, PAUSED, ENDED = "playing", "paused", "ended"
 # What is heard is not told to the sample.
 _SAME_PLACE_S = 3.0
 _TO_ITS_END_S = 2.0
+# It is told of every 15 s while it plays; so long after the last word nobody knows.
+_TRUSTED_S = 20.0
 # How long a database that is locked is waited for at the end.
 _PATIENCE_S = 5.0
 
@@ -75,16 +77,23 @@ class HeardLog:
         if self._last is None or self._writer is None:
             return
         before_s, before = self._last
-        if abs(before_s + (moment - before) - at_s) > _SAME_PLACE_S:
+        ahead_s = at_s - (before_s + moment - before)
+        stalled = ahead_s < -_SAME_PLACE_S and at_s >= before_s
+        if abs(ahead_s) > _SAME_PLACE_S and not stalled:
             self._writer.end(moment - self._zero)
             self._last = None
             return
+        # Where the stream stood still, what came before that was heard in time.
+        heard = before + at_s - before_s if stalled else moment
         for item in self._record.items:
             if before_s < item.onset_s <= at_s:
-                onset = moment - (at_s - item.onset_s) - self._zero
+                onset = heard - (at_s - item.onset_s) - self._zero
                 self._writer.end(onset)
                 self._writer.begin(item.position, onset)
         self._last = (at_s, moment)
+        if stalled:
+            self._writer.end(heard - self._zero)
+            self._last = None
 
     def _begin(self, at_s: float, moment: float) -> None:
         if self._writer is None:
@@ -101,7 +110,8 @@ class HeardLog:
         """Note that nobody will tell of this play any more: it ended about where it was told last."""
         if self._last is not None and not self._closed:
             at_s, moment = self._last
-            self.tell(state, min(at_s + self._now() - moment, self._record.duration_s))
+            heard_s = min(self._now() - moment, _TRUSTED_S)
+            self.tell(state, min(at_s + heard_s, self._record.duration_s))
 
     def wait(self) -> None:
         """Return once what was told is stored."""

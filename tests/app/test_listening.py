@@ -104,6 +104,10 @@ def test_of_two_tabs_one_plays(looking: Callable[..., Any]) -> None:
     second = looking("?session=2", context=first.context)
     playing(second)
     reaches(first, "!player.playing")
+    # A stream that stalled and goes on is nothing that the listener of the other tab did.
+    first.evaluate("player.audio.dispatchEvent(new Event('playing'))")
+    first.wait_for_timeout(300)
+    assert second.evaluate("player.playing")
 
 
 def test_an_app_that_ends_while_it_plays_is_said(looking: Callable[..., Any], app: App) -> None:
@@ -186,6 +190,30 @@ def test_what_streams_is_about_as_loud_as_the_export(with_session: Path) -> None
     assert abs(difference_db) < 1.5
     sought = np.concatenate(list(live_session(store, 1, start_s=60.0)))
     assert np.corrcoef(sought[44100:400000, 0], live[60 * 44100 + 44100 : 60 * 44100 + 400000, 0])[0, 1] > 0.8
+
+
+def test_a_stall_is_not_heard(with_session: Path) -> None:
+    from sessions.playback.heard import HeardLog
+    from sessions.storage.library import get_session
+
+    store = Store.open(with_session / "therapy.db")
+    clock = [100.0]
+    log = HeardLog(store, get_session(store, 1), now=lambda: clock[0])
+    log.tell("playing", 0.0)
+    # It stands still at second 10 for 20 seconds, goes on, and then nobody tells of it any more.
+    clock[0] += 30
+    log.tell("playing", 10.0)
+    clock[0] += 15
+    log.tell("playing", 25.0)
+    clock[0] += 3600
+    log.stop()
+    log.wait()
+    (play,) = list_plays(store, 1)
+    assert not play.finished
+    assert [(round(one.onset_s), round(one.from_s), round(one.duration_s)) for one in play.stretches] == [
+        (0, 0, 10),
+        (30, 10, 35),
+    ]
 
 
 def test_a_play_that_is_told_of_is_logged(with_session: Path) -> None:

@@ -4,6 +4,8 @@ import { call } from "./calls.js";
 
 const TELL_EVERY_S = 15;
 const FADE_S = 30;
+// `crypto.randomUUID` is missing where a phone opens the page over plain HTTP.
+const fresh = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
 
 export class Player extends EventTarget {
   constructor() {
@@ -11,7 +13,7 @@ export class Player extends EventTarget {
     this.audio = new Audio();
     this.audio.preload = "auto";
     this.session = null;
-    this.play_ = crypto.randomUUID();
+    this.play_ = fresh();
     this.told = 0;
     this.volume = 0.8;
     this.timer = null;
@@ -19,10 +21,12 @@ export class Player extends EventTarget {
     this.others.onmessage = (event) => { if (event.data !== this.play_) this.pause(); };
     const on = (name, work) => this.audio.addEventListener(name, work);
     on("timeupdate", () => this.tick());
-    on("playing", () => { this.others.postMessage(this.play_); this.tell("playing"); this.changed(); });
+    // `playing` comes again after every stall of the stream: only `play` is something that the listener did.
+    on("play", () => { this.others.postMessage(this.play_); this.changed(); });
+    on("playing", () => { this.tell("playing"); this.changed(); });
     on("pause", () => { if (!this.audio.ended) this.tell("paused"); this.changed(); });
     on("seeked", () => { if (this.playing) this.tell("playing"); this.changed(); });
-    on("ended", () => { this.tell("ended"); this.play_ = crypto.randomUUID(); this.timer = null; this.changed(); });
+    on("ended", () => { this.tell("ended"); this.play_ = fresh(); this.timer = null; this.changed(); });
     on("error", () => { if (this.audio.src) this.fail("The sound stopped: the app has ended. Start therapy-gen open again."); });
     addEventListener("pagehide", () => this.tell(this.playing ? "ended" : "paused", true));
     this.keys();
@@ -35,7 +39,7 @@ export class Player extends EventTarget {
   }
   load(session) {
     this.session = session;
-    this.play_ = crypto.randomUUID();
+    this.play_ = fresh();
     this.audio.src = session.sound;
     this.changed();
   }
