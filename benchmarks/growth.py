@@ -1,8 +1,8 @@
 """How commands go on as a database grows: `python benchmarks/growth.py [SESSIONS] [PIECES] [RECORDINGS]`.
 
 Makes a database in a temporary folder (10,000 sessions, 50,000 pieces and 1,000 recordings by default, filled with the
-rows of one real session over and over) and prints for each command its time and its memory, on it and on one that
-holds nothing but one of its listeners.
+rows of one real session over and over) and prints for each command its CPU time and its memory there, beside those on
+an empty database (one session, a listener who heard nothing) and on one that holds nothing but one of its listeners.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ RUNS = 3
 _PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 
 
-def run(home: Path, *arguments: str) -> tuple[float, float]:
-    """Return CPU seconds and peak memory in MB of a command; the best of three, which the machine disturbs least."""
+def run(home: Path, *arguments: str, refuse: bool = False) -> tuple[float, float]:
+    """Return CPU seconds and peak memory in MB of a command; the best of three, which the machine disturbs least.
+
+    It must succeed, unless it may `refuse`, as where nothing is there to rank.
+    """
     best = (float("inf"), float("inf"))
     for _ in range(RUNS):
         pid = os.fork()
@@ -48,7 +51,7 @@ def run(home: Path, *arguments: str) -> tuple[float, float]:
                 os.dup2(null, descriptor)
             os.execv(_PROGRAM[0], [*_PROGRAM, "--home", str(home), *arguments])
         _, status, usage = os.wait4(pid, 0)
-        if status:
+        if status and not refuse:
             raise SystemExit(f"{arguments} ended with {status}")
         best = min(best, (usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
     return best
@@ -67,6 +70,8 @@ def fill(home: Path, sessions: int, pieces: int, recordings: int, *, listeners: 
         database.execute(insert(ListenerRow), [{"name": f"listener {n}"} for n in range(listeners)])
         people = list(database.scalars(select(ListenerRow.id).order_by(ListenerRow.id)))
         first = {"title": piece["title"]}
+        if not sessions:
+            return
         database.execute(insert(PieceRow), [{**piece, **first, "id": id_} for id_ in ids])
         database.execute(
             insert(SessionRow),
@@ -138,7 +143,7 @@ def main() -> None:
         int(text) for text in (*sys.argv[1:], *("10000", "50000", "1000")[len(sys.argv) - 1 :])
     )
     with tempfile.TemporaryDirectory() as folder:
-        homes = {name: Path(folder) / name for name in ("empty", "full")}
+        homes = {name: Path(folder) / name for name in ("empty", "alone", "full")}
         for home in homes.values():
             made = subprocess.run(
                 [*_PROGRAM, "--home", home, "session", "new", "--minutes", "12", "--seed", "1", "--json"],
@@ -147,8 +152,9 @@ def main() -> None:
             )
         small = (homes["full"] / "therapy.db").stat().st_size
         fill(homes["full"], sessions, pieces, recordings)
+        fill(homes["empty"], 0, 0, 0, listeners=1)
         # One listener, as large as each of those of the full one.
-        fill(homes["empty"], sessions // LISTENERS, pieces // LISTENERS, recordings // LISTENERS, listeners=1)
+        fill(homes["alone"], sessions // LISTENERS, pieces // LISTENERS, recordings // LISTENERS, listeners=1)
         size = (homes["full"] / "therapy.db").stat().st_size
         print(f"{sessions} sessions, {pieces} pieces, {recordings} recordings: {size / 1e6:.0f} MB")
         grown = sum(1 for item in json.loads(made.stdout)["session"]["items"] if item["piece"])
@@ -162,10 +168,15 @@ def main() -> None:
             ("session", "new", "--minutes", "6", "--seed", "2", "--listener", "listener 0"),
             ("db", "info"),
         )
-        print(f"{'command':<24}{'alone':>9}{'full':>9}{'ratio':>7}{'MB':>7}{'MB':>7}")
+        print(f"{'command':<32}{'empty':>8}{'alone':>8}{'full':>8}{'/empty':>8}{'/alone':>8}{'MB':>6}{'MB':>6}")
         for command in commands:
-            (quick, low), (slow, high) = run(homes["empty"], *command), run(homes["full"], *command)
-            print(f"{' '.join(command[:3]):<24}{quick:8.2f}s{slow:8.2f}s{slow / quick:7.2f}{low:7.0f}{high:7.0f}")
+            empty, low = run(homes["empty"], *command, refuse=command[0] in ("rank", "report"))
+            (alone, _), (full, high) = (run(homes[name], *command) for name in ("alone", "full"))
+            print(
+                f"{' '.join(command[:3]):<32}{empty:7.2f}s{alone:7.2f}s{full:7.2f}s"
+                f"{full / empty:8.2f}{full / alone:8.2f}{low:6.0f}{high:6.0f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -111,6 +111,14 @@ def test_a_channel_is_one_whichever_track_sets_it() -> None:
     assert hands == heard(read_performance(file_of(track(*SETUP, *tune()), track(*SETUP, *tune(low=-24)))))
 
 
+def test_the_end_mark_of_a_track_without_notes_makes_no_silence() -> None:
+    struck = [(0 if n == 0 else 480, on(60 + n)) for n in range(8)]
+    released = [(480, off(60 + n)) for n in range(8)]
+    found = read_performance(file_of(track(NAME, *struck), track(*released, end=28_800)))
+    assert heard(found) == heard(read_performance(PLAIN))
+    assert found.duration == 7.0
+
+
 def test_a_program_that_changes_between_notes_changes_what_follows() -> None:
     found = read_performance(file_of(track(*tune()), track((960, b"\xc0\x30"))))
     assert sorted((part.program, len(part.notes)) for part in found.parts) == [(0, 2), (48, 6)]

@@ -22,7 +22,7 @@ from therapy_gen.musicvae.magenta.archive import checkpoint
 from therapy_gen.musicvae.magenta.bundle import crc32c
 from therapy_gen.musicvae.magenta.bundle_writer import write_bundle
 from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, smaller, variable_shapes
-from therapy_gen.musicvae.magenta.download import download
+from therapy_gen.musicvae.magenta.download import download, download_known
 from therapy_gen.musicvae.magenta.tfjs import read_manifest, read_variable, write_tfjs
 
 Cli = Callable[..., Any]
@@ -335,6 +335,26 @@ def test_a_download_without_any_hash_is_not_trusted(server: Server, tmp_path: Pa
     assert (tmp_path / "file.tar").read_bytes() == server.content
 
 
+def test_what_came_first_from_an_address_must_come_again(server: Server, tmp_path: Path) -> None:
+    where, digest = address(server), hashlib.sha256(server.content).hexdigest()
+    path, found, new = download_known(where, tmp_path)
+    assert (path.read_bytes(), found, new) == (server.content, digest, True)
+    # It is there and whole: nothing is fetched.
+    assert download_known(where, tmp_path) == (path, digest, False)
+    assert len(server.ranges) == 1
+    path.unlink()
+    server.content = server.content[::-1]
+    with pytest.raises(InputError, match="is not the file that came from there the first time"):
+        download_known(where, tmp_path)
+    assert not path.exists()
+    other = hashlib.sha256(server.content).hexdigest()
+    assert download_known(where, tmp_path, sha256=other)[1:] == (other, True)
+    assert download_known(where, tmp_path)[1:] == (other, False)
+    (tmp_path / "sha256.json").write_text("[")
+    with pytest.raises(InputError, match="sha256.json cannot be read"):
+        download_known(where, tmp_path)
+
+
 def test_a_checkpoint_is_imported_from_a_web_address(server: Server, prefix: Path, cli: Cli, home: Path) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -342,7 +362,9 @@ def test_a_checkpoint_is_imported_from_a_web_address(server: Server, prefix: Pat
             archive.add(f"{prefix}.{suffix}", f"small.ckpt.{suffix}")
     server.content = packed.getvalue()
     where = address(server, "small.tar")
-    assert cli("model", "import", where, "--config", "cat-mel_2bar_small", "--name", "web").status == 0
+    done = cli("model", "import", where, "--config", "cat-mel_2bar_small", "--name", "web")
+    assert done.status == 0
+    assert f"SHA-256 {hashlib.sha256(server.content).hexdigest()}, recorded" in done.err
     model = open_model("web", home / "models")
     for name, array in arrays().items():
         np.testing.assert_array_equal(model.arrays[name], array)

@@ -34,7 +34,11 @@ def import_(
         bool, typer.Option("--download", help="CHECKPOINT is a name that `model known` shows: fetch it first")
     ] = False,
     sha256: Annotated[
-        str | None, typer.Option(metavar="HASH", help="What a downloaded file, or the data of a prefix, must hash to")
+        str | None,
+        typer.Option(
+            metavar="HASH",
+            help="What a downloaded file, or the data of a prefix, must hash to  [default: as the first time]",
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -75,9 +79,8 @@ def _downloaded(address: str, folder: Path, sha256: str | None, *, quiet: bool) 
 
 
 def _fetched(address: str, folder: Path, sha256: str | None, *, quiet: bool) -> Path:
-    from therapy_gen.musicvae.magenta.download import download
+    from therapy_gen.musicvae.magenta.download import download_known
 
-    target = folder / (address.rstrip("/").rpartition("/")[2] or "checkpoint")
     with progress("downloading", 1.0, quiet=quiet) as advance:
         before = 0.0
 
@@ -87,7 +90,9 @@ def _fetched(address: str, folder: Path, sha256: str | None, *, quiet: bool) -> 
                 advance(done / total - before)
                 before = done / total
 
-        return download(address, target, sha256=sha256, progress=tell)
+        path, digest, new = download_known(address, folder, sha256=sha256, progress=tell)
+    say(f"{address}: SHA-256 {digest}{', recorded: it must be the same next time' if new else ''}", quiet=quiet)
+    return path
 
 
 def known(json: AsJson = False) -> None:

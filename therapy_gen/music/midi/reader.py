@@ -91,7 +91,7 @@ class MidiFile:
     title : str
         The name of the first track.
     end : int
-        Where the last track ends.
+        Where the last track with notes ends, or releases one.
     """
 
     ticks: float
@@ -171,7 +171,7 @@ def _read(data: bytes, name: str) -> MidiFile:
             f"{name} is a MIDI file of type 2: {len(tracks)} patterns without a common time; "
             "save each as a file of its own, or all as one of type 1"
         )
-    found = MidiFile(ticks, in_frames, end=max(track.end for track in tracks))
+    found = MidiFile(ticks, in_frames, end=_end(tracks))
     names = _read_meta(found, tracks)
     _Player(found, names, [track.end for track in tracks]).play(_merged(tracks))
     return found
@@ -211,6 +211,15 @@ def _tracks(data: bytes, position: int, announced: int) -> list[TrackEvents]:
     if len(tracks) < announced and position < len(data) and not any(track.events for track in tracks):
         raise ValueError("damaged between its tracks")
     return tracks
+
+
+def _end(tracks: list[TrackEvents]) -> int:
+    """Return where the music ends: by the tracks that strike notes, and the last release of any."""
+    strikes = [
+        track for track in tracks if any(status & 0xF0 == 0x90 and force for _, status, _, force in track.events)
+    ]
+    keys = [tick for track in tracks for tick, status, _, _ in track.events if status & 0xF0 in (0x80, 0x90)]
+    return max([track.end for track in strikes or tracks] + keys)
 
 
 def _read_meta(found: MidiFile, tracks: list[TrackEvents]) -> list[str]:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import http.client
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import write_bytes
 
+DIGESTS = "sha256.json"
 MAX_BYTES = 8_000_000_000
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 60.0
@@ -76,6 +79,66 @@ def download(
     except OSError as error:
         raise InputError(f"{target} cannot be written: {error.strerror or error}") from error
     return target
+
+
+def download_known(
+    address: str,
+    folder: Path,
+    *,
+    sha256: str | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> tuple[Path, str, bool]:
+    """Download a file into a folder that remembers the SHA-256 of what came from each address.
+
+    Parameters
+    ----------
+    address : str
+    folder : Path
+        Its `sha256.json` has the digest of each address: recorded at the first download, held to ever after.
+    sha256 : str, optional
+        What the file must hash to, in place of what is recorded.
+    progress : callable, optional
+        As of `download`.
+
+    Returns
+    -------
+    Path, str, bool
+        The file, its SHA-256, and whether that was recorded now.
+
+    Raises
+    ------
+    InputError
+        As of `download`, and where the address gives another file than the first time.
+    """
+    target = folder / (address.rstrip("/").rpartition("/")[2] or "checkpoint")
+    known = _digests(folder)
+    recorded = known.get(address)
+    try:
+        path = download(address, target, sha256=sha256 or recorded, progress=progress)
+    except InputError as error:
+        if recorded is None or sha256 is not None or "hashes to" not in str(error):
+            raise
+        raise InputError(
+            f"{error}: it is not the file that came from there the first time; "
+            "give the SHA-256 of the one that you trust (sha256)"
+        ) from error
+    found = _hash(path, "sha256")
+    if recorded != found:
+        write_bytes(folder / DIGESTS, json.dumps({**known, address: found}, indent=1, sort_keys=True).encode())
+    return path, found, recorded != found
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    path = folder / DIGESTS
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read; remove it, and digests are recorded anew") from error
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise InputError(f"{path} holds no digests; remove it, and they are recorded anew")
+    return found
 
 
 def _fetch(address: str, part: Path, progress: Callable[[int, int | None], None] | None) -> tuple[str, str] | None:
