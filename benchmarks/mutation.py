@@ -91,7 +91,16 @@ AREAS = {
 }
 
 # What is imported before the first test, once for all changes: none of it is ours.
-FIRST = ("numpy", "scipy.signal", "scipy.stats", "sqlalchemy.orm", "alembic.command", "typer", "rich.table", "hypothesis")
+FIRST = (
+    "numpy",
+    "scipy.signal",
+    "scipy.stats",
+    "sqlalchemy.orm",
+    "alembic.command",
+    "typer",
+    "rich.table",
+    "hypothesis",
+)
 
 # Operators whose results differ only in style (`==` and `is`), and those that need names to put in.
 LEFT_OUT = re.compile(r"ReplaceComparisonOperator_(?!Is)\w+_Is(Not)?$|Variable|ExceptionReplacer")
@@ -172,7 +181,6 @@ class Tests:
         self.fixtures[fixturedef.argname].add(self.now)
         if fixturedef.scope != "function":
             self.coverage.switch_context(f"fixture {fixturedef.argname}")
-
 
     def pytest_runtest_call(self, item: Any) -> None:
         """Count what the test itself runs as its own again."""
@@ -294,7 +302,10 @@ def prepare(root: Path) -> None:
     sys.dont_write_bytecode = True
     os.environ.update(PYTHONDONTWRITEBYTECODE="1", PYTHONPATH=str(root), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     os.chdir(root)
-    sys.path[:] = [str(root), *(entry for entry in sys.path if Path(entry).resolve() not in (ROOT, ROOT / "benchmarks"))]
+    sys.path[:] = [
+        str(root),
+        *(entry for entry in sys.path if Path(entry).resolve() not in (ROOT, ROOT / "benchmarks")),
+    ]
     for name in FIRST:
         with contextlib.suppress(ImportError):
             __import__(name)
@@ -353,7 +364,10 @@ def main() -> None:
     table = root.parent / "tests.json"
     in_child(lambda: survey(root, area, files, table), 3600, root.parent / "log")
     found = json.loads(table.read_text())
-    print(f"{len(found['seconds'])} tests, {sum(found['seconds'].values()):.0f} s; left out: {found['failed']}", flush=True)
+    print(
+        f"{len(found['seconds'])} tests, {sum(found['seconds'].values()):.0f} s; left out: {found['failed']}",
+        flush=True,
+    )
     results = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     known = {(one["file"], one["diff"]) for one in results}
     wanted = {(one["file"], one["diff"]) for one in before or () if one["outcome"] in ("survived", "uncovered")}
