@@ -27,7 +27,8 @@ from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR, METRES
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.tokens import BARS_PER_SECTION
-from therapy_gen.musicvae.latent.attributes import ATTRIBUTES, PREFIX, attribute_values, attribute_vectors, step_along
+from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
+from therapy_gen.musicvae.latent.attributes import PREFIX, attribute_values, attribute_vectors, step_along
 from therapy_gen.musicvae.model import Model, load_model
 from therapy_gen.musicvae.training.held_out import posterior
 
@@ -46,7 +47,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model = load_model(arguments.model)
     arrays, origin = model.arrays, "stored with the model"
-    if f"{PREFIX}{ATTRIBUTES[0]}" not in arrays:
+    if f"{PREFIX}{next(iter(ATTRIBUTES))}" not in arrays:
         corpus = Corpus.load(arguments.corpus).of_metre(FOUR_FOUR)
         chosen = corpus.choose(held_out=False, calmest=0.7)
         tokens = corpus.tokens[corpus.at_phrases(chosen)]

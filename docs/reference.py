@@ -1,4 +1,4 @@
-"""Write the command reference, docs/reference.md, and the table of EEG formats in docs/eeg.md from the program itself.
+"""Write the command reference, docs/reference.md, and the tables of other pages that are read from the program itself.
 
     python docs/reference.py [--check]
 
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).resolve().with_name("reference.md")
-EEG_PAGE = PAGE.with_name("eeg.md")
 
 _HEAD = """# Command reference
 
@@ -79,18 +78,43 @@ def _text(text: str) -> str:
     )
 
 
-def with_formats(page: str) -> str:
-    """Return the manual's page on EEG with the table of file formats as the program knows them."""
+def tables() -> dict[str, dict[str, str]]:
+    """Return the tables that the manual takes from registries: of each page, by their names."""
     from eeg.io.formats import format_table
+    from therapy_gen.music.analysis import calmness, valence
+    from therapy_gen.music.analysis.additive import feature_table
+    from therapy_gen.musicvae.latent.attribute_kinds import attribute_table
+    from therapy_gen.musicvae.prior.descriptors import descriptor_table
 
-    before, begin, rest = page.partition("<!-- formats -->\n")
-    _, end, after = rest.partition("<!-- end of formats -->")
-    return f"{before}{begin}{format_table()}\n{end}{after}" if begin and end else page
+    return {
+        "eeg.md": {"formats": format_table()},
+        "calmness.md": {
+            "calmness features": feature_table(calmness.FEATURES),
+            "valence features": feature_table(valence.FEATURES),
+        },
+        "sampling.md": {"attributes": attribute_table()},
+        "model.md": {"descriptors": descriptor_table()},
+    }
+
+
+def with_table(page: str, name: str, table: str) -> str:
+    """Return a page with a table between its marks."""
+    before, begin, rest = page.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
+    if not (begin and end):
+        sys.exit(f"error: a page lacks the marks of the table of {name}")
+    return f"{before}{begin}{table}\n{end}{after}"
 
 
 def main() -> None:
     """Write the pages, or check them."""
-    for page, made in ((PAGE, reference()), (EEG_PAGE, with_formats(EEG_PAGE.read_text(encoding="utf-8")))):
+    pages = {PAGE: reference()}
+    for name, own in tables().items():
+        text = PAGE.with_name(name).read_text(encoding="utf-8")
+        for table in own.items():
+            text = with_table(text, *table)
+        pages[PAGE.with_name(name)] = text
+    for page, made in pages.items():
         if "--check" not in sys.argv:
             page.write_text(made, encoding="utf-8")
         elif not page.exists() or page.read_text(encoding="utf-8") != made:

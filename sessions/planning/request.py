@@ -11,6 +11,7 @@ from sessions.planning.arcs import TargetCurve
 from sessions.planning.calm_levels import TEMPO
 from therapy_gen.music.metre import FOUR_FOUR, METRES
 from therapy_gen.music.tonality import parse_key
+from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
 
 # 24 minutes did about as well as 36, both better than 12 (Mullen & Russo, PLOS Mental Health, n = 144).
 DEFAULT_MINUTES = 24.0
@@ -24,8 +25,6 @@ SHORT_TEMPO = (54.0, 80.0)
 STUDY_TEMPO = (48.0, 80.0)
 BASELINE_S = (0.0, 1800.0)
 REPEATS = (1, 20)
-DENSITIES = (1.0, 32.0)
-SPANS = (3.0, 36.0)
 GAP_S = (1.0, 300.0)
 # Seconds between two plays: usual, and fixed where pieces are repeated to be compared.
 USUAL_GAP_S = 8.0
@@ -108,13 +107,10 @@ class SessionRequest:
             _check("gap", self.gap_s, GAP_S, " seconds")
         if self.play_s is not None:
             _check("play length", self.play_s, PLAY_S, " seconds")
-        for name, pair, limits, unit in (
-            ("density", self.density, DENSITIES, " notes a bar"),
-            ("range", self.span, SPANS, " semitones"),
-        ):
-            for value in pair or ():
-                _check(name, value, limits, unit)
-            if pair is not None and pair[0] > pair[1]:
+        for name, pair in self.attributes.items():
+            for value in pair:
+                _check(name, value, ATTRIBUTES[name].limits, f" {ATTRIBUTES[name].unit}")
+            if pair[0] > pair[1]:
                 raise PlanError(f"{name} {pair[0]:g} to {pair[1]:g} is upside down; give the smaller one first")
         if self.metre not in METRES:
             raise PlanError(f"metre {self.metre!r} is not known; give one of: {', '.join(METRES)}")

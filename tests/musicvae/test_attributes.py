@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from therapy_gen.musicvae.features import NOTE_OFF
+from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
 from therapy_gen.musicvae.latent.attributes import (
-    ATTRIBUTES,
     attribute_values,
     attribute_vectors,
     measured_effects,

@@ -11,7 +11,8 @@ from safetensors.numpy import save_file
 
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.latent.attributes import ATTRIBUTES, EFFECT_STEPS
+from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
+from therapy_gen.musicvae.latent.attributes import EFFECT_STEPS
 from therapy_gen.musicvae.latent.interpolate import fit_gaussian, slerp
 from therapy_gen.musicvae.model import Model, expected_shapes, load_model
 from therapy_gen.musicvae.prior.prior import BarPrior

@@ -45,6 +45,7 @@ from therapy_gen.cli.sound import (
     asked_sound,
 )
 from therapy_gen.music.arranging.palettes import PALETTES
+from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
 
 if TYPE_CHECKING:
     from sessions.records import SessionRecord
@@ -54,6 +55,13 @@ app = typer.Typer(
     epilog="Example: therapy-gen session new --minutes 24",
     rich_markup_mode=None,
 )
+
+
+def _what(attribute: str) -> str:
+    """Return what an attribute is, as a help text begins."""
+    about = ATTRIBUTES[attribute].about
+    return about[0].upper() + about[1:]
+
 
 Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")]
 
@@ -112,11 +120,13 @@ def new(
     ] = None,
     density: Annotated[
         str | None,
-        typer.Option(metavar="LOW..HIGH", help="Notes a bar, from most in the first piece to fewest in the last"),
+        typer.Option(
+            metavar="LOW..HIGH", help=f"{_what('density')}; from most in the first piece to fewest in the last"
+        ),
     ] = None,
     span: Annotated[
         str | None,
-        typer.Option("--range", metavar="LOW-HIGH", help="Range of the melody in semitones, from widest to narrowest"),
+        typer.Option("--range", metavar="LOW-HIGH", help=f"{_what('range')}; from widest to narrowest"),
     ] = None,
     metre: Annotated[str, typer.Option(metavar="4/4|3/4", help="Of the new pieces")] = "4/4",
     baseline: Annotated[

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,10 @@ class Feature:
 
     Attributes
     ----------
+    of : callable
+        From notes, as the score that it belongs to hears them, to its value; to None where they do not tell it.
+    about : str
+        How it is measured, for the manual.
     unit : str
         What its value counts.
     centre, scale : float
@@ -29,6 +34,8 @@ class Feature:
         Whether the score is the lower, the larger the feature is.
     """
 
+    of: Callable[[Any], float | None]
+    about: str
     unit: str
     centre: float
     scale: float
@@ -58,6 +65,12 @@ class AdditiveScore:
     contributions: Mapping[str, float]
 
 
+def measured(features: Mapping[str, Feature], notes: Any) -> dict[str, float]:
+    """Return the value of every feature that notes tell, by its name."""
+    values = {name: feature.of(notes) for name, feature in features.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def contributions_of(features: Mapping[str, Feature], values: Mapping[str, float]) -> dict[str, float]:
     """Return what each measured feature adds to the logit of a score; names that are no feature are left out."""
     return {name: features[name].contribution(value) for name, value in values.items() if name in features}
@@ -68,3 +81,12 @@ def added_up(features: Mapping[str, Feature], values: Mapping[str, float]) -> Ad
     parts = contributions_of(features, values)
     logit = max(-50.0, min(50.0, sum(parts.values())))
     return AdditiveScore(1.0 / (1.0 + math.exp(-logit)), values, parts)
+
+
+def feature_table(features: Mapping[str, Feature]) -> str:
+    """Return the table of features for the manual, as Markdown."""
+    rows = [
+        f"| {name} | {one.about}{'; bent' if one.most is not None else ''} | {one.weight:g} | {one.source} |"
+        for name, one in features.items()
+    ]
+    return "\n".join(["| feature | how it is measured | weight | evidence |", "| --- | --- | --- | --- |", *rows])

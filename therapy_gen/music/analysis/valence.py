@@ -6,12 +6,13 @@ and not of any effect. docs/calmness.md has its figures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.analysis.additive import AdditiveScore, Feature, added_up
+from therapy_gen.music.analysis.additive import AdditiveScore, Feature, added_up, measured
 from therapy_gen.music.analysis.sounding import sounding_notes
 from therapy_gen.music.performance import Performance
 from therapy_gen.music.tonality import key_correlations
@@ -25,14 +26,76 @@ _WINDOW_S = 8.0
 _LEAST_TOGETHER = 2
 _TRIADS = {"major": (0, 4, 7), "minor": (0, 3, 7)}
 
+
+@dataclass(frozen=True)
+class _Harmony:
+    """Notes as the features read them.
+
+    Attributes
+    ----------
+    sounding : int array, shape (looks, 12)
+        How many notes of each pitch class sound at each look.
+    """
+
+    sounding: npt.NDArray[np.int64]
+
+    @cached_property
+    def fits(self) -> tuple[FloatArray, FloatArray]:
+        """The correlation of each window in which something sounds with the best major and the best minor key."""
+        windows = [key_correlations(weights) for weights in _windows(self.sounding) if weights.std() > 0.0]
+        fits = np.array(windows).reshape(-1, 24)
+        return fits[:, :12].max(axis=1), fits[:, 12:].max(axis=1)
+
+
+def _major_keys(notes: _Harmony) -> float | None:
+    major, minor = notes.fits
+    return float((major - minor).mean()) if len(major) else None
+
+
+def _clear_keys(notes: _Harmony) -> float | None:
+    major, minor = notes.fits
+    return float(np.maximum(major, minor).mean()) if len(major) else None
+
+
+def _major_chords(notes: _Harmony) -> float | None:
+    present = notes.sounding[notes.sounding.sum(axis=1) >= _LEAST_TOGETHER] > 0
+    if not len(present):
+        return None
+    shares = {
+        mode: np.any([present[:, [(root + step) % 12 for step in triad]].all(axis=1) for root in range(12)], axis=0)
+        for mode, triad in _TRIADS.items()
+    }
+    return float(shares["major"].mean() - shares["minor"].mean())
+
+
 # Weights are not fitted: all count the same. Centre and scale are rounded means over the two collections of
 # docs/calmness.md; no rating went into them, but features were chosen with their ratings in view.
 _EACH = 0.5
-FEATURES: Mapping[str, Feature] = {
+# In the order in which they are stored and added up.
+FEATURES: dict[str, Feature] = {
     "major keys": Feature(
-        "fit to major less fit to minor keys", 0.016, 0.128, _EACH, "mode: Eerola, Friberg & Bresin 2013", lowers=False
+        _major_keys,
+        "how much better the best major key fits than the best minor one, over windows of 8 s",
+        "fit to major less fit to minor keys",
+        0.016,
+        0.128,
+        _EACH,
+        "mode: Eerola, Friberg & Bresin 2013",
+        lowers=False,
+    ),
+    "clear keys": Feature(
+        _clear_keys,
+        "how well the better of the two fits",
+        "correlation with the best key",
+        0.790,
+        0.074,
+        _EACH,
+        "harmony: Gabrielsson & Lindström 2010",
+        lowers=False,
     ),
     "major chords": Feature(
+        _major_chords,
+        "share of time, of that in which two notes or more sound, in major less that in minor triads",
         "share of time in major less minor triads",
         0.057,
         0.209,
@@ -40,29 +103,12 @@ FEATURES: Mapping[str, Feature] = {
         "mode: Gabrielsson & Lindström 2010",
         lowers=False,
     ),
-    "clear keys": Feature(
-        "correlation with the best key", 0.790, 0.074, _EACH, "harmony: Gabrielsson & Lindström 2010", lowers=False
-    ),
 }
 
 
 def measure(onsets: FloatArray, durations: FloatArray, pitches: IntArray) -> dict[str, float]:
     """Return the value of every feature that the notes tell; arrays of shape (n,): seconds, seconds, MIDI pitches."""
-    sounding = _sounding(onsets, durations, pitches)
-    values: dict[str, float] = {}
-    fits = np.array([key_correlations(weights) for weights in _windows(sounding) if weights.std() > 0.0])
-    if len(fits):
-        major, minor = fits[:, :12].max(axis=1), fits[:, 12:].max(axis=1)
-        values["major keys"] = float((major - minor).mean())
-        values["clear keys"] = float(np.maximum(major, minor).mean())
-    present = sounding[sounding.sum(axis=1) >= _LEAST_TOGETHER] > 0
-    if len(present):
-        shares = {
-            mode: np.any([present[:, [(root + step) % 12 for step in triad]].all(axis=1) for root in range(12)], axis=0)
-            for mode, triad in _TRIADS.items()
-        }
-        values["major chords"] = float(shares["major"].mean() - shares["minor"].mean())
-    return values
+    return measured(FEATURES, _Harmony(_sounding(onsets, durations, pitches)))
 
 
 def valence(onsets: FloatArray, durations: FloatArray, pitches: IntArray) -> AdditiveScore:

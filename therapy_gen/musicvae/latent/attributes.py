@@ -1,13 +1,16 @@
-"""Attribute vectors: directions of the latent space along which density, interval, range and syncopation change."""
+"""Attribute vectors: directions of the latent space along which the attributes of sections change."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.musicvae.features import HOLD, NOTE_OFF, sounding
+from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
 from therapy_gen.musicvae.prior.prior import USUAL_METRE
 
 FloatArray = npt.NDArray[np.float32]
@@ -15,7 +18,6 @@ Tokens = npt.NDArray[np.uint8]
 
 # Steps at which the effect of a vector is measured, in standard deviations of its attribute.
 EFFECT_STEPS = np.arange(-3.0, 4.0)
-ATTRIBUTES = ("density", "interval", "range", "syncopation")
 PREFIX = "attribute/"
 
 _STEPS_PER_BAR = 16
@@ -29,8 +31,61 @@ _WEIGHTS = {
 }
 # Of the vectors' regression, a share of the number of sections.
 _RIDGE = 0.01
-# Two sides of one thing: neither moves where the other is held.
-_AKIN = {"interval": "range", "range": "interval"}
+
+
+@dataclass(frozen=True)
+class SectionNotes:
+    """A section, as the attributes read it.
+
+    Attributes
+    ----------
+    tokens : uint8 array of shape (steps, voices)
+    heard : int array of shape (steps,)
+        What of the melody sounds at each step.
+    metre : int
+        Beats of a bar: 4, 3, or 6 for 6/8.
+    """
+
+    tokens: Tokens
+    heard: npt.NDArray[np.int64]
+    metre: int
+
+    @cached_property
+    def _starts(self) -> npt.NDArray[np.intp]:
+        return np.flatnonzero(self.tokens[:, 0] > NOTE_OFF)
+
+    @cached_property
+    def _pitches(self) -> npt.NDArray[np.int64]:
+        pitches: npt.NDArray[np.int64] = self.tokens[self._starts, 0].astype(np.int64)
+        return pitches
+
+    @property
+    def notes_a_bar(self) -> float:
+        """Notes a bar, of all voices."""
+        return float((self.tokens > NOTE_OFF).sum() * _STEPS_PER_BAR / len(self.tokens))
+
+    @property
+    def mean_interval(self) -> float:
+        """Mean semitones between successive melody notes; 0 where there is none."""
+        return float(np.abs(np.diff(self._pitches)).mean()) if len(self._starts) > 1 else 0.0
+
+    @property
+    def melody_range(self) -> float:
+        """Semitones from the 5th to the 95th percentile of the melody."""
+        return float(np.ptp(np.percentile(self._pitches, [5, 95]))) if len(self._starts) > 1 else 0.0
+
+    @property
+    def syncopation(self) -> float:
+        """Mean weight, a melody note, by which a note on a weak step is held over a stronger one."""
+        line, starts, weights = self.tokens[:, 0], self._starts, _WEIGHTS[self.metre]
+        if len(starts) < 2:
+            return 0.0
+        total = 0
+        for start, following in zip(starts, [*starts[1:], len(line)], strict=True):
+            held = [step for step in range(start + 1, following) if line[step] == HOLD and self.heard[step]]
+            if held and weights[start % _STEPS_PER_BAR] != _UNHEARD:
+                total += max(int(weights[np.array(held) % _STEPS_PER_BAR].max() - weights[start % _STEPS_PER_BAR]), 0)
+        return total / len(starts)
 
 
 def attribute_values(tokens: Tokens, metre: int | npt.NDArray[np.integer] = USUAL_METRE) -> dict[str, FloatArray]:
@@ -45,38 +100,15 @@ def attribute_values(tokens: Tokens, metre: int | npt.NDArray[np.integer] = USUA
     Returns
     -------
     dict of str to array of shape (n,)
-        ``density``: notes a bar, of all voices; ``interval``: mean semitones between successive melody notes;
-        ``range``: semitones from the 5th to the 95th percentile of the melody; ``syncopation``: mean weight, a melody
-        note, by which a note on a weak step is held over a stronger one.
+        The value of every one of `ATTRIBUTES`.
     """
     metres = np.broadcast_to(metre, len(tokens)).tolist()
-    melody = tokens[..., 0]
     heard = sounding(tokens)[..., 0].astype(np.int64)
-    values = {name: np.zeros(len(tokens), dtype=np.float32) for name in ATTRIBUTES}
-    values["density"] = ((tokens > NOTE_OFF).sum(axis=(1, 2)) * _STEPS_PER_BAR / tokens.shape[1]).astype(np.float32)
-    for n, line in enumerate(melody):
-        starts = np.flatnonzero(line > NOTE_OFF)
-        if len(starts) < 2:
-            continue
-        pitches = line[starts].astype(np.int64)
-        values["interval"][n] = np.abs(np.diff(pitches)).mean()
-        values["range"][n] = np.ptp(np.percentile(pitches, [5, 95]))
-        values["syncopation"][n] = _syncopation(line, heard[n], starts, _WEIGHTS[metres[n]])
-    return values
-
-
-def _syncopation(
-    line: npt.NDArray[np.uint8],
-    heard: npt.NDArray[np.int64],
-    starts: npt.NDArray[np.intp],
-    weights: npt.NDArray[np.integer],
-) -> float:
-    total = 0
-    for start, following in zip(starts, [*starts[1:], len(line)], strict=True):
-        held = [step for step in range(start + 1, following) if line[step] == HOLD and heard[step]]
-        if held and weights[start % _STEPS_PER_BAR] != _UNHEARD:
-            total += max(int(weights[np.array(held) % _STEPS_PER_BAR].max() - weights[start % _STEPS_PER_BAR]), 0)
-    return total / len(starts)
+    sections = [SectionNotes(*section) for section in zip(tokens, heard, metres, strict=True)]
+    return {
+        name: np.array([kind.of(section) for section in sections], dtype=np.float32)
+        for name, kind in ATTRIBUTES.items()
+    }
 
 
 def attribute_vectors(mu: FloatArray, values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
@@ -99,8 +131,8 @@ def attribute_vectors(mu: FloatArray, values: Mapping[str, FloatArray]) -> dict[
     Notes
     -----
     The attribute vectors of MusicVAE (arXiv 1803.05428, section 5.3) are differences of mean z between sections with
-    much and with little of an attribute. These come from a regression of z on all attributes, but for interval and
-    range, of which each is left out for the other, so that a step in density is not also one in syncopation.
+    much and with little of an attribute. These come from a regression of z on all attributes, but for one that is akin,
+    as interval and range are, so that a step in density is not also one in syncopation.
     """
     names = list(values)
     table = np.stack([np.asarray(values[name], dtype=np.float64) for name in names], axis=1)
@@ -111,11 +143,15 @@ def attribute_vectors(mu: FloatArray, values: Mapping[str, FloatArray]) -> dict[
     shared = units.T @ centred
     arrays: dict[str, FloatArray] = {}
     for n, name in enumerate(names):
-        kept = [m for m, other in enumerate(names) if other != _AKIN.get(name)]
+        kept = [m for m, other in enumerate(names) if other != _akin(name)]
         vectors = np.linalg.solve(gram[np.ix_(kept, kept)], shared[kept])
         arrays[f"{PREFIX}{name}"] = vectors[kept.index(n)].astype(np.float32)
         arrays[f"{PREFIX}{name}/scale"] = np.array([mean[n], deviation[n]], dtype=np.float32)
     return arrays
+
+
+def _akin(name: str) -> str | None:
+    return ATTRIBUTES[name].akin if name in ATTRIBUTES else None
 
 
 def step_along(

@@ -28,8 +28,8 @@ _SURER = 0.3
 # one asked for; in standard deviations of each.
 _BLUR = 0.05
 _NEAR = 0.1
-# At most so many standard deviations are asked of a trait: more than any section has, since samples follow some of them
-# by a fraction only.
+# At most so many standard deviations are requested of a descriptor, more than any section has: samples follow some
+# of them by a fraction only.
 _MOST_ASKED = 8.0
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from therapy_gen.music.tokens import NUM_CLASSES
 from therapy_gen.musicvae.latent.attributes import attribute_values, attribute_vectors, measured_effects
 from therapy_gen.musicvae.model import PRIOR_TEMPERATURE, Model
-from therapy_gen.musicvae.prior.descriptors import MELODY, section_descriptors
+from therapy_gen.musicvae.prior.descriptors import columns, section_descriptors
 from therapy_gen.musicvae.prior.prior import KINDS
 from therapy_gen.musicvae.training.held_out import evaluate, posterior
 from therapy_gen.musicvae.weights import Weights, load_weights, save_weights
@@ -139,7 +139,7 @@ def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:
     Returns
     -------
     offset, gain : float32 arrays, shape (descriptors,)
-        In standard deviations of each trait; and a factor.
+        In standard deviations of each descriptor; and a factor.
     """
     assert model.prior is not None
     prior = model.prior
@@ -162,7 +162,8 @@ def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:
         slope = (apart * had).sum(axis=0) / np.maximum((apart**2).sum(axis=0), 1e-6)
         follows = slope > _FOLLOWS
         if turn == 0:
-            gain[MELODY] = np.clip(1.0 / np.maximum(slope[MELODY], 1e-3), 1.0, _MOST_GAIN)
+            melody = columns("melody", len(model.voices))
+            gain[melody] = np.clip(1.0 / np.maximum(slope[melody], 1e-3), 1.0, _MOST_GAIN)
         else:
             more = (offset + (want - had).mean(axis=0)).clip(-_MOST_BEYOND, _MOST_BEYOND)
             offset = np.where(follows, more, 0.0).astype(np.float32)

@@ -1,0 +1,74 @@
+"""Attributes: what the music of a session can be led by, and what the model has directions for.
+
+A new attribute is an entry of `ATTRIBUTES`: training measures it and finds its direction, requests check it, and the
+command line's help and the manual read it there. Nothing of weight is imported, since help texts read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from therapy_gen.musicvae.latent.attributes import SectionNotes
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of a section.
+
+    Attributes
+    ----------
+    about : str
+        What it is, for help texts and the manual.
+    unit : str
+        What its value counts, for errors.
+    of : callable
+        From a section to its value.
+    limits : (float, float)
+        Least and most that may be asked for.
+    akin : str or None
+        The other side of the same thing: neither moves where the other is held.
+    """
+
+    about: str
+    unit: str
+    of: Callable[[SectionNotes], float]
+    limits: tuple[float, float]
+    akin: str | None = None
+
+
+ATTRIBUTES: dict[str, Attribute] = {
+    "density": Attribute(
+        "notes a bar, of all voices together", "notes a bar", lambda section: section.notes_a_bar, (1.0, 32.0)
+    ),
+    "interval": Attribute(
+        "mean interval between successive melody notes, in semitones",
+        "semitones",
+        lambda section: section.mean_interval,
+        (0.0, 24.0),
+        akin="range",
+    ),
+    "range": Attribute(
+        "range of the melody in semitones, 5th to 95th percentile",
+        "semitones",
+        lambda section: section.melody_range,
+        (3.0, 36.0),
+        akin="interval",
+    ),
+    "syncopation": Attribute(
+        "mean weight, a melody note, by which a note on a weak step is held over a stronger one "
+        "(Longuet-Higgins & Lee 1984)",
+        "levels of the metre",
+        lambda section: section.syncopation,
+        (0.0, 4.0),
+    ),
+}
+"""Every attribute by its name, which is also its name in model files."""
+
+
+def attribute_table() -> str:
+    """Return the table of attributes for the manual, as Markdown."""
+    rows = [f"| {name} | {one.about} | {one.limits[0]:g} to {one.limits[1]:g} |" for name, one in ATTRIBUTES.items()]
+    return "\n".join(["| attribute | what it is | least and most |", "| --- | --- | --- |", *rows])
