@@ -133,3 +133,32 @@ def test_reading_takes_time_as_the_text_is_long(tmp_path: Path, text: str) -> No
     with contextlib.suppress(InputError):
         read(tmp_path, HEAD + text)
     assert time.perf_counter() - begin < 5.0
+
+
+def test_a_books_header_counts_for_every_tune(tmp_path: Path) -> None:
+    score = read(tmp_path, "M:3/4\nL:1/4\n\nX:1\nT:a\nK:C\nCDE|FGA|\n\nX:2\nT:b\nM:2/4\nK:C\nGA|\n")
+    assert score.metres == ((0.0, 3, 4), (6.0, 2, 4))
+    assert score.bars.tolist() == [0.0, 3.0, 6.0, 8.0]
+
+
+def test_words_between_tunes_and_tags_are_no_music(tmp_path: Path) -> None:
+    page = f"<pre>\nSome notes | of mine\n\n{HEAD}{BAR}\n</pre>\n\nPlayed slowly, | often by dancers\n\n"
+    score = read(tmp_path, page + "X:2\nT:u\nM:4/4\nL:1/8\nK:G\n" + BAR + "\n\n" + BAR)
+    assert len(score.notes) == 24
+
+
+def test_an_explicit_key_has_the_accidentals_that_are_written(tmp_path: Path) -> None:
+    score = read(tmp_path, HEAD.replace("K:G", "K:D exp _b ^c") + "CDEF GABc|")
+    assert [pitch for _, _, pitch in sounds(score)] == [61, 62, 64, 65, 67, 69, 70, 73]
+
+
+@pytest.mark.parametrize("field", ["V:2 clef=perc", "V:2 perc name=Kit"])
+def test_a_voice_of_percussion_is_left_out(tmp_path: Path, field: str) -> None:
+    score = read(tmp_path, HEAD + f"V:1\n{BAR}\n{field}\n{BAR}\n")
+    assert len(score.notes) == 8
+
+
+@pytest.mark.parametrize(("tempo", "quarters"), [("C3=40", 60.0), ("C=120", 60.0), ("1/4 1/8=60", 90.0)])
+def test_old_tempi(tmp_path: Path, tempo: str, quarters: float) -> None:
+    score = read(tmp_path, HEAD.replace("K:G", f"Q:{tempo}\nK:G") + BAR)
+    assert [found for _, found in score.tempi] == [quarters]

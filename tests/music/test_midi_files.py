@@ -111,6 +111,11 @@ def test_a_channel_is_one_whichever_track_sets_it() -> None:
     assert hands == heard(read_performance(file_of(track(*SETUP, *tune()), track(*SETUP, *tune(low=-24)))))
 
 
+@pytest.mark.parametrize(("name", "read"), [("F\u00fcr".encode("utf-16"), "F\u00fcr"), ("a\u202eb".encode(), "ab")])
+def test_names_in_utf_16_and_with_signs_that_turn_lines_around(name: bytes, read: str) -> None:
+    assert readable_text(name) == read
+
+
 def test_the_end_mark_of_a_track_without_notes_makes_no_silence() -> None:
     struck = [(0 if n == 0 else 480, on(60 + n)) for n in range(8)]
     released = [(480, off(60 + n)) for n in range(8)]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.corpus.abc_fields import read_key, read_metre, read_shift, read_tempo, read_unit, unit_of_metre
+from therapy_gen.music.corpus.abc_fields import (
+    is_percussion,
+    read_key,
+    read_metre,
+    read_shift,
+    read_tempo,
+    read_unit,
+    unit_of_metre,
+)
+from therapy_gen.music.corpus.abc_tunes import FIELD, decoded, tunes_of
 from therapy_gen.music.corpus.notation import MAX_BARS, MAX_NOTES, DamagedError, Notation, TooMuchError
 
 # What a tune may last, in quarter notes.
 _MAX_QUARTERS = 100_000
-_FIELD = re.compile(r"([A-Za-z+]):(?![|:\]])(.*)")
 _LENGTH = r"(\d{0,6})(/{0,6})(\d{0,6})"
 _NOTE = re.compile(rf"(\^{{1,2}}|_{{1,2}}|=)?([A-Ga-g])([,']{{0,8}}){_LENGTH}(\.?-)?")
 _TOKEN = re.compile(
@@ -42,7 +48,7 @@ def read_abc(path: Path, velocity: int) -> Notation:
     """Read all tunes of an ABC file, one behind the other, each a movement; InputError where one makes no sense."""
     tunes = []
     try:
-        for lines in _tunes(_decoded(path.read_bytes())):
+        for lines in tunes_of(decoded(path.read_bytes())):
             tune = _Tune(lines, velocity).notation()
             if tune.rows:
                 tunes.append(tune)
@@ -55,52 +61,12 @@ def read_abc(path: Path, velocity: int) -> Notation:
     return _joined(tunes)
 
 
-def _decoded(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _tunes(text: str) -> Iterator[list[str]]:
-    """Yield the lines of each tune, without comments and typeset text."""
-    lines: list[str] = []
-    block = ""
-    after_blank = False
-    for raw in text.splitlines():
-        if block:
-            block = "" if raw.startswith(f"%%end{block}") else block
-            continue
-        if begins := re.match(r"%%begin(\w+)", raw):
-            block = begins[1]
-            continue
-        line = re.sub(r"(?<!\\)%.*", "", raw).rstrip()
-        if not line:
-            after_blank = after_blank or not raw.strip()
-            continue
-        named = _FIELD.match(line)
-        if named and named[1] == "X":
-            if _is_tune(lines):
-                yield lines
-            lines, after_blank = [line], False
-        elif named or not after_blank or "|" in line:
-            lines.append(line)
-    if _is_tune(lines):
-        yield lines
-
-
-def _is_tune(lines: list[str]) -> bool:
-    """Return whether there is a field that tunes have: what stands before the first tune, and prose, has none."""
-    return any(line[:2] in ("X:", "K:", "M:") for line in lines)
-
-
 @dataclass
 class _Voice:
     """Where one voice stands."""
 
     number: int
+    drums: bool
     unit: Fraction
     metre: tuple[int, int] | None
     altered: dict[str, int]
@@ -134,12 +100,14 @@ class _Tune:
         self.unit: Fraction | None = None
         self.metre: tuple[int, int] | None = (4, 4)
         self.sharps, self.altered, self.shift = 0, dict[str, int](), 0
+        self.drums: set[str] = set()
+        self.all_drums = False
         self.voice_shifts: dict[str, int] = {}
         self.tempo = ""
         self.voice: _Voice | None = None
         in_body = False
         for line in lines:
-            named = _FIELD.match(line)
+            named = FIELD.match(line)
             if not in_body and named:
                 self._header(named[1], named[2])
                 in_body = named[1] == "K"
@@ -160,16 +128,23 @@ class _Tune:
         elif name == "K":
             self.sharps, self.altered = read_key(value)
             self.shift = read_shift(value)
+            self.all_drums = is_percussion(value)
         elif name == "V":
-            words = value.split()
-            if words:
-                self.voice_shifts[words[0]] = read_shift(value)
+            self._voice_field(value)
+
+    def _voice_field(self, value: str) -> None:
+        words = value.split()
+        if words:
+            self.voice_shifts.setdefault(words[0], read_shift(value))
+            if is_percussion(value.partition(words[0])[2]):
+                self.drums.add(words[0])
 
     def _of(self, name: str) -> _Voice:
         if name not in self.voices:
             unit = self.unit or unit_of_metre(self.metre)
             shift = self.voice_shifts.get(name, 0) or self.shift
-            self.voices[name] = _Voice(len(self.voices), unit, self.metre, dict(self.altered), shift)
+            drums = self.all_drums or name in self.drums
+            self.voices[name] = _Voice(len(self.voices), drums, unit, self.metre, dict(self.altered), shift)
             if len(self.voices) == 1:
                 self.keys.append((Fraction(0), self.sharps))
                 if self.metre:
@@ -191,10 +166,9 @@ class _Tune:
 
     def _field(self, name: str, value: str) -> None:
         if name == "V":
-            words = value.split()
-            if words:
-                self.voice_shifts.setdefault(words[0], read_shift(value))
-                self.voice = self._of(words[0])
+            self._voice_field(value)
+            if value.split():
+                self.voice = self._of(value.split()[0])
             return
         if name not in "MLQK":
             return
@@ -360,10 +334,11 @@ class _Tune:
         if self.unknown > max(_MOST_UNKNOWN * len(self.rows), 8):
             raise DamagedError("its lines are no music")
         found = Notation()
+        drums = {voice.number for voice in self.voices.values() if voice.drums}
         found.rows = [
             (float(at), float(length), int(pitch), self.velocity, int(voice))
             for at, length, pitch, voice in self.rows
-            if length > 0
+            if length > 0 and voice not in drums
         ]
         if not found.rows:
             return found

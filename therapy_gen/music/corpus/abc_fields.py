@@ -56,10 +56,17 @@ def unit_of_metre(metre: tuple[int, int] | None) -> Fraction:
 def read_tempo(text: str, unit: Fraction) -> float | None:
     """Return quarter notes a minute, e.g. of ``3/8=50``; None where no number is given."""
     words = re.sub(r'"[^"]*"', " ", text)
-    match = re.search(r"(?:(\d{1,3})\s*/\s*(\d{1,3})[^=]*=|C\d*\s*=)?\s*(\d{1,4}(?:\.\d{1,4})?)\s*$", words.strip())
+    value = r"\d{1,3}\s*/\s*\d{1,3}\s*"
+    match = re.search(rf"(?:((?:{value}){{1,4}})=|C(\d{{0,2}})\s*=)?\s*(\d{{1,4}}(?:\.\d{{1,4}})?)\s*$", words.strip())
     if not match:
         return None
-    beat = Fraction(int(match[1]), int(match[2])) * 4 if match[1] and int(match[2]) else unit if "=" in words else 1
+    beat = Fraction(1)
+    if match[1]:
+        # Several note values are one beat, tied.
+        parts = [(int(above), int(below)) for above, below in re.findall(r"(\d+)\s*/\s*(\d+)", match[1])]
+        beat = 4 * sum((Fraction(above, below) for above, below in parts if below), Fraction(0)) or Fraction(1)
+    elif match[2] is not None:
+        beat = unit * int(match[2] or 1)
     tempo = float(beat) * float(match[3])
     return tempo if 1 <= tempo <= 1000 else None
 
@@ -71,13 +78,16 @@ def read_key(text: str) -> tuple[int, dict[str, int]]:
     --------
     >>> read_key("Edor")
     (2, {'F': 1, 'C': 1})
+    >>> read_key("D exp ^c _b")
+    (0, {'C': 1, 'B': -1})
     """
     words = text.strip()
     if words[:2] in ("HP", "Hp"):
         return 2, {"F": 1, "C": 1}
     match = re.match(r"([A-G])\s*([#b]?)\s*([A-Za-z]*)", words)
     sharps = 0
-    if match and "=" not in words[: match.end() + 1]:
+    explicit = re.search(r"\bexp\b", words)
+    if match and not explicit and "=" not in words[: match.end() + 1]:
         mode = match[3].lower()
         sharps = _NATURALS[match[1]] + 7 * {"#": 1, "b": -1, "": 0}[match[2]]
         sharps -= _MODES.get(mode[:3] if mode != "m" else "m", 0)
@@ -85,7 +95,12 @@ def read_key(text: str) -> tuple[int, dict[str, int]]:
     altered = dict.fromkeys(_SHARPS[:sharps], 1) if sharps >= 0 else dict.fromkeys(_SHARPS[::-1][:-sharps], -1)
     for signs, letter in re.findall(r"(?<![A-Za-z=])(\^{1,2}|_{1,2}|=)([A-Ga-g])(?![A-Za-z])", words):
         altered[letter.upper()] = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}[signs]
-    return sharps, altered
+    return sum(altered.values()) if explicit else sharps, altered
+
+
+def is_percussion(text: str) -> bool:
+    """Return whether a K: or V: field gives its voice the clef of percussion."""
+    return re.search(r"(?:^|\s|=)\"?perc\b", text) is not None
 
 
 def read_shift(text: str) -> int:

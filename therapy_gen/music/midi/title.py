@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 
@@ -11,6 +12,8 @@ _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _SPACES = "\t\n\r"
 # Control characters, halves of characters, private ones and those that are none (Unicode's general categories).
 _HIDDEN = ("Cc", "Cs", "Co", "Cn")
+# What turns the direction of a line around: it makes one name look like another.
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # More signs outside of ASCII than this share of a name are no accents of a Western language.
 _MOST_ACCENTS = 0.4
 
@@ -26,6 +29,8 @@ def readable_text(data: bytes) -> str:
     >>> readable_text(b"F\xfcr Elise\x00")
     'Für Elise'
     """
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return clean_text(data.decode("utf-16", errors="ignore").partition("\0")[0])
     data = data.partition(b"\0")[0] if data[:1] != b"\0" else data.replace(b"\0", b"")
     return clean_text(_decoded(data))
 
@@ -33,7 +38,8 @@ def readable_text(data: bytes) -> str:
 def clean_text(text: str) -> str:
     """Return text in composed form, without control characters and what stands for undecodable bytes."""
     text = _ESCAPES.sub("", text)
-    kept = (sign for sign in text if sign in _SPACES or not (unicodedata.category(sign) in _HIDDEN or sign == "\ufffd"))
+    hidden = {sign for sign in set(text) if unicodedata.category(sign) in _HIDDEN or sign == "\ufffd"} | _TURNS
+    kept = (sign for sign in text if sign in _SPACES or sign not in hidden)
     return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
 
 
