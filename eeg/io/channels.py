@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 GROUPS = ("frontal", "central", "temporal", "parietal", "occipital")
 
@@ -46,7 +46,8 @@ _ASIDE = (
     (
         "not EEG",
         re.compile(
-            r"^(?:RESP.*|THOR(?:AX|ACIC)?.*|ABD(?:O.*)?|CHEST|AIR[ _]?FLOW|(?:NASAL|ORAL|CPAP|FLOW)\b.*|SNORE|GSR\w*"
+            r"^(?:EX\d|PLM\w*|DIF\d|(?:ALPHA|BETA|THETA|DELTA|GAMMA|POW|CQ)[ _.].*"
+            r"|RESP.*|THOR(?:AX|ACIC)?.*|ABD(?:O.*)?|CHEST|AIR[ _]?FLOW|(?:NASAL|ORAL|CPAP|FLOW)\b.*|SNORE|GSR\w*"
             r"|EDA\w*|SCR\w*|(?:BODY[ _]?)?TEMP.*|S[APC]?O2\w*|OSAT|ETCO2|BPM|POS(?:ITION)?|LIGHT|LUX|PHOTO\w*|SOUND"
             r"|AUDIO|MIC\w*|(?:\w+[._ ])?(?:ACC|GYR|MAG)\w*(?:[ _].*)?|PITCH|YAW|ROLL|[XYZ][-_ ]?(?:DIR|AXIS|ACC\w*)"
             r"|ANALOG.*|DIGITAL.*|EXG\d*|(?:LEFT |RIGHT )?AUX.*|BIP\d+|ERG.*|X\d|Q[0-3]|JAW.*|BLINK.*|HEADBAND\w*"
@@ -123,6 +124,60 @@ def kind_of(name: str, file_kind: str = "eeg") -> str:
     if file_kind == "misc":
         return "not EEG"
     return "eeg"
+
+
+# Places of the 10-5 system (Oostenveld and Praamstra 2001), and electrodes beside it.
+_PLACE = re.compile(r"(?:FP|[AFTCPOI]{1,4})(?:Z|\d{1,2})H?|N[Z12]|(?:PG|SP)\d")
+# Electrodes that are numbered: E17, CH 3, EEG 021, LA7.
+_NUMBERED = re.compile(r"(?:CH(?:ANNEL|AN)?|EEG(?: ?CHANNEL)?|EXG ?CHANNEL|[A-Z]{0,2}'?) ?\d{1,3}")
+# With so many channels that are called by places, what is not called by one is no electrode.
+_PLACES = 3
+
+
+def among_others(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """Return channels with the kinds that only all names together show.
+
+    A1 and A2 are no ear lobes in a cap that numbers its electrodes, E1 and E2 no eyes in a net; and where electrodes
+    are called by their places, a channel with any other name is no electrode.
+    """
+    channels = _numbered_caps(channels)
+    placed = [_is_place(channel.name) for channel in channels if channel.kind == "eeg"]
+    if sum(placed) < _PLACES:
+        return channels
+    return tuple(
+        replace(channel, kind="not EEG")
+        if channel.kind == "eeg" and not _is_place(channel.name) and not _NUMBERED.fullmatch(_plain(channel.name))
+        else channel
+        for channel in channels
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_ :.]+", " ", name).strip().upper()
+
+
+def _is_place(name: str) -> bool:
+    """Return whether a channel is called by a place on the head, alone or against another."""
+    plain = re.sub(r"^EEG\s*(?=.)", "", re.sub(r"['+*]", "", _plain(name))).replace("/", " ")
+    return any(_PLACE.fullmatch(word) for word in plain.split())
+
+
+def _numbered_caps(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """BioSemi caps number their electrodes A1 to A32, B1 …: there A1 and A2 are no ear lobes, and P or C no places."""
+    names = {channel.name.strip().upper() for channel in channels}
+    if {"E1", "E2", "E3"} <= names:  # EGI's nets: E1 and E2 are no eyes
+        channels = tuple(
+            Channel(one.name, None, "eeg") if re.fullmatch(r"E\d{1,3}", one.name.strip().upper()) else one
+            for one in channels
+        )
+    if not {f"A{i}" for i in range(1, 17)} <= names:
+        return channels
+    return tuple(
+        Channel(channel.name, None, "eeg")
+        if channel.name.strip().upper()[:1] in "ABCDEFGH" and channel.name.strip()[1:].isdigit()
+        else channel
+        for channel in channels
+    )
 
 
 _ROWS = {

@@ -78,13 +78,37 @@ def walk(path: Path) -> tuple[list[Buffer], bool]:
 def first_of(path: Path) -> Path:
     """Return the first file of a split recording, of which `path` is a part; `path` where it is the first.
 
-    Each part names the one before it.
+    Each part names the one before it. One that was renamed, and BIDS's second one, which names the recording before it
+    was split, are found by their numbers.
+
+    Raises
+    ------
+    RecordingError
+        Where the file before is not there.
     """
     seen = {path}
-    while (before := _previous(path)) is not None and before not in seen and before.is_file():
+    while (named := _previous(path)) is not None:
+        before = next((each for each in (named, *_numbered_before(path)) if each.is_file() and each not in seen), None)
+        if before is None:
+            raise RecordingError(
+                f"{path} is a later part of a split recording, and the part before it, {named.name}, is not beside it: "
+                "put all parts into one folder, as they were named"
+            )
         seen.add(before)
         path = before
     return path
+
+
+def _numbered_before(path: Path) -> list[Path]:
+    """Return what the part before would be called by BIDS (``_split-02_``), and by MNE-Python (``-1.fif``)."""
+    found = []
+    if match := re.search(r"(?<=_split-)(\d+)(?=_)", path.name):
+        number = str(int(match[1]) - 1).zfill(len(match[1]))
+        found.append(path.name[: match.start()] + number + path.name[match.end() :])
+    if match := re.search(r"-(\d+)(?=\.fif$)", path.name):
+        number = int(match[1]) - 1
+        found.append(path.name[: match.start()] + (f"-{number}" if number else "") + path.name[match.end() :])
+    return [path.with_name(name) for name in found]
 
 
 def _previous(path: Path) -> Path | None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from eeg.errors import ParameterError, RecordingError
 from eeg.io.bounds import OutOfBoundsError, bounded
-from eeg.io.channels import Channel, kind_of, site_of
+from eeg.io.channels import Channel, among_others, kind_of, site_of
 from eeg.io.fif_samples import FifSamples, first_of
 from eeg.io.formats import Opened, find_format
 from eeg.io.mne import import_mne, quiet_mne
@@ -331,7 +331,7 @@ def _channels(
         Channel(name, site_of(name), kind_of(name, file_kind))
         for name, file_kind in zip(raw.ch_names, _file_kinds(raw, path), strict=True)
     )
-    channels, scale = _by_unit(path, _cap_labels(channels), opened.units, notes)
+    channels, scale = _by_unit(path, among_others(channels), opened.units, notes)
     if not any(channel.kind == "eeg" for channel in channels):
         raise RecordingError(f"{path} has no EEG channel (its channels: {some(raw.ch_names)}): name a recording of EEG")
     return channels, None if (scale == 1.0).all() else scale
@@ -368,24 +368,6 @@ def _by_unit(
 def some(names: Sequence[str]) -> str:
     """Return a few of some names, with commas between."""
     return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-
-
-def _cap_labels(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    """BioSemi caps number their electrodes A1 to A32, B1 …: there A1 and A2 are no ear lobes, and P or C no places."""
-    names = {channel.name.strip().upper() for channel in channels}
-    if {"E1", "E2", "E3"} <= names:  # EGI's nets: E1 and E2 are no eyes
-        channels = tuple(
-            Channel(one.name, None, "eeg") if re.fullmatch(r"E\d{1,3}", one.name.strip().upper()) else one
-            for one in channels
-        )
-    if not {f"A{i}" for i in range(1, 17)} <= names:
-        return channels
-    return tuple(
-        Channel(channel.name, None, "eeg")
-        if channel.name.strip().upper()[:1] in "ABCDEFGH" and channel.name.strip()[1:].isdigit()
-        else channel
-        for channel in channels
-    )
 
 
 def _file_kinds(raw: Any, path: Path) -> list[str]:

@@ -6,7 +6,7 @@ import re
 
 # Letters that stand for "micro": u, the micro sign, the Greek mu; and what wrong encodings make of them.
 _MICRO = "uµμ?\ufffd\x83êâÂÎ¼"
-_PREFIX = {"": 1.0, "m": 1e-3, "milli": 1e-3, "micro": 1e-6, "n": 1e-9, "nano": 1e-9, "k": 1e3, "kilo": 1e3}
+_PREFIX = {"": 1.0, "m": 1e-3, "milli": 1e-3, "micro": 1e-6, "n": 1e-9, "nano": 1e-9, "p": 1e-12, "k": 1e3, "kilo": 1e3}
 _VOLTS = re.compile(r"(?P<prefix>.*?)(?:v|volts?)")
 _COUNTS = {
     "count",
@@ -41,11 +41,11 @@ def to_volts(unit: str) -> float | None:
     >>> to_volts("mv"), to_volts("Microvolts"), to_volts("mmHg")
     (0.001, 1e-06, None)
     """
-    text = unit.strip().lower().rstrip(".")
+    text = unit.strip(" \t\0\"'[]()").lower().rstrip(".")
     match = _VOLTS.fullmatch(text)
     if match is None:
         return None
-    prefix = match["prefix"].strip()
+    prefix = match["prefix"].strip(" -_")
     if prefix in _PREFIX:
         return _PREFIX[prefix]
     return 1e-6 if prefix and all(letter in _MICRO.lower() for letter in prefix) else None

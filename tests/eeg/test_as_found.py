@@ -170,6 +170,31 @@ def test_a_part_of_a_split_recording_is_refused(split: Path) -> None:
         open_recording(part)
 
 
+@pytest.mark.parametrize("renamed", [False, True])
+def test_parts_in_the_naming_of_bids(tmp_path: Path, renamed: bool) -> None:
+    with quiet_mne():
+        raw = mne.io.RawArray(np.tile(SAMPLES, 20), mne.create_info(NAMES, SFREQ, "eeg"))
+        raw.save(tmp_path / "sub-01_task-x_eeg.fif", split_size="2MB", split_naming="bids")
+    if renamed:
+        for part in tmp_path.iterdir():
+            part.rename(part.with_name(part.name.replace("sub-01", "sub-ana")))
+    first, *parts = sorted(tmp_path.iterdir())
+    assert part_of(first) is None
+    assert len(parts) > 1
+    assert [part_of(part) for part in parts] == [first] * len(parts)
+    first.rename(tmp_path / "away.fif")
+    with pytest.raises(RecordingError, match="is a later part of a split recording"):
+        open_recording(parts[0])
+
+
+def test_packed_parts_are_said_to_be_such(tmp_path: Path) -> None:
+    with quiet_mne():
+        raw = mne.io.RawArray(np.tile(SAMPLES, 20), mne.create_info(NAMES, SFREQ, "eeg"))
+        raw.save(tmp_path / "a_raw.fif.gz", split_size="2MB")
+    with pytest.raises(RecordingError, match="is the first of several packed parts"):
+        open_recording(tmp_path / "a_raw.fif.gz")
+
+
 def test_damage_is_said_in_plain_words(tmp_path: Path) -> None:
     path = edf(tmp_path / "a.edf")
     data = bytearray(path.read_bytes())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eeg.io.channels import CENTRAL, group_of, kind_of, position_of, site_of
+from eeg.io.channels import CENTRAL, Channel, among_others, group_of, kind_of, position_of, site_of
+from eeg.io.units import to_volts
 from eeg.simulation.simulate import PLACES
 
 
@@ -65,3 +66,25 @@ def test_central_preset_lies_around_the_vertex() -> None:
     for site in CENTRAL:
         x, y = position_of(site) or (9.0, 9.0)
         assert x * x + y * y <= 0.45**2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("Effort THO", "not EEG"), ("BVP", "not EEG"), ("PTAF", "not EEG"), ("audio1", "not EEG"), ("x", "not EEG"),
+     ("REFERENCE", "not EEG"), ("POW.AF3.Theta", "not EEG"), ("Alpha_TP9", "not EEG"), ("EX1", "not EEG"),
+     ("FFC1h", "eeg"), ("C3'", "eeg"), ("Fz-LM", "eeg"), ("C3-P3", "eeg"), ("EEG 021", "eeg"), ("CH_9", "eeg"),
+     ("LA7", "eeg"), ("IED_AF3", "eeg")],
+)  # fmt: skip
+def test_beside_electrodes_called_by_places_other_names_are_none(name: str, kind: str) -> None:
+    beside = tuple(Channel(each, site_of(each), kind_of(each)) for each in ("Fz", "Cz", "Pz", name))
+    assert among_others(beside)[3].kind == kind
+    # Where no place is named, nothing is known of any.
+    alone = Channel("Belt", None, "eeg")
+    assert among_others((alone, *beside[:2])) == (alone, *beside[:2])
+
+
+@pytest.mark.parametrize(
+    ("unit", "volts"), [("[uV]", 1e-6), ("'mV'", 1e-3), ("uV\0", 1e-6), ("micro-V", 1e-6), ("pV", 1e-12), ("V/m", None)]
+)
+def test_units_in_brackets_quotes_and_parts(unit: str, volts: float | None) -> None:
+    assert to_volts(unit) == volts

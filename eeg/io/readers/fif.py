@@ -42,9 +42,14 @@ def _open(path: Path) -> Opened:
             raw = import_mne().io.read_raw_fif(source, allow_maxshield="yes", preload=False)
             named = [Path(str(name)) for name in raw.filenames if name is not None]
             fast = FifSamples.open(raw, named, walked)
-    except BaseException:
+    except BaseException as error:
         if scratch is not None:
             scratch.cleanup()
+            if "Split raw file" in str(error):
+                raise RecordingError(
+                    f"{path} is the first of several packed parts, which name each other as they were before packing: "
+                    "unpack them, or save the recording as one file"
+                ) from error
         raise
     files = (path,) if scratch is not None else tuple(dict.fromkeys([path, *named]))
     clock = "utc" if raw.info["meas_date"] is not None else "none"
