@@ -214,7 +214,7 @@ def live_session(store: Store, number: int, *, start_s: float = 0.0, sound: Soun
 
     Loudness is measured on excerpts of each piece, so that the samples are not those of an export.
     """
-    from therapy_gen.music.audio.live import live_timeline
+    from therapy_gen.music.audio.live.timeline import live_timeline
     from therapy_gen.music.audio.timeline import TimelineItem
 
     record = get_session(store, number)

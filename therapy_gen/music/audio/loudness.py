@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -41,6 +42,35 @@ class LoudnessMeter:
         self.spectrum = np.zeros(self._step // 2 + 1)
         """Energy of all that was added at every 10 Hz."""
 
+    @classmethod
+    def estimated(
+        cls,
+        energies: npt.NDArray[np.float64],
+        bands: npt.NDArray[np.float64],
+        edges_hz: Sequence[float],
+        sample_rate: int = 44100,
+    ) -> LoudnessMeter:
+        """Return a meter that stands where music would have brought it that nobody rendered.
+
+        Parameters
+        ----------
+        energies : array, shape (steps,)
+            Weighted mean square of every 100 ms, both channels together.
+        bands : array, shape (bands,)
+            Energy between the frequencies of `edges_hz`, in any unit.
+        edges_hz : sequence of float
+            One more than bands.
+        sample_rate : int
+        """
+        meter = cls(sample_rate)
+        meter._energies = [energies]
+        # A crest of 12 dB.
+        meter.peak = 4.0 * math.sqrt(float(energies.max(initial=0.0)) / 2)
+        for energy, low, high in zip(bands, edges_hz[:-1], edges_hz[1:], strict=True):
+            part = meter.spectrum[round(low / _STEPS_PER_SECOND) : round(high / _STEPS_PER_SECOND)]
+            part += energy / max(len(part), 1)
+        return meter
+
     def add(self, block: npt.NDArray[np.float32]) -> None:
         """Add frames of shape (2, frames)."""
         self.peak = max(self.peak, float(np.abs(block).max(initial=0)))
@@ -51,6 +81,11 @@ class LoudnessMeter:
         power = spectra.real**2 + spectra.imag**2
         self.spectrum += power.sum(axis=(0, 1))
         self._energies.append((power @ self._weights).sum(axis=0, dtype=np.float64))
+
+    @property
+    def energies(self) -> npt.NDArray[np.float64]:
+        """Weighted mean square of every 100 ms that was added, both channels together."""
+        return np.concatenate(self._energies) if self._energies else np.zeros(0)
 
     def share_above_db(self, hertz: float) -> float:
         """Return the energy above a frequency against all energy, in decibels; minus infinity where there is none."""
@@ -67,7 +102,7 @@ class LoudnessMeter:
 
         With a `gain`, that of what was added times so much: very quiet sound lies below the absolute gate as it is.
         """
-        energies = np.concatenate(self._energies) if self._energies else np.zeros(0)
+        energies = self.energies
         if len(energies) < _STEPS_PER_GATE:
             return -math.inf
         gates = np.lib.stride_tricks.sliding_window_view(energies, _STEPS_PER_GATE).mean(axis=1) * gain**2
@@ -101,6 +136,14 @@ def limit(sound: npt.NDArray[np.float32], highest: float, sample_rate: int) -> N
     for first in range(0, frames, 1 << 16):
         where = np.arange(first, min(first + (1 << 16), frames)) / _LIMIT_STEP - 0.5
         sound[first : first + (1 << 16)] *= np.interp(where, np.arange(len(smooth)), smooth)[:, None].astype(np.float32)
+
+
+def weighting(band_hz: tuple[float, float], sample_rate: int) -> float:
+    """Return the factor by which the K weighting changes the energy between two frequencies."""
+    step = sample_rate // _STEPS_PER_SECOND
+    low, high = (round(hertz / _STEPS_PER_SECOND) for hertz in band_hz)
+    part = _weights(step, sample_rate)[max(low, 1) : max(high, 2)]
+    return float(part.mean()) * step**2 / 2 if len(part) else 1.0
 
 
 @cache

@@ -97,14 +97,15 @@ def render(
 class PieceRenderer:
     """Renders pieces with what they share: instruments and room.
 
-    Set `stop` from another thread to end it at once.
+    Set `stop` from another thread to end it at once. `own` says that the embedded instruments play, `space` where.
     """
 
     def __init__(self, mix: Mix, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self._loudness = mix.loudness
         soundfont = mix.soundfont
-        self._own = soundfont is None
+        self.own = soundfont is None
+        self.space = mix.space
         self._synthesiser = Synthesiser(
             SoundFont(soundfont or default_soundfont()), sample_rate, pads=soundfont is None
         )
@@ -148,7 +149,7 @@ class PieceRenderer:
         if not meter.peak > 0:
             return np.float32(1.0), 0.0
         gain = np.float32(_gain(meter, self._loudness))
-        air = _air_gain(meter) if self._own else 0.0
+        air = _air_gain(meter) if self.own else 0.0
         if air > 0:
             gain *= np.float32(10 ** (-meter.change_db(1 + air * (1 - _air_response(len(meter.spectrum)))) / 20))
         return gain, air

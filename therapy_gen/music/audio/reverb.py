@@ -112,6 +112,14 @@ def _spectra(space: Space, sample_rate: int) -> npt.NDArray[np.complex64]:
     return np.fft.rfft(response(space, sample_rate), n=BLOCK + _RESPONSE_FRAMES).astype(np.complex64)
 
 
+def energy_of_room(space: Space, band_hz: tuple[float, float], sample_rate: int) -> float:
+    """Return the energy that both ears get of what is sent into a space, between two frequencies, as a factor."""
+    spectra = _spectra(space, sample_rate)
+    low, high = (round(hertz * (BLOCK + _RESPONSE_FRAMES) / sample_rate) for hertz in band_hz)
+    part = spectra[:, low : max(high, low + 1)]
+    return float((np.abs(part) ** 2).mean(axis=1).sum()) if part.size else 0.0
+
+
 def response(space: Space, sample_rate: int) -> npt.NDArray[np.float64]:
     """Return the impulse responses of a space at both ears, shape (2, frames)."""
     rng = np.random.RandomState(_SEED)

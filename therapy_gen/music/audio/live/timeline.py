@@ -1,6 +1,7 @@
-"""A timeline's sound from any place at once: loudness is measured on excerpts of a piece, not on all of it.
+"""A timeline's sound from any place at once: loudness is estimated from the notes of a piece, not measured on it.
 
-A piece is then as loud as `render` makes it within about a decibel, and begins to sound after a second of work.
+A piece is then as loud as `render` makes it within about a decibel, and begins to sound after half a second of work.
+With a soundfont of the listener's own, whose notes nobody has measured, loudness is measured on excerpts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from therapy_gen.music.audio.live.estimate import estimate_loudness
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import (
@@ -100,7 +102,11 @@ def _piece(renderer: PieceRenderer, item: TimelineItem, length: int, start: int)
 
 
 def _levels(renderer: PieceRenderer, notes: Sequence[StruckNote], frames: int) -> tuple[np.float32, float]:
-    """Return the gain and the air of a piece, from excerpts; from all of it where it is short."""
+    """Return the gain and the air of a piece: from its notes, else from excerpts, from all of it where it is short."""
+    if renderer.own:
+        estimated = estimate_loudness(notes, frames / renderer.sample_rate, renderer.space, renderer.sample_rate)
+        if estimated is not None:
+            return renderer.levels_of(estimated)
     meter = LoudnessMeter(renderer.sample_rate)
     if frames <= 2 * BLOCK * len(_EXCERPTS):
         for block in _from(renderer, notes, frames, 0):
