@@ -69,15 +69,15 @@ def main() -> None:
     print(table(("along", "steps", *ATTRIBUTES, ""), rows))
     print()
     titles = ("density asked", "pieces", "mean", "deviation", "least", "most")
-    print(table(titles, [densities_had(model, asked, metre.name, arguments.sessions) for asked in DENSITIES]))
+    print(table(titles, [densities_had(model, requested, metre.name, arguments.sessions) for requested in DENSITIES]))
 
 
-def densities_had(model: Model, asked: float, metre: str, sessions: int) -> list[str]:
+def densities_had(model: Model, requested: float, metre: str, sessions: int) -> list[str]:
     """Return a row: what pieces of sessions of 24 minutes have, in notes a bar, all parts but the pad."""
     had = []
     with TemporaryDirectory() as folder:
         store = Store.open(Path(folder) / "sessions.db")
-        request = SessionRequest(metre=metre, density=(asked, asked))
+        request = SessionRequest(metre=metre, density=(requested, requested))
         for seed in range(100, 100 + sessions):
             for record in new_session(store, model, request, seed=seed).pieces():
                 piece = get_piece(store, record.id)
@@ -86,7 +86,7 @@ def densities_had(model: Model, asked: float, metre: str, sessions: int) -> list
                 had.append(notes / (BARS_PER_SECTION * len((piece.form or "A").split())))
     values = np.array(had)
     figures = (values.mean(), values.std(), values.min(), values.max())
-    return [f"{asked:g}", str(len(had)), *(f"{value:.1f}" for value in figures)]
+    return [f"{requested:g}", str(len(had)), *(f"{value:.1f}" for value in figures)]
 
 
 if __name__ == "__main__":

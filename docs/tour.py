@@ -68,9 +68,9 @@ def renew(page: Path, width: int, *, check: bool) -> None:
 
 def main() -> None:
     """Bring the pages up to date, or check them."""
-    asked = [Path(word).resolve() for word in sys.argv[1:] if word != "--check"]
+    requested = [Path(word).resolve() for word in sys.argv[1:] if word != "--check"]
     for page, width in WIDTHS.items():
-        if not asked or page in asked:
+        if not requested or page in requested:
             renew(page, width, check="--check" in sys.argv)
 
 

@@ -69,8 +69,8 @@ def renew(page: Path, *, check: bool) -> None:
 
 def main() -> None:
     """Bring the tutorials up to date, or check them."""
-    asked = [Path(word).resolve() for word in sys.argv[1:] if word != "--check"]
-    for page in asked or sorted(DOCS.glob("*-tutorial.md")):
+    requested = [Path(word).resolve() for word in sys.argv[1:] if word != "--check"]
+    for page in requested or sorted(DOCS.glob("*-tutorial.md")):
         renew(page, check="--check" in sys.argv)
 
 

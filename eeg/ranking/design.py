@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from eeg.ranking.mixed_model import FLAT_SD, Axis, Design, Grid, Recording
+from eeg.ranking.mixed_model import FLAT_SD, Axis, ModelDesign, ParameterGrid, RecordingRows
 from eeg.ranking.observations import RATING_DB, Observation
 
 Float64 = npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ _MUSCLE_SD = 0.7
 
 def make_design(
     data: Sequence[Observation], rated: Sequence[Observation], names: Sequence[str], *, use_muscle: bool
-) -> tuple[Design, bool, bool]:
+) -> tuple[ModelDesign, bool, bool]:
     """Build the columns of every recording.
 
     Parameters
@@ -48,7 +48,7 @@ def make_design(
 
     Returns
     -------
-    design : Design
+    design : ModelDesign
     has_muscle, has_mean : bool
         Whether the shared coefficients hold one for muscle (first), and the mean of the pieces against silence (last).
     """
@@ -66,7 +66,7 @@ def make_design(
     ]
     shared_sd = np.array([_MUSCLE_SD] * has_muscle + [FLAT_SD] * has_mean)
     return (
-        Design(recordings, shared_sd, len(names), _rating_products(rated, number, len(shared_sd))),
+        ModelDesign(recordings, shared_sd, len(names), _rating_products(rated, number, len(shared_sd))),
         has_muscle,
         has_mean,
     )
@@ -88,7 +88,7 @@ def _muscle(rows: Sequence[Observation]) -> Float64:
 
 def _recording(
     rows: Sequence[Observation], number: dict[str, int], muscle: Float64 | None, *, has_mean: bool
-) -> Recording:
+) -> RecordingRows:
     time_s = np.array([row.time_s for row in rows])
     half = float(np.ptp(time_s)) / 2
     trend = (time_s - (time_s.max() + time_s.min()) / 2) / half if half > 0 else np.zeros(len(rows))
@@ -96,7 +96,7 @@ def _recording(
     shared = [] if muscle is None else [muscle]
     if has_mean:
         shared.append(music)
-    return Recording(
+    return RecordingRows(
         y=np.array([row.value_db for row in rows]),
         local=np.column_stack([np.ones(len(rows)), trend, music]),
         shared=np.column_stack(shared) if shared else np.empty((len(rows), 0)),
@@ -127,7 +127,7 @@ def _rating_products(rated: Sequence[Observation], number: dict[str, int], share
     return np.asarray(columns.T @ columns - np.outer(with_level, with_level) / (level @ level + RATING_DB**-2.0))
 
 
-def make_grid(recordings: int, *, has_mean: bool) -> Grid:
+def make_grid(recordings: int, *, has_mean: bool) -> ParameterGrid:
     """Return the variances that are averaged over.
 
     Parameters
@@ -140,7 +140,7 @@ def make_grid(recordings: int, *, has_mean: bool) -> Grid:
     sampling, drift = np.array(_SAMPLING_DB), np.array(_DRIFT_DB)
     none = Axis(np.zeros(1), np.zeros(1))
     day = half_cauchy(np.array(_DAY_DB), _DAY_SCALE)
-    return Grid(
+    return ParameterGrid(
         sampling=Axis(sampling, -0.5 * (np.log(sampling / _SAMPLING_SD) / _SAMPLING_SPREAD) ** 2),
         drift=Axis(drift, -0.5 * (np.log(drift / _DRIFT_SD) / _DRIFT_SPREAD) ** 2),
         memory_s=Axis(np.array(_MEMORY_S), np.zeros(len(_MEMORY_S))),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from eeg.ranking.mixed_model import FLAT_SD, Design, Model, Point, Posterior
+from eeg.ranking.mixed_model import FLAT_SD, MixedModel, ModelDesign, Point, Posterior
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -19,7 +19,7 @@ _FEW = 300
 _At = tuple[int, ...]
 
 
-def fit(model: Model, trend_sd: float, *, keep: float = 1e-4, everywhere: bool = False) -> Posterior:
+def fit(model: MixedModel, trend_sd: float, *, keep: float = 1e-4, everywhere: bool = False) -> Posterior:
     """Average over the grid.
 
     The points that matter lie together: from the best that a search along the axes finds, neighbours are computed as
@@ -27,7 +27,7 @@ def fit(model: Model, trend_sd: float, *, keep: float = 1e-4, everywhere: bool =
 
     Parameters
     ----------
-    model : Model
+    model : MixedModel
     trend_sd : float
         Prior SD of the trend within a recording, dB.
     keep : float
@@ -54,7 +54,7 @@ def fit(model: Model, trend_sd: float, *, keep: float = 1e-4, everywhere: bool =
 class _Search:
     """Points of the grid as far as they were computed; those that do not matter are not kept."""
 
-    def __init__(self, model: Model, trend_sd: float, log_keep: float) -> None:
+    def __init__(self, model: MixedModel, trend_sd: float, log_keep: float) -> None:
         self._model, self._trend_sd, self._log_keep = model, trend_sd, log_keep
         self.points: dict[_At, Point] = {}
         self._heights: dict[_At, float] = {}
@@ -101,12 +101,12 @@ def _neighbours(at: _At, shape: tuple[int, ...]) -> list[_At]:
     ]
 
 
-def f_test(model: Model, posterior: Posterior, *, share: float = 0.95) -> float:
+def f_test(model: MixedModel, posterior: Posterior, *, share: float = 0.95) -> float:
     """Return the p value of an F test that all pieces are equal, averaged over the noise that the data allow.
 
     Parameters
     ----------
-    model : Model
+    model : MixedModel
         Of plays, without ratings.
     posterior : Posterior
         Only the proportions of its variances matter: the size is estimated from the residuals.
@@ -143,7 +143,7 @@ def _residual(gram: Float64, columns: Int64) -> Float64:
     return np.asarray(gram[:, -1, -1] - np.einsum("pi,pij,pj->p", moment, inverse, moment))
 
 
-def _degrees_of_freedom(design: Design) -> tuple[int, int]:
+def _degrees_of_freedom(design: ModelDesign) -> tuple[int, int]:
     """Return those of the pieces and of the residuals, with a level and a trend for each recording."""
     q, g = design.pieces, len(design.shared_sd)
     inner = np.zeros((q + g, q + g))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from eeg.errors import TooLittleDataError
 from eeg.ranking.design import TIME_SD, half_cauchy, make_design, make_grid
 from eeg.ranking.fit import fit
-from eeg.ranking.mixed_model import FLAT_SD, Model
+from eeg.ranking.mixed_model import FLAT_SD, MixedModel
 from eeg.ranking.observations import Observation
 from eeg.ranking.verdict import LEVEL
 
@@ -48,7 +48,7 @@ class GroupPiece:
 
 
 @dataclass(frozen=True)
-class Difference:
+class GroupDifference:
     """How a listener differs from the group in one piece, dB; `differs` where chance does not explain it."""
 
     listener: str
@@ -76,7 +76,7 @@ class GroupRanking:
     between_db, music_between_db : (float, (float, float))
         SD between listeners, of one piece's effect and of the response to music as such: posterior mean and 90 %
         interval.
-    differences : tuple of Difference
+    differences : tuple of GroupDifference
         Of every listener and piece, the largest first.
     """
 
@@ -92,7 +92,7 @@ class GroupRanking:
     plays: int
     between_db: tuple[float, tuple[float, float]]
     music_between_db: tuple[float, tuple[float, float]]
-    differences: tuple[Difference, ...]
+    differences: tuple[GroupDifference, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -225,7 +225,7 @@ def rank_group(
 def _reduce(rows: Sequence[Observation], names: Sequence[str], *, use_muscle: bool) -> _Listener:
     """Return what a listener's plays say of the pieces' levels, at the noise that is most probable for them."""
     design, has_muscle, has_mean = make_design(rows, (), names, use_muscle=use_muscle)
-    model = Model(design, make_grid(len(design.recordings), has_mean=has_mean))
+    model = MixedModel(design, make_grid(len(design.recordings), has_mean=has_mean))
     posterior = fit(model, TIME_SD)
     best = posterior.points[int(np.argmax(posterior.weights.sum(axis=1)))]
     gram, _ = model.products(np.array([best.at]), TIME_SD)
@@ -345,7 +345,7 @@ class _Group:
         values = fdtrc(extra, free, np.maximum(small - full, 0.0) / extra / np.maximum(full / free, 1e-300))
         return float(weights[chosen] @ values / weights[chosen].sum())
 
-    def differences(self, listeners: Sequence[str], pieces: Sequence[str]) -> tuple[Difference, ...]:
+    def differences(self, listeners: Sequence[str], pieces: Sequence[str]) -> tuple[GroupDifference, ...]:
         """Return how listeners differ from the group in pieces that they heard, the largest first."""
         from scipy.special import ndtri
 
@@ -371,7 +371,7 @@ class _Group:
                 half = float(ndtri((1 + LEVEL) / 2) * sd[j])
                 interval = (float(mean[j]) - half, float(mean[j]) + half)
                 differs = bool(abs(mean[j]) > strict * sd[j])
-                found.append(Difference(name, pieces[int(j)], float(mean[j]), interval, differs))
+                found.append(GroupDifference(name, pieces[int(j)], float(mean[j]), interval, differs))
         return tuple(sorted(found, key=lambda one: -abs(one.mean_db)))
 
 

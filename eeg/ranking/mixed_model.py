@@ -32,7 +32,7 @@ _AT_ONCE = 4000
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordingRows:
     """One recording's plays and silences.
 
     Parameters
@@ -58,12 +58,12 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Design:
+class ModelDesign:
     """The data.
 
     Parameters
     ----------
-    recordings : sequence of Recording
+    recordings : sequence of RecordingRows
     shared_sd : array, shape (g,)
         Prior SD of the shared coefficients, dB; `FLAT_SD` for fixed ones.
     pieces : int
@@ -72,7 +72,7 @@ class Design:
         Products that ratings add; zero without ratings.
     """
 
-    recordings: Sequence[Recording]
+    recordings: Sequence[RecordingRows]
     shared_sd: Float64
     pieces: int
     rated: Float64
@@ -87,7 +87,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Grid:
+class ParameterGrid:
     """The variances that are averaged over.
 
     Parameters
@@ -133,9 +133,9 @@ class _Bucket:
         return int(self.pieces.shape[1])
 
 
-def _buckets(design: Design, memories: Float64) -> list[_Bucket]:
+def _buckets(design: ModelDesign, memories: Float64) -> list[_Bucket]:
     """Sort recordings by size, so that little is padded."""
-    sizes: dict[tuple[int, int], list[tuple[Recording, Int64]]] = {}
+    sizes: dict[tuple[int, int], list[tuple[RecordingRows, Int64]]] = {}
     for one in design.recordings:
         here = np.unique(one.piece[one.piece >= 0])
         key = (_rounded(len(one.y)), _rounded(len(here)))
@@ -147,7 +147,7 @@ def _rounded(size: int) -> int:
     return 0 if size == 0 else size if size <= 4 else 4 * -(-size // 4)
 
 
-def _bucket(rows: Sequence[tuple[Recording, Int64]], design: Design, memories: Float64) -> _Bucket:
+def _bucket(rows: Sequence[tuple[RecordingRows, Int64]], design: ModelDesign, memories: Float64) -> _Bucket:
     n, k = max(len(one.y) for one, _ in rows), max(len(here) for _, here in rows)
     g = len(design.shared_sd)
     columns = np.zeros((len(memories), len(rows), n, LOCAL + k + g + 1))
@@ -221,7 +221,7 @@ class Point:
 class Posterior:
     """The points of the grid that matter, with their weights (which sum to 1), shape (points, taus)."""
 
-    grid: Grid
+    grid: ParameterGrid
     points: Sequence[Point]
     weights: Float64
 
@@ -250,10 +250,10 @@ class Posterior:
         return float(self.weights.sum(axis=0) @ self.grid.tau.values)
 
 
-class Model:
+class MixedModel:
     """A design, ready to be evaluated at points of a grid."""
 
-    def __init__(self, design: Design, grid: Grid) -> None:
+    def __init__(self, design: ModelDesign, grid: ParameterGrid) -> None:
         self.design, self.grid = design, grid
         self._buckets = _buckets(design, grid.memory_s.values)
 
@@ -322,7 +322,7 @@ class Model:
 
 
 def _add_products(
-    bucket: _Bucket, model: Model, at: Int64, keys: Int64, trend_sd: float, gram: Float64, logdet: Float64
+    bucket: _Bucket, model: MixedModel, at: Int64, keys: Int64, trend_sd: float, gram: Float64, logdet: Float64
 ) -> None:
     """Add one bucket's products at some points to `gram` and `logdet`."""
     grid, k = model.grid, bucket.k

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from eeg.errors import ParameterError, TooLittleDataError
 from eeg.ranking.design import TIME_SD, make_design, make_grid
 from eeg.ranking.fit import f_test, fit
-from eeg.ranking.mixed_model import Model, Posterior
+from eeg.ranking.mixed_model import MixedModel, Posterior
 from eeg.ranking.observations import Observation, Rating, check_criterion, rated
 from eeg.ranking.results import PieceRank, Ranking, RatedPiece, WithRatings
 from eeg.ranking.verdict import LEVEL, decide
@@ -143,7 +143,7 @@ def _with_ratings(
 class _Fit:
     """What the model makes of some observations: level of each piece (mean, draws), of a new one, slope of muscle."""
 
-    model: Model
+    model: MixedModel
     posterior: Posterior
     has_mean: bool
     mean: Float64
@@ -195,7 +195,7 @@ def _fit(
     data: Sequence[Observation], liked: Sequence[Observation], names: Sequence[str], use_muscle: bool, seed: int
 ) -> _Fit:
     design, has_muscle, has_mean = make_design(data, liked, names, use_muscle=use_muscle)
-    model = Model(design, make_grid(len(design.recordings), has_mean=has_mean))
+    model = MixedModel(design, make_grid(len(design.recordings), has_mean=has_mean))
     posterior = fit(model, TIME_SD)
     rng = np.random.default_rng(seed)
     drawn, taus = posterior.draw(_DRAWS, rng)

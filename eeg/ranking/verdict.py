@@ -49,8 +49,8 @@ def decide(data: Sequence[Observation], p_value: float, apart: float) -> tuple[b
     level = alpha(looks)
     after = f" after {looks} recordings" if looks > 1 else ""
     if p_value >= level:
-        asked = f" (under {level:.2g} is required{after})" if p_value < 0.05 else ""
-        return False, f"no reliable order: equal pieces would look as different with p = {p_value:.2g}{asked}"
+        required = f" (under {level:.2g} is required{after})" if p_value < 0.05 else ""
+        return False, f"no reliable order: equal pieces would look as different with p = {p_value:.2g}{required}"
     p = f"p = {p_value:.2g}" if p_value >= _SMALLEST_P else f"p < {_SMALLEST_P:g}"
     if apart < LEVEL:
         return False, (

@@ -135,8 +135,8 @@ def _by_number(
 def _by_pattern(track: ClickTrack, known: KnownSession, notes: list[str]) -> list[tuple[float, Item]]:
     """Match plain clicks with a session's onsets by the times between them; of pieces alone, or of silences, too."""
     onsets = np.array([click.onset_s for click in track.clicks])
-    ways = [[item for item in known.items if item.role == MUSIC], list(known.items)]
-    for items in ways:
+    candidates = [[item for item in known.items if item.role == MUSIC], list(known.items)]
+    for items in candidates:
         expected = np.array([item.onset_s for item in items])
         shift, matched = _shift(onsets, expected)
         enough = _SHARE * min(len(onsets), len(expected))
@@ -147,7 +147,7 @@ def _by_pattern(track: ClickTrack, known: KnownSession, notes: list[str]) -> lis
         return [(float(onsets[i]), items[j]) for i, j in matched]
     raise TimelineError(
         f"the {len(onsets)} clicks in {track.name} do not follow the onsets of session {known.id} "
-        f"({len(ways[0])} pieces), or fit in several ways: say what each is by code or map (click/1, click/2, …)"
+        f"({len(candidates[0])} pieces), or fit in several ways: say what each is by code or map (click/1, click/2, …)"
     )
 
 

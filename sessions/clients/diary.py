@@ -32,7 +32,7 @@ _DISLIKED = 2
 
 
 @dataclass(frozen=True)
-class Note:
+class SessionNote:
     """What was written about a session."""
 
     id: int
@@ -57,7 +57,7 @@ class Measure:
         return None if self.before is None or self.after is None else self.after - self.before
 
 
-def add_note(store: Store, session: int, text: str) -> Note:
+def add_note(store: Store, session: int, text: str) -> SessionNote:
     """Keep a note about a session, and return it."""
     said = text.strip()
     if not said:
@@ -69,7 +69,7 @@ def add_note(store: Store, session: int, text: str) -> Note:
         row = SessionNoteRow(session_id=session, text=said)
         database.add(row)
         database.flush()
-        return Note(row.id, session, row.text, row.created)
+        return SessionNote(row.id, session, row.text, row.created)
 
 
 def delete_note(store: Store, note: int) -> None:
@@ -81,12 +81,12 @@ def delete_note(store: Store, note: int) -> None:
         database.delete(row)
 
 
-def list_notes(store: Store, *, session: int | None = None, listener: str | None = None) -> list[Note]:
+def list_notes(store: Store, *, session: int | None = None, listener: str | None = None) -> list[SessionNote]:
     """Return the notes of a session, or of all sessions of a listener, oldest first."""
     query = select(SessionNoteRow).order_by(SessionNoteRow.id)
     with store.read() as database:
         query = _of(database, query, SessionNoteRow.session_id, session, listener)
-        return [Note(row.id, row.session_id, row.text, row.created) for row in database.scalars(query)]
+        return [SessionNote(row.id, row.session_id, row.text, row.created) for row in database.scalars(query)]
 
 
 def set_measure(

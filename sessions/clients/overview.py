@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from sessions.clients.diary import Note, list_measures, list_notes
+from sessions.clients.diary import SessionNote, list_measures, list_notes
 from sessions.clients.scales import known_scales
 from sessions.storage.listeners import ListenerSummary, find_listener, list_listeners
 from sessions.storage.store import Store
@@ -27,7 +27,7 @@ class ClientSession:
         Mean of its ratings.
     measures : tuple of str
         Such as ``"vas-calm 40 to 65"``.
-    notes : tuple of Note
+    notes : tuple of SessionNote
     """
 
     id: int
@@ -37,7 +37,7 @@ class ClientSession:
     plays: int
     rating: float | None
     measures: tuple[str, ...]
-    notes: tuple[Note, ...]
+    notes: tuple[SessionNote, ...]
 
     def document(self) -> dict[str, Any]:
         """Return what `listener show --json` says of it."""
@@ -78,7 +78,7 @@ def client_overview(store: Store, name: str) -> Client:
     for one in measures:
         values = " to ".join("–" if value is None else f"{value:g}" for value in (one.before, one.after))
         said.setdefault(one.session, []).append(f"{titles.get(one.scale, one.scale)} {values}")
-    notes: dict[int, list[Note]] = {}
+    notes: dict[int, list[SessionNote]] = {}
     for note in list_notes(store, listener=name):
         notes.setdefault(note.session, []).append(note)
     with store.read() as database:

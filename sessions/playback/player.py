@@ -40,7 +40,7 @@ class PlayLog(Protocol):
 
 
 @dataclass(frozen=True)
-class Progress:
+class PlaybackProgress:
     """Where playing is.
 
     Attributes
@@ -88,7 +88,7 @@ class Player:
         *,
         markers: Markers | None = None,
         keys: Callable[[], str] = lambda: "",
-        tell: Callable[[Progress], None] = lambda progress: None,
+        tell: Callable[[PlaybackProgress], None] = lambda progress: None,
     ) -> None:
         self._session = session
         self._output = output
@@ -141,7 +141,7 @@ class Player:
                     paused = not paused
                     if paused:
                         self._end(self._moment(self._output.ahead_s()))
-                self._tell(Progress(item, frames / SAMPLE_RATE, paused))
+                self._tell(PlaybackProgress(item, frames / SAMPLE_RATE, paused))
                 if not paused:
                     break
                 # The device goes on: its clock, and what is heard of it, stay one.

@@ -51,7 +51,7 @@ class HeardRecording:
 
 
 @dataclass(frozen=True)
-class Rating:
+class StoredRating:
     """How much a piece was liked in a session, 1 to 5."""
 
     session: int
@@ -70,7 +70,7 @@ class Evidence:
         By which the recordings were scored.
     recordings : tuple of HeardRecording
         Oldest first.
-    ratings : tuple of Rating
+    ratings : tuple of StoredRating
     plans : tuple of AnalysisPlan
         All of the listener: how often the data were looked at.
     set_aside : tuple of (str, str)
@@ -82,7 +82,7 @@ class Evidence:
     listener: str | None
     plan: AnalysisPlan
     recordings: tuple[HeardRecording, ...]
-    ratings: tuple[Rating, ...]
+    ratings: tuple[StoredRating, ...]
     plans: tuple[AnalysisPlan, ...] = ()
     set_aside: tuple[tuple[str, str], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -223,7 +223,7 @@ def _evidence(database: Session, listener_id: int | None, name: str | None, plan
             for row in rows
             if not other[row.id]
         ),
-        ratings=tuple(Rating(session, piece, value) for session, piece, value in database.execute(rated)),
+        ratings=tuple(StoredRating(session, piece, value) for session, piece, value in database.execute(rated)),
         plans=tuple(plans) or (plan,),
         set_aside=tuple((row.file, other[row.id][0]) for row in rows if other[row.id]),
         versions=rows[-1].facts.get("versions", {}) if rows else {},

@@ -48,7 +48,7 @@ def app(app_home: Path, tmp_path: Path) -> Iterator[App]:
 @pytest.fixture
 def looking(chromium: Any, app: App) -> Iterator[Callable[..., Any]]:
     """Open the app in a tab of its own; at the end nothing may have been asked of any other host."""
-    asked: list[str] = []
+    requested: list[str] = []
     contexts: list[Any] = []
 
     def look(path: str = "", *, context: Any = None, **options: Any) -> Any:
@@ -57,7 +57,7 @@ def looking(chromium: Any, app: App) -> Iterator[Callable[..., Any]]:
             contexts.append(context)
         tab = context.new_page()
         tab.set_default_timeout(PATIENCE_S * 1000)
-        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("request", lambda request: requested.append(request.url))
         tab.goto(app.url)
         if path:
             tab.goto(app.base + path)
@@ -66,4 +66,4 @@ def looking(chromium: Any, app: App) -> Iterator[Callable[..., Any]]:
     yield look
     for context in contexts:
         context.close()
-    assert [url for url in asked if not url.startswith((app.base, "data:"))] == []
+    assert [url for url in requested if not url.startswith((app.base, "data:"))] == []

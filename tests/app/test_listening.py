@@ -152,8 +152,8 @@ def test_sound_comes_in_ranges(app: App) -> None:
 
     client = app.client()
     whole = 44 + (60 * 44100) * 4
-    asked = urllib.request.Request(app.base + "sound/2.wav", headers={"Range": "bytes=0-99"})
-    with client.open(asked) as answer:
+    requested = urllib.request.Request(app.base + "sound/2.wav", headers={"Range": "bytes=0-99"})
+    with client.open(requested) as answer:
         content = answer.read()
         assert (answer.status, len(content), content[:4]) == (206, 100, b"RIFF")
         size = int(answer.headers["Content-Range"].rpartition("/")[2])

@@ -129,7 +129,7 @@ class Closing:
     def __del__(self):
         raise KeyboardInterrupt
 import sessions.storage.library as library
-def busy(*asked, **options):
+def busy(*requested, **options):
     Closing()
     time.sleep(60)
 library.list_sessions = busy

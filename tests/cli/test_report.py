@@ -177,7 +177,7 @@ def test_what_cannot_be_written_is_refused(cli: Cli, with_session: Path, tmp_pat
 @pytest.fixture
 def opened(chromium: Any, reported: Path) -> Iterator[Callable[..., Any]]:
     """Open a page of `reported`; at the end nothing may have been fetched and nothing have gone wrong."""
-    asked: list[str] = []
+    requested: list[str] = []
     wrong: list[str] = []
     contexts = []
 
@@ -186,7 +186,7 @@ def opened(chromium: Any, reported: Path) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(_PATIENCE_MS)
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: requested.append(request.url))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
         page.goto((reported / name).as_uri())
@@ -195,8 +195,8 @@ def opened(chromium: Any, reported: Path) -> Iterator[Callable[..., Any]]:
     yield open_page
     for context in contexts:
         context.close()
-    assert [url for url in asked if not url.startswith(("file:", "blob:file:", "blob:null"))] == []
-    assert len([url for url in asked if url.startswith("file:")]) == len(contexts)
+    assert [url for url in requested if not url.startswith(("file:", "blob:file:", "blob:null"))] == []
+    assert len([url for url in requested if url.startswith("file:")]) == len(contexts)
     assert wrong == []
 
 

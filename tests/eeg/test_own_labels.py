@@ -61,6 +61,6 @@ def test_any_label_lasts_until_the_next() -> None:
 def test_each_piece_is_looked_up_once(listener_fif: Path, tmp_path: Path) -> None:
     rows = "".join(f"{i * 0.1:.1f}\t0.05\tpiece/x\n" for i in range(3000))
     events = table(tmp_path / "rows.tsv", f"onset\tduration\ttrial_type\n{rows}")
-    asked = []
-    plan_recording(listener_fif, Library(lambda name: asked.append(name) or KnownPiece(name)), events=events)
-    assert asked == ["x"]
+    requested = []
+    plan_recording(listener_fif, Library(lambda name: requested.append(name) or KnownPiece(name)), events=events)
+    assert requested == ["x"]

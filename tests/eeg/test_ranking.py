@@ -14,7 +14,7 @@ from scipy.stats import f_oneway, kendalltau
 from eeg.errors import ParameterError, TooLittleDataError
 from eeg.ranking.design import TIME_SD, make_design, make_grid
 from eeg.ranking.fit import f_test, fit
-from eeg.ranking.mixed_model import FLAT_SD, Axis, Grid, Model
+from eeg.ranking.mixed_model import FLAT_SD, Axis, MixedModel, ParameterGrid
 from eeg.ranking.observations import Observation, Rating, combine
 from eeg.ranking.rank import rank
 from eeg.ranking.results import Ranking, RatedPiece
@@ -232,7 +232,7 @@ def test_recording_by_recording_is_the_same_as_all_at_once() -> None:
     names = ["p0", "p1", "p2"]
     design, _, _ = make_design(data, (), names, use_muscle=True)
     grid = make_grid(3, has_mean=True)
-    model = Model(design, grid)
+    model = MixedModel(design, grid)
     at = [(2, 1, 0, 0, 0), (4, 3, 1, 2, 4), (8, 5, 0, 5, 1)]
     points = model.points(np.array(at), TIME_SD)
     dense, fast = [], []
@@ -251,7 +251,7 @@ def test_recording_by_recording_is_the_same_as_all_at_once() -> None:
 def test_the_search_finds_every_point_that_matters(seed: int) -> None:
     data = listener(np.random.default_rng(seed), [-0.5, 0.0, 0.3], plays=2, recordings=4)
     design, _, _ = make_design(data, (), ["p0", "p1", "p2"], use_muscle=True)
-    model = Model(design, make_grid(4, has_mean=True))
+    model = MixedModel(design, make_grid(4, has_mean=True))
     found, all_of_it = fit(model, TIME_SD), fit(model, TIME_SD, everywhere=True)
     assert found.mean() == pytest.approx(all_of_it.mean(), abs=1e-6)
     assert len(found.points) == len(all_of_it.points)
@@ -265,8 +265,8 @@ def test_f_test_is_anova_where_noise_is_independent() -> None:
     design, _, _ = make_design(one, (), ["p0", "p1", "p2", "p3"], use_muscle=False)
     alone = Axis(np.zeros(1), np.zeros(1))
     noise = Axis(np.array([0.3]), np.zeros(1))
-    grid = Grid(noise, alone, Axis(np.array([60.0]), np.zeros(1)), alone, alone, noise)
-    model = Model(design, grid)
+    grid = ParameterGrid(noise, alone, Axis(np.array([60.0]), np.zeros(1)), alone, alone, noise)
+    model = MixedModel(design, grid)
     p = f_test(model, fit(model, TIME_SD))
     assert p == pytest.approx(f_oneway(*y.reshape(4, 6)).pvalue, rel=1e-4)
 

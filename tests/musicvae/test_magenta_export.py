@@ -114,12 +114,12 @@ def test_magenta_js_loads_what_is_exported_and_writes_the_same_notes(
     model = stored(small(name), tmp_path / "model.safetensors")
     _, remarks = export_tfjs(model, tmp_path / "js")
     z = np.random.default_rng(0).normal(size=(2, model.config.z_size)).astype(np.float32)
-    asked: dict[str, Any] = {"z": z.tolist(), "steps": model.config.steps, "depths": list(model.config.outputs)}
+    requested: dict[str, Any] = {"z": z.tolist(), "steps": model.config.steps, "depths": list(model.config.outputs)}
     tokens = np.random.default_rng(1).integers(0, 90, (2, model.config.steps, 1))
     encodes = name == "cat-mel_2bar_small"
     assert bool(remarks) is not encodes
     if encodes:
-        asked["notes"] = tokens[..., 0].tolist()
+        requested["notes"] = tokens[..., 0].tolist()
     handler = functools.partial(Quiet, directory=str(tmp_path / "js"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -131,7 +131,7 @@ def test_magenta_js_loads_what_is_exported_and_writes_the_same_notes(
                 str(magenta_js),
                 f"http://127.0.0.1:{server.server_address[1]}",
             ],
-            input=json.dumps(asked),
+            input=json.dumps(requested),
             capture_output=True,
             text=True,
             check=False,

@@ -11,7 +11,7 @@ from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.model import load_model
 from therapy_gen.musicvae.prior.section_memory import PREFIX, SectionMemory
-from therapy_gen.musicvae.training.memory_fit import Material, written_pairs
+from therapy_gen.musicvae.training.memory_fit import MemoryMaterial, written_pairs
 from therapy_gen.musicvae.training.section_variations import MOVES, fit_progressions, moved_classes, varied
 from therapy_gen.musicvae.weights import load_weights, save_weights
 
@@ -77,7 +77,7 @@ def test_a_variation_keeps_rhythm_and_what_returns(sections: np.ndarray) -> None
 
 def test_no_section_holds_two_bars_of_what_was_learned(sections: np.ndarray) -> None:
     count = len(sections)
-    material = Material(
+    material = MemoryMaterial(
         sections, np.zeros(count, dtype=bool), np.full(count, 4, dtype=np.int8), np.arange(count, dtype=np.int32)
     )
     pairs = written_pairs(material, sections)

@@ -35,8 +35,8 @@ def test_the_share_of_new_pieces_is_kept(store: Store, model: Model, first: Sess
     for explore in (0.0, 0.25, 0.5, 1.0):
         new = total = 0
         for seed in range(20):
-            asked = drawn(first, explore)
-            made = choose(store, REQUEST, asked, np.random.SeedSequence(seed), duration_of, model.sha256)
+            requested = drawn(first, explore)
+            made = choose(store, REQUEST, requested, np.random.SeedSequence(seed), duration_of, model.sha256)
             new += len(made.plan.composed())
             total += len(made.plan.pieces)
         shares[explore] = new / total
@@ -73,8 +73,8 @@ def test_a_piece_that_is_too_lively_for_the_arc_waits_for_another(
     lively = new_session(store, model, request, seed=5, listener="ana").pieces()[0]
     assert lively.calm < 0.7
     known = Preference((Drawn(lively.id, "drawn: lively"), *drawn(first, 0.0).drawn), 0.0)
-    for asked, there in ((REQUEST, False), (request, True)):
-        made = new_session(store, model, asked, seed=6, listener="ana", preference=known)
+    for requested, there in ((REQUEST, False), (request, True)):
+        made = new_session(store, model, requested, seed=6, listener="ana", preference=known)
         assert (lively in made.pieces()) is there
         assert rms(made.curve(), made.achieved()) < (0.1 if there else 0.05)
     only = Preference((Drawn(lively.id, "drawn: lively"),), 0.0)

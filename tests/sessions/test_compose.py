@@ -112,7 +112,7 @@ def test_every_palette_plays(palette: str, store: Store, model: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("requested", "said"),
     [
         ({"seed": -1}, r"seed -1 is out of range"),
         ({"seed": 2**63}, r"seed 9223372036854775808"),
@@ -123,10 +123,10 @@ def test_every_palette_plays(palette: str, store: Store, model: Model) -> None:
     ],
 )
 def test_bad_values_are_refused_and_nothing_is_stored(
-    asked: dict[str, object], said: str, store: Store, model: Model
+    requested: dict[str, object], said: str, store: Store, model: Model
 ) -> None:
     with pytest.raises(InputError, match=said):
-        new_session(store, model, SessionRequest(minutes=1.0), **asked)  # type: ignore[arg-type]
+        new_session(store, model, SessionRequest(minutes=1.0), **requested)  # type: ignore[arg-type]
     assert store.info().sessions == store.info().pieces == store.info().listeners == 0
 
 
@@ -149,24 +149,24 @@ def test_attributes_lead_the_music(
 ) -> None:
     plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major")] * 8
 
-    def measured(asked: tuple[float, float]) -> float:
-        pieces = compose(plan, model, np.random.default_rng(3), attributes={attribute: asked})
+    def measured(requested: tuple[float, float]) -> float:
+        pieces = compose(plan, model, np.random.default_rng(3), attributes={attribute: requested})
         sections = np.stack([section for piece in pieces for section in piece.sections])
         return float(attribute_values(sections)[attribute].mean())
 
     assert measured(high) > 1.2 * measured(low)
 
 
-@pytest.mark.parametrize(("metre", "asked"), [("4/4", 11.0), ("3/4", 7.0)])
-def test_pieces_on_an_arc_have_the_density_that_is_asked_for(model: Model, metre: str, asked: float) -> None:
+@pytest.mark.parametrize(("metre", "requested"), [("4/4", 11.0), ("3/4", 7.0)])
+def test_pieces_on_an_arc_have_the_density_that_is_asked_for(model: Model, metre: str, requested: float) -> None:
     plan = [PlannedPiece(("A", "B", "C"), 60.0, 0, "major", METRES[metre])] * 8
     targets = np.linspace(0.96, 0.974, 8).tolist()
-    attributes = {"density": (asked, asked)}
+    attributes = {"density": (requested, requested)}
     briefs = [Brief(piece, target) for piece, target in zip(plan, targets, strict=True)]
     pieces = compose_session(briefs, model, np.random.default_rng(3), attributes=attributes)
     densities = [attribute_values(np.stack(piece.sections))["density"].mean() for piece in pieces]
-    assert np.mean(densities) == pytest.approx(asked, rel=0.1)
-    assert np.std(densities) < 0.15 * asked
+    assert np.mean(densities) == pytest.approx(requested, rel=0.1)
+    assert np.std(densities) < 0.15 * requested
 
 
 def test_a_model_without_the_vector_says_so(model: Model) -> None:

@@ -30,8 +30,8 @@ from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import duration_of
 
 
-def plan(seed: int = 1, **asked: object) -> SessionPlan:
-    return plan_session(SessionRequest(**asked), np.random.default_rng(seed), duration_of)  # type: ignore[arg-type]
+def plan(seed: int = 1, **requested: object) -> SessionPlan:
+    return plan_session(SessionRequest(**requested), np.random.default_rng(seed), duration_of)  # type: ignore[arg-type]
 
 
 def gaps(made: SessionPlan) -> list[PlannedItem]:
@@ -41,7 +41,7 @@ def gaps(made: SessionPlan) -> list[PlannedItem]:
 
 
 def assert_whole(made: SessionPlan, request: SessionRequest) -> None:
-    """The timeline has no holes, every piece its true length, and the sum is what was asked."""
+    """The timeline has no holes, every piece its true length, and the sum is what was requested."""
     moment = 0.0
     for item in made.items:
         assert item.onset_s == pytest.approx(moment, abs=1e-6)
@@ -239,7 +239,7 @@ def test_the_same_seed_gives_the_same_plan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("requested", "said"),
     [
         ({"minutes": 0.0}, r"minutes 0 is out of range; give 1 to 600"),
         ({"minutes": -5.0}, r"minutes -5 "),
@@ -260,9 +260,9 @@ def test_the_same_seed_gives_the_same_plan() -> None:
         ({"repeats": 21}, r"repeats 21 .* 1 to 20"),
     ],
 )
-def test_values_out_of_range_are_refused(asked: dict[str, object], said: str) -> None:
+def test_values_out_of_range_are_refused(requested: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        SessionRequest(**asked)  # type: ignore[arg-type]
+        SessionRequest(**requested)  # type: ignore[arg-type]
 
 
 def test_a_baseline_that_leaves_no_time_is_refused() -> None:

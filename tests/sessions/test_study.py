@@ -58,20 +58,20 @@ def test_a_piece_too_short_to_be_compared_is_named(store: Store, model: Model) -
 
 
 def test_the_pieces_of_a_session_come_again_in_the_next_orders(cli: Any) -> None:
-    asked = ("session", "new", "--minutes", 8, "--repeats", 2, "--listener", "ana", "--json")
-    first = cli(*asked, "--play-length", 90, "--seed", 1)
+    requested = ("session", "new", "--minutes", 8, "--repeats", 2, "--listener", "ana", "--json")
+    first = cli(*requested, "--play-length", 90, "--seed", 1)
     assert first.status == 0, first.err
-    second = cli(*asked, "--again", 1, "--seed", 2).document["session"]
+    second = cli(*requested, "--again", 1, "--seed", 2).document["session"]
     first = first.document["session"]
     heard = [[item["piece"] for item in session["items"] if item["piece"]] for session in (first, second)]
     assert set(heard[0]) == set(heard[1])
     assert first["parameters"]["design"]["pieces"] == second["parameters"]["design"]["pieces"]
     assert first["parameters"]["play_s"] == 90.0
     assert {item["why"] for item in second["items"] if item["piece"]} == {"asked for"}
-    assert "session 9 does not exist" in cli(*asked[:-1], "--again", 9).error_line
-    alone = cli(*asked[:-1], "--again", 1, "--explore", 0, "--seed", 3)
+    assert "session 9 does not exist" in cli(*requested[:-1], "--again", 9).error_line
+    alone = cli(*requested[:-1], "--again", 1, "--explore", 0, "--seed", 3)
     assert alone.status == 0, alone.err
-    longer = cli("session", "new", "--minutes", 30, *asked[4:-1], "--again", 1, "--explore", 0)
+    longer = cli("session", "new", "--minutes", 30, *requested[4:-1], "--again", 1, "--explore", 0)
     assert "no session of 30 minutes with 2 repeats and gaps of 8 s holds the pieces asked for" in longer.error_line
     assert "and nothing else" in longer.error_line
 

@@ -89,10 +89,10 @@ def test_a_yoked_play_follows_the_other(store: Store, tmp_path: Path) -> None:
 def test_items_come_as_they_are_chosen_and_are_logged_first(store: Store, tmp_path: Path) -> None:
     session = get_session(store, 1)
     pieces = [piece.id for piece in session.pieces()]
-    asked: list[tuple[int, str | None]] = []
+    requested: list[tuple[int, str | None]] = []
 
     def choose(slot: int, last: str | None) -> Decision:
-        asked.append((slot, last))
+        requested.append((slot, last))
         return Decision(slot, pieces[(slot + 1) % 2], "test", False)
 
     log = tmp_path / "log.jsonl"
@@ -102,4 +102,4 @@ def test_items_come_as_they_are_chosen_and_are_logged_first(store: Store, tmp_pa
             given.append(item.piece.id)
             assert json.loads(log.read_text().splitlines()[-1])["piece"] == item.piece.id
     assert given == [pieces[(slot + 1) % 2] for slot in range(len(given))]
-    assert asked == [(0, None), *((slot, given[slot - 1]) for slot in range(1, len(given)))]
+    assert requested == [(0, None), *((slot, given[slot - 1]) for slot in range(1, len(given)))]

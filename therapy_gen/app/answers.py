@@ -77,7 +77,7 @@ def done(work: Callable[[Request, Form], Response | None]) -> Endpoint:
     return endpoint
 
 
-def asked(work: Callable[[Request, dict[str, Any]], Any]) -> Endpoint:
+def json_endpoint(work: Callable[[Request, dict[str, Any]], Any]) -> Endpoint:
     """Return an endpoint of a script of the app's own: JSON in, JSON out."""
 
     async def endpoint(request: Request) -> Response:

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from therapy_gen.app import clients, listening
-from therapy_gen.app.answers import asked, done, guard_of, page, shown
+from therapy_gen.app.answers import done, guard_of, json_endpoint, page, shown
 from therapy_gen.app.guard import Guard, guarded
 from therapy_gen.errors import InputError
 from therapy_gen.pages.html import asset
@@ -72,12 +72,12 @@ def application(desk: Desk, guard: Guard) -> Starlette:
         Route("/sessions/{session:int}/assign", done(clients.assigned), methods=post),
         Route("/notes/delete", done(clients.unnoted), methods=post),
         Route("/sound/{session:int}.wav", shown(listening.heard)),
-        Route("/api/next", asked(listening.upcoming)),
-        Route("/api/roll/{piece}", asked(listening.notes)),
-        Route("/api/heard", asked(listening.told), methods=post),
-        Route("/api/rate", asked(listening.rated), methods=post),
-        Route("/api/mark", asked(listening.marked), methods=post),
-        Route("/api/settings", asked(listening.wished), methods=post),
+        Route("/api/next", json_endpoint(listening.upcoming)),
+        Route("/api/roll/{piece}", json_endpoint(listening.notes)),
+        Route("/api/heard", json_endpoint(listening.told), methods=post),
+        Route("/api/rate", json_endpoint(listening.rated), methods=post),
+        Route("/api/mark", json_endpoint(listening.marked), methods=post),
+        Route("/api/settings", json_endpoint(listening.wished), methods=post),
         Route("/clients", shown(clients.people)),
         Route("/clients/add", done(clients.added), methods=post),
         Route("/clients/{client:int}", shown(clients.client)),

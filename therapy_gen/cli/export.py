@@ -18,7 +18,7 @@ from therapy_gen.cli.sound import (
     SoundfontOption,
     SpaceOption,
     TransitionOption,
-    asked_sound,
+    requested_sound,
 )
 
 EPILOG = "Example: therapy-gen export --session 1 -o evening.flac"
@@ -95,7 +95,7 @@ def export(
     _check_belongs_to_playlists(chosen, ranked, audio, relative_to, prefix, urlencode)
     naming = Naming(relative_to, prefix, urlencode)
     writer = FileWriter(overwrite=overwrite, pretend=pretend)
-    sound = asked_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade, loudness=loudness)
+    sound = requested_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade, loudness=loudness)
     if session is None:
         from therapy_gen.cli.eeg.rank import export_ranking
 

@@ -25,7 +25,7 @@ from therapy_gen.cli.output import (
     say,
     say_more,
 )
-from therapy_gen.cli.sound import LoudnessOption, SoundfontOption, SpaceOption, asked_sound
+from therapy_gen.cli.sound import LoudnessOption, SoundfontOption, SpaceOption, requested_sound
 
 if TYPE_CHECKING:
     from therapy_gen.music.analysis.additive import Feature
@@ -208,7 +208,7 @@ def export(
     found = get_piece(store, piece)
     with progress("rendering", found.duration_s, quiet=options.quiet) as advance:
         writer = FileWriter(overwrite=overwrite)
-        sound = asked_sound(soundfont, space=space, loudness=loudness, advance=advance)
+        sound = requested_sound(soundfont, space=space, loudness=loudness, advance=advance)
         export_piece(store, found, out, sound, plain=plain, writer=writer)
     print(printable(str(out)))
 

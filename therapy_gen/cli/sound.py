@@ -43,7 +43,7 @@ LoudnessOption = Annotated[
 ]
 
 
-def asked_sound(
+def requested_sound(
     soundfont: Path | None = None,
     *,
     layers: list[str] | None = None,
@@ -56,5 +56,5 @@ def asked_sound(
     """Return what options say of the sound; InputError where one is out of range or a file is no soundfont."""
     from sessions.export.sound import Sound, read_layers
 
-    asked = None if layers is None else read_layers([layer for layer in layers if layer != "none"])
-    return Sound(soundfont, advance, space, loudness, asked, transition, None if fade is None else fade * 60.0)
+    requested = None if layers is None else read_layers([layer for layer in layers if layer != "none"])
+    return Sound(soundfont, advance, space, loudness, requested, transition, None if fade is None else fade * 60.0)

@@ -23,8 +23,8 @@ FloatArray = npt.NDArray[np.float64]
 # arXiv 1509.00519, appendix C).
 ACTIVE_VARIANCE = 0.01
 _BATCH = 64
-_WAY_STEPS = 8
-_MOST_WAYS = 12
+_INTERPOLATION_STEPS = 8
+_MOST_INTERPOLATIONS = 12
 
 
 def sections_for(model: ScoringModel, tokens: IntArray) -> tuple[IntArray, npt.NDArray[np.intp]]:
@@ -134,7 +134,7 @@ def _reconstruction(
         "kl_per_dimension": [round(float(value), 4) for value in np.sort(kl)[::-1]],
         "active_units": int((mu.var(axis=0) > ACTIVE_VARIANCE).sum()),
         "latent_dimensions": int(mu.shape[1]),
-        "interpolation": _ways(model, mu.astype(np.float32), voices, rng),
+        "interpolation": _interpolations(model, mu.astype(np.float32), voices, rng),
     }
 
 
@@ -149,17 +149,17 @@ def teacher_forced(model: ScoringModel, mu: npt.NDArray[np.float32], batch: IntA
     return np.stack(likeliest, axis=-1), np.stack(log_p, axis=-1).astype(np.float64)
 
 
-def _ways(
+def _interpolations(
     model: ScoringModel, mu: npt.NDArray[np.float32], voices: tuple[str, ...], rng: np.random.Generator
 ) -> dict[str, float]:
-    count = min(len(mu) // 2, _MOST_WAYS)
+    count = min(len(mu) // 2, _MOST_INTERPOLATIONS)
     if not count:
         return {}
     order = rng.permutation(len(mu))
     changes, deviations = [], []
     for a, b in zip(order[:count].tolist(), order[count : 2 * count].tolist(), strict=True):
-        way = model.decode(model.interpolate(mu[a], mu[b], _WAY_STEPS), temperature=0.0)
-        steps = distances(list(way.astype(np.int64)), voices)
+        decoded = model.decode(model.interpolate(mu[a], mu[b], _INTERPOLATION_STEPS), temperature=0.0)
+        steps = distances(list(decoded.astype(np.int64)), voices)
         changes.append(steps)
         deviations.append(unevenness(steps))
     table = np.stack(changes)

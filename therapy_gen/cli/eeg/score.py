@@ -132,7 +132,7 @@ def score_eeg(
     from therapy_gen.study.scoring import known
 
     library = known(store)
-    ways: dict[str, Any] = {
+    timeline_options: dict[str, Any] = {
         "events": events,
         "codes": codes or None,
         "session": None if session is None else str(session),
@@ -150,15 +150,15 @@ def score_eeg(
     if any_label:
         from therapy_gen.cli.eeg.score_labels import score_labels
 
-        ways |= {"settings": _first_settings(given)}
-        score_labels(options, recordings, ways, criterion, table, by, json=json)
+        timeline_options |= {"settings": _first_settings(given)}
+        score_labels(options, recordings, timeline_options, criterion, table, by, json=json)
         return
     if dry_run:
-        _show_plans(store, recordings, library, {**ways, "settings": _first_settings(given)}, json=json)
+        _show_plans(store, recordings, library, {**timeline_options, "settings": _first_settings(given)}, json=json)
         return
     from therapy_gen.study.scoring import listener_of, to_store
 
-    said: dict[str, Any] = {**ways, "settings": _first_settings(given)}
+    said: dict[str, Any] = {**timeline_options, "settings": _first_settings(given)}
     owners = {
         path: listener_of(store, path, library, given=listener, alone=len(recordings) == 1, **said)
         for path in recordings
@@ -167,9 +167,11 @@ def score_eeg(
         raise typer.BadParameter(f"--report tells of one listener, these are of {len(set(owners.values()))}")
     plans = {who: _plan_for(store, who, plan, given, criterion) for who in dict.fromkeys(owners.values())}
     if cluster is not None:
-        _on_cluster(options, store, owners, plans, ways, cluster, alone=report is None and table is None, json=json)
+        _on_cluster(
+            options, store, owners, plans, timeline_options, cluster, alone=report is None and table is None, json=json
+        )
         return
-    scores = _score(options, owners, plans, library, ways)
+    scores = _score(options, owners, plans, library, timeline_options)
     from sessions.storage.recordings import store_recordings
     from therapy_gen.study.posterior import Ranker, ranked_by
 
@@ -205,7 +207,7 @@ def _on_cluster(
     store: Store,
     owners: Mapping[Path, str],
     plans: Mapping[str, AnalysisPlan],
-    ways: Mapping[str, Any],
+    timeline_options: Mapping[str, Any],
     cluster: str,
     *,
     alone: bool,
@@ -215,10 +217,17 @@ def _on_cluster(
     from therapy_gen.cli.eeg.cluster import score_all, tell
     from therapy_gen.study.batch import Job
 
-    if not alone or ways["events"] is not None or any(ways[name] for name in ("codes", "labels", "clicks")):
+    if (
+        not alone
+        or timeline_options["events"] is not None
+        or any(timeline_options[name] for name in ("codes", "labels", "clicks"))
+    ):
         raise typer.BadParameter("--cluster goes without --report, --table, --events, --code, --map and --clicks")
-    session = None if ways["session"] is None else int(ways["session"])
-    jobs = [Job(str(path.absolute()), who, plans[who], session, ways["offset_s"]) for path, who in owners.items()]
+    session = None if timeline_options["session"] is None else int(timeline_options["session"])
+    jobs = [
+        Job(str(path.absolute()), who, plans[who], session, timeline_options["offset_s"])
+        for path, who in owners.items()
+    ]
     tell(score_all(options, store, jobs, cluster), {}, json=json)
 
 
@@ -267,7 +276,7 @@ def _score(
     owners: Mapping[Path, str],
     plans: Mapping[str, AnalysisPlan],
     library: Library,
-    ways: Mapping[str, Any],
+    timeline_options: Mapping[str, Any],
 ) -> dict[str, list[RecordingScore]]:
     """Score recordings one after the other, each by its listener's plan; the same one twice counts once."""
     from eeg.scoring import score_recording
@@ -279,7 +288,7 @@ def _score(
     for path, who in owners.items():
         with progress(f"scoring {path.name}", 1.0, quiet=options.quiet) as advance:
             how = settings_of(plans[who])
-            score = score_recording(path, library, progress=shares(advance), settings=how, **ways)
+            score = score_recording(path, library, progress=shares(advance), settings=how, **timeline_options)
         if score.sha256 in made:
             say(f"{path}: the same recording as {made[score.sha256].file}: counted once", quiet=options.quiet)
             continue
@@ -391,12 +400,12 @@ def _codes(pairs: Sequence[str]) -> dict[int, str]:
 
 
 def _show_plans(
-    store: Store, recordings: Sequence[Path], library: Library, ways: Mapping[str, Any], *, json: bool
+    store: Store, recordings: Sequence[Path], library: Library, timeline_options: Mapping[str, Any], *, json: bool
 ) -> None:
     from eeg.scoring import plan_recording
     from therapy_gen.cli.eeg.rank import titles
 
-    plans = [(path, plan_recording(path, library, **ways)) for path in recordings]
+    plans = [(path, plan_recording(path, library, **timeline_options)) for path in recordings]
     if json:
         print_json({"recordings": [{"file": str(path), **plan.as_dict()} for path, plan in plans]})
         return

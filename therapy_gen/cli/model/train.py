@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from therapy_gen.musicvae.config import Config
     from therapy_gen.musicvae.training.diagnostics import Symptom
     from therapy_gen.musicvae.training.package import PriorMaterial
-    from therapy_gen.musicvae.training.train import Material, Progress
+    from therapy_gen.musicvae.training.train import Material, TrainingProgress
 
 EPILOG = "Example: therapy-gen model train my-midi/ --name mine --minutes 120"
 
@@ -306,7 +306,7 @@ def _prior_material(windows: Corpus) -> PriorMaterial:
     )
 
 
-def _line(at: Progress, batch_size: int) -> str:
+def _line(at: TrainingProgress, batch_size: int) -> str:
     def figures(values: dict[str, float]) -> str:
         accuracy = "/".join(f"{value:.3f}" for name, value in sorted(values.items()) if name.startswith("accuracy"))
         return f"reconstruction {values['reconstruction']:.1f} KL {values['kl']:.1f} nats, right {accuracy}"

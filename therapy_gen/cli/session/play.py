@@ -16,7 +16,14 @@ import typer
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import clock, printable, say
 from therapy_gen.cli.session.record import begin_recording, check_recording, chosen_while_playing, tell_recorded
-from therapy_gen.cli.sound import FadeOption, LayerOption, SoundfontOption, SpaceOption, TransitionOption, asked_sound
+from therapy_gen.cli.sound import (
+    FadeOption,
+    LayerOption,
+    SoundfontOption,
+    SpaceOption,
+    TransitionOption,
+    requested_sound,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from eeg.headset.recorder import Recorder
     from sessions.playback.log import QueuedPlayLog
     from sessions.playback.markers import LslMarkers
-    from sessions.playback.player import Progress
+    from sessions.playback.player import PlaybackProgress
     from sessions.records import SessionRecord
 
 EPILOG = "Example: therapy-gen session play 1 --lsl"
@@ -97,7 +104,9 @@ def play(
     store = options.store(make=False)
     session = get_session(store, number)
     items = session.items[_first(session, begin) :]
-    sound = asked_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade).over(session.parameters)
+    sound = requested_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade).over(
+        session.parameters
+    )
     present_midi(store, items)
     way_out = (
         f"to hear it elsewhere: therapy-gen export --session {number} --format flac -o session-{number}.flac "
@@ -247,7 +256,7 @@ def _windows_keys() -> str:
 
 
 @contextlib.contextmanager
-def _teller(record: SessionRecord, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def _teller(record: SessionRecord, *, quiet: bool) -> Iterator[Callable[[PlaybackProgress], None]]:
     """Give a function that shows where playing is: one line that changes on a terminal, a line for each item else."""
     if quiet:
         yield lambda progress: None
@@ -255,7 +264,7 @@ def _teller(record: SessionRecord, *, quiet: bool) -> Iterator[Callable[[Progres
     if not sys.stderr.isatty():
         last: list[int] = []
 
-        def line(progress: Progress) -> None:
+        def line(progress: PlaybackProgress) -> None:
             if last != [progress.item.position]:
                 last[:] = [progress.item.position]
                 say(_described(record, progress))
@@ -264,7 +273,7 @@ def _teller(record: SessionRecord, *, quiet: bool) -> Iterator[Callable[[Progres
         return
     drawn = 0.0
 
-    def draw(progress: Progress) -> None:
+    def draw(progress: PlaybackProgress) -> None:
         nonlocal drawn
         if time.monotonic() - drawn < _REDRAW_S:
             return
@@ -279,7 +288,7 @@ def _teller(record: SessionRecord, *, quiet: bool) -> Iterator[Callable[[Progres
         print(file=sys.stderr)
 
 
-def _described(record: SessionRecord, progress: Progress) -> str:
+def _described(record: SessionRecord, progress: PlaybackProgress) -> str:
     item = progress.item
     at = f"{clock(item.onset_s + progress.at_s)}/{clock(record.duration_s)}"
     title = item.piece.title if item.piece else "(silence)"

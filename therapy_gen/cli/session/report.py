@@ -9,7 +9,7 @@ import typer
 
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
-from therapy_gen.cli.sound import SoundfontOption, asked_sound
+from therapy_gen.cli.sound import SoundfontOption, requested_sound
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store
@@ -45,7 +45,9 @@ def session_report(
     total = sum({item.piece.id: item.duration_s for item in record.items if item.piece}.values())
     with progress("rendering", total, quiet=options.quiet) as advance:
         ranking = _ranking(store, record.listener)
-        size = write_session_report(store, number, out, ranking, asked_sound(soundfont, advance=advance), folder=folder)
+        size = write_session_report(
+            store, number, out, ranking, requested_sound(soundfont, advance=advance), folder=folder
+        )
     if json:
         print_json({"report": {"file": str(out), "session": number, "pieces": len(record.pieces()), "bytes": size}})
     else:

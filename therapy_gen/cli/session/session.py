@@ -42,7 +42,7 @@ from therapy_gen.cli.sound import (
     SoundfontOption,
     SpaceOption,
     TransitionOption,
-    asked_sound,
+    requested_sound,
 )
 from therapy_gen.music.arranging.palettes import PALETTES
 from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
@@ -191,7 +191,7 @@ def new(
         density=None if density is None else interval("density", density, ".."),
         span=None if span is None else interval("range", span, "-"),
     )
-    sound = asked_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade, loudness=loudness)
+    sound = requested_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade, loudness=loudness)
     if audio is None and out is None and not (soundfont is None and loudness is None):
         raise typer.BadParameter("--soundfont and --loudness are of audio: give --audio or --out with them")
     folder = None

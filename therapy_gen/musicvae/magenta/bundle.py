@@ -74,7 +74,7 @@ class Extent:
 
 
 @dataclass(frozen=True)
-class Entry:
+class TensorEntry:
     """Where a variable is stored."""
 
     dtype: int
@@ -94,13 +94,13 @@ class Bundle:
     ----------
     name : str
         For messages.
-    entries : mapping of str to Entry
+    entries : mapping of str to TensorEntry
         Every variable of the checkpoint, those of the optimiser too.
     shards : mapping of int to Extent
     """
 
     name: str
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, TensorEntry]
     shards: Mapping[int, Extent] = field(repr=False)
 
     def chunks(self, name: str) -> Iterator[bytes]:
@@ -150,7 +150,7 @@ def open_bundle(name: str, index: Extent, shards: Mapping[int, Extent]) -> Bundl
     return Bundle(name, entries, shards)
 
 
-def _entry(message: bytes) -> Entry:
+def _entry(message: bytes) -> TensorEntry:
     values: dict[int, int] = {}
     shape: tuple[int, ...] = ()
     sliced = False
@@ -161,7 +161,7 @@ def _entry(message: bytes) -> Entry:
             sliced = True
         elif isinstance(value, int):
             values[number] = value
-    entry = Entry(
+    entry = TensorEntry(
         values.get(1, 0), shape, values.get(3, 0), values.get(4, 0), values.get(5, 0), values.get(6, 0), sliced
     )
     if any(size < 0 for size in shape):

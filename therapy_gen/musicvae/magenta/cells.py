@@ -15,7 +15,7 @@ FORGET_BIAS = 1.0
 
 
 @dataclass(frozen=True)
-class Layer:
+class LstmLayer:
     """An LSTM layer: `inputs` (width, 4 units) and `recurrent` (units, 4 units) are views into one kernel."""
 
     inputs: FloatArray
@@ -29,13 +29,13 @@ class Layer:
         return len(self.recurrent)
 
 
-def layer(arrays: Mapping[str, FloatArray], scope: str) -> Layer:
+def layer(arrays: Mapping[str, FloatArray], scope: str) -> LstmLayer:
     """Return the layer of a variable scope (``LSTMBlockCell``, arXiv 1409.2329)."""
     kernel = arrays[f"{scope}/kernel"]
     units = kernel.shape[1] // 4
     bias = np.array(arrays[f"{scope}/bias"])
     bias[2 * units : 3 * units] += FORGET_BIAS
-    return Layer(kernel[:-units], kernel[-units:], kernel, bias)
+    return LstmLayer(kernel[:-units], kernel[-units:], kernel, bias)
 
 
 def advance(gates: FloatArray, cell: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -128,12 +128,12 @@ def _in_key(phrases: Tokens, allowed: BoolArray) -> Tokens:
             for step in np.flatnonzero(events > NOTE_OFF).tolist():
                 event = int(events[step])
                 pitch = event - FIRST_PITCH_CLASS + MIN_PITCH
-                ways = [
+                shifts = [
                     n
                     for n in range(-11, 12)
                     if classes[(pitch + n) % 12] and FIRST_PITCH_CLASS <= event + n <= _LAST_PITCH_CLASS
                 ]
-                events[step] = event + min(ways, key=lambda n: (abs(n), n))
+                events[step] = event + min(shifts, key=lambda n: (abs(n), n))
     return moved
 
 

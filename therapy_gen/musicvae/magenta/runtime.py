@@ -13,7 +13,7 @@ from therapy_gen.errors import InputError
 from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.magenta.cells import (
     FloatArray,
-    Layer,
+    LstmLayer,
     State,
     advance,
     dense,
@@ -284,7 +284,7 @@ class _Core:
         return logits.reshape(count, c.steps, -1)
 
 
-def _through(layers: list[Layer], gates: FloatArray, hidden: State, cell: State) -> FloatArray:
+def _through(layers: list[LstmLayer], gates: FloatArray, hidden: State, cell: State) -> FloatArray:
     """Advance all layers by a step, given the sums at the gates of the first, and return the output of the last."""
     for n, cells in enumerate(layers):
         if n:
@@ -293,7 +293,7 @@ def _through(layers: list[Layer], gates: FloatArray, hidden: State, cell: State)
     return hidden[-1]
 
 
-def _run(cells: Layer, gates: FloatArray, *, reverse: bool) -> FloatArray:
+def _run(cells: LstmLayer, gates: FloatArray, *, reverse: bool) -> FloatArray:
     """Return the outputs (n, steps, units) of a layer from a zero state, given all of its inputs at the gates."""
     count, steps = gates.shape[:2]
     hidden = cell = np.zeros((count, cells.units), dtype=np.float32)

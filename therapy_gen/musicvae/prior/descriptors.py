@@ -28,7 +28,7 @@ _LAGS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
-class Sections:
+class SectionBatch:
     """Sections, as the descriptors read them.
 
     Attributes
@@ -59,13 +59,13 @@ class Descriptor:
     about : str
         What it is, for the manual.
     of : callable
-        From `Sections` to an array of shape (n, `width`), or (n,).
+        From `SectionBatch` to an array of shape (n, `width`), or (n,).
     width : int or None
         How many numbers it is; None: one of each voice.
     """
 
     about: str
-    of: Callable[[Sections], npt.NDArray[Any]]
+    of: Callable[[SectionBatch], npt.NDArray[Any]]
     width: int | None = 1
 
     def columns(self, voices: int) -> int:
@@ -73,7 +73,7 @@ class Descriptor:
         return voices if self.width is None else self.width
 
 
-def _melody(sections: Sections) -> npt.NDArray[Any]:
+def _melody(sections: SectionBatch) -> npt.NDArray[Any]:
     melody = np.zeros((len(sections.tokens), len(_INTERVALS) + 2))
     for n, section in enumerate(sections.tokens):
         pitches = section[:, 0][sections.starts[n, :, 0]].astype(np.int64)
@@ -84,13 +84,13 @@ def _melody(sections: Sections) -> npt.NDArray[Any]:
     return melody
 
 
-def _heights(sections: Sections) -> npt.NDArray[Any]:
+def _heights(sections: SectionBatch) -> npt.NDArray[Any]:
     starts = sections.starts
     heights: npt.NDArray[Any] = np.where(starts, sections.tokens, 0).sum(axis=1) / np.maximum(starts.sum(axis=1), 1)
     return heights
 
 
-def _pitch_classes(sections: Sections) -> npt.NDArray[Any]:
+def _pitch_classes(sections: SectionBatch) -> npt.NDArray[Any]:
     classes = np.zeros((len(sections.tokens), _PITCH_CLASSES))
     for n, section in enumerate(sections.tokens):
         classes[n] = np.bincount(section[sections.starts[n]] % _PITCH_CLASSES, minlength=_PITCH_CLASSES)
@@ -98,7 +98,7 @@ def _pitch_classes(sections: Sections) -> npt.NDArray[Any]:
     return shares
 
 
-def _returning(sections: Sections) -> FloatArray:
+def _returning(sections: SectionBatch) -> FloatArray:
     """Return the mean share (n,) of steps at which a bar does what the most similar earlier one did."""
     tokens = sections.tokens
     sound = np.where((tokens == HOLD) | (tokens == NOTE_OFF), sounding(tokens), -tokens.astype(np.int32))
@@ -157,7 +157,7 @@ def section_descriptors(tokens: Tokens) -> FloatArray:
     array of float32, shape (n, columns)
         All of `DESCRIPTORS`, one beside the other.
     """
-    sections = Sections(tokens)
+    sections = SectionBatch(tokens)
     values = [np.reshape(one.of(sections), (len(tokens), one.columns(tokens.shape[2]))) for one in DESCRIPTORS.values()]
     return np.concatenate(values, axis=1).astype(np.float32)
 

@@ -30,7 +30,7 @@ _BLUR = 0.05
 _NEAR = 0.1
 # At most so many standard deviations are requested of a descriptor, more than any section has: samples follow some
 # of them by a fraction only.
-_MOST_ASKED = 8.0
+_MOST_REQUESTED = 8.0
 
 
 class BarPrior:
@@ -122,8 +122,8 @@ class BarPrior:
         a = self.arrays
         n, pieces = len(descriptors), pieces_of(self.bar_z)
         size = self.bar_z // pieces
-        asked = (a["traits/gain"] * descriptors + a["traits/asked"]).clip(-_MOST_ASKED, _MOST_ASKED)
-        told = section_conditions(kind == "minor", metre, asked) @ a["section_gates/kernel"]
+        requested = (a["traits/gain"] * descriptors + a["traits/asked"]).clip(-_MOST_REQUESTED, _MOST_REQUESTED)
+        told = section_conditions(kind == "minor", metre, requested) @ a["section_gates/kernel"]
         places = place_conditions(self.bars, pieces) @ a["place_gates/kernel"] + a["lstm/bias"]
         known = np.zeros((n, self.bars + max(LAGS), self.bar_z), dtype=np.float32)
         before = np.zeros((n, size), dtype=np.float32)

@@ -41,7 +41,7 @@ _BATCH = 32
 _QUANTISED = 127
 
 
-class Material(NamedTuple):
+class MemoryMaterial(NamedTuple):
     """What a memory is made of: training sections that begin phrases.
 
     Attributes
@@ -57,9 +57,9 @@ class Material(NamedTuple):
     metre: Ints
     piece: Ints
 
-    def part(self, rows: Ints) -> Material:
+    def part(self, rows: Ints) -> MemoryMaterial:
         """Return some of them."""
-        return Material(self.tokens[rows], self.minor[rows], self.metre[rows], self.piece[rows])
+        return MemoryMaterial(self.tokens[rows], self.minor[rows], self.metre[rows], self.piece[rows])
 
 
 class Pairs(NamedTuple):
@@ -69,12 +69,12 @@ class Pairs(NamedTuple):
     plan: npt.NDArray[np.intp]
 
 
-def written_pairs(material: Material, known: Tokens, seed: int = 0) -> Pairs:
+def written_pairs(material: MemoryMaterial, known: Tokens, seed: int = 0) -> Pairs:
     """Write a section and a variation of it, whose second half differs, on the plans of training music.
 
     Parameters
     ----------
-    material : Material
+    material : MemoryMaterial
     known : array of uint8, shape (m, steps, voices)
         Training sections: what shares two bars in a row with them is written anew, or left out.
     seed : int
@@ -103,7 +103,7 @@ def written_pairs(material: Material, known: Tokens, seed: int = 0) -> Pairs:
     return Pairs(np.stack(pairs), np.array(plans, dtype=np.intp))
 
 
-def _plans(material: Material, rng: np.random.Generator) -> list[int]:
+def _plans(material: MemoryMaterial, rng: np.random.Generator) -> list[int]:
     """Choose sections whose plans are used, as many of each metre as there is room for."""
     chosen: list[int] = []
     for metre in sorted({int(value) for value in material.metre}):
@@ -186,7 +186,9 @@ def refined(config: Config, arrays: Mapping[str, FloatArray], tokens: Tokens, mu
     return np.concatenate(found)
 
 
-def memory_arrays(material: Material, pairs: Pairs, z: FloatArray, bar_z: int) -> dict[str, npt.NDArray[np.generic]]:
+def memory_arrays(
+    material: MemoryMaterial, pairs: Pairs, z: FloatArray, bar_z: int
+) -> dict[str, npt.NDArray[np.generic]]:
     """Return the arrays of a memory (see `SectionMemory`) for z (2 n, z_size) of pairs, theme after theme."""
     parts = z.reshape(len(pairs.plan), 2, -1, bar_z)
     scale = np.abs(parts).max(axis=(0, 1, 2)) / _QUANTISED
@@ -203,7 +205,12 @@ def memory_arrays(material: Material, pairs: Pairs, z: FloatArray, bar_z: int) -
 
 
 def fit_memory(
-    config: Config, arrays: Mapping[str, FloatArray], encode: Encode, material: Material, known: Tokens, seed: int = 0
+    config: Config,
+    arrays: Mapping[str, FloatArray],
+    encode: Encode,
+    material: MemoryMaterial,
+    known: Tokens,
+    seed: int = 0,
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Make the memory of a model: sections written on plans of `material`, and the points at which it writes them."""
     pairs = written_pairs(material, known, seed)

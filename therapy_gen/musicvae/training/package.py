@@ -126,7 +126,7 @@ def _memory(model: Model, arrays: dict[str, FloatArray], prior: PriorMaterial, p
 
     learned = ~prior.held_out
     calm = np.flatnonzero(learned & prior.calm)
-    material = memory_fit.Material(prior.tokens, prior.minor, prior.metre, piece).part(calm)
+    material = memory_fit.MemoryMaterial(prior.tokens, prior.minor, prior.metre, piece).part(calm)
     return memory_fit.fit_memory(model.config, arrays, model.encode, material, prior.tokens[learned], seed)
 
 

@@ -45,7 +45,7 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """Where training stands: the step, seconds of training in all, and the mean figures since the last report."""
 
     step: int
@@ -68,7 +68,7 @@ def train(
     patience: int | None = None,
     start: Mapping[str, FloatArray] | None = None,
     precision: str = "float32",
-    report: Callable[[Progress], None] | None = None,
+    report: Callable[[TrainingProgress], None] | None = None,
     on_interrupt: Callable[[], None] | None = None,
 ) -> Path:
     """Train the network of `config`, going on where `folder` stopped, and return the weights file.
@@ -298,8 +298,8 @@ class _Run:
         """Return whether held-out loss has not fallen for so many measurements."""
         return patience is not None and self.since_lowest >= patience
 
-    def log(self, figures: Figures, held_out: Figures | None) -> Progress:
-        progress = Progress(self.step, self.seconds, figures, held_out)
+    def log(self, figures: Figures, held_out: Figures | None) -> TrainingProgress:
+        progress = TrainingProgress(self.step, self.seconds, figures, held_out)
         line: dict[str, Any] = {"step": self.step, "seconds": round(self.seconds, 1), **figures}
         if held_out:
             line["held_out"] = held_out
