@@ -28,13 +28,13 @@ sys.path.insert(0, str(ROOT))
 from eeg.io.recording import open_recording  # noqa: E402
 from eeg.ranking.observations import Observation, observations  # noqa: E402
 from eeg.ranking.rank import rank  # noqa: E402
-from eeg.ranking.results import Ranking  # noqa: E402
+from eeg.ranking.ranked_pieces import Ranking  # noqa: E402
 from eeg.results import RecordingScore  # noqa: E402
 from eeg.scoring import score_recording, score_timeline  # noqa: E402
 from eeg.settings import Settings  # noqa: E402
 from eeg.simulation.file import write_fif  # noqa: E402
 from eeg.simulation.simulate import Listener, simulate, timeline  # noqa: E402
-from eeg.timeline.library import Item  # noqa: E402
+from eeg.timeline.known_pieces import Item  # noqa: E402
 from eeg.timeline.timeline import Timeline  # noqa: E402
 
 HEAD = f"{'':66}{'rankings':>9}{'claimed':>9}{'covered':>9}{'se':>7}{'width dB':>9}"

@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from eeg.io.recording import open_recording  # noqa: E402
 from eeg.ranking.observations import observations  # noqa: E402
 from eeg.ranking.rank import rank  # noqa: E402
-from eeg.ranking.results import Ranking  # noqa: E402
+from eeg.ranking.ranked_pieces import Ranking  # noqa: E402
 from eeg.scoring import score_recording  # noqa: E402
 from eeg.settings import Settings  # noqa: E402
 from eeg.simulation.file import write_fif  # noqa: E402

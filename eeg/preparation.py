@@ -15,7 +15,7 @@ from eeg.bandpower.quality import ChannelQuality, channel_quality
 from eeg.errors import RecordingError, TooLittleDataError
 from eeg.io.recording import Recording
 from eeg.settings import MUSCLE_HZ, Settings
-from eeg.timeline.library import Item
+from eeg.timeline.known_pieces import Item
 from eeg.timeline.timeline import Timeline
 
 _FEW_CHANNELS_OVERLAP = 32

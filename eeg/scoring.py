@@ -29,7 +29,7 @@ from eeg.play_scores import play_scores, report_arrays
 from eeg.preparation import Preparation, prepare
 from eeg.results import PlayScore, RecordingScore
 from eeg.settings import FLAG_BELOW_S, REFUSE_BELOW_S, Settings
-from eeg.timeline.library import Library
+from eeg.timeline.known_pieces import Library
 from eeg.timeline.timeline import Timeline, find_timeline
 
 
@@ -54,7 +54,7 @@ def plan_recording(
     --------
     >>> from eeg.simulation.file import write_fif
     >>> from eeg.simulation.simulate import Listener, simulate
-    >>> from eeg.timeline.library import Item
+    >>> from eeg.timeline.known_pieces import Item
     >>> items = [Item("silence", None, 0.0, 90.0), Item("music", "A", 90.0, 60.0), Item("music", "B", 150.0, 60.0)]
     >>> made = simulate(items, sfreq=250.0, channels=4, listener=Listener(effects={"A": (-2.0, 0.0)}), seed=1)
     >>> write_fif(made, "rec.fif")
@@ -131,7 +131,7 @@ def score_recording(
     --------
     >>> from eeg.simulation.file import write_fif
     >>> from eeg.simulation.simulate import Listener, simulate
-    >>> from eeg.timeline.library import Item
+    >>> from eeg.timeline.known_pieces import Item
     >>> items = [Item("silence", None, 0.0, 90.0), Item("music", "A", 90.0, 60.0), Item("music", "B", 150.0, 60.0)]
     >>> made = simulate(items, sfreq=250.0, channels=4, listener=Listener(effects={"A": (-2.0, 0.0)}), seed=1)
     >>> write_fif(made, "rec.fif")

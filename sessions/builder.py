@@ -21,7 +21,7 @@ from sessions.storage.listeners import listener_name
 from sessions.storage.store import Store
 from therapy_gen.music.arranging.arrange import duration_of
 from therapy_gen.music.metre import METRES
-from therapy_gen.musicvae.protocol import SectionModel
+from therapy_gen.musicvae.section_model import SectionModel
 
 # What a BIGINT holds.
 LARGEST_SEED = 2**63 - 1

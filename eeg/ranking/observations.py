@@ -77,7 +77,7 @@ def observations(scores: Iterable[RecordingScore], criterion: str = "beta") -> l
     --------
     >>> from eeg.simulation.file import write_fif
     >>> from eeg.simulation.simulate import Listener, simulate
-    >>> from eeg.timeline.library import Item
+    >>> from eeg.timeline.known_pieces import Item
     >>> items = [Item("silence", None, 0.0, 90.0), Item("music", "A", 90.0, 60.0), Item("music", "B", 150.0, 60.0)]
     >>> made = simulate(items, sfreq=250.0, channels=4, listener=Listener(effects={"A": (-2.0, 0.0)}), seed=1)
     >>> write_fif(made, "rec.fif")

@@ -15,7 +15,7 @@ from eeg.ranking.design import TIME_SD, make_design, make_grid
 from eeg.ranking.fit import f_test, fit
 from eeg.ranking.mixed_model import MixedModel, Posterior
 from eeg.ranking.observations import Observation, Rating, check_criterion, rated
-from eeg.ranking.results import PieceRank, Ranking, RatedPiece, WithRatings
+from eeg.ranking.ranked_pieces import PieceRank, Ranking, RatedPiece, WithRatings
 from eeg.ranking.verdict import LEVEL, decide
 from eeg.settings import FLAG_BELOW_S
 

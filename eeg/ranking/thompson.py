@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eeg.errors import ParameterError
-from eeg.ranking.results import PieceRank, Ranking, RatedPiece, WithRatings
+from eeg.ranking.ranked_pieces import PieceRank, Ranking, RatedPiece, WithRatings
 
 
 def thompson(

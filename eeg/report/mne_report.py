@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eeg.io.mne import import_mne, quiet_mne
-from eeg.ranking.results import Ranking
+from eeg.ranking.ranked_pieces import Ranking
 from eeg.report.report import Parts, report_parts
 from eeg.results import RecordingScore
 

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from eeg.io.channels import position_of, site_of
-from eeg.report.plot import topography
+from eeg.report.head_map import topography
 from eeg.results import PlayScore, RecordingScore
 from eeg.timeline.timeline import clock
 from therapy_gen.pages.plot import Plot

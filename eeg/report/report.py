@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import ParameterError
-from eeg.ranking.results import Ranking
+from eeg.ranking.ranked_pieces import Ranking
+from eeg.report.head_map import colours_of
 from eeg.report.panels import (
     LEFT_OUT,
     MARKED,
@@ -28,7 +29,6 @@ from eeg.report.panels import (
     timeline_picture,
     what_values_are,
 )
-from eeg.report.plot import colours_of
 from eeg.results import FLAGS, PlayScore, RecordingScore
 from eeg.timeline.timeline import clock
 from therapy_gen.files import write_bytes
@@ -88,7 +88,7 @@ def write_report(
     --------
     >>> from eeg.simulation.file import write_fif
     >>> from eeg.simulation.simulate import Listener, simulate
-    >>> from eeg.timeline.library import Item
+    >>> from eeg.timeline.known_pieces import Item
     >>> items = [Item("silence", None, 0.0, 90.0), Item("music", "A", 90.0, 60.0), Item("music", "B", 150.0, 60.0)]
     >>> made = simulate(items, sfreq=250.0, channels=4, listener=Listener(effects={"A": (-2.0, 0.0)}), seed=1)
     >>> write_fif(made, "rec.fif")

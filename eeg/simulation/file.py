@@ -9,7 +9,7 @@ from typing import Any
 from eeg.errors import ParameterError
 from eeg.io.mne import import_mne, quiet_mne
 from eeg.simulation.simulate import Simulated
-from eeg.timeline.library import MUSIC
+from eeg.timeline.known_pieces import MUSIC
 from therapy_gen.files import atomic_write
 
 # MNE-Python splits a file at 2 GiB, less the header and a block of a second (20 MB at 256 channels and 20 kHz): the

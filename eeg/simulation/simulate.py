@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from eeg.errors import ParameterError
 from eeg.io.channels import position_of, site_of
-from eeg.timeline.library import MUSIC, SILENCE, Item
+from eeg.timeline.known_pieces import MUSIC, SILENCE, Item
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

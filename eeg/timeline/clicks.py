@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from eeg.errors import TimelineError
 from eeg.io.recording import Annotation, Recording, some
-from eeg.timeline.library import MUSIC, SILENCE, Item, KnownSession
-from therapy_gen.clicks import MARK_S, PULSE_S, SLOT_S, number_of
+from eeg.timeline.known_pieces import MUSIC, SILENCE, Item, KnownSession
+from therapy_gen.click_track import MARK_S, PULSE_S, SLOT_S, number_of
 
 Array = npt.NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from datetime import tzinfo
 
 from eeg.io.recording import Recording
 from eeg.timeline.events import code_of
+from eeg.timeline.known_pieces import Library
 from eeg.timeline.labels import few, labels_of
-from eeg.timeline.library import Library
 from eeg.timeline.play_log import begin_of
 
 

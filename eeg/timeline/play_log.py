@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from eeg.errors import TimelineError
 from eeg.io.recording import Recording
-from eeg.timeline.library import KnownSession, Library, LoggedPlay
+from eeg.timeline.known_pieces import KnownSession, Library, LoggedPlay
 
 Matches = list[tuple[LoggedPlay, KnownSession]]
 

@@ -18,8 +18,8 @@ from eeg.io.recording import Annotation, Recording
 from eeg.timeline.clicks import annotations_of, find_clicks, until_the_next
 from eeg.timeline.events import coded_annotations, read_events, sidecar_of, stimulus_annotations
 from eeg.timeline.hints import why_none
+from eeg.timeline.known_pieces import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, relabel, seams
-from eeg.timeline.library import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
 from therapy_gen.text import clock as _clock
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from sessions.clients.diary import list_measures, list_notes, marked_pieces
 from sessions.clients.scales import known_scales
-from sessions.files import atomic_write, check_file_target
+from sessions.export_paths import atomic_write, check_file_target
 from sessions.storage.library import find_pieces, get_session, list_sessions, midi_of
 from sessions.storage.listeners import list_listeners
 from sessions.storage.play_log import list_plays

@@ -22,7 +22,7 @@ from therapy_gen.music.tokens import (
     tokens_to_notes,
 )
 from therapy_gen.musicvae.latent.attributes import effect_of, step_along, steps_towards
-from therapy_gen.musicvae.protocol import SectionModel
+from therapy_gen.musicvae.section_model import SectionModel
 
 FloatArray = npt.NDArray[np.float32]
 Piece = TypeVar("Piece")

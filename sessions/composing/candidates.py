@@ -23,7 +23,7 @@ from therapy_gen.music.analysis.calmness import calmness
 from therapy_gen.music.metre import in_metres
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, Tokens, tokens_to_notes
 from therapy_gen.music.tonality import scale_pitch_classes
-from therapy_gen.musicvae.protocol import SectionModel
+from therapy_gen.musicvae.section_model import SectionModel
 
 # Where nothing is said of how calm it is to be, each section is decoded this often; the calmest piece of notes stays.
 _CANDIDATES = 2

@@ -29,7 +29,7 @@ from therapy_gen.music.tokens import Tokens
 from therapy_gen.music.tonality import key_name
 from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.model import DECODER_TEMPERATURE
-from therapy_gen.musicvae.protocol import SectionModel
+from therapy_gen.musicvae.section_model import SectionModel
 
 DEFAULT_TEMPERATURE = DECODER_TEMPERATURE
 # The points of a memory were fitted to what is decoded greedily.

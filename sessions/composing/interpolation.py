@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sessions.composing.compose import check_palette
 from sessions.composing.samples import WrittenSection
 from sessions.errors import PlanError
-from sessions.files import make_folder, write_bytes
+from sessions.export_paths import make_folder, write_bytes
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import MAX_TEMPO, MIN_TEMPO, arrange
 from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, canonical, literal_performance
@@ -23,7 +23,7 @@ from therapy_gen.music.performance import Performance
 from therapy_gen.music.tonality import key_name
 from therapy_gen.musicvae.latent.even_spacing import FINER, distances, even_choice, unevenness
 from therapy_gen.musicvae.load import writes_sections
-from therapy_gen.musicvae.protocol import LatentModel
+from therapy_gen.musicvae.section_model import LatentModel
 
 STEPS = (2, 100)
 JOINED = "way.mid"

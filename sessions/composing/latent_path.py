@@ -12,7 +12,7 @@ from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres
 from therapy_gen.musicvae.latent.attributes import attribute_values, effect_of, step_along, steps_towards
 from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.prior.section_memory import SectionMemory
-from therapy_gen.musicvae.protocol import SectionModel
+from therapy_gen.musicvae.section_model import SectionModel
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from sessions.builder import check_seed
 from sessions.composing.compose import DEFAULT_PALETTE, DEFAULT_TEMPERATURE, check_temperature, compose
 from sessions.errors import PlanError
 from sessions.export.scores import SCORE_SUFFIXES, plain_midi, score_of
-from sessions.files import make_folder, write_bytes
+from sessions.export_paths import make_folder, write_bytes
 from sessions.planning.plan import DEFAULT_TEMPO, PlannedPiece
 from therapy_gen.errors import InputError
 from therapy_gen.music.analysis.calmness import calmness_of
@@ -20,7 +20,7 @@ from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, literal_performan
 from therapy_gen.music.metre import metre_of
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.musicvae.load import writes_sections
-from therapy_gen.musicvae.protocol import LatentModel
+from therapy_gen.musicvae.section_model import LatentModel
 
 MOST_SAMPLES = 1000
 FORMATS = ("midi", "musicxml")

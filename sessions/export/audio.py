@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sessions.errors import ExportError, NotFoundError
 from sessions.export.click_track import with_clicks
 from sessions.export.sound import Sound
-from sessions.files import already_exists, atomic_write
+from sessions.export_paths import already_exists, atomic_write
 from sessions.records import ItemRecord, Programme
 from sessions.storage.library import get_session, midi_of
 from sessions.storage.store import Store
@@ -215,7 +215,7 @@ def live_session(store: Store, number: int, *, start_s: float = 0.0, sound: Soun
     Loudness is measured on excerpts of each piece, so that the samples are not those of an export.
     """
     from therapy_gen.music.audio.live.timeline import live_timeline
-    from therapy_gen.music.audio.timeline import TimelineItem
+    from therapy_gen.music.audio.stream import TimelineItem
 
     record = get_session(store, number)
     sound = (sound or Sound()).over(record.parameters)
@@ -279,7 +279,7 @@ class _Blocks:
         apart: bool = False,
         start_s: float = 0.0,
     ) -> None:
-        from therapy_gen.music.audio.timeline import TimelineItem, lengths_of, render_timeline
+        from therapy_gen.music.audio.stream import TimelineItem, lengths_of, render_timeline
 
         placed = [
             TimelineItem(item.duration_s, midi[item.piece.id], f"piece {item.piece.id}")

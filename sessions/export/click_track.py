@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sessions.errors import ExportError
 from sessions.records import ItemRecord
-from therapy_gen.clicks import MARK_S, MOST, PULSE_S, pulses
+from therapy_gen.click_track import MARK_S, MOST, PULSE_S, pulses
 
 Samples = npt.NDArray[np.float32]
 

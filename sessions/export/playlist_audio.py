@@ -11,7 +11,7 @@ from sessions.export.audio import AudioFile, Renderer
 from sessions.export.formats import Export
 from sessions.export.playlists import Entry, Naming
 from sessions.export.writer import WrittenFile
-from sessions.files import check_file_target, make_folder
+from sessions.export_paths import check_file_target, make_folder
 from sessions.records import ItemRecord, PieceRecord, Programme
 
 # In 255 bytes, of which a character takes up to four, room is left for the name of a playlist that stands before it.

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from sessions.errors import ExportError
-from sessions.files import check_text_name
+from sessions.export_paths import check_text_name
 from therapy_gen.text import xml_text
 
 CREATOR = "therapy-gen"

@@ -14,7 +14,7 @@ from sessions.errors import ExportError
 from sessions.export.audio import Sound
 from sessions.export.playlists import Entry, Naming
 from sessions.export.session import export_programme
-from sessions.export.tables import safe_row
+from sessions.export.session_tables import safe_row
 from sessions.export.writer import FileWriter, WrittenFile
 from sessions.records import ItemRecord, Programme
 from sessions.storage.library import get_piece

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from therapy_gen.music.midi.midi import read_performance, to_midi
-from therapy_gen.music.notation.musicxml import to_musicxml
 from therapy_gen.music.notation.transcribe import transcribe, without_expression
+from therapy_gen.music.notation.write_musicxml import to_musicxml
 
 SCORE_SUFFIXES = (".musicxml",)
 

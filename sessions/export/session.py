@@ -19,7 +19,7 @@ from sessions.export.playlist_audio import write_playlist
 from sessions.export.playlists import WRITERS, Naming
 from sessions.export.scores import SCORE_SUFFIXES, plain_midi, score_of
 from sessions.export.writer import FileWriter, WrittenFile
-from sessions.files import check_file_target
+from sessions.export_paths import check_file_target
 from sessions.records import ItemRecord, PieceRecord, Programme, SessionRecord
 from sessions.storage.store import Store
 from sessions.storage.tables import MUSIC

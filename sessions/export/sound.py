@@ -38,7 +38,7 @@ class Sound:
     fade_s : float or None
         Over so many seconds it dies away at the end.
     clicks : bool
-        Whether the left channel has the music, in mono, and the right one a click track (`therapy_gen.clicks`).
+        Whether the left channel has the music, in mono, and the right one a click track (`therapy_gen.click_track`).
 
     Raises
     ------

@@ -9,7 +9,7 @@ from typing import Any
 
 from sessions.errors import ExportError
 from sessions.export.audio import AudioFile, Renderer, Sound
-from sessions.files import already_exists, atomic_write, check_file_target
+from sessions.export_paths import already_exists, atomic_write, check_file_target
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from sessions.export.audio import SAMPLE_RATE, Samples, Sound, live_session
 from sessions.storage.library import get_session
 from sessions.storage.store import Store
-from therapy_gen.music.audio.timeline import lengths_of
+from therapy_gen.music.audio.stream import lengths_of
 
 HEADER_BYTES = 44
 _FRAME_BYTES = 4

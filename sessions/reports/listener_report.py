@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sessions.clients.diary import list_notes, measures_by_scale
-from sessions.files import check_file_target, write_bytes
+from sessions.export_paths import check_file_target, write_bytes
 from sessions.records import SessionRecord
 from sessions.reports.charts import Interval, intervals, trend
 from sessions.reports.session_report import NO_CLAIM

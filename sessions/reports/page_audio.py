@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sessions.records import PieceRecord
 from therapy_gen.music.audio.mix import Mix
-from therapy_gen.music.audio.timeline import TimelineItem, render_timeline
+from therapy_gen.music.audio.stream import TimelineItem, render_timeline
 
 # Opus in Ogg, which every browser has played since Safari 18.4 (2025): stereo of the whole band at 28 kbit/s, where
 # mono MP3 at 22 kHz took 29.

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sessions.export.audio import Sound, present_midi
-from sessions.files import check_file_target, make_folder, write_bytes
+from sessions.export_paths import check_file_target, make_folder, write_bytes
 from sessions.planning.arcs import rms
 from sessions.records import SessionRecord
 from sessions.reports.charts import ARC_LEFT, ARC_SPAN, Interval, arc, intervals, roll

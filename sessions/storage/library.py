@@ -41,7 +41,7 @@ from therapy_gen.errors import InputError
 if TYPE_CHECKING:
     from sessions.composing.compose import ComposedPiece
     from sessions.planning.plan import SessionPlan
-    from therapy_gen.musicvae.protocol import SectionModel
+    from therapy_gen.musicvae.section_model import SectionModel
 
 # What an SQLite row number or a PostgreSQL integer can be.
 _LARGEST_ID = 2**31 - 1

@@ -14,7 +14,7 @@ from sqlalchemy import column as sql_column
 from sqlalchemy.exc import OperationalError
 
 from sessions.errors import DatabaseError, ExportError
-from sessions.files import atomic_write, check_file_target
+from sessions.export_paths import atomic_write, check_file_target
 from sessions.storage.database import BUSY_TIMEOUT_S, is_full, is_locked, label, sqlite_path, writing
 from sessions.studies.study_tables import StudyRow
 from therapy_gen.files import keep_private

@@ -11,7 +11,7 @@ import pytest
 import symusic
 
 from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, smaller, variable_shapes
-from therapy_gen.musicvae.magenta.store import pieces, write_stored
+from therapy_gen.musicvae.magenta.imported_weights import pieces, write_stored
 
 Cli = Callable[..., Any]
 

@@ -15,7 +15,7 @@ import symusic
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.musicvae.latent.even_spacing import distances, even_choice, unevenness
 from therapy_gen.musicvae.magenta.configs import CONFIGS, smaller, variable_shapes
-from therapy_gen.musicvae.magenta.store import pieces, write_stored
+from therapy_gen.musicvae.magenta.imported_weights import pieces, write_stored
 
 Cli = Callable[..., Any]
 FIRST = [72, 74, 76, 77, 79, 77, 76, 74]

@@ -14,11 +14,11 @@ from scipy.signal import butter, resample_poly, sosfilt
 from eeg.errors import TimelineError
 from eeg.io.mne import import_mne, quiet_mne
 from eeg.scoring import plan_recording
-from eeg.timeline.library import Item, KnownPiece, KnownSession, Library
+from eeg.timeline.known_pieces import Item, KnownPiece, KnownSession, Library
 from sessions.errors import ExportError
 from sessions.export.click_track import with_clicks
 from sessions.records import ItemRecord
-from therapy_gen.clicks import MOST, number_of, pulses
+from therapy_gen.click_track import MOST, number_of, pulses
 
 RATE, SFREQ = 44100, 180
 

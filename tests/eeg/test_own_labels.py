@@ -11,8 +11,8 @@ from eeg.errors import TimelineError
 from eeg.io.recording import Annotation
 from eeg.scoring import plan_recording
 from eeg.timeline.events import read_labels_file
+from eeg.timeline.known_pieces import KnownPiece, Library
 from eeg.timeline.labels import relabel
-from eeg.timeline.library import KnownPiece, Library
 
 
 def table(path: Path, text: str) -> Path:

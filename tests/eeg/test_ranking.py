@@ -17,7 +17,7 @@ from eeg.ranking.fit import f_test, fit
 from eeg.ranking.mixed_model import FLAT_SD, Axis, MixedModel, ParameterGrid
 from eeg.ranking.observations import Observation, Rating, combine
 from eeg.ranking.rank import rank
-from eeg.ranking.results import Ranking, RatedPiece
+from eeg.ranking.ranked_pieces import Ranking, RatedPiece
 from eeg.ranking.thompson import thompson
 
 

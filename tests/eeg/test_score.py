@@ -21,7 +21,7 @@ from eeg.scoring import plan_recording, score_recording, sha256_of
 from eeg.settings import Settings
 from eeg.simulation.file import to_raw, write_fif
 from eeg.simulation.simulate import Listener, Simulated, channel_names, simulate, timeline
-from eeg.timeline.library import Item
+from eeg.timeline.known_pieces import Item
 
 EFFECTS = {"A": (-2.0, -1.0), "B": (-0.7, 0.0), "C": (0.6, 0.5)}
 

@@ -16,12 +16,12 @@ from scipy import signal
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import PALETTES, arrange
 from therapy_gen.music.audio import render as audio
-from therapy_gen.music.audio import timeline
+from therapy_gen.music.audio import stream as timeline
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.mix import TARGET_LUFS, Mix
 from therapy_gen.music.audio.render import render
 from therapy_gen.music.audio.reverb import BLOCK, SPACES, Reverb
-from therapy_gen.music.audio.timeline import TimelineItem, render_timeline
+from therapy_gen.music.audio.stream import TimelineItem, render_timeline
 from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 

@@ -18,8 +18,8 @@ from therapy_gen.music.corpus.musicxml_prune import DamagedError, PrunedScore, T
 from therapy_gen.music.corpus.score import read_score
 from therapy_gen.music.corpus.windows import WindowSettings, find_windows
 from therapy_gen.music.midi.midi import read_performance, to_midi
-from therapy_gen.music.notation.musicxml import to_musicxml
 from therapy_gen.music.notation.transcribe import transcribe
+from therapy_gen.music.notation.write_musicxml import to_musicxml
 from therapy_gen.music.performance import Note, Part, Performance
 
 TUNE = tuple(Note(n * 0.5, 0.5, 60 + n * 5 % 12, 64) for n in range(64))

@@ -14,7 +14,7 @@ from therapy_gen.music.audio.layers import LAYERS, STRETCH, Layer, LayerSound, S
 from therapy_gen.music.audio.loudness import LoudnessMeter, limit
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import render
-from therapy_gen.music.audio.timeline import TimelineItem, render_timeline
+from therapy_gen.music.audio.stream import TimelineItem, render_timeline
 from therapy_gen.music.audio.transitions import TRANSITIONS
 from therapy_gen.music.midi.midi import to_midi
 

@@ -17,8 +17,8 @@ from therapy_gen.music.arranging.arrange import arrange
 from therapy_gen.music.arranging.harmony import Chord
 from therapy_gen.music.metre import METRES, Metre
 from therapy_gen.music.midi.midi import read_performance, to_midi
-from therapy_gen.music.notation.musicxml import to_musicxml
 from therapy_gen.music.notation.transcribe import Bar, Sheet, WrittenNote, WrittenPart, transcribe, without_expression
+from therapy_gen.music.notation.write_musicxml import to_musicxml
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 

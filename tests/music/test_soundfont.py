@@ -20,8 +20,8 @@ from therapy_gen.errors import InputError
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import render
 from therapy_gen.music.audio.soundfont import SoundFont, default_soundfont
+from therapy_gen.music.audio.stream import TimelineItem, render_timeline
 from therapy_gen.music.audio.synth import StruckNote, Synthesiser
-from therapy_gen.music.audio.timeline import TimelineItem, render_timeline
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 

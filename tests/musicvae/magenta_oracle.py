@@ -16,10 +16,10 @@ import numpy as np
 from therapy_gen.musicvae.magenta.configs import CONFIGS, MagentaConfig
 from therapy_gen.musicvae.magenta.engine import MagentaEngine
 from therapy_gen.musicvae.magenta.exports import export_magenta
+from therapy_gen.musicvae.magenta.imported_weights import load_stored
 from therapy_gen.musicvae.magenta.imports import import_checkpoint
 from therapy_gen.musicvae.magenta.reference import Reference, import_magenta, magenta_config
 from therapy_gen.musicvae.magenta.runtime import MagentaModel
-from therapy_gen.musicvae.magenta.store import load_stored
 
 SECTIONS = 3
 EXPORTED = ("cat-mel_2bar_small", "hierdec-trio_16bar")

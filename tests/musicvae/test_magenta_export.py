@@ -22,8 +22,8 @@ import pytest
 
 from therapy_gen.musicvae.magenta.configs import CONFIGS, MagentaConfig, encoder_shapes, variable_shapes
 from therapy_gen.musicvae.magenta.exports import export_tfjs
+from therapy_gen.musicvae.magenta.imported_weights import pieces, write_stored
 from therapy_gen.musicvae.magenta.runtime import MagentaModel, load_magenta_model
-from therapy_gen.musicvae.magenta.store import pieces, write_stored
 
 Cli = Callable[..., Any]
 

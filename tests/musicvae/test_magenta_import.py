@@ -18,9 +18,9 @@ import pytest
 
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.load import open_model
-from therapy_gen.musicvae.magenta.archive import checkpoint
 from therapy_gen.musicvae.magenta.bundle import crc32c
 from therapy_gen.musicvae.magenta.bundle_writer import write_bundle
+from therapy_gen.musicvae.magenta.checkpoint_files import checkpoint
 from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, smaller, variable_shapes
 from therapy_gen.musicvae.magenta.download import download, download_known
 from therapy_gen.musicvae.magenta.tfjs import read_manifest, read_variable, write_tfjs

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from therapy_gen.musicvae.magenta.configs import CONFIGS, MagentaConfig, parameter_count, smaller, variable_shapes
+from therapy_gen.musicvae.magenta.imported_weights import load_stored
 from therapy_gen.musicvae.magenta.imports import import_checkpoint
 from therapy_gen.musicvae.magenta.runtime import MagentaModel
-from therapy_gen.musicvae.magenta.store import load_stored
 
 Cli = Callable[..., Any]
 

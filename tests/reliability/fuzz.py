@@ -148,7 +148,7 @@ def eeg_files() -> list[Case]:
 def read_eeg(path: Path) -> None:
     """Look at it as `score-eeg --dry-run` does."""
     import eeg
-    from eeg.timeline.library import Library
+    from eeg.timeline.known_pieces import Library
 
     eeg.plan_recording(path, Library())
 

@@ -14,7 +14,7 @@ pytest.importorskip("mne")
 
 from eeg.simulation.file import write_fif
 from eeg.simulation.simulate import Listener, simulate
-from eeg.timeline.library import Item
+from eeg.timeline.known_pieces import Item
 from sessions.storage.library import get_session
 from sessions.storage.play_log import log_play
 from sessions.storage.store import Store

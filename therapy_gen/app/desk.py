@@ -20,7 +20,7 @@ from therapy_gen.study.listening import Wishes, next_session
 
 if TYPE_CHECKING:
     from sessions.records import SessionRecord
-    from therapy_gen.musicvae.protocol import SectionModel
+    from therapy_gen.musicvae.section_model import SectionModel
 
 _STREAMS = 3
 _PLAYS = 50

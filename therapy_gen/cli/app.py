@@ -15,7 +15,8 @@ from typer.models import CommandInfo
 from therapy_gen import files
 from therapy_gen.cli import db, export, listener, open, piece, sample, study
 from therapy_gen.cli.context import PROGRAM, Settings
-from therapy_gen.cli.eeg import headset, rank, score, simulate
+from therapy_gen.cli.eeg import headset, rank, simulate
+from therapy_gen.cli.eeg import score_eeg as score
 from therapy_gen.cli.model import model
 from therapy_gen.cli.session import report, session
 

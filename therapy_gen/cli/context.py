@@ -18,7 +18,7 @@ from therapy_gen.text import printable
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store
-    from therapy_gen.musicvae.protocol import LatentModel, SectionModel
+    from therapy_gen.musicvae.section_model import LatentModel, SectionModel
 
 DEFAULT_MODEL = "calm"
 PROGRAM = "therapy-gen"

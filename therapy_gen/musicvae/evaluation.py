@@ -14,7 +14,7 @@ from therapy_gen.music.tokens import STEPS_PER_BAR
 from therapy_gen.musicvae.latent.even_spacing import distances, unevenness
 from therapy_gen.musicvae.model import DECODER_TEMPERATURE
 from therapy_gen.musicvae.prior.prior import USUAL_METRE
-from therapy_gen.musicvae.protocol import ScoringModel
+from therapy_gen.musicvae.section_model import ScoringModel
 
 IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float64]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.tokens import BARS_PER_SECTION
-from therapy_gen.musicvae.magenta.store import read_header
+from therapy_gen.musicvae.magenta.imported_weights import read_header
 from therapy_gen.musicvae.model import Model
 from therapy_gen.musicvae.weights import DEFAULT_MODEL, find_model, load_weights
 
 if TYPE_CHECKING:
     from therapy_gen.musicvae.magenta.runtime import MagentaModel
-    from therapy_gen.musicvae.protocol import LatentModel, SectionModel
+    from therapy_gen.musicvae.section_model import LatentModel, SectionModel
 
 
 ENGINES = ("numpy", "magenta")

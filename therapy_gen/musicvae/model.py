@@ -58,7 +58,7 @@ def load_model(name: str = DEFAULT_MODEL, folder: Path | None = None) -> Model:
 
 
 class Model:
-    """A trained network; a `therapy_gen.musicvae.protocol.ScoringModel`.
+    """A trained network; a `therapy_gen.musicvae.section_model.ScoringModel`.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from therapy_gen.errors import InputError, TherapyGenError
 
 if TYPE_CHECKING:
-    from eeg.ranking.results import Ranking
+    from eeg.ranking.ranked_pieces import Ranking
     from sessions.records import ItemRecord, SessionRecord
     from sessions.storage.evidence import Evidence, HeardRecording
     from sessions.storage.store import Store

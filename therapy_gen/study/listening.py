@@ -12,7 +12,7 @@ from therapy_gen.errors import InputError
 if TYPE_CHECKING:
     from sessions.records import SessionRecord
     from sessions.storage.store import Store
-    from therapy_gen.musicvae.protocol import SectionModel
+    from therapy_gen.musicvae.section_model import SectionModel
 
 # What a session is made from without being asked for by name.
 _SEEDS = 10**6

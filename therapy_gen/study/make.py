@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sessions.storage.store import Store
     from sessions.studies.plans import AnalysisPlan
     from sessions.studies.studies import StudyRecord
-    from therapy_gen.musicvae.protocol import SectionModel
+    from therapy_gen.musicvae.section_model import SectionModel
 
 # Sessions that are tried until one holds as many pieces as are wanted.
 _TRIES = 12

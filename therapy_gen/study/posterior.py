@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from eeg.ranking.observations import Observation
-    from eeg.ranking.results import Ranking
+    from eeg.ranking.ranked_pieces import Ranking
     from sessions.planning.choosing import Preference
     from sessions.storage.evidence import Evidence, StoredRanking
     from sessions.storage.store import Store

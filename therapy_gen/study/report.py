@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sessions.files import check_file_target, write_bytes
+from sessions.export_paths import check_file_target, write_bytes
 from sessions.reports.charts import Interval, intervals
 from sessions.reports.session_report import NO_CLAIM
 from therapy_gen.pages.html import render

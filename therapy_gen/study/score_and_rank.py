@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eeg.ranking.results import Ranking
+    from eeg.ranking.ranked_pieces import Ranking
     from eeg.results import RecordingScore
     from sessions.storage.store import Store
 

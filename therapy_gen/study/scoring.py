@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eeg.results import PlayScore, RecordingScore
-    from eeg.timeline.library import KnownPiece, KnownSession, Library
+    from eeg.timeline.known_pieces import KnownPiece, KnownSession, Library
     from sessions.storage.recordings import ScoredPlay, ScoredRecording
     from sessions.storage.store import Store
     from sessions.studies.plans import AnalysisPlan
@@ -20,7 +20,7 @@ _MOST_DIGITS = 18
 
 def known(store: Store) -> Library:
     """Return the database's pieces, sessions and play log as the EEG package wants to know them."""
-    from eeg.timeline.library import Item, KnownPiece, KnownSession, Library, LoggedPlay
+    from eeg.timeline.known_pieces import Item, KnownPiece, KnownSession, Library, LoggedPlay
     from sessions.errors import NotFoundError
     from sessions.storage.library import get_piece, get_session
     from sessions.storage.play_log import list_plays

@@ -9,7 +9,8 @@ from sessions.export.formats import TABLE, Export, ExportFormat
 
 
 def _write(name: str, export: Export) -> None:
-    from sessions.export import ranking, tables
+    from sessions.export import ranking
+    from sessions.export import session_tables as tables
     from sessions.export.playlist_audio import render_entries
 
     if export.session is not None:

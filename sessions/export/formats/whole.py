@@ -20,7 +20,7 @@ def _write_midi(export: Export) -> None:
 def _write_audio(format: str, export: Export) -> None:
     from sessions.export.audio import AudioFile, Renderer
     from sessions.export.cue_sheet import cue_sheet
-    from sessions.files import check_text_name
+    from sessions.export_paths import check_text_name
 
     path, programme = export.path, export.programme
     sheet = b""

@@ -14,7 +14,7 @@ from therapy_gen.cli.context import Settings, settings, use_one_thread
 from therapy_gen.cli.output import AsJson, brief, clock, count, print_json, print_table, printable, progress, say
 
 if TYPE_CHECKING:
-    from eeg.ranking.results import Ranking
+    from eeg.ranking.ranked_pieces import Ranking
     from sessions.export.session import WrittenFile
     from sessions.export.sound import Sound
     from sessions.storage.evidence import Evidence

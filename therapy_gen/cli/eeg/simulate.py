@@ -59,8 +59,8 @@ def simulate_eeg(
     _check("--channels", channels, 1, 256)
     from eeg.simulation.file import check_size, write_fif
     from eeg.simulation.simulate import Listener, simulate
-    from eeg.timeline.library import Item
-    from sessions.files import check_file_target
+    from eeg.timeline.known_pieces import Item
+    from sessions.export_paths import check_file_target
     from sessions.storage.library import get_session
 
     check_file_target(out)

@@ -21,7 +21,7 @@ app = typer.Typer(
 
 def _document(path: Path) -> dict[str, Any]:
     """Return what a model's file says of it; InputError where it is damaged or no model."""
-    from therapy_gen.musicvae.magenta.store import load_stored, read_header
+    from therapy_gen.musicvae.magenta.imported_weights import load_stored, read_header
     from therapy_gen.musicvae.weights import load_weights
 
     kind = "magenta" if read_header(path).is_magenta else "therapy-gen"

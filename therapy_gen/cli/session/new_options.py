@@ -47,7 +47,7 @@ def preference_for(
 def audio_target(audio: str | None, folder: Path) -> tuple[str, Path]:
     """Return the audio format, and its folder, made where it is not there."""
     from sessions.export.session import check_audio_format
-    from sessions.files import make_folder
+    from sessions.export_paths import make_folder
 
     return check_audio_format(audio or "flac"), make_folder(folder)
 

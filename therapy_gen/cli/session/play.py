@@ -146,7 +146,7 @@ def play(
     how = "to its end" if finished else "and stopped"
     print(f"Played {clock(player.heard_s)} of session {number} {how}")
     if score and out is not None:
-        from therapy_gen.cli.eeg.score import score_eeg
+        from therapy_gen.cli.eeg.score_eeg import score_eeg
 
         score_eeg(context, [out])
 

@@ -35,7 +35,7 @@ def session_report(
     """Write a session as one page that works offline: its sound, its notes, its arc, and what was measured."""
     options = settings(context)
     use_one_thread()
-    from sessions.files import check_file_target
+    from sessions.export_paths import check_file_target
     from sessions.reports.session_report import write_session_report
     from sessions.storage.library import get_session
 
@@ -63,7 +63,7 @@ def listener_report(
     """Write a listener's history as one page that works offline: sessions, ratings, ranking, recordings over time."""
     options = settings(context)
     use_one_thread()
-    from sessions.files import check_file_target
+    from sessions.export_paths import check_file_target
     from sessions.reports.listener_report import write_listener_report
 
     check_file_target(out)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from therapy_gen.errors import InputError
 from therapy_gen.files import read_input
-from therapy_gen.music.midi.events import (
+from therapy_gen.music.midi.title import readable_text
+from therapy_gen.music.midi.track_events import (
     EVENT_KEY,
     EVENT_METRE,
     EVENT_NAME,
@@ -19,7 +20,6 @@ from therapy_gen.music.midi.events import (
     TrackEvents,
     read_track,
 )
-from therapy_gen.music.midi.title import readable_text
 
 DRUM_CHANNEL = 9
 DRUM_BANK = 128

@@ -25,7 +25,7 @@ _LAST_PITCH_CLASS = MAX_PITCH - MIN_PITCH + FIRST_PITCH_CLASS
 
 
 class MagentaEngine:
-    """A `therapy_gen.musicvae.protocol.LatentModel` like `MagentaModel`, through Magenta.
+    """A `therapy_gen.musicvae.section_model.LatentModel` like `MagentaModel`, through Magenta.
 
     Parameters
     ----------

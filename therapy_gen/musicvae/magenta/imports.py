@@ -11,8 +11,8 @@ import numpy as np
 
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.magenta import tfjs
-from therapy_gen.musicvae.magenta.archive import checkpoint
 from therapy_gen.musicvae.magenta.bundle import DTYPES, Bundle
+from therapy_gen.musicvae.magenta.checkpoint_files import checkpoint
 from therapy_gen.musicvae.magenta.configs import (
     CONFIGS,
     MagentaConfig,
@@ -24,7 +24,7 @@ from therapy_gen.musicvae.magenta.configs import (
     find_config,
     parameter_count,
 )
-from therapy_gen.musicvae.magenta.store import pieces, write_stored
+from therapy_gen.musicvae.magenta.imported_weights import pieces, write_stored
 from therapy_gen.musicvae.weights import all_finite
 
 TF = "tensorflow"

@@ -28,7 +28,7 @@ from therapy_gen.musicvae.magenta.configs import (
     encoder_layer,
     encoder_shapes,
 )
-from therapy_gen.musicvae.magenta.store import StoredModel, load_stored
+from therapy_gen.musicvae.magenta.imported_weights import StoredModel, load_stored
 from therapy_gen.musicvae.prior.prior import KINDS, USUAL_METRE
 
 Tokens = npt.NDArray[np.uint16]
@@ -41,7 +41,7 @@ _MOST_GATE_BYTES = 256 << 20
 
 
 class MagentaModel:
-    """An imported network; a `therapy_gen.musicvae.protocol.ScoringModel`, as `therapy_gen.musicvae.model.Model` is.
+    """An imported network: a `ScoringModel` of `therapy_gen.musicvae.section_model`, as `Model` is.
 
     Parameters
     ----------

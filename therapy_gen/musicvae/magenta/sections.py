@@ -22,7 +22,7 @@ from therapy_gen.musicvae.latent.attributes import PREFIX as ATTRIBUTES
 from therapy_gen.musicvae.magenta.cells import FloatArray
 from therapy_gen.musicvae.magenta.runtime import BoolArray
 from therapy_gen.musicvae.prior.prior import USUAL_METRE
-from therapy_gen.musicvae.protocol import LatentModel
+from therapy_gen.musicvae.section_model import LatentModel
 
 # Phrases of a section that is longer than what the model writes: a period, varied, as songs have it.
 _PERIOD = (0, 1, 0, 2, 0, 1, 0, 3)

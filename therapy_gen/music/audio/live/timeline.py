@@ -22,8 +22,8 @@ from therapy_gen.music.audio.render import (
     struck_notes,
 )
 from therapy_gen.music.audio.reverb import BLOCK
+from therapy_gen.music.audio.stream import Bed, TimelineItem, lengths_of
 from therapy_gen.music.audio.synth import StruckNote
-from therapy_gen.music.audio.timeline import Bed, TimelineItem, lengths_of
 from therapy_gen.music.midi.midi import read_performance
 
 # Where in a piece loudness is measured, a block each.

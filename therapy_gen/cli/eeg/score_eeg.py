@@ -14,10 +14,10 @@ from therapy_gen.cli.eeg.recordings import recordings_meant
 from therapy_gen.cli.output import AsJson, brief, print_json, printable, progress, say
 
 if TYPE_CHECKING:
-    from eeg.ranking.results import Ranking
+    from eeg.ranking.ranked_pieces import Ranking
     from eeg.results import RecordingScore
     from eeg.settings import Settings
-    from eeg.timeline.library import Library
+    from eeg.timeline.known_pieces import Library
     from sessions.storage.evidence import Evidence
     from sessions.storage.store import Store
     from sessions.studies.plans import AnalysisPlan
@@ -263,7 +263,7 @@ def _check_targets(report: Path | None, table: Path | None, by: str, *, forget: 
     if forget and dry_run:
         raise typer.BadParameter("--forget and --dry-run exclude each other")
     from eeg.table import check_table
-    from sessions.files import check_file_target
+    from sessions.export_paths import check_file_target
 
     for path in (report, table):
         if path is not None:
