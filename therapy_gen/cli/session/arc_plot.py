@@ -1,4 +1,4 @@
-"""An arc in the terminal: what was target for and what the pieces achieved to."""
+"""An arc in the terminal: what was asked for and what the pieces came to."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def arc_lines(record: SessionRecord) -> list[str]:
         return min(int((high - value) / (high - low) * _HEIGHT), _HEIGHT - 1)
 
     rows = [[" "] * width for _ in range(_HEIGHT)]
-    for column, (target, achieved) in enumerate(zip(wanted, heard, strict=True)):
-        if target is not None:
-            rows[row_of(target)][column] = dot
-        if achieved is not None:
-            rows[row_of(achieved)][column] = bar
+    for column, (aim, calm) in enumerate(zip(wanted, heard, strict=True)):
+        if aim is not None:
+            rows[row_of(aim)][column] = dot
+        if calm is not None:
+            rows[row_of(calm)][column] = bar
     lines = []
     for number, row in enumerate(rows):
         label = f"{high:.2f}" if number == 0 else f"{low:.2f}" if number == _HEIGHT - 1 else ""
@@ -52,7 +52,7 @@ def arc_lines(record: SessionRecord) -> list[str]:
     lines.append(f"      +{'-' * width}")
     lines.append(f"       0:00{end:>{width - 4}}")
     away = rms(target, achieved)
-    lines.append(f"Calm, 0 to 1: {dot * 3} target for, {bar * 3} pieces; root mean square distance {away:.3f}")
+    lines.append(f"Calm, 0 to 1: {dot * 3} asked for, {bar * 3} pieces; root mean square distance {away:.3f}")
     return lines
 
 
