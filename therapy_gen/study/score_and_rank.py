@@ -21,7 +21,7 @@ def score_and_store(
     plan: str | None = None,
     given: Mapping[str, Any] | None = None,
     criterion: tuple[str, bool] | None = None,
-    **timeline_options: Any,
+    **timing: Any,
 ) -> RecordingScore:
     """Score a recording by the listener's analysis plan, store it, and rank the listener's pieces again.
 
@@ -40,7 +40,7 @@ def score_and_store(
         Parameters of `eeg.Settings` for the first recording of a plan.
     criterion : (str, bool), optional
         What to rank by and whether lower is better, for the first recording of a plan; lower beta by default.
-    **timeline_options
+    **timing
         More of what says which piece played when: `events`, `codes`, `offset_s` of `eeg.score_recording`.
 
     Returns
@@ -68,10 +68,10 @@ def score_and_store(
 
     path = Path(path)
     library = known(store)
-    timeline_options["session"] = None if session is None else str(session)
-    who = listener_of(store, path, library, given=listener, **timeline_options)
+    timing["session"] = None if session is None else str(session)
+    who = listener_of(store, path, library, given=listener, **timing)
     chosen = plan_for(store, who, plan, given=given, criterion=criterion)
-    score = score_recording(path, library, settings=settings_of(chosen), **timeline_options)
+    score = score_recording(path, library, settings=settings_of(chosen), **timing)
     store_recordings(store, [to_store(score, session, chosen)], Ranker(), listener=who)
     return score
 

@@ -89,7 +89,7 @@ def listener_of(
     given: str | None = None,
     session: str | None = None,
     alone: bool = False,
-    **timeline_options: Any,
+    **timing: Any,
 ) -> str:
     """Return whose recording it is; recordings of nobody named are not pooled.
 
@@ -105,7 +105,7 @@ def listener_of(
         Which session is said to have been heard.
     alone : bool
         Whether no other recording is scored with it: then the pieces of the only listener there is tell, too.
-    **timeline_options
+    **timing
         More of what says which piece played when: see `eeg.scoring.plan_recording`.
 
     Returns
@@ -126,7 +126,7 @@ def listener_of(
 
     if given is not None:
         return listener_name(given)
-    timeline = None if session else plan_recording(path, library, session=session, **timeline_options)
+    timeline = None if session else plan_recording(path, library, session=session, **timing)
     heard = session or (timeline.session if timeline is not None else None)
     listener = get_session(store, int(heard)).listener if heard is not None else None
     listener = listener or bids_subject(path) or _owner_before(store, path)

@@ -132,7 +132,7 @@ def score_eeg(
     from therapy_gen.study.scoring import known
 
     library = known(store)
-    timeline_options: dict[str, Any] = {
+    timing: dict[str, Any] = {
         "events": events,
         "codes": codes or None,
         "session": None if session is None else str(session),
@@ -150,15 +150,15 @@ def score_eeg(
     if any_label:
         from therapy_gen.cli.eeg.score_labels import score_labels
 
-        timeline_options |= {"settings": _first_settings(given)}
-        score_labels(options, recordings, timeline_options, criterion, table, by, json=json)
+        timing |= {"settings": _first_settings(given)}
+        score_labels(options, recordings, timing, criterion, table, by, json=json)
         return
     if dry_run:
-        _show_plans(store, recordings, library, {**timeline_options, "settings": _first_settings(given)}, json=json)
+        _show_plans(store, recordings, library, {**timing, "settings": _first_settings(given)}, json=json)
         return
     from therapy_gen.study.scoring import listener_of, to_store
 
-    said: dict[str, Any] = {**timeline_options, "settings": _first_settings(given)}
+    said: dict[str, Any] = {**timing, "settings": _first_settings(given)}
     owners = {
         path: listener_of(store, path, library, given=listener, alone=len(recordings) == 1, **said)
         for path in recordings
@@ -167,11 +167,9 @@ def score_eeg(
         raise typer.BadParameter(f"--report tells of one listener, these are of {len(set(owners.values()))}")
     plans = {who: _plan_for(store, who, plan, given, criterion) for who in dict.fromkeys(owners.values())}
     if cluster is not None:
-        _on_cluster(
-            options, store, owners, plans, timeline_options, cluster, alone=report is None and table is None, json=json
-        )
+        _on_cluster(options, store, owners, plans, timing, cluster, alone=report is None and table is None, json=json)
         return
-    scores = _score(options, owners, plans, library, timeline_options)
+    scores = _score(options, owners, plans, library, timing)
     from sessions.storage.recordings import store_recordings
     from therapy_gen.study.posterior import Ranker, ranked_by
 
@@ -207,7 +205,7 @@ def _on_cluster(
     store: Store,
     owners: Mapping[Path, str],
     plans: Mapping[str, AnalysisPlan],
-    timeline_options: Mapping[str, Any],
+    timing: Mapping[str, Any],
     cluster: str,
     *,
     alone: bool,
@@ -217,17 +215,10 @@ def _on_cluster(
     from therapy_gen.cli.eeg.cluster import score_all, tell
     from therapy_gen.study.batch import Job
 
-    if (
-        not alone
-        or timeline_options["events"] is not None
-        or any(timeline_options[name] for name in ("codes", "labels", "clicks"))
-    ):
+    if not alone or timing["events"] is not None or any(timing[name] for name in ("codes", "labels", "clicks")):
         raise typer.BadParameter("--cluster goes without --report, --table, --events, --code, --map and --clicks")
-    session = None if timeline_options["session"] is None else int(timeline_options["session"])
-    jobs = [
-        Job(str(path.absolute()), who, plans[who], session, timeline_options["offset_s"])
-        for path, who in owners.items()
-    ]
+    session = None if timing["session"] is None else int(timing["session"])
+    jobs = [Job(str(path.absolute()), who, plans[who], session, timing["offset_s"]) for path, who in owners.items()]
     tell(score_all(options, store, jobs, cluster), {}, json=json)
 
 
@@ -276,7 +267,7 @@ def _score(
     owners: Mapping[Path, str],
     plans: Mapping[str, AnalysisPlan],
     library: Library,
-    timeline_options: Mapping[str, Any],
+    timing: Mapping[str, Any],
 ) -> dict[str, list[RecordingScore]]:
     """Score recordings one after the other, each by its listener's plan; the same one twice counts once."""
     from eeg.scoring import score_recording
@@ -288,7 +279,7 @@ def _score(
     for path, who in owners.items():
         with progress(f"scoring {path.name}", 1.0, quiet=options.quiet) as advance:
             how = settings_of(plans[who])
-            score = score_recording(path, library, progress=shares(advance), settings=how, **timeline_options)
+            score = score_recording(path, library, progress=shares(advance), settings=how, **timing)
         if score.sha256 in made:
             say(f"{path}: the same recording as {made[score.sha256].file}: counted once", quiet=options.quiet)
             continue
@@ -400,12 +391,12 @@ def _codes(pairs: Sequence[str]) -> dict[int, str]:
 
 
 def _show_plans(
-    store: Store, recordings: Sequence[Path], library: Library, timeline_options: Mapping[str, Any], *, json: bool
+    store: Store, recordings: Sequence[Path], library: Library, timing: Mapping[str, Any], *, json: bool
 ) -> None:
     from eeg.scoring import plan_recording
     from therapy_gen.cli.eeg.rank import titles
 
-    plans = [(path, plan_recording(path, library, **timeline_options)) for path in recordings]
+    plans = [(path, plan_recording(path, library, **timing)) for path in recordings]
     if json:
         print_json({"recordings": [{"file": str(path), **plan.as_dict()} for path, plan in plans]})
         return

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def score_labels(
     options: Options,
     recordings: Sequence[Path],
-    timeline_options: Mapping[str, Any],
+    timing: Mapping[str, Any],
     criterion: tuple[str, bool] | None,
     table: Path | None,
     by: str,
@@ -32,7 +32,7 @@ def score_labels(
     scores = []
     for path in recordings:
         with progress(f"scoring {path.name}", 1.0, quiet=options.quiet) as advance:
-            scores.append(score_recording(path, progress=shares(advance), **timeline_options))
+            scores.append(score_recording(path, progress=shares(advance), **timing))
     ranking = rank(observations(scores, band), criterion=band, lower_is_better=lower)
     if table is not None:
         from eeg.table import write_table
