@@ -49,7 +49,7 @@ def session(effects: dict[str, float], slots: int, drift: float, rng: np.random.
         elif len(plays) < 2:
             last = candidates[int(rng.integers(len(candidates)))]
         else:
-            ranking = rank(plays, criterion="beta", lower_is_better=True, use_muscle=False)
+            ranking = rank(plays, criterion="beta", lower_is_better=True, use_muscle=False, other_days=False)
             last = thompson(ranking, candidates, 1, explore=0.0, rng=rng)[0]
         plays.append(heard(last, slot, effects[last], drift, rng))
     return float(np.mean([effects[play.piece or ""] for play in plays[slots // 2 :]]))

@@ -4,8 +4,9 @@
 
 Real: resting recordings (eegmat, eyes closed, 10 subjects) are cut into slots; slots are called silence or one of three
 pieces at random, many times over. No piece is better than another, so every claim is false, and the truth of every
-piece is the level of silence, 0 dB. Simulated: whole recordings (1/f, alpha, blinks, muscle bursts, drift), and plays
-drawn from the model's kind of noise. Assignments of one recording share its drift and its silence, so that a share is
+piece is the level of silence, 0 dB. One recording is ranked as it is ("that day"), and, as users see it, with what
+other days may differ by. Simulated: whole recordings (1/f, alpha, blinks, muscle bursts, drift), and plays drawn from
+the model's kind of noise. Assignments of one recording share its drift and its silence, so that a share is
 estimated from recordings, not from rankings: beside the coverage stands its standard error over recordings. The folder
 of recordings is `eeg` in `THERAPY_GEN_DATA` or ../shared/data.
 """
@@ -38,6 +39,9 @@ from eeg.timeline.known_pieces import Item  # noqa: E402
 from eeg.timeline.timeline import Timeline  # noqa: E402
 
 HEAD = f"{'':66}{'rankings':>9}{'claimed':>9}{'covered':>9}{'se':>7}{'width dB':>9}"
+
+# SD from day to day of what a piece, and what music as a whole, does.
+DAY_DB = ((0.0, 0.0), (0.3, 0.0), (0.5, 0.0), (0.0, 0.3), (0.3, 0.3), (0.5, 0.5))
 
 
 class Tally:
@@ -97,21 +101,26 @@ def framed_labels(rng: np.random.Generator, slots: int) -> list[str | None]:
 
 def real_rest(files: Iterable[Path], slots: int, assignments: int) -> None:
     """Print the rows of real recordings."""
-    total = Tally()
+    totals = {True: Tally(), False: Tally()}
     scored = {picks: [score_slots(path, slots, picks) for path in files] for picks in ("all", "central")}
     for name, label in (("silence and pieces mixed", mixed_labels), ("silence at both ends", framed_labels)):
         for picks, scores in scored.items():
             for criterion in ("beta", "gamma"):
-                tally = Tally()
+                tallies = {True: Tally(), False: Tally()}
                 for number, score in enumerate(scores):
                     data = observations([score], criterion)
                     rng = np.random.default_rng(number)
                     for _ in range(assignments):
-                        ranking = rank(relabel(data, label(rng, len(data))), criterion=criterion)
-                        tally.add(ranking, number)
-                        total.add(ranking, number)
-                print(tally.row(f"real rest, {name}, {picks} channels, {criterion}"), flush=True)
-    print(total.row("real rest, all of these"), flush=True)
+                        labelled = relabel(data, label(rng, len(data)))
+                        for other_days, tally in tallies.items():
+                            ranking = rank(labelled, criterion=criterion, other_days=other_days)
+                            tally.add(ranking, number)
+                            totals[other_days].add(ranking, number)
+                for other_days, tally in tallies.items():
+                    kind = "" if other_days else ", that day"
+                    print(tally.row(f"real rest, {name}, {picks} channels, {criterion}{kind}"), flush=True)
+    print(totals[True].row("real rest, all of these"), flush=True)
+    print(totals[False].row("real rest, all of these, that day"), flush=True)
 
 
 def simulated_recordings(listeners: int) -> None:
@@ -142,22 +151,27 @@ def simulated_plays(listeners: int) -> None:
         ("two plays of each", {"plays": 2}),
         ("four recordings, two plays of each", {"plays": 2, "recordings": 4}),
         ("drift of 1.0 dB, silence at both ends", {"drift": 1.0}),
+        ("middle 0.8 dB above both ends", {"bend": 0.8}),
     )
     for name, options in kinds:
         tally = Tally()
         for seed in range(listeners):
-            tally.add(rank(draw_plays(np.random.default_rng(seed), np.zeros(5), **options)), seed)
+            data = draw_plays(np.random.default_rng(seed), np.zeros(5), **options)
+            tally.add(rank(data, other_days=False), seed)
         print(tally.row(f"simulated plays, 5 pieces, {name}"), flush=True)
 
 
 def days(listeners: int) -> None:
-    """Print the rows of four recordings in which pieces, or music as a whole, differ from day to day."""
-    for piece_db, music_db in ((0.3, 0.0), (0.5, 0.0), (0.0, 0.3), (0.3, 0.3), (0.5, 0.5)):
-        tally = Tally()
-        for seed in range(listeners):
-            rng = np.random.default_rng(seed)
-            tally.add(rank(by_days(rng, draw_plays(rng, np.zeros(5), plays=2, recordings=4), piece_db, music_db)), seed)
-        print(tally.row(f"four recordings, SD of days: piece {piece_db:g} dB, music {music_db:g} dB"), flush=True)
+    """Print the rows of recordings in which pieces, or music as a whole, differ from day to day."""
+    for recordings, plays in ((1, 4), (2, 2), (4, 2)):
+        for piece_db, music_db in DAY_DB:
+            tally = Tally()
+            for seed in range(listeners):
+                rng = np.random.default_rng(seed)
+                data = draw_plays(rng, np.zeros(5), plays=plays, recordings=recordings)
+                tally.add(rank(by_days(rng, data, piece_db, music_db)), seed)
+            often = "one recording" if recordings == 1 else f"{recordings} recordings"
+            print(tally.row(f"{often}, SD of days: piece {piece_db:g} dB, music {music_db:g} dB"), flush=True)
 
 
 def by_days(
@@ -178,17 +192,17 @@ def by_days(
 
 def looks(listeners: int) -> None:
     """Print how often an order is claimed at any of eight looks, one after each recording, and after the last."""
-    any_, last = [], []
-    for seed in range(listeners):
-        data = draw_plays(np.random.default_rng(seed), np.zeros(5), plays=2, recordings=8)
-        claims = [rank([row for row in data if int(row.recording[1:]) <= look]).reliable_order for look in range(8)]
-        any_.append(any(claims))
-        last.append(claims[-1])
-    print(
-        f"{'eight recordings, looked at after each':66}{listeners:9}{100 * np.mean(any_):8.1f}%"
-        f"   (at the last look {100 * np.mean(last):.1f}%)",
-        flush=True,
-    )
+    for piece_db, music_db in ((0.0, 0.0), (0.3, 0.3), (0.5, 0.5)):
+        claims = []
+        for seed in range(listeners):
+            rng = np.random.default_rng(seed)
+            data = by_days(rng, draw_plays(rng, np.zeros(5), plays=2, recordings=8), piece_db, music_db)
+            claims.append(
+                [rank([row for row in data if int(row.recording[1:]) <= look]).reliable_order for look in range(8)]
+            )
+        name = f"a look after each of 8 recordings, days: {piece_db:g} and {music_db:g} dB"
+        at_any, at_last = 100 * np.mean(np.any(claims, axis=1)), 100 * np.mean(np.array(claims)[:, -1])
+        print(f"{name:66}{listeners:9}{at_any:8.1f}%   (at the last look {at_last:.1f}%)", flush=True)
 
 
 def one_order(listeners: int) -> None:
@@ -220,6 +234,7 @@ def draw_plays(
     sampling: float = 0.3,
     drift: float = 0.15,
     trend: float = 0.0,
+    bend: float = 0.0,
     muscle: float = 0.0,
 ) -> list[Observation]:
     """Draw plays of 60 s in mixed order, silence before and after; noise with a memory of 200 s."""
@@ -232,6 +247,7 @@ def draw_plays(
         noise = np.linalg.cholesky(covariance) @ rng.standard_normal(len(times)) + trend * np.linspace(
             -1, 1, len(times)
         )
+        noise = noise - bend * np.linspace(-1, 1, len(times)) ** 2
         more = 0.6 if muscle else 0.0  # dB of muscle from one piece to the next
         emg = 0.3 * rng.standard_normal(len(times)) + [0.0 if i is None else more * i for i in labels]
         y = noise + muscle * emg + [0.0 if i is None else effects[i] for i in labels]

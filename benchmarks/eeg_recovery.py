@@ -50,7 +50,7 @@ def effects(path: Path, listeners: int) -> None:
     print(
         f"{'effect over all pieces':26}{'recordings':>11}{'tau':>7}{'claimed':>9}{'covered':>9}{'se':>7}{'width dB':>9}"
     )
-    for size in (0.0, 0.5, 1.0, 2.0):
+    for size in (0.0, 0.5, 1.0, 2.0, 3.0):
         truth = dict(zip(PIECES, np.linspace(-size, 0, 5), strict=True))
         taus, claims, covered, widths = [], [], [], []
         for seed in range(listeners):

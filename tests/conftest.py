@@ -177,6 +177,14 @@ def postgres(postgres_server: str) -> Iterator[str]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where a new database is: a test that takes it runs on both kinds, on the server with `-m long`."""
+    if request.param == "sqlite":
+        return str(tmp_path / "therapy.db")
+    return str(request.getfixturevalue("postgres"))
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A headless Chromium, one for all tests of a process: Playwright allows no second one."""

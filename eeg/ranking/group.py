@@ -225,7 +225,8 @@ def rank_group(
 def _reduce(rows: Sequence[Observation], names: Sequence[str], *, use_muscle: bool) -> _Listener:
     """Return what a listener's plays say of the pieces' levels, at the noise that is most probable for them."""
     design, has_muscle, has_mean = make_design(rows, (), names, use_muscle=use_muscle)
-    model = MixedModel(design, make_grid(len(design.recordings), has_mean=has_mean))
+    # What one recording's day does is part of how its listener differs.
+    model = MixedModel(design, make_grid(len(design.recordings), has_mean=has_mean, other_days=False))
     posterior = fit(model, TIME_SD)
     best = posterior.points[int(np.argmax(posterior.weights.sum(axis=1)))]
     gram, _ = model.products(np.array([best.at]), TIME_SD)

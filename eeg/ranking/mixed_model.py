@@ -2,8 +2,8 @@
 
 ``y = F b + Z u + e``. The coefficients ``b`` are the pieces (normal, SD tau) and what all recordings share (muscle,
 mean of the pieces); the effects ``u`` belong to one recording: its level (flat, which makes the marginal likelihood of
-the variances the restricted one: Harville 1974, 10.1093/biomet/61.2.383), its trend, what music does on that day, and
-what each piece does on that day. The noise ``e`` has a part that goes down with clean time and a part that drifts.
+the variances the restricted one: Harville 1974, 10.1093/biomet/61.2.383), its trend and curvature, what music does on
+that day, and what each piece does on that day. The noise ``e`` has a part that goes down with clean time and a part that drifts.
 Taking the maximum of the likelihood would call the pieces equal in half of all small studies and make intervals too
 narrow in the others, so it is averaged over a grid, each variance weighted by a prior from measured recordings (Gelman
 2006, 10.1214/06-BA117A).
@@ -25,8 +25,10 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 FLAT_SD = 100.0
-# Columns of a recording that belong to it alone: level, trend, music. Those of its pieces follow.
-LOCAL = 3
+# SD of the middle of a recording against both ends, dB: rest of ten people bends by 0.4 (benchmarks/eeg_null.py).
+CURVE_SD = 0.5
+# Columns of a recording that belong to it alone: level, trend, curvature, music. Those of its pieces follow.
+LOCAL = 4
 # Recordings times points of the grid that are computed at once; bounds the memory.
 _AT_ONCE = 4000
 
@@ -39,8 +41,8 @@ class RecordingRows:
     ----------
     y : array, shape (n,)
         dB.
-    local : array, shape (n, 3)
-        Columns of level, trend and music.
+    local : array, shape (n, 4)
+        Columns of level, trend, curvature and music.
     shared : array, shape (n, g)
         Columns of the coefficients that all recordings share.
     piece : array of int, shape (n,)
@@ -338,7 +340,7 @@ def _add_products(
     local = LOCAL + k
     sd = np.empty((len(at), local))
     sd[:, 0], sd[:, 1] = FLAT_SD, trend_sd
-    sd[:, 2] = grid.music_day.values[at[:, 3]]
+    sd[:, 2], sd[:, 3] = CURVE_SD, grid.music_day.values[at[:, 3]]
     sd[:, LOCAL:] = grid.piece_day.values[at[:, 4], None]
     here = products[inverse]  # (p, recordings, c, c)
     inner = here[:, :, :local, :local] * sd[:, None, :, None] * sd[:, None, None, :]

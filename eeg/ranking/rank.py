@@ -31,15 +31,17 @@ def rank(
     criterion: str = "beta",
     lower_is_better: bool = True,
     use_muscle: bool = True,
+    other_days: bool = True,
     seed: int = 0,
 ) -> Ranking:
     """Rank pieces from plays.
 
     ``value = recording + mean of pieces + piece + time in recording + muscle + noise``; blocks of baseline take part
-    without the piece terms, which ties the pieces to silence and carries the baseline's own uncertainty along. With two
-    recordings or more there are two terms of the day: what music, and what each piece, does in that recording beyond
-    what it does in all. All figures are of the plays alone. Ratings, as observations of the same piece terms with a
-    mean and a weight of their own (`observations.rated`), give a second order, `with_ratings`.
+    without the piece terms, which ties the pieces to silence and carries the baseline's own uncertainty along. Two
+    terms are of the day: what music, and what each piece, does in that recording beyond what it does in all. Their SDs
+    are estimated from two recordings or more; with one alone they are taken to be `design.DAY_ALONE_DB`. All figures
+    are of the plays alone. Ratings, as observations of the same piece terms with a mean and a weight of their own
+    (`observations.rated`), give a second order, `with_ratings`.
 
     Parameters
     ----------
@@ -53,6 +55,8 @@ def rank(
         The declared direction.
     use_muscle : bool
         Take out what goes with the muscle index.
+    other_days : bool
+        Whether figures and order are to hold on other days, too. Without it a single recording is described as it is.
     seed : int
         Of the draws that give P(best) and expected rank.
 
@@ -84,13 +88,13 @@ def rank(
     if not played and not liked:
         raise TooLittleDataError("no play with enough clean data to rank: score a recording first")
     sign = 1.0 if lower_is_better else -1.0
-    found = _fit(data, (), played, use_muscle, seed)
+    found = _fit(data, (), played, use_muscle, other_days, seed)
     order = _order(sign * found.draws, sign * found.mean)
     p_value, apart = 1.0, 0.0
     if played:
         p_value = f_test(found.model, found.posterior)
         apart = float((sign * found.draws[:, order[0]] < sign * found.draws[:, order[-1]]).mean())
-    reliable, reason = decide(data, p_value, apart)
+    reliable, reason = decide(data, p_value, apart, other_days=other_days)
     noise = [found.posterior.average(axis) for axis in range(5)]
     return Ranking(
         criterion=criterion,
@@ -109,16 +113,21 @@ def rank(
         ratings=len(ratings),
         draws=found.draws[:, order],
         new_draws=found.new_draws,
-        with_ratings=_with_ratings(data, liked, use_muscle, sign, seed) if liked else None,
+        with_ratings=_with_ratings(data, liked, use_muscle, other_days, sign, seed) if liked else None,
     )
 
 
 def _with_ratings(
-    data: Sequence[Observation], liked: Sequence[Observation], use_muscle: bool, sign: float, seed: int
+    data: Sequence[Observation],
+    liked: Sequence[Observation],
+    use_muscle: bool,
+    other_days: bool,
+    sign: float,
+    seed: int,
 ) -> WithRatings:
     """Rank by plays and ratings together."""
     names = sorted({row.piece for row in (*data, *liked) if row.piece is not None})
-    found = _fit(data, liked, names, use_muscle, seed)
+    found = _fit(data, liked, names, use_muscle, other_days, seed)
     order = _order(sign * found.draws, sign * found.mean)
     places = _places(sign * found.draws)
     count = Counter(row.piece for row in liked)
@@ -192,10 +201,15 @@ def _ranked(
 
 
 def _fit(
-    data: Sequence[Observation], liked: Sequence[Observation], names: Sequence[str], use_muscle: bool, seed: int
+    data: Sequence[Observation],
+    liked: Sequence[Observation],
+    names: Sequence[str],
+    use_muscle: bool,
+    other_days: bool,
+    seed: int,
 ) -> _Fit:
     design, has_muscle, has_mean = make_design(data, liked, names, use_muscle=use_muscle)
-    model = MixedModel(design, make_grid(len(design.recordings), has_mean=has_mean))
+    model = MixedModel(design, make_grid(len(design.recordings), has_mean=has_mean, other_days=other_days))
     posterior = fit(model, TIME_SD)
     rng = np.random.default_rng(seed)
     drawn, taus = posterior.draw(_DRAWS, rng)

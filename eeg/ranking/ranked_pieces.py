@@ -139,8 +139,8 @@ class Ranking:
     tau_db, noise_db : float
         Posterior mean SD between pieces, and of a play with 60 clean seconds.
     day_db : (float, float)
-        Posterior mean SD of what music, and of what a piece, does on one day beyond what it does on all; 0 where one
-        recording alone says nothing of it.
+        Posterior mean SD of what music, and of what a piece, does on one day beyond what it does on all; with one
+        recording, what is taken for it.
     muscle_slope : float
         dB in the band for one dB of muscle, taken out.
     recordings, plays, ratings : int

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
+from eeg.ranking.design import DAY_ALONE_DB
 from eeg.ranking.observations import Observation
 
 # Of the test that the pieces are equal, at the first look. Rest without any effect wanders, which lets more of such
@@ -26,7 +27,9 @@ def alpha(looks: int) -> float:
     return _ALPHA / (1.0 + 0.6 * math.log(max(looks, 1)))
 
 
-def decide(data: Sequence[Observation], p_value: float, apart: float) -> tuple[bool, str]:
+def decide(
+    data: Sequence[Observation], p_value: float, apart: float, *, other_days: bool = True
+) -> tuple[bool, str]:
     """Say whether the pieces differ; of listeners without any effect at most 5 % may hear yes.
 
     Parameters
@@ -37,6 +40,8 @@ def decide(data: Sequence[Observation], p_value: float, apart: float) -> tuple[b
         How probable it is that equal pieces would look as different.
     apart : float
         How probable it is that the first of the pieces is before the last.
+    other_days : bool
+        Whether that counts what differs from day to day.
     """
     plays: dict[str, list[Observation]] = {}
     for row in data:
@@ -48,6 +53,11 @@ def decide(data: Sequence[Observation], p_value: float, apart: float) -> tuple[b
     looks = len({row.recording for row in data})
     level = alpha(looks)
     after = f" after {looks} recordings" if looks > 1 else ""
+    if p_value >= level and looks == 1 and other_days:
+        return False, (
+            f"no reliable order: one recording cannot tell pieces from its day, and equal ones that differ by "
+            f"{DAY_ALONE_DB:g} dB from day to day would look as different with p = {p_value:.2g}; record another day"
+        )
     if p_value >= level:
         required = f" (under {level:.2g} is required{after})" if p_value < 0.05 else ""
         return False, f"no reliable order: equal pieces would look as different with p = {p_value:.2g}{required}"
@@ -57,7 +67,11 @@ def decide(data: Sequence[Observation], p_value: float, apart: float) -> tuple[b
             f"no reliable order: the pieces differ ({p}), but first before last has a probability of only "
             f"{math.floor(100 * apart) / 100:.2f} ({LEVEL:.2f} is required)"
         )
-    alone = "" if looks > 1 else ", in this one recording: other days may differ"
+    alone = ", in this one recording: other days may differ"
+    if looks > 1:
+        alone = ""
+    elif other_days:
+        alone = f", even where pieces differ by {DAY_ALONE_DB:g} dB from day to day"
     return True, f"the pieces differ ({p}); first before last with probability {apart:.2f}{alone}"
 
 

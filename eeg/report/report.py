@@ -235,9 +235,14 @@ def _flags(flags: Iterable[str]) -> list[str]:
 
 def _sentence(ranking: Ranking) -> str:
     text = ranking.reason.removeprefix("no reliable order: ")
+    often = f"they would look as different as here in {100 * ranking.p_value:.0f} of 100 such recordings"
     if not ranking.reliable_order and text.startswith("equal pieces"):
-        often = f"{100 * ranking.p_value:.0f} of 100"
-        text = f"if all pieces were equal, they would look as different as here in {often} such recordings"
+        text = f"if all pieces were equal, {often}"
+    elif not ranking.reliable_order and text.startswith("one recording"):
+        text = (
+            f"if all pieces were equal, but differed by {ranking.day_db[1]:g} dB from day to day, {often}; record "
+            "another day, in another order"
+        )
     return text[:1].upper() + text[1:] + "."
 
 

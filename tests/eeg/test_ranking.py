@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from scipy.stats import f_oneway, kendalltau
 from eeg.errors import ParameterError, TooLittleDataError
 from eeg.ranking.design import TIME_SD, make_design, make_grid
 from eeg.ranking.fit import f_test, fit
-from eeg.ranking.mixed_model import FLAT_SD, Axis, MixedModel, ParameterGrid
+from eeg.ranking.mixed_model import CURVE_SD, FLAT_SD, Axis, MixedModel, ParameterGrid
 from eeg.ranking.observations import Observation, Rating, combine
 from eeg.ranking.rank import rank
 from eeg.ranking.ranked_pieces import Ranking, RatedPiece
@@ -60,6 +61,10 @@ def listener(
     return data
 
 
+# One recording as it is: what other days would say stands apart (`test_one_recording_...`).
+today = partial(rank, other_days=False)
+
+
 def tau(ranking: Ranking) -> float:
     return float(kendalltau([p.rank for p in ranking.pieces], [int(p.piece[1:]) for p in ranking.pieces])[0])
 
@@ -75,7 +80,7 @@ def covers(ranking: Ranking, effects: Sequence[float]) -> float:
 
 def test_large_effects_come_back_in_order() -> None:
     effects = np.linspace(-2, 0, 5)
-    rankings = [rank(listener(np.random.default_rng(i), effects)) for i in range(12)]
+    rankings = [today(listener(np.random.default_rng(i), effects)) for i in range(12)]
     assert np.mean([tau(ranking) for ranking in rankings]) >= 0.8
     assert all(ranking.reliable_order for ranking in rankings)
     first = rankings[0].pieces[0]
@@ -88,18 +93,18 @@ def test_large_effects_come_back_in_order() -> None:
 @pytest.mark.parametrize("size", [0.0, 0.5, 1.0, 2.0])
 def test_intervals_are_honest(size: float) -> None:
     effects = np.linspace(-size, 0, 4)
-    found = [covers(rank(listener(np.random.default_rng(i), effects, silences=8)), effects) for i in range(40)]
+    found = [covers(today(listener(np.random.default_rng(i), effects, silences=8)), effects) for i in range(40)]
     # 40 listeners whose intervals hang together by their silence: two standard errors are about 7 %.
     assert 0.82 <= np.mean(found) <= 0.99
 
 
 def test_equal_pieces_are_rarely_called_different() -> None:
-    claims = [rank(listener(np.random.default_rng(i), [0.0] * 5)).reliable_order for i in range(60)]
+    claims = [today(listener(np.random.default_rng(i), [0.0] * 5)).reliable_order for i in range(60)]
     assert np.mean(claims) <= 0.1  # 2.5 % nominal, 6 of 60 has probability under 1 %
 
 
 def test_a_trend_over_the_session_is_not_a_piece() -> None:
-    rankings = [rank(listener(np.random.default_rng(i), [0.0] * 4, trend=1.5)) for i in range(20)]
+    rankings = [today(listener(np.random.default_rng(i), [0.0] * 4, trend=1.5)) for i in range(20)]
     assert sum(ranking.reliable_order for ranking in rankings) <= 2
     assert np.mean([covers(ranking, [0.0] * 4) for ranking in rankings]) > 0.8
 
@@ -123,8 +128,8 @@ def test_the_order_does_not_follow_muscle() -> None:
     with_it, without = [], []
     for i in range(20):
         data = listener(np.random.default_rng(i), [0.0] * 4, muscle=muscle, muscle_to_band=0.6)
-        with_it.append(rank(data))
-        without.append(rank(data, use_muscle=False))
+        with_it.append(today(data))
+        without.append(today(data, use_muscle=False))
     assert np.mean([tau(r) for r in without]) > 0.9, "the trap is not set"
     assert abs(np.mean([tau(r) for r in with_it])) < 0.45
     assert sum(r.reliable_order for r in with_it) <= 2
@@ -145,8 +150,8 @@ def test_shrinks_more_where_there_are_fewer_plays() -> None:
     rng = np.random.default_rng(1)
     data = listener(rng, [-1.0, 0.0, 0.0, 0.0, 0.0])
     few = [row for row in data if row.piece != "p0"] + [row for row in data if row.piece == "p0"][:1]
-    many = {p.piece: p for p in rank(data).pieces}["p0"]
-    one = {p.piece: p for p in rank(few).pieces}["p0"]
+    many = {p.piece: p for p in today(data).pieces}["p0"]
+    one = {p.piece: p for p in today(few).pieces}["p0"]
     assert one.sd_db > many.sd_db
 
 
@@ -173,7 +178,7 @@ def test_same_data_same_ranking_and_plain_json() -> None:
 
 
 def test_difference_of_two_pieces() -> None:
-    ranking = rank(listener(np.random.default_rng(0), [-2.0, 0.0, 0.0]))
+    ranking = today(listener(np.random.default_rng(0), [-2.0, 0.0, 0.0]))
     mean, (low, high) = ranking.difference("p0", "p2")
     assert low < -2 < high
     assert mean == pytest.approx(-2, abs=0.7)
@@ -211,6 +216,7 @@ def dense_posterior(
         span = time[rows]
         trend = np.zeros(n)
         trend[rows] = (span - (span.max() + span.min()) / 2) / (np.ptp(span) / 2)
+        cov += CURVE_SD**2 * np.outer(trend**2, trend**2)
         cov += TIME_SD**2 * np.outer(trend, trend) + FLAT_SD**2 * np.outer(trend != 9, trend != 9) * same * np.outer(
             np.isin(np.arange(n), rows), np.isin(np.arange(n), rows)
         )
@@ -272,7 +278,7 @@ def test_f_test_is_anova_where_noise_is_independent() -> None:
 
 
 def test_thompson_prefers_the_best_and_explores() -> None:
-    ranking = rank(listener(np.random.default_rng(0), [-2.0, -1.0, 0.0, 1.0]))
+    ranking = today(listener(np.random.default_rng(0), [-2.0, -1.0, 0.0, 1.0]))
     rng = np.random.default_rng(0)
     names = [f"p{i}" for i in range(4)]
     greedy = [thompson(ranking, names, 1, explore=0.0, rng=rng)[0] for _ in range(200)]
@@ -307,12 +313,15 @@ def test_ratings_move_pieces_a_little_and_never_make_an_order_reliable() -> None
 
 
 def test_a_rating_weighs_less_than_a_play_that_says_as_much() -> None:
-    data = listener(np.random.default_rng(2), [0.0, 0.0, 0.0])
-    level = {piece.piece: piece.mean_db for piece in rank(data).pieces}
-    play = Observation("p0", "r0", 500.0, level["p0"] - 0.6, 0.0, 60.0)
-    by_play = {piece.piece: piece.mean_db for piece in rank([*data, play]).pieces}
-    by_rating = {piece.piece: piece.level_db for piece in rated(rank(data, [Rating("p0", 5)]))}
-    assert by_play["p0"] < by_rating["p0"] < level["p0"]
+    by_play, by_rating = [], []
+    for seed in range(2, 6):
+        data = listener(np.random.default_rng(seed), [0.0, 0.0, 0.0])
+        level = {piece.piece: piece.mean_db for piece in today(data).pieces}["p0"]
+        more = today([*data, Observation("p0", "r0", 500.0, level - 0.6, 0.0, 60.0)])
+        by_play.append({piece.piece: piece.mean_db for piece in more.pieces}["p0"] - level)
+        liked = rated(today(data, [Rating("p0", 5)]))
+        by_rating.append({piece.piece: piece.level_db for piece in liked}["p0"] - level)
+    assert np.mean(by_play) < np.mean(by_rating) < 0
 
 
 def test_ratings_alone_rank_and_say_that_they_are_alone() -> None:
@@ -331,9 +340,9 @@ def test_ratings_neither_make_nor_undo_a_reliable_order(
     seed: int, size: float, reliable: bool, first: int, last: int
 ) -> None:
     data = listener(np.random.default_rng(seed), np.linspace(-size, 0, 3), plays=2)
-    plain = rank(data)
+    plain = today(data)
     assert plain.reliable_order == reliable
-    liked = rank(data, [Rating("p0", first), Rating("p2", last)] * 4 + [Rating("never played", 5)] * 8)
+    liked = today(data, [Rating("p0", first), Rating("p2", last)] * 4 + [Rating("never played", 5)] * 8)
     assert liked.reliable_order == reliable
     assert liked.p_value == plain.p_value
     assert liked.reason == plain.reason
@@ -344,7 +353,7 @@ def test_ratings_neither_make_nor_undo_a_reliable_order(
 
 def test_an_order_that_is_not_probable_enough_is_told_as_that() -> None:
     data = listener(np.random.default_rng(0), [-0.06, 0.0, 0.0], plays=2, sampling=0.01, drift=0.001)
-    ranking = rank(data)
+    ranking = today(data)
     assert ranking.p_value < 0.025
     assert not ranking.reliable_order
     assert "equal pieces would look as different" not in ranking.reason
@@ -392,7 +401,19 @@ def test_what_differs_from_day_to_day_is_no_order_and_is_covered(piece_day: floa
     assert np.mean([ranking.day_db[1] for ranking in rankings]) > 0.2
     still = rank(listener(np.random.default_rng(0), effects, plays=2, recordings=8))
     assert still.day_db[1] < 0.2
-    assert rank(listener(np.random.default_rng(0), effects)).day_db == (0.0, 0.0)
+    assert today(listener(np.random.default_rng(0), effects)).day_db == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("day_db", [0.3, 0.5])
+def test_one_recording_does_not_take_its_day_for_the_pieces(day_db: float) -> None:
+    effects = [0.0] * 5
+    rankings = [rank(by_days(np.random.default_rng(i), effects, 1, day_db, day_db)) for i in range(40)]
+    assert sum(ranking.reliable_order for ranking in rankings) <= 2
+    assert np.mean([covers(ranking, effects) for ranking in rankings]) >= 0.85
+    assert "record another day" in rankings[0].reason
+    large = rank(listener(np.random.default_rng(1), np.linspace(-4, 0, 5)))
+    assert large.reliable_order
+    assert large.reason.endswith("even where pieces differ by 0.5 dB from day to day")
 
 
 def test_many_recordings_are_ranked_in_time_that_grows_with_them() -> None:

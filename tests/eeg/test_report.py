@@ -89,7 +89,9 @@ def test_no_reliable_order_is_said_in_words(listener_fif: Path) -> None:
     ranking = rank(data)
     assert not ranking.reliable_order
     often = f"{100 * ranking.p_value:.0f} of 100"
-    assert f"they would look as different as here in {often} such recordings" in render([score], ranking)
+    said = render([score], ranking)
+    assert f"they would look as different as here in {often} such recordings" in said
+    assert "differed by 0.5 dB from day to day" in said
 
 
 def test_without_silence_no_word_says_that_there_is(listener_fif: Path, tmp_path: Path) -> None:

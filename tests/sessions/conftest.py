@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from sessions.builder import new_session
@@ -18,14 +15,10 @@ def model() -> Model:
     return load_model()
 
 
-# `THERAPY_GEN_TEST_DATABASE=postgresql` runs every test that has a `store` on a server.
-ON_SERVER = os.environ.get("THERAPY_GEN_TEST_DATABASE") == "postgresql"
-
-
 @pytest.fixture
-def store(tmp_path: Path, request: pytest.FixtureRequest) -> Store:
-    """A new database."""
-    return Store.open(str(request.getfixturevalue("postgres")) if ON_SERVER else tmp_path / "therapy.db")
+def store(database: str) -> Store:
+    """A new database, of each kind."""
+    return Store.open(database)
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -17,17 +15,16 @@ from sessions.storage.library import delete_session
 from sessions.storage.play_log import list_plays
 from sessions.storage.store import Store
 
-ON_FILE = pytest.mark.skipif(
-    os.environ.get("THERAPY_GEN_TEST_DATABASE") == "postgresql", reason="another writer locks the file of SQLite"
-)
+# Another writer locks the file of SQLite.
+ON_FILE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 STARTED = datetime(2026, 11, 1, 20, 0, tzinfo=UTC)
 
 
 @ON_FILE
-def test_locked_database_delays_no_sound(store: Store, session: SessionRecord, tmp_path: Path) -> None:
-    holder = sqlite3.connect(tmp_path / "therapy.db", isolation_level=None, check_same_thread=False)
+def test_locked_database_delays_no_sound(store: Store, session: SessionRecord, database: str) -> None:
+    holder = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
-    hurried = Store(f"sqlite:///{tmp_path / 'therapy.db'}?timeout=0.1")
+    hurried = Store(f"sqlite:///{database}?timeout=0.1")
     began = time.monotonic()
     log = QueuedPlayLog(hurried, session.id, STARTED)
     log.begin(0, 0.0)
@@ -44,10 +41,10 @@ def test_locked_database_delays_no_sound(store: Store, session: SessionRecord, t
 
 
 @ON_FILE
-def test_patience_ends(store: Store, session: SessionRecord, tmp_path: Path) -> None:
-    holder = sqlite3.connect(tmp_path / "therapy.db", isolation_level=None)
+def test_patience_ends(store: Store, session: SessionRecord, database: str) -> None:
+    holder = sqlite3.connect(database, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    log = QueuedPlayLog(Store(f"sqlite:///{tmp_path / 'therapy.db'}?timeout=0.1"), session.id, STARTED, patience_s=0.5)
+    log = QueuedPlayLog(Store(f"sqlite:///{database}?timeout=0.1"), session.id, STARTED, patience_s=0.5)
     log.close(1.0, finished=False)
     log.wait()
     assert "locked" in str(log.problem)

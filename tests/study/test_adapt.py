@@ -25,10 +25,11 @@ Cli = Any
 
 
 @pytest.fixture
-def store(home: Path, cli: Cli) -> Store:
+def store(home: Path, cli: Cli, database: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("THERAPY_GEN_DB", database)
     assert cli("session", "new", "--minutes", "12", "--listener", "ana", "--seed", "4").status == 0
     assert cli("session", "new", "--minutes", "1", "--seed", "5").status == 0
-    return Store.open(home / "therapy.db")
+    return Store.open(database)
 
 
 def recorded(store: Store, path: Path, effects: dict[str, float], plays: list[str]) -> None:

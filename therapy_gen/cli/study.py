@@ -31,6 +31,10 @@ def new(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where sound, cue sheets and events are written")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS|local:N", help="Render on a Dask cluster, or in N processes here"),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Make a study: its pieces, every session of every participant in balanced orders, and their files.
@@ -63,7 +67,7 @@ def new(
 
     total = sum(get_session(store, one.id).duration_s for one in study.sessions) if protocol.audio != "none" else 1.0
     with progress("rendering", total, quiet=options.quiet) as advance:
-        files = write_study(store, study, folder, protocol.audio, advance)
+        files = write_study(store, study, folder, protocol.audio, advance, cluster=cluster)
     people = list(dict.fromkeys(one.participant for one in study.sessions))
     if json:
         print_json(

@@ -107,7 +107,8 @@ class Adaptive:
             evidence = replace(evidence, recordings=(*evidence.recordings, live))
         except TherapyGenError as error:
             problem = str(error)
-        ranking = posterior(evidence) if evidence.recordings or evidence.ratings else None
+        # What is chosen is heard on this very day.
+        ranking = posterior(evidence, other_days=False) if evidence.recordings or evidence.ratings else None
         return ranking, problem or (None if ranking is not None else "nothing was measured yet")
 
     def _evidence(self) -> Evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from therapy_gen.errors import TherapyGenError
 
@@ -133,35 +133,15 @@ def run_jobs(
             found.append(score_job(where, job))
             tell(found[-1])
         return found
-    from therapy_gen.study.cluster import connected
+    from therapy_gen.study.cluster import as_they_end, connected, why_failed
 
+    outcomes: dict[int, Outcome] = {}
     with connected(cluster) as client:
-        return _on(client, where, jobs, tell)
-
-
-def _on(client: Any, where: str, jobs: Sequence[Job], tell: Callable[[Outcome], None]) -> list[Outcome]:
-    from distributed import as_completed
-
-    # A task whose worker goes away is done by another; what was stored already is then known.
-    futures = [client.submit(score_job, where, job, pure=False) for job in jobs]
-    places = {future.key: number for number, future in enumerate(futures)}
-    found: dict[int, Outcome] = {}
-    try:
-        for future in as_completed(futures):
-            number = places[future.key]
-            job = jobs[number]
+        # What a killed worker had stored already is known to the one that does its job again.
+        for number, future in as_they_end(client, score_job, [(where, job) for job in jobs]):
             if future.status == "finished":
-                outcome = future.result()
+                outcomes[number] = future.result()
             else:
-                outcome = Outcome(job.path, job.listener, FAILED, _why(future))
-            found[number] = outcome
-            tell(outcome)
-    except BaseException:
-        client.cancel(futures, force=True)
-        raise
-    return [found[number] for number in range(len(jobs))]
-
-
-def _why(future: Any) -> str:
-    error = future.exception()
-    return f"{type(error).__name__} on the worker" if error is not None else "cancelled"
+                outcomes[number] = Outcome(jobs[number].path, jobs[number].listener, FAILED, why_failed(future))
+            tell(outcomes[number])
+    return [outcomes[number] for number in range(len(jobs))]

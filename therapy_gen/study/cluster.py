@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from therapy_gen.errors import InputError, MissingExtraError
+from therapy_gen.errors import InputError, MissingExtraError, TherapyGenError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 _MOST_WORKERS = 256
 _ANSWER_S = 10
@@ -56,6 +59,79 @@ def connected(cluster: str) -> Iterator[Any]:
             for _ in range(int(number)):
                 stack.callback(_end, _started(address))
         yield client
+
+
+def as_they_end(client: Any, function: Callable[..., Result], jobs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Do jobs on a cluster, and give the number of each with its finished future, in the order in which they end.
+
+    A job whose worker goes away is done by another one. Where the caller stops, what is left is cancelled.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    function : callable
+        Of a module, so that workers find it by name.
+    jobs : sequence
+        Each the argument of a call, or a tuple of several.
+    """
+    from distributed import as_completed
+
+    calls = [job if isinstance(job, tuple) else (job,) for job in jobs]
+    futures = [client.submit(function, *call, pure=False) for call in calls]
+    numbers = {future.key: number for number, future in enumerate(futures)}
+    try:
+        for future in as_completed(futures):
+            number = numbers[future.key]
+            yield number, future
+            # What was read need not stay on the workers.
+            future.release()
+    except BaseException:
+        client.cancel(futures, force=True)
+        raise
+
+
+@contextmanager
+def mapped(cluster: str) -> Iterator[Callable[[Callable[[Job], Result], Sequence[Job]], Iterator[Result]]]:
+    """Give a `map` whose calls are made on a cluster, with its results in the order of the jobs.
+
+    Parameters
+    ----------
+    cluster : str
+        As `connected` takes it.
+
+    Raises
+    ------
+    InputError
+        Where the cluster does not answer, or a job took every worker down that did it.
+    """
+    with connected(cluster) as client:
+
+        def over(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+            waiting: dict[int, Result] = {}
+            following = 0
+            for number, future in as_they_end(client, function, [(job,) for job in jobs]):
+                waiting[number] = result_of(future)
+                while following in waiting:
+                    yield waiting.pop(following)
+                    following += 1
+
+        yield over
+
+
+def result_of(future: Any) -> Any:
+    """Return what a finished job gave; where it failed otherwise than by an error that users are told, InputError."""
+    if future.status == "finished":
+        return future.result()
+    error = future.exception() if future.status == "error" else None
+    if isinstance(error, TherapyGenError):
+        raise error
+    raise InputError(f"a job on the cluster failed ({why_failed(future)}); give the command again")
+
+
+def why_failed(future: Any) -> str:
+    """Say in a few words why a job has no result."""
+    error = future.exception() if future.status == "error" else None
+    return f"{type(error).__name__} on the worker" if error is not None else "cancelled"
 
 
 def _started(address: str) -> subprocess.Popen[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sessions.records import PieceRecord
     from sessions.storage.store import Store
     from sessions.studies.plans import AnalysisPlan
-    from sessions.studies.studies import StudyRecord
+    from sessions.studies.studies import StudyRecord, StudySession
     from therapy_gen.musicvae.section_model import SectionModel
 
 # Sessions that are tried until one holds as many pieces as are wanted.
@@ -113,7 +113,13 @@ def _pieces(store: Store, model: SectionModel, protocol: Protocol) -> list[Piece
 
 
 def write_study(
-    store: Store, study: StudyRecord, folder: Path, audio: str, advance: Callable[[float], None] | None = None
+    store: Store,
+    study: StudyRecord,
+    folder: Path,
+    audio: str,
+    advance: Callable[[float], None] | None = None,
+    *,
+    cluster: str | None = None,
 ) -> list[Path]:
     """Write what a study is run with.
 
@@ -128,43 +134,24 @@ def write_study(
         Format of the sound; ``"none"`` makes none.
     advance : callable, optional
         Told seconds of sound as they are done.
+    cluster : str, optional
+        Address of a Dask scheduler, or ``"local:N"``: sessions are written there. Database and folder must have the
+        same names on all machines.
 
     Returns
     -------
     list of Path
         The files; those that are there already stay as they are.
     """
-    from sessions.export.audio import Sound
-    from sessions.export.session import FileWriter, export_session
     from sessions.storage.library import get_session
     from therapy_gen.files import write_bytes
 
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
     rows = ["participant_id\tsession\torder"]
     for one in study.sessions:
-        record = get_session(store, one.id)
-        place = folder / one.participant / f"ses-{one.number}"
-        place.mkdir(parents=True, exist_ok=True)
-        order = [item.piece.id for item in record.items if item.piece]
+        order = [item.piece.id for item in get_session(store, one.id).items if item.piece]
         rows.append(f"{one.participant}\t{one.number}\t{' '.join(order)}")
-        stem = f"{one.participant}_ses-{one.number}_task-music"
-        files = [(f"{stem}_events.tsv", "events")]
-        if audio != "none":
-            files.append((f"{stem}_stimulus.{audio}", audio))
-        for name, form in files:
-            if (place / name).exists():
-                continue
-            done = export_session(
-                store,
-                record,
-                form,
-                place / name,
-                Sound() if advance is None else Sound(None, advance),
-                writer=FileWriter(),
-                cue=form == audio,
-            )
-            written += [file.path for file in done]
+    written = _write_sessions(store, study.sessions, folder, audio, advance or (lambda seconds: None), cluster)
     people = dict.fromkeys(one.participant for one in study.sessions)
     plain: dict[str, Any] = {"name": study.name, "created": study.created.isoformat(), "protocol": study.protocol}
     for name, content in (
@@ -175,4 +162,74 @@ def write_study(
         if not (folder / name).exists():
             write_bytes(folder / name, content.encode(), private=True)
             written.append(folder / name)
+    return written
+
+
+def _write_sessions(
+    store: Store,
+    sessions: Sequence[StudySession],
+    folder: Path,
+    audio: str,
+    advance: Callable[[float], None],
+    cluster: str | None,
+) -> list[Path]:
+    """Write the files of all sessions, here or on a cluster, and return those that are new."""
+    if cluster is None:
+        return [path for one in sessions for path in write_session(store, one, folder, audio, advance)]
+    from therapy_gen.study.cluster import as_they_end, connected, result_of
+
+    where = store.url.render_as_string(hide_password=False)
+    jobs = [(where, one, folder.absolute(), audio) for one in sessions]
+    written: dict[int, list[Path]] = {}
+    with connected(cluster) as client:
+        for number, future in as_they_end(client, _write_there, jobs):
+            paths, seconds = result_of(future)
+            written[number] = [folder / path.relative_to(folder.absolute()) for path in paths]
+            advance(seconds)
+    return [path for number in range(len(jobs)) for path in written[number]]
+
+
+def _write_there(where: str, one: StudySession, folder: Path, audio: str) -> tuple[list[Path], float]:
+    """Write the files of one session on a worker; also return how long it is, in seconds."""
+    from sessions.storage.library import get_session
+    from sessions.storage.store import Store
+
+    store = Store.open(where)
+    return write_session(store, one, folder, audio), get_session(store, one.id).duration_s
+
+
+def write_session(
+    store: Store, one: StudySession, folder: Path, audio: str, advance: Callable[[float], None] | None = None
+) -> list[Path]:
+    """Write events, sound and cue sheet of one session of a study; what is there already stays as it is.
+
+    Parameters are those of `write_study`.
+    """
+    from sessions.export.audio import Sound
+    from sessions.export.session import FileWriter, export_session
+    from sessions.storage.library import get_session
+
+    record = get_session(store, one.id)
+    place = folder / one.participant / f"ses-{one.number}"
+    place.mkdir(parents=True, exist_ok=True)
+    stem = f"{one.participant}_ses-{one.number}_task-music"
+    files = [(f"{stem}_events.tsv", "events")]
+    if audio != "none":
+        files.append((f"{stem}_stimulus.{audio}", audio))
+    written = []
+    for name, form in files:
+        path = place / name
+        # The cue sheet comes after the sound: where it is missing, the sound is looked at again.
+        if path.exists() and (form != audio or path.with_suffix(".cue").exists()):
+            continue
+        done = export_session(
+            store,
+            record,
+            form,
+            path,
+            Sound() if advance is None else Sound(None, advance),
+            writer=FileWriter(),
+            cue=form == audio,
+        )
+        written += [file.path for file in done if not file.kept]
     return written

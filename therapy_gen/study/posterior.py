@@ -35,8 +35,11 @@ def observations_of(evidence: Evidence) -> list[Observation]:
     return [one for one in data if one is not None]
 
 
-def posterior(evidence: Evidence, *, with_ratings: bool = True) -> Ranking | None:
-    """Return the ranking that a listener's evidence gives; None where nothing was heard with enough clean data."""
+def posterior(evidence: Evidence, *, with_ratings: bool = True, other_days: bool = True) -> Ranking | None:
+    """Return the ranking that a listener's evidence gives; None where nothing was heard with enough clean data.
+
+    See `eeg.ranking.rank.rank` for `other_days`.
+    """
     from eeg.ranking.observations import Rating
     from eeg.ranking.rank import rank
 
@@ -50,6 +53,7 @@ def posterior(evidence: Evidence, *, with_ratings: bool = True) -> Ranking | Non
         criterion=evidence.criterion,
         lower_is_better=evidence.lower_is_better,
         use_muscle=bool(evidence.plan.settings.get("muscle", True)),
+        other_days=other_days,
     )
 
 

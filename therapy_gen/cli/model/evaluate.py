@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from therapy_gen.cli.context import settings, use_one_thread
-from therapy_gen.cli.output import AsJson, print_json, print_table, progress, say
-
-if TYPE_CHECKING:
-    from therapy_gen.music.corpus.corpus import Corpus
+from therapy_gen.cli.model.corpus import Cluster, read_corpus
+from therapy_gen.cli.output import AsJson, print_json, print_table, say
 
 EPILOG = "Example: therapy-gen model eval mine held-out-midi/"
 
@@ -28,6 +26,7 @@ def evaluate(
     most: Annotated[int, typer.Option(metavar="N", help="Measure on this many sections, spread over the pieces")] = 128,
     calmest: Annotated[float, typer.Option(help="Share of the sections to use, by calmness; 0 to 1")] = 1.0,
     seed: Annotated[int, typer.Option(metavar="N", help="Fixes what is drawn")] = 0,
+    cluster: Cluster = None,
     json: AsJson = False,
 ) -> None:
     """Measure reconstruction, use of the latent space, interpolation, and how samples compare with the music.
@@ -51,7 +50,7 @@ def evaluate(
     check_seed(seed)
     options = settings(context)
     found = open_model(model, options.models_folder())
-    windows = _windows(corpus, found.config.bars, quiet=options.quiet)
+    windows = read_corpus(corpus, found.config.bars, cluster=cluster, quiet=options.quiet)
     own = windows.digest == dict(found.facts).get("corpus_digest")
     chosen = windows.choose(held_out=True, calmest=calmest)
     if not own:
@@ -75,19 +74,6 @@ def evaluate(
         print_json({"model": found.name, "held_out": own, **figures})
     else:
         _show(figures)
-
-
-def _windows(folders: list[Path], bars: int, *, quiet: bool) -> Corpus:
-    from therapy_gen.music.corpus.corpus import build_corpus
-    from therapy_gen.music.corpus.windows import WindowSettings
-
-    with progress("reading scores", 1.0, quiet=quiet) as advance:
-        return build_corpus(
-            folders,
-            WindowSettings.for_models_of(bars),
-            workers=2,
-            progress=lambda done, of: advance(1.0 / of),
-        )
 
 
 def _show(figures: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from therapy_gen.cli.context import settings
-from therapy_gen.cli.output import AsJson, print_json, progress, say
+from therapy_gen.cli.model.corpus import Cluster, read_corpus
+from therapy_gen.cli.output import AsJson, print_json, say
 
 if TYPE_CHECKING:
     from therapy_gen.music.corpus.corpus import Corpus
@@ -77,6 +78,7 @@ def train(
         str, typer.Option(help="float32, or mixed_bfloat16 where the processor or GPU multiplies it in hardware")
     ] = "float32",
     seed: Annotated[int, typer.Option(help="Fixes initial weights and the order of windows")] = 0,
+    cluster: Cluster = None,
     json: AsJson = False,
 ) -> None:
     """Train a model, going on where the run's folder stopped.
@@ -95,7 +97,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     path = output or chosen.home_folder() / "models" / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    windows = crop(_windows(corpus, run / _CACHE, leave_out, bars, quiet=chosen.quiet), bars)
+    windows = crop(_windows(corpus, run / _CACHE, leave_out, bars, cluster=cluster, quiet=chosen.quiet), bars)
     material = _material(windows, calmest)
     if start is not None:
         material = replace(material, facts={**material.facts, "from": start})
@@ -239,10 +241,11 @@ def _symptoms(path: Path, material: Material, pieces: int, seed: int) -> list[Sy
     return find_symptoms(model, material.train, material.held_out, pieces, fine_tuned=tuned, seed=seed)
 
 
-def _windows(folders: list[Path], cache: Path, leave_out: Path | None, bars: int, *, quiet: bool) -> Corpus:
+def _windows(
+    folders: list[Path], cache: Path, leave_out: Path | None, bars: int, *, cluster: str | None, quiet: bool
+) -> Corpus:
     from therapy_gen.errors import InputError
-    from therapy_gen.music.corpus.corpus import Corpus, build_corpus
-    from therapy_gen.music.corpus.windows import WindowSettings
+    from therapy_gen.music.corpus.corpus import Corpus
 
     if cache.is_file():
         say(f"windows as read before, from {cache}; remove it to read the scores again", quiet=quiet)
@@ -253,14 +256,7 @@ def _windows(folders: list[Path], cache: Path, leave_out: Path | None, bars: int
             unwanted = [line.strip() for line in leave_out.read_text(encoding="utf-8").splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{leave_out} cannot be read: {error}") from error
-    with progress("reading scores", 1.0, quiet=quiet) as advance:
-        windows = build_corpus(
-            folders,
-            WindowSettings.for_models_of(bars),
-            leave_out=unwanted,
-            workers=2,
-            progress=lambda done, of: advance(1.0 / of),
-        )
+    windows = read_corpus(folders, bars, leave_out=unwanted, cluster=cluster, quiet=quiet)
     windows.save(cache)
     for line in windows.report.lines():
         say(line, quiet=quiet)

@@ -34,6 +34,11 @@ _LEAST_NOTES_A_BAR = 1
 _BARS, _STRETCHES = 1 << 20, 1 << 20
 _ARRAYS = ("tokens", "piece", "bar", "stretch", "offset", "tonic", "mode", "calm", "length", "metre", "held_out")
 
+_Job = tuple[Path, WindowSettings]
+_Read = tuple[str, list[FoundWindow], Counter[str], str]
+# Like the built-in `map`, on many machines, say; results come in the order of the jobs.
+Map = Callable[[Callable[[_Job], _Read], Sequence[_Job]], Iterator[_Read]]
+
 
 @dataclass
 class CorpusReport:
@@ -169,6 +174,7 @@ def build_corpus(
     leave_out: Iterable[str] = (),
     held_out_share: float = HELD_OUT_SHARE,
     workers: int = 1,
+    over: Map | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Corpus:
     """Read all scores under `folders` and cut them into windows.
@@ -184,6 +190,8 @@ def build_corpus(
         would hold out none of a small corpus, one is.
     workers : int
         Processes that read.
+    over : callable, optional
+        Reads instead of them: a `map` that keeps the order, on other machines, say.
     progress : callable, optional
         Called with files done and files in all.
     """
@@ -195,7 +203,7 @@ def build_corpus(
     groups = _Groups(len(files))
     kept: list[tuple[int, FoundWindow]] = []
     sums: list[str] = []
-    for number, (sha256, windows, left_out, error) in enumerate(_read_all(files, settings, workers)):
+    for number, (sha256, windows, left_out, error) in enumerate(_read_all(files, settings, workers, over)):
         sums.append(sha256)
         report.left_out.update(left_out)
         if error:
@@ -290,10 +298,7 @@ def crop(corpus: Corpus, bars: int) -> Corpus:
     )
 
 
-_Read = tuple[str, list[FoundWindow], Counter[str], str]
-
-
-def _read_one(job: tuple[Path, WindowSettings]) -> _Read:
+def _read_one(job: _Job) -> _Read:
     path, settings = job
     left_out: Counter[str] = Counter()
     sha256 = hashlib.sha256().hexdigest()
@@ -307,7 +312,13 @@ def _read_one(job: tuple[Path, WindowSettings]) -> _Read:
     return sha256, windows, left_out, ""
 
 
-def _read_all(files: list[tuple[Path, str]], settings: WindowSettings, workers: int) -> Iterator[_Read]:
+def _read_all(
+    files: list[tuple[Path, str]], settings: WindowSettings, workers: int, over: Map | None
+) -> Iterator[_Read]:
+    if over is not None:
+        # The folders have the same names on the machines that read.
+        yield from over(_read_one, [(path.absolute(), settings) for path, _ in files])
+        return
     jobs = [(path, settings) for path, _ in files]
     if workers <= 1:
         yield from map(_read_one, jobs)
