@@ -3,10 +3,10 @@
 ``y = F b + Z u + e``. The coefficients ``b`` are the pieces (normal, SD tau) and what all recordings share (muscle,
 mean of the pieces); the effects ``u`` belong to one recording: its level (flat, which makes the marginal likelihood of
 the variances the restricted one: Harville 1974, 10.1093/biomet/61.2.383), its trend and curvature, what music does on
-that day, and what each piece does on that day. The noise ``e`` has a part that goes down with clean time and a part that drifts.
-Taking the maximum of the likelihood would call the pieces equal in half of all small studies and make intervals too
-narrow in the others, so it is averaged over a grid, each variance weighted by a prior from measured recordings (Gelman
-2006, 10.1214/06-BA117A).
+that day, and what each piece does on that day. The noise ``e`` has a part that goes down with clean time and a part
+that drifts. Taking the maximum of the likelihood would call the pieces equal in half of all small studies and make
+intervals too narrow in the others, so it is averaged over a grid, each variance weighted by a prior from measured
+recordings (Gelman 2006, 10.1214/06-BA117A).
 
 Noise and effects ``u`` are independent between recordings, so that each recording is reduced by itself to its products
 with the shared coefficients, and these are added: time and memory grow linearly with the recordings. Within a recording

@@ -27,9 +27,7 @@ def alpha(looks: int) -> float:
     return _ALPHA / (1.0 + 0.6 * math.log(max(looks, 1)))
 
 
-def decide(
-    data: Sequence[Observation], p_value: float, apart: float, *, other_days: bool = True
-) -> tuple[bool, str]:
+def decide(data: Sequence[Observation], p_value: float, apart: float, *, other_days: bool = True) -> tuple[bool, str]:
     """Say whether the pieces differ; of listeners without any effect at most 5 % may hear yes.
 
     Parameters

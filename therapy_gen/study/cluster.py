@@ -40,7 +40,8 @@ def connected(cluster: str) -> Iterator[Any]:
         from distributed import Client, LocalCluster
     except ModuleNotFoundError as error:
         raise MissingExtraError("a cluster", "cluster") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     kind, _, number = cluster.partition(":")
     with ExitStack() as stack:
         address = cluster

@@ -191,11 +191,17 @@ def _write_sessions(
 
 def _write_there(where: str, one: StudySession, folder: Path, audio: str) -> tuple[list[Path], float]:
     """Write the files of one session on a worker; also return how long it is, in seconds."""
+    from sessions.errors import ExportError
     from sessions.storage.library import get_session
     from sessions.storage.store import Store
 
     store = Store.open(where)
-    return write_session(store, one, folder, audio), get_session(store, one.id).duration_s
+    try:
+        written = write_session(store, one, folder, audio)
+    except ExportError:
+        # Written meanwhile by a worker that was thought to be gone: then it holds the same, and is kept.
+        written = write_session(store, one, folder, audio)
+    return written, get_session(store, one.id).duration_s
 
 
 def write_session(
