@@ -21,6 +21,10 @@ from therapy_gen.cli.context import use_one_thread
 # As the program does, before anything imports NumPy.
 use_one_thread()
 
+# The program is started hundreds of times: it is compiled once, also where the environment says otherwise.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A busy machine is no reason to fail, nor is chance: the same examples every time. `--hypothesis-profile searching`
 # looks for others.
 hypothesis.settings.register_profile("patient", deadline=None, derandomize=True)

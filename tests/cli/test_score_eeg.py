@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("mne", reason="the extra eeg is not installed")
+from tests.needs import needs
+
+needs("mne", "the extra eeg is not installed")
 
 PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 Cli = Callable[..., Any]

@@ -19,7 +19,9 @@ from sqlalchemy import text
 
 from sessions.storage.store import Store
 
-pytest.importorskip("mne", reason="the extra eeg is not installed")
+from tests.needs import needs
+
+needs("mne", "the extra eeg is not installed")
 
 Cli = Callable[..., Any]
 

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import symusic
 
-pytest.importorskip("keras", reason="keras is an extra")
+from tests.needs import needs
+
+needs("keras", "keras is an extra")
 
 PROGRAM = [sys.executable, "-c", "import sys; from therapy_gen.cli.main import main; sys.exit(main())"]
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("mne", reason="the extra eeg is not installed")
+from tests.needs import needs
+
+needs("mne", "the extra eeg is not installed")
 
 from eeg.simulation.file import write_fif
 from eeg.simulation.simulate import Listener, Simulated, simulate, timeline

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pyxdf", reason="pyxdf is not installed")
+from tests.needs import needs
+
+needs("pyxdf", "pyxdf is not installed")
 
 from eeg.bandpower.epochs import bad_spans
 from eeg.errors import RecordingError

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.needs import needs
 from therapy_gen.errors import InputError
 
-pytest.importorskip("partitura", reason="partitura is an extra")
+needs("partitura", "partitura is an extra")
 
 from therapy_gen.music.corpus import musicxml_prune
 from therapy_gen.music.corpus.bounded import BoundedCall, OutOfBoundsError

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.needs import needs
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import arrange
 from therapy_gen.music.arranging.harmony import Chord
@@ -22,11 +23,13 @@ from therapy_gen.music.notation.write_musicxml import to_musicxml
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 
-music21: Any = pytest.importorskip("music21", reason="music21 is for the tests alone")
+needs("music21", "music21 is for the tests alone")
 
 
 def sounds(score: Any) -> list[tuple[int, int, int, int]]:
     """Part, start and end in sixteenths, and pitch of every note that music21 reads; tied notes are one."""
+    import music21
+
     found = []
     for number, part in enumerate(score.parts):
         tied: dict[int, int] = {}
@@ -44,6 +47,8 @@ def sounds(score: Any) -> list[tuple[int, int, int, int]]:
 
 
 def read(data: bytes) -> Any:
+    import music21
+
     return music21.converter.parseData(data.decode(), format="musicxml")
 
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.needs import needs
 from therapy_gen.errors import InputError
 from therapy_gen.music.tokens import VoiceNote, notes_to_tokens, tokens_to_notes
 
-note_seq = pytest.importorskip("note_seq", reason="note-seq is an extra")
+needs("note_seq", "note-seq is an extra")
 
-from therapy_gen.music.notesequence import from_note_sequence, to_note_sequence  # noqa: E402
+from therapy_gen.music.notesequence import from_note_sequence, to_note_sequence
 
 
 @settings(max_examples=40, deadline=None)
@@ -28,6 +29,8 @@ def test_tokens_survive_the_way_to_a_note_sequence_and_back(rows: list[list[int]
 def test_a_note_sequence_of_ours_reads_as_midi_elsewhere(tmp_path) -> None:
     tokens = notes_to_tokens([VoiceNote(0, 4, 60, 0), VoiceNote(4, 16, 64, 0), VoiceNote(0, 16, 40, 2)], 16)
     path = tmp_path / "x.mid"
+    import note_seq
+
     note_seq.sequence_proto_to_midi_file(to_note_sequence(tokens, 60.0), str(path))
     read = note_seq.midi_file_to_note_sequence(str(path))
     assert sorted((round(n.start_time, 3), round(n.end_time, 3), n.pitch) for n in read.notes) == [

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-pytest.importorskip("keras", reason="keras is an extra")
+from tests.needs import needs
+
+needs("keras", "keras is an extra")
 
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.config import Config

@@ -9,20 +9,24 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.needs import needs
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.model import Model, expected_shapes
 from therapy_gen.musicvae.weights import load_weights, save_weights
 
-keras = pytest.importorskip("keras", reason="keras is an extra")
+needs("keras", "keras is an extra")
 
-from therapy_gen.musicvae.training.network import MusicVAE, batch_inputs, weight_arrays  # noqa: E402
-from therapy_gen.musicvae.training.train import STATE, WEIGHTS, Material, train  # noqa: E402
+from therapy_gen.musicvae.training.train import STATE, WEIGHTS, Material, train
+
+if TYPE_CHECKING:
+    from therapy_gen.musicvae.training.network import MusicVAE
 
 SMALL = replace(
     Config(),
@@ -54,6 +58,10 @@ def music(count: int, config: Config = SMALL, seed: int = 0) -> npt.NDArray[np.u
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[MusicVAE, Model]:
+    import keras
+
+    from therapy_gen.musicvae.training.network import MusicVAE, batch_inputs, weight_arrays
+
     keras.utils.set_random_seed(3)
     network = MusicVAE(SMALL)
     inputs, _ = batch_inputs(music(2), SMALL)
@@ -67,12 +75,18 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[MusicVAE, Model]:
 
 
 def test_the_runtime_knows_every_array_of_the_network(pair: tuple[MusicVAE, Model]) -> None:
+    from therapy_gen.musicvae.training.network import weight_arrays
+
     network, _ = pair
     arrays = weight_arrays(network)
     assert {name: array.shape for name, array in arrays.items()} == expected_shapes(SMALL)
 
 
 def test_the_runtime_encodes_and_decodes_as_keras_does(pair: tuple[MusicVAE, Model]) -> None:
+    import keras
+
+    from therapy_gen.musicvae.training.network import batch_inputs
+
     network, model = pair
     tokens = np.random.default_rng(5).integers(0, SMALL.num_classes, (5, SMALL.steps, 3)).astype(np.uint8)
     inputs, _ = batch_inputs(tokens, SMALL)

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
+from tests.needs import needs
 from therapy_gen.musicvae.features import coupling_rows, decoder_inputs, token_rows
 from therapy_gen.musicvae.training.augment import shifts, transposed
 
-pytest.importorskip("jax", reason="JAX is not in the locks: pip install jax, for training on a GPU")
-pytest.importorskip("keras", reason="keras is an extra")
+needs("jax", "JAX is not in the locks: pip install jax, for training on a GPU")
+needs("keras", "keras is an extra")
 
 CODE = """
 import json, sys

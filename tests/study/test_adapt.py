@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("mne")
+from tests.needs import needs
+
+needs("mne", "mne is not installed")
 
 from eeg.simulation.file import write_fif
 from eeg.simulation.simulate import Listener, simulate
