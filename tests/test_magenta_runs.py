@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import json, sys
 import numpy as np
@@ -42,6 +44,7 @@ print(json.dumps([len(samples), len(decoded), type(samples[0]).__name__]))
 """
 
 
+@pytest.mark.long
 def test_magenta_samples_from_a_checkpoint(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", SCRIPT, tmp_path / "model.ckpt"],

@@ -50,6 +50,7 @@ def test_a_client_is_added_noted_measured_and_merged(looking: Callable[..., Any]
     assert "15 to 11.5" in tab.inner_text("main")
 
 
+@pytest.mark.long
 def test_a_client_is_forgotten_to_the_last_byte(looking: Callable[..., Any], app: App) -> None:
     tab = looking(f"clients/{number_of(app, NAME)}")
     tab.click("summary")
@@ -66,12 +67,14 @@ def test_a_client_is_forgotten_to_the_last_byte(looking: Callable[..., Any], app
             assert NAME.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.long
 def test_the_page_to_print_has_two_pages(looking: Callable[..., Any], app: App, tmp_path: Path) -> None:
     tab = looking(f"clients/{number_of(app, NAME)}/print")
     content = tab.pdf(format="A4")
     assert content.count(b"/Type /Page\n") + content.count(b"/Type /Page/") == 2 or b"/Count 2" in content
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_fault_for_those_who_see_less(looking: Callable[..., Any], app: App, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
@@ -116,6 +119,7 @@ def test_only_who_knows_the_token_and_comes_from_the_pages_is_let_in(app: App) -
             client.open(app.base + path)
 
 
+@pytest.mark.long
 def test_a_phone_pairs_with_the_code(app_home: Path, tmp_path: Path) -> None:
     import http.cookiejar
 
@@ -138,6 +142,7 @@ def test_a_phone_pairs_with_the_code(app_home: Path, tmp_path: Path) -> None:
         app.stop()
 
 
+@pytest.mark.long
 def test_many_clients_are_quick(app_home: Path, tmp_path: Path) -> None:
     from sqlalchemy import insert, select
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sessions.storage.play_log import list_plays
 from sessions.storage.store import Store
 from tests.app.running import NAME, App, reaches
@@ -36,6 +38,7 @@ def test_the_first_sound_comes_soon(looking: Callable[..., Any], app: App) -> No
     reaches(tab, "document.getElementById('roll-now') !== null")
 
 
+@pytest.mark.long
 def test_it_goes_on_without_frames_and_timers_as_in_a_hidden_tab(looking: Callable[..., Any], app: App) -> None:
     # A headless browser hides no tab: it is given what a hidden one gets, no frames and no timers at all.
     tab = looking("?session=1")
@@ -58,6 +61,7 @@ def test_it_goes_on_without_frames_and_timers_as_in_a_hidden_tab(looking: Callab
     assert next(heard for heard in play.stretches if heard.position == 1).onset_s > 1.5
 
 
+@pytest.mark.long
 def test_seeking_stars_and_marks(looking: Callable[..., Any], app: App) -> None:
     tab = looking("?session=1")
     playing(tab)
@@ -80,6 +84,7 @@ def test_seeking_stars_and_marks(looking: Callable[..., Any], app: App) -> None:
     assert piece in refused_pieces(store, NAME)
 
 
+@pytest.mark.long
 def test_the_sleep_timer_fades_and_ends(looking: Callable[..., Any]) -> None:
     tab = looking("?session=1")
     playing(tab)
@@ -90,6 +95,7 @@ def test_the_sleep_timer_fades_and_ends(looking: Callable[..., Any]) -> None:
     assert "timer" in tab.inner_text("#about")
 
 
+@pytest.mark.long
 def test_the_pacer_is_off_and_can_be_on(looking: Callable[..., Any]) -> None:
     tab = looking(reduced_motion="reduce")
     assert not tab.is_visible("#pacer")
@@ -98,6 +104,7 @@ def test_the_pacer_is_off_and_can_be_on(looking: Callable[..., Any]) -> None:
     assert tab.evaluate("getComputedStyle(document.querySelector('.ring')).animationName") == "none"
 
 
+@pytest.mark.long
 def test_of_two_tabs_one_plays(looking: Callable[..., Any]) -> None:
     first = looking("?session=1")
     playing(first)
@@ -110,6 +117,7 @@ def test_of_two_tabs_one_plays(looking: Callable[..., Any]) -> None:
     assert second.evaluate("player.playing")
 
 
+@pytest.mark.long
 def test_an_app_that_ends_while_it_plays_is_said(looking: Callable[..., Any], app: App) -> None:
     tab = looking("?session=1")
     playing(tab)
@@ -119,6 +127,7 @@ def test_an_app_that_ends_while_it_plays_is_said(looking: Callable[..., Any], ap
     assert "Start therapy-gen open again" in tab.inner_text("#problem")
 
 
+@pytest.mark.long
 def test_a_locked_database_is_said_and_the_sound_goes_on(looking: Callable[..., Any], app: App) -> None:
     tab = looking("?session=1")
     playing(tab)
@@ -136,6 +145,7 @@ def test_a_locked_database_is_said_and_the_sound_goes_on(looking: Callable[..., 
     assert tab.evaluate("player.playing")
 
 
+@pytest.mark.long
 def test_wishes_are_remembered(looking: Callable[..., Any]) -> None:
     tab = looking()
     reaches(tab, READY)
@@ -147,6 +157,7 @@ def test_wishes_are_remembered(looking: Callable[..., Any]) -> None:
     assert again.input_value("[name=palette]") == "harp"
 
 
+@pytest.mark.long
 def test_sound_comes_in_ranges(app: App) -> None:
     import urllib.request
 
@@ -177,6 +188,7 @@ def test_sound_comes_in_ranges(app: App) -> None:
     assert np.array_equal(heard, np.rint(block[:100000] * 32767.0).astype("<i2"))
 
 
+@pytest.mark.long
 def test_what_streams_is_about_as_loud_as_the_export(with_session: Path) -> None:
     import numpy as np
 

@@ -390,6 +390,7 @@ def test_nothing_but_the_result_on_standard_output(cli: Cli, tmp_path: Path) -> 
     assert json.loads(done.out)
 
 
+@pytest.mark.long
 def test_progress_shows_on_a_terminal_only(with_session: Path, tmp_path: Path) -> None:
     pty = pytest.importorskip("pty")
     leader, follower = pty.openpty()

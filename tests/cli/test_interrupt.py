@@ -51,6 +51,7 @@ def duration_of_a_run(arguments: list[object]) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.long
 def test_session_new_stores_all_or_nothing(home: Path, tmp_path: Path) -> None:
     arguments: list[object] = ["--db", tmp_path / "a.db", "session", "new", "--minutes", "3"]
     whole_s = duration_of_a_run(arguments)
@@ -70,6 +71,7 @@ def test_session_new_stores_all_or_nothing(home: Path, tmp_path: Path) -> None:
     assert 130 in seen
 
 
+@pytest.mark.long
 def test_the_first_use_makes_all_tables_or_none(home: Path, tmp_path: Path) -> None:
     whole_s = duration_of_a_run(["--db", tmp_path / "warm.db", "db", "upgrade"])
     for number, share in enumerate((0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)):
@@ -78,6 +80,7 @@ def test_the_first_use_makes_all_tables_or_none(home: Path, tmp_path: Path) -> N
         assert Store.open(path).check() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["flac", "m3u8"])
 def test_an_export_appears_whole_or_not_at_all(form: str, with_session: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
@@ -96,6 +99,7 @@ def test_an_export_appears_whole_or_not_at_all(form: str, with_session: Path, tm
         (folder / f"a.{form}").unlink(missing_ok=True)
 
 
+@pytest.mark.long
 def test_a_killed_program_leaves_the_database_whole(home: Path, tmp_path: Path) -> None:
     arguments: list[object] = ["--db", tmp_path / "a.db", "session", "new", "--minutes", "3"]
     whole_s = duration_of_a_run(arguments)

@@ -121,6 +121,7 @@ def test_an_archive_is_readable_without_the_program(cli: Cli, with_session: Path
     assert document["ratings"][0]["value"] == 4
 
 
+@pytest.mark.long
 def test_forgetting_leaves_no_bytes(cli: Cli, home: Path) -> None:
     name = "Zoë Unmistakable 名前"
     cli("session", "new", "--minutes", "2", "--seed", "1", "--listener", name, "--audio", "ogg")

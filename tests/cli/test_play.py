@@ -98,6 +98,7 @@ def test_the_last_item_plays_to_its_end_in_real_time(cli: Cli, playable: Path) -
     assert play.ended_s >= stretch.duration_s
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupt_ends_it_and_the_log_says_how_far_it_came(
     started: Callable[..., subprocess.Popen[str]], playable: Path, name: str
@@ -125,6 +126,7 @@ def test_an_interrupt_ends_it_and_the_log_says_how_far_it_came(
     assert play.ended_s >= music.onset_s + music.duration_s - 1e-4
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of POSIX")
 def test_keys_pause_resume_skip_and_quit(
     cli: Cli, started: Callable[..., subprocess.Popen[str]], playable: Path
@@ -169,6 +171,7 @@ def test_keys_pause_resume_skip_and_quit(
     assert not play.finished
 
 
+@pytest.mark.long
 def test_markers_are_received(cli: Cli, started: Callable[..., subprocess.Popen[str]], playable: Path) -> None:
     pylsl = pytest.importorskip("pylsl", reason="the extra play is not installed", exc_type=ImportError)
     try:

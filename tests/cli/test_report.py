@@ -84,6 +84,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_session_page_tells_everything_and_escapes_it(reported: Path) -> None:
     content = (reported / "session.html").read_text(encoding="utf-8")
     reader = Reader(content)
@@ -115,6 +116,7 @@ def test_a_listeners_page_tells_the_history(reported: Path) -> None:
     assert not [tag for tag, _ in reader.tags if tag in ("script", "b")]
 
 
+@pytest.mark.long
 def test_ratings_alone_do_not_look_measured(cli: Cli, with_session: Path, tmp_path: Path) -> None:
     piece = cli("session", "show", 1, "--json").document["session"]["items"][0]["piece"]
     cli("session", "rate", 1, piece, 5)
@@ -128,6 +130,7 @@ def test_ratings_alone_do_not_look_measured(cli: Cli, with_session: Path, tmp_pa
     assert "dB" not in said.partition("Ranking")[2].partition("Recordings")[0]
 
 
+@pytest.mark.long
 def test_sound_beside_the_page(cli: Cli, with_session: Path, tmp_path: Path) -> None:
     out = tmp_path / "a b.html"
     assert cli("session", "report", 1, "-o", out, "--folder").status == 0
@@ -149,6 +152,7 @@ def test_no_row_for_silence_and_ticks_on_axes(reported: Path) -> None:
     assert chart.count('text-anchor="middle"') >= 3
 
 
+@pytest.mark.long
 def test_json_says_what_was_written(cli: Cli, with_session: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.html"
     done = cli("session", "report", 1, "-o", out, "--json")

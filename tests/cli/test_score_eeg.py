@@ -243,6 +243,7 @@ def test_ratings_stand_apart_from_what_was_measured(cli: Cli, ana: Path) -> None
     assert "with_ratings" not in cli("rank", "--json", "--with-ratings").document
 
 
+@pytest.mark.long
 def test_a_ranking_as_tables(cli: Cli, ana: Path, tmp_path: Path) -> None:
     assert cli("score-eeg", ana).status == 0
     for form in ("csv", "json"):

@@ -76,6 +76,7 @@ def rendered() -> dict[str, Sound]:
 # A piece
 
 
+@pytest.mark.long
 def test_every_palette_is_rendered_at_one_loudness(rendered: dict[str, Sound]) -> None:
     for sound in rendered.values():
         assert loudness_by_filters(sound) == pytest.approx(TARGET_LUFS, abs=0.3)
@@ -251,6 +252,7 @@ def test_a_timeline_is_exact_and_its_silences_are_silent() -> None:
     assert np.abs(cut[-100:]).max() < 1e-3
 
 
+@pytest.mark.long
 def test_a_timeline_is_the_same_with_one_thread_and_with_three() -> None:
     items = [TimelineItem(piece(p).duration, to_midi(piece(p), title="")) for p in ("piano", "pad", "piano", "guitar")]
     one, three = (np.concatenate(list(render_timeline(items, workers=n))) for n in (1, 3))

@@ -72,6 +72,7 @@ def test_blocks_and_the_whole_give_the_same_bytes(tmp_path: Path, name: str) -> 
     assert len(whole) == len(parts) if name == "ogg" else whole == parts
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FORMATS)
 def test_thirty_minutes_are_written(tmp_path: Path, name: str) -> None:
     path = tmp_path / "long"

@@ -104,6 +104,7 @@ def test_layers_lie_under_music_and_pauses_and_not_under_a_baseline() -> None:
     assert np.array_equal(sound_of(items, mix, start_s=16.5)[: 5 * RATE], sound[round(16.5 * RATE) :][: 5 * RATE])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in TRANSITIONS if name != "silence"])
 def test_a_transition_fills_the_pause_without_a_hole_or_a_step(name: str) -> None:
     items = [TimelineItem(25.0, piece(0)), TimelineItem(8.0), TimelineItem(25.0, piece(7))]
@@ -117,6 +118,7 @@ def test_a_transition_fills_the_pause_without_a_hole_or_a_step(name: str) -> Non
     assert np.abs(np.diff(sound, axis=0)).max() < 0.1
 
 
+@pytest.mark.long
 def test_a_timeline_dies_away_over_its_fade() -> None:
     items = [TimelineItem(25.0, piece(0)), TimelineItem(25.0, piece(0))]
     plain, faded = (sound_of(items, Mix(fade_s=seconds, layers=(Layer("pink", 0.0),))) for seconds in (0.0, 20.0))

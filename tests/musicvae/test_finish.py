@@ -71,6 +71,7 @@ def test_a_finished_model_carries_figures_and_the_prior_of_its_music(trained: Pa
     assert model.decode(drawn, temperature=0.5, rng=np.random.default_rng(5)).shape == (4, SMALL.steps, 3)
 
 
+@pytest.mark.long
 def test_a_model_that_knows_its_pieces_gets_a_memory(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("keras", reason="keras is an extra")
     tokens, minor = sections(24, 1), np.arange(24) % 2 == 1
@@ -84,6 +85,7 @@ def test_a_model_that_knows_its_pieces_gets_a_memory(trained: Path, tmp_path: Pa
     assert np.isfinite(drawn).all()
 
 
+@pytest.mark.long
 def test_the_prior_knows_mode_density_and_what_returns() -> None:
     pytest.importorskip("keras", reason="keras is an extra")
     from therapy_gen.musicvae.training.prior_network import fit_prior

@@ -65,6 +65,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_training_stops_where_held_out_loss_turns_and_keeps_the_best(stopped: Path) -> None:
     lines = [json.loads(line) for line in (stopped / LOG).read_text().splitlines()]
     judged = {line["step"]: line["held_out"]["loss"] for line in lines if "held_out" in line}
@@ -82,6 +83,7 @@ def test_a_stopped_run_stays_stopped_and_returns_its_best(stopped: Path) -> None
     assert path == stopped / BEST
 
 
+@pytest.mark.long
 def test_a_resumed_run_ends_with_the_same_weights_last_and_best(tmp_path: Path) -> None:
     material = Material(music(32), music(8, seed=1), {})
 
@@ -99,6 +101,7 @@ def test_a_resumed_run_ends_with_the_same_weights_last_and_best(tmp_path: Path) 
             np.testing.assert_allclose(other.arrays[array], one.arrays[array], atol=1e-6, err_msg=array)
 
 
+@pytest.mark.long
 def test_fine_tuning_begins_with_the_model_it_is_given(stopped: Path, tmp_path: Path) -> None:
     begun = load_weights(stopped / BEST)
     still = replace(SMALL, learning_rate=1e-9, min_learning_rate=1e-9)

@@ -154,6 +154,7 @@ def test_check_holds_the_embedded_model_to_keras(program: Cli) -> None:
     assert {row["what"] for row in done.document["differences"]} > {"teacher-forced logits"}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("magenta") is None, reason="Magenta is an extra")
 def test_check_holds_an_imported_model_to_magenta(program: Cli, tmp_path: Path) -> None:
     stored(small("cat-mel_2bar_small"), tmp_path / "model.safetensors")

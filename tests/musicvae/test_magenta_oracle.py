@@ -31,6 +31,7 @@ def imported(oracle: Path, name: str, path: Path) -> MagentaModel:
     return MagentaModel(stored, name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_runtime_computes_what_magenta_computes(name: str, oracle: Path, tmp_path: Path) -> None:
     model = imported(oracle, name, tmp_path / "model.safetensors")

@@ -140,6 +140,7 @@ def test_training_learns(tmp_path: Path) -> None:
     assert load_weights(tmp_path / WEIGHTS).facts["windows_seen"] == 60 * config.batch_size
 
 
+@pytest.mark.long
 def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
     script = textwrap.dedent(
         f"""
@@ -169,6 +170,7 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
     assert load_weights(tmp_path / WEIGHTS).facts["steps"] == stopped_at + 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupt_waits_for_the_end_of_a_step_and_a_second_one_does_not(tmp_path: Path, times: int) -> None:
     told, ended = [], []
@@ -197,6 +199,7 @@ def test_an_interrupt_waits_for_the_end_of_a_step_and_a_second_one_does_not(tmp_
     assert load_weights(tmp_path / WEIGHTS).facts["steps"] == 2
 
 
+@pytest.mark.long
 def test_a_run_that_diverges_keeps_what_was_saved_and_goes_on_more_slowly(tmp_path: Path) -> None:
     material = Material(music(32), music(8), {})
     train(SMALL, material, tmp_path, until_step=2)

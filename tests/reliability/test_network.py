@@ -52,6 +52,7 @@ def blocked(lines: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_commands_stay_offline_and_files_name_no_machine(with_session: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

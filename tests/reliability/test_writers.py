@@ -108,6 +108,7 @@ def test_first_use_by_sixteen(place: str, tmp_path: Path, tunes: list[Path]) -> 
         assert database.scalar(select(func.count()).select_from(ListenerRow)) == 1
 
 
+@pytest.mark.long
 def test_everything_by_sixteen(place: str) -> None:
     store = Store.open(place)
     made = new_session(store, load_model(), SessionRequest(minutes=3.0), seed=1)

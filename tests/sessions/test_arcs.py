@@ -135,6 +135,7 @@ def test_instruments_follow_the_arc_without_jumps(palette: str, store: Store, mo
     assert all(b >= 0.99 * a for a, b in pairwise(pads))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("arc", "arousal"), [("iso", 0.5), ("flat", 0.3), ("calm", 0.4)])
 def test_sessions_come_near_arcs_that_begin_aroused(arc: str, arousal: float, store: Store, model: Model) -> None:
     request = SessionRequest(minutes=16.0, arc=arc, arousal=arousal, tempo=usual_tempo(arc, arousal))

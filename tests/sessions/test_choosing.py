@@ -117,6 +117,7 @@ def test_a_share_that_is_none_is_refused(explore: float) -> None:
         Preference((), explore)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("arousal", "minutes", "metre"), [(None, 12.0, "4/4"), (0.5, 16.0, "4/4"), (0.5, 24.0, "3/4")])
 def test_pieces_heard_before_keep_to_the_arc(
     arousal: float | None, minutes: float, metre: str, store: Store, model: Model

@@ -257,6 +257,7 @@ def test_a_soundfont_that_is_none(store: Store, short: SessionRecord, tmp_path: 
     assert not (tmp_path / "a.wav").exists()
 
 
+@pytest.mark.long
 def test_titles_of_any_kind_make_names_that_any_disk_takes(store: Store, short: SessionRecord, tmp_path: Path) -> None:
     title = 'a/b\\c:d*?"<>|\n\u200b' + "名" * 200
     items = tuple(replace(item, piece=item.piece and replace(item.piece, title=title)) for item in short.items)
@@ -271,6 +272,7 @@ def test_a_playlist_keeps_to_one_line_an_entry() -> None:
     assert text == "#EXTM3U\n#PLAYLIST:c d\n#EXTINF:3,a b\n./#1.flac\n"
 
 
+@pytest.mark.long
 def test_a_full_disk_leaves_no_part(store: Store, short: SessionRecord, tmp_path: Path) -> None:
     unshare = shutil.which("unshare")
     folder = tmp_path / "small"

@@ -46,6 +46,7 @@ def test_toy_format_is_one_file(cli: Any, tmp_path: Path) -> None:
     assert formats.describe().endswith("; toy: a toy")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("with_session")
 def test_names_stay_out_of_files(cli: Any, tmp_path: Path) -> None:
     for name in ("a.m3u8", "a.mid", "a.json", "a.tsv"):

@@ -74,6 +74,7 @@ def paths_in(file: Path) -> list[str]:
             return [unquote(element.text or "") for element in root.iter(f"{NAMESPACE}location")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", PLAYLISTS)
 def test_a_playlist_names_only_files_that_exist(form: str, rendered: tuple[Store, SessionRecord, Path]) -> None:
     _, record, folder = rendered
@@ -118,6 +119,7 @@ def state(folder: Path) -> dict[Path, tuple[bytes, int]]:
     return {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["m3u8", "flac", "midi", "csv", "events"])
 def test_exporting_again_changes_nothing_unless_asked(
     form: str, rendered: tuple[Store, SessionRecord, Path], tmp_path: Path
@@ -159,6 +161,7 @@ def test_a_file_that_went_away_comes_back(rendered: tuple[Store, SessionRecord, 
     assert len(gone.read_bytes()) == pytest.approx(len(content), rel=0.01)
 
 
+@pytest.mark.long
 def test_a_file_that_comes_back_alone_is_the_same_to_the_byte(store: Store, model: Model, tmp_path: Path) -> None:
     session = new_session(store, model, SessionRequest(minutes=8.0, play_s=75.0), seed=4)
     path = tmp_path / "list.m3u8"
@@ -178,6 +181,7 @@ def test_pretending_writes_nothing(rendered: tuple[Store, SessionRecord, Path], 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_two_runs_into_one_place_leave_one_whole(rendered: tuple[Store, SessionRecord, Path], tmp_path: Path) -> None:
     """Two processes write different sessions to one name at once: one is told, and what the other wrote stands."""
     store, record, _ = rendered
@@ -230,6 +234,7 @@ def test_a_piece_that_is_no_longer_in_the_library_is_named(store: Store, model: 
     assert [file.name for file in tmp_path.iterdir() if "therapy.db" not in file.name] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["wav", "flac", "ogg", "mp3"])
 def test_audio_says_what_it_holds(form: str, rendered: tuple[Store, SessionRecord, Path], tmp_path: Path) -> None:
     store, record, _ = rendered
@@ -269,6 +274,7 @@ def test_events_are_what_the_recording_side_reads(rendered: tuple[Store, Session
     assert [mark.text for mark in marks[1:]] == [row["trial_type"] for row in rows[1:]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["wav", "mp3"])
 def test_a_cue_sheet_places_every_piece_by_one_start_mark(
     form: str, rendered: tuple[Store, SessionRecord, Path], tmp_path: Path
@@ -408,6 +414,7 @@ def test_mpd_loads_every_piece(rendered: tuple[Store, SessionRecord, Path], tmp_
         daemon.wait(timeout=20)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["wav", "flac", "ogg", "mp3"])
 def test_ffprobe_reads_the_tags(form: str, rendered: tuple[Store, SessionRecord, Path], tmp_path: Path) -> None:
     if shutil.which("ffprobe") is None:

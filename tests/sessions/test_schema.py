@@ -263,6 +263,7 @@ def _upgrade(path: Path, ready: object, results: multiprocessing.Queue[str]) -> 
         results.put(repr(error))
 
 
+@pytest.mark.long
 def test_many_processes_upgrade_one_database_and_the_copy_stays_the_old_one(tmp_path: Path) -> None:
     by_migrations(f"sqlite:///{tmp_path / 'a.db'}", "0001").dispose()
     assert at_once(_upgrade, tmp_path / "a.db") == [schema.HEAD] * 6

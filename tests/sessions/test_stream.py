@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from sessions.builder import new_session
 from sessions.export.audio import SAMPLE_RATE, stream_session
@@ -11,6 +12,7 @@ from sessions.storage.store import Store
 from therapy_gen.musicvae.model import Model
 
 
+@pytest.mark.long
 def test_a_stream_from_any_position_is_what_the_whole_has_there(store: Store, model: Model) -> None:
     made = new_session(store, model, SessionRequest(minutes=2.0, baseline_s=3.0), seed=4)
     whole = np.concatenate(list(stream_session(store, made.id)))

@@ -84,6 +84,7 @@ def _scheme_in_relative(text: str) -> bool:
 ODD = [Entry("a b/#1 é%20&<名>.flac", 'One & "two" <three>', 2.6, "C major"), Entry("x:y.flac", "Silence\n\x07", 0.25)]
 
 
+@pytest.mark.long
 def test_an_export_keeps_to_the_specification(store: Store, model: Model, tmp_path: Path) -> None:
     record = new_session(store, model, SessionRequest(minutes=1.0), seed=1, listener="<Ana & 名>")
     export_session(store, record, "xspf", tmp_path / "a.xspf", Sound(), audio="ogg")
