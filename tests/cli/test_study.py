@@ -18,7 +18,6 @@ import pytest
 from sqlalchemy import text
 
 from sessions.storage.store import Store
-
 from tests.needs import needs
 
 needs("mne", "the extra eeg is not installed")
