@@ -33,8 +33,8 @@ _CANDIDATES = 2
 _CHROMATIC = 1.5
 _CONSONANCE = 0.7
 # Those of a memory are like real music as they stand, chromatic notes and tensions included.
-_MEMORY_CHROMATIC = 0.5
-_MEMORY_CONSONANCE = 0.3
+_MEMORY_CHROMATIC = 0.0
+_MEMORY_CONSONANCE = 0.0
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -109,14 +109,14 @@ def ladders(
 def _remembered(drafts: Sequence[Draft], model: SectionModel, rng: np.random.Generator) -> list[list[FloatArray]]:
     """Draw a path of each piece from a model's memory for each density: [level][piece]."""
     guesses = [guessed_density(draft.target, draft.piece.tempo, draft.piece.metre) for draft in drafts]
+    drawn: set[int] = set()
+
+    def path(draft: Draft, density: float) -> FloatArray:
+        piece = draft.piece
+        return latent_path(piece.form, model, rng, piece.mode, draft.home, piece.metre, density, drawn=drawn)
+
     return [
-        [
-            latent_path(
-                draft.piece.form, model, rng, draft.piece.mode, draft.home, draft.piece.metre, density=level * guess
-            )
-            for draft, guess in zip(drafts, guesses, strict=True)
-        ]
-        for level in MEMORY_LEVELS
+        [path(draft, level * guess) for draft, guess in zip(drafts, guesses, strict=True)] for level in MEMORY_LEVELS
     ]
 
 

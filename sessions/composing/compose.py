@@ -33,7 +33,7 @@ from therapy_gen.musicvae.section_model import SectionModel
 
 DEFAULT_TEMPERATURE = DECODER_TEMPERATURE
 # The points of a memory were fitted to what is decoded greedily.
-MEMORY_TEMPERATURE = 0.1
+MEMORY_TEMPERATURE = 0.05
 DEFAULT_PALETTE = "piano"
 TEMPERATURES = (0.05, 2.0)
 
@@ -135,8 +135,9 @@ def compose(
     _check(pieces, model, temperature, palette)
     if not pieces:
         return []
+    drawn: set[int] = set()
     paths = [
-        latent_path(piece.form, model, rng, piece.mode, None, piece.metre, remembering=not attributes)
+        latent_path(piece.form, model, rng, piece.mode, None, piece.metre, remembering=not attributes, drawn=drawn)
         for piece in pieces
     ]
     drafts = _drafts(pieces, paths, model, attributes or {}, rng, begins_at_memory(model, (), attributes))

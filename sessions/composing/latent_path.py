@@ -49,16 +49,18 @@ def latent_path(
     density: float | None = None,
     *,
     remembering: bool = True,
+    drawn: set[int] | None = None,
 ) -> FloatArray:
     """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off.
 
     The first section is drawn from the prior, with a `density` in notes a bar where one is given, or stands `near` a
-    point.
+    point. Of a model's memory no section is taken that is among those `drawn`, while there are others; those taken join
+    them.
     """
     labels = distinct(form)
     letters = distinct([label[0] for label in labels])
     if remembering and model.memory is not None:
-        return _remembered(labels, letters, model.memory, rng, mode, near, metre, density)
+        return _remembered(labels, letters, model.memory, rng, mode, near, metre, density, drawn)
     samples = model.sample_prior(len(letters) + len(labels), rng, mode, metre=metre.beats, density=density)
     home = samples[0] if near is None else slerp(near, samples[0], _KINSHIP)
     base = {letter: slerp(home, samples[n], _CONTRAST) if n else home for n, letter in enumerate(letters)}
@@ -81,14 +83,17 @@ def _remembered(
     near: FloatArray | None,
     metre: Metre,
     density: float | None,
+    drawn: set[int] | None,
 ) -> FloatArray:
     """Return a path through a model's memory: contrasts are of one origin, variations are at hand."""
+    drawn = set() if drawn is None else drawn
     if near is None:
-        numbers = [int(memory.draw(1, rng, mode, density=density, metre=metre.beats)[0])]
+        numbers = [int(memory.draw(1, rng, mode, density=density, metre=metre.beats, without=drawn)[0])]
     else:
-        numbers = [memory.kin(memory.nearest(near), rng)]
+        numbers = [memory.kin(memory.nearest(near), rng, drawn)]
     while len(numbers) < len(letters):
-        numbers.append(memory.kin(numbers[0], rng, numbers))
+        numbers.append(memory.kin(numbers[0], rng, drawn.union(numbers)))
+    drawn.update(numbers)
     of_letter = dict(zip(letters, numbers, strict=True))
     return np.stack(
         [

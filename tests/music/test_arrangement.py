@@ -374,6 +374,19 @@ def test_chords_of_a_cadence_are_found() -> None:
     ]
 
 
+def test_chords_of_six_eight_change_on_its_beats() -> None:
+    notes = [
+        VoiceNote(16 * bar + start, 16 * bar + start + 6, pitch, voice)
+        for bar in range(4)
+        for start, pitches in ((0, (76, 67, 48)), (6, (74, 67, 43)))
+        for voice, pitch in enumerate(pitches)
+    ]
+    chords = infer_chords(notes, 64, 0, "major", METRES["6/8"])
+    assert [chord.start % 16 for chord in chords] == [0, 6] * 4
+    assert [chord.pitch_classes[0] for chord in chords] == [0, 7] * 4
+    assert {note.start % 16 for note in pad_notes(chords, notes, METRES["6/8"])} <= {0, 6}
+
+
 def test_under_one_pedal_nothing_blurs() -> None:
     made = arrange([hymn(), every_sixteenth()], tonic=0, mode="major", tempo=64, seed=1)
     pedalled = [part for part in made.parts if part.pedal]

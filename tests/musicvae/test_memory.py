@@ -11,7 +11,7 @@ from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.model import load_model
 from therapy_gen.musicvae.prior.section_memory import PREFIX, SectionMemory
-from therapy_gen.musicvae.training.memory_fit import MemoryMaterial, written_pairs
+from therapy_gen.musicvae.training.memory_fit import MemoryMaterial, dissonance, written_pairs
 from therapy_gen.musicvae.training.section_variations import MOVES, fit_progressions, moved_classes, varied
 from therapy_gen.musicvae.weights import load_weights, save_weights
 
@@ -81,12 +81,14 @@ def test_no_section_holds_two_bars_of_what_was_learned(sections: np.ndarray) -> 
         sections, np.zeros(count, dtype=bool), np.full(count, 4, dtype=np.int8), np.arange(count, dtype=np.int32)
     )
     pairs = written_pairs(material, sections)
-    assert len(pairs.plan) > count // 2
+    # Tunes of chance are dissonant: some are left out.
+    assert len(pairs.plan) > count // 3
+    assert all(dissonance(written) <= 0.22 for pair in pairs.tokens for written in pair)
     known = {
         part.tobytes() for plan in sections for part in np.lib.stride_tricks.sliding_window_view(plan, (32, 3))[::16, 0]
     }
     for theme, other in pairs.tokens:
-        assert np.array_equal(theme[:128], other[:128])
+        assert np.array_equal(theme[:64], other[:64])
         assert not np.array_equal(theme, other)
         for written in (theme, other):
             assert not any(written[start : start + 32].tobytes() in known for start in range(0, 225, 16))
@@ -101,15 +103,20 @@ def test_sections_are_drawn_by_mode_metre_and_density() -> None:
     assert (drawn % 2 == 1).all()
     assert abs(held.density[held.draw(1, rng, density=5.0)[0]] - 5.0) < 2.5
     assert len(held.draw(50, rng)) == 50
+    others = held.draw(2, rng, "minor", metre=3, without=drawn.tolist())
+    assert not set(others.tolist()) & set(drawn.tolist())
+    assert len(held.draw(4, rng, "minor", metre=3, without=range(40))) == 4
 
 
-def test_kin_is_of_the_same_origin_and_a_variation_shares_its_beginning() -> None:
+def test_kin_is_of_the_same_origin_and_a_second_variation_shares_half() -> None:
     held = memory()
     rng = np.random.default_rng(2)
     assert held.kin(0, rng) == 2
-    theme, varied_once = held.z([3])[0], held.variation(3, 1)
-    assert np.array_equal(theme[:32], varied_once[:32])
-    assert not np.array_equal(theme, varied_once)
+    assert held.kin(0, rng, without={2}) != 2
+    theme, varied_once, varied_again = held.z([3])[0], held.variation(3, 1), held.variation(3, 2)
+    assert not np.array_equal(theme[:32], varied_once[:32])
+    assert np.array_equal(theme[:32], varied_again[:32])
+    assert np.array_equal(varied_once[32:], varied_again[32:])
     assert held.nearest(theme + 1e-4) == 3
 
 

@@ -24,7 +24,7 @@ DEFAULT_MODEL = "calm"
 SUFFIX = ".safetensors"
 MAX_FILE_BYTES = 2_000_000_000
 # The embedded models as this version carries them: SHA-256 of their files.
-EMBEDDED = {"calm": "9de9b4764160d4a020b36f5362bc8d0f6d5a93ec7413ac8232caa1182b440abf"}
+EMBEDDED = {"calm": "072dfc7ce3e9355837d34f28471ae32f23742e254b5fa7a0c17d44920e7f3c95"}
 _DEEPEST = 32
 
 

@@ -15,7 +15,7 @@ from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VOICES, V
 
 Weights = npt.NDArray[np.float64]
 
-STEPS_PER_CHORD = STEPS_PER_BAR // 2
+_STEPS_PER_CHORD = STEPS_PER_BAR // 2
 
 # Triads on the degrees of the scale: semitones of the root over the tonic, third, fifth, and how much each is
 # preferred where the notes leave a choice (the common chords of tonal music first).
@@ -56,6 +56,8 @@ def infer_chords(
 ) -> list[Chord]:
     """Find the diatonic triad under each half bar; in 3/4 under the first two beats, and under the third.
 
+    In 6/8 a half bar is a dotted quarter.
+
     Each triad is scored by the sounding time inside it less that outside it, the bass counting more; the best path
     over the half bars (Viterbi) changes chords where that gains enough. Where nothing sounds the chord stays.
 
@@ -83,8 +85,7 @@ def infer_chords(
     priors = np.array([prior for *_, prior in _TRIADS[mode]])
     path = _best_path(_fit(notes, steps, triads, metre) + priors)
     chords: list[Chord] = []
-    for index, state in enumerate(path):
-        start, end = index * STEPS_PER_CHORD, min((index + 1) * STEPS_PER_CHORD, steps)
+    for start, end, state in zip(*_halves(0, steps, metre), path, strict=True):
         if chords and start % STEPS_PER_BAR and chords[-1].pitch_classes == triads[state]:
             chords[-1] = Chord(chords[-1].start, end, triads[state])
         else:
@@ -115,8 +116,8 @@ def pad_notes(chords: Sequence[Chord], notes: Sequence[VoiceNote], metre: Metre 
     pad: list[VoiceNote] = []
     voicing: tuple[int, ...] = (_PAD_CENTRE,)
     for chord in chords:
-        for start in range(chord.start, chord.end, STEPS_PER_CHORD):
-            lengths = sounding[start : min(start + STEPS_PER_CHORD, chord.end)].sum(axis=0).tolist()
+        for start, end in zip(*_halves(chord.start, chord.end, metre), strict=True):
+            lengths = sounding[start:end].sum(axis=0).tolist()
             tones = tuple(tone for tone in chord.pitch_classes if not _rubs(tone, lengths))
             if not tones and not sounding[start].any():
                 tones = chord.pitch_classes[:1]
@@ -128,6 +129,13 @@ def pad_notes(chords: Sequence[Chord], notes: Sequence[VoiceNote], metre: Metre 
                 held.setdefault(pitch, start)
     pad += [VoiceNote(start, chords[-1].end, pitch, 0) for pitch, start in held.items()]
     return sorted(pad)
+
+
+def _halves(start: int, end: int, metre: Metre) -> tuple[list[int], list[int]]:
+    """Return where half bars between two steps begin and end."""
+    half = metre.pulse_steps if metre.compound else _STEPS_PER_CHORD
+    starts = [step for step in range(start, end) if step % STEPS_PER_BAR in (0, half) or step == start]
+    return starts, [*starts[1:], end]
 
 
 def _sounding(notes: Sequence[VoiceNote], steps: int, metre: Metre) -> npt.NDArray[np.bool_]:
@@ -142,8 +150,9 @@ def _sounding(notes: Sequence[VoiceNote], steps: int, metre: Metre) -> npt.NDArr
 
 def _fit(notes: Sequence[VoiceNote], steps: int, triads: Sequence[tuple[int, int, int]], metre: Metre) -> Weights:
     """Return how well each triad fits each half bar, about -1 to 1, shape (half bars, triads)."""
-    sounding = _sounding(notes, -(-steps // STEPS_PER_CHORD) * STEPS_PER_CHORD, metre)
-    by_voice = sounding.reshape(len(VOICES), -1, STEPS_PER_CHORD, 12).sum(axis=2) / STEPS_PER_CHORD
+    starts, _ = _halves(0, steps, metre)
+    counts = np.add.reduceat(_sounding(notes, steps, metre).astype(np.int64), starts, axis=1)
+    by_voice = counts / (metre.pulse_steps if metre.compound else _STEPS_PER_CHORD)
     weights = np.tensordot(_VOICE_WEIGHTS, by_voice, axes=1)
     inside = np.zeros((12, len(triads)))
     for column, triad in enumerate(triads):
@@ -158,7 +167,7 @@ def _best_path(fit: Weights) -> list[int]:
     total = fit[0].copy()
     came_from = np.zeros((count, states), dtype=np.int64)
     for index in range(1, count):
-        at_bar = index * STEPS_PER_CHORD % STEPS_PER_BAR == 0
+        at_bar = index % 2 == 0
         best = int(total.argmax())
         changed = total[best] - (_CHANGE_AT_BAR if at_bar else _CHANGE_WITHIN_BAR)
         came_from[index] = np.where(changed > total, best, np.arange(states))

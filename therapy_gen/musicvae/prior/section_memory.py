@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ MARK = "memory/sections"
 _NAMES = ("sections", "scale", "minor", "metre", "density", "source")
 
 # Plans whose density is so near to the one asked for, in notes a bar, are drawn as often.
-_NEAR = 0.5
+_NEAR = 1.0
 # A variation takes over so many bars at a time.
 _PHRASE_BARS = 4
 # Sections of one piece should be about as dense as each other: from the density of the first, as a share of it.
@@ -64,6 +64,7 @@ class SectionMemory:
         density: float | None = None,
         metre: int = 4,
         most: float | None = None,
+        without: Collection[int] = (),
     ) -> IntArray:
         """Draw the numbers (n,) of sections of a mode and metre, each once while there are enough.
 
@@ -78,6 +79,8 @@ class SectionMemory:
             Quarters a bar.
         most : float, optional
             Notes a bar at most, where there are such sections.
+        without : collection of int
+            Numbers that are drawn only where there are no others.
         """
         of_metre = self._metre == metre
         if not of_metre.any():
@@ -86,6 +89,8 @@ class SectionMemory:
         rows = rows if len(rows) else np.flatnonzero(of_metre)
         if most is not None and (self.density[rows] <= most).any():
             rows = rows[self.density[rows] <= most]
+        others = rows[~np.isin(rows, list(without))]
+        rows = others if len(others) >= n else rows
         weights = np.ones(len(rows))
         if density is not None:
             away = np.abs(self.density[rows] - density)
@@ -94,7 +99,7 @@ class SectionMemory:
         drawn: IntArray = rows[rng.choice(len(rows), n, replace=n > len(rows), p=weights / weights.sum())]
         return drawn
 
-    def kin(self, number: int, rng: np.random.Generator, without: Sequence[int] = ()) -> int:
+    def kin(self, number: int, rng: np.random.Generator, without: Collection[int] = ()) -> int:
         """Return another section whose plan is of the same piece; where there is none, one about as dense."""
         alike = (self._metre == self._metre[number]) & (self._minor == self._minor[number])
         alike[[number, *without]] = False
@@ -110,6 +115,7 @@ class SectionMemory:
                 "minor" if self._minor[number] else "major",
                 density=float(self.density[number]),
                 metre=int(self._metre[number]),
+                without=[number, *without],
             )[0]
         )
 
@@ -123,9 +129,8 @@ class SectionMemory:
         return found
 
     def variation(self, number: int, order: int) -> FloatArray:
-        """Return z (z_size,) of a variation: the second half is another, or, of higher order, other phrases are."""
+        """Return z (z_size,) of a variation: it begins alike; of higher order, only its second half is another."""
         theme, other = self._z[number]
         phrase = np.arange(len(theme)) // _PHRASE_BARS
-        last = int(phrase.max())
-        chosen = {1: phrase > last // 2, 2: phrase % 2 == 1}.get(order, np.ones(len(phrase), dtype=bool))
+        chosen = (phrase > phrase.max() // 2) | (order % 2 == 1)
         return np.asarray(np.where(chosen[:, None], other, theme).reshape(-1), dtype=np.float32)

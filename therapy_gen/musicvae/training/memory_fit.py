@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.features import NOTE_OFF
+from therapy_gen.music.tokens import FIRST_PITCH_CLASS, MIN_PITCH
+from therapy_gen.musicvae.features import NOTE_OFF, sounding
 from therapy_gen.musicvae.prior.section_memory import PREFIX
 from therapy_gen.musicvae.training.section_variations import fit_progressions, varied
 
@@ -20,14 +21,23 @@ Ints = npt.NDArray[np.integer]
 Encode = Callable[[Tokens], tuple[FloatArray, FloatArray]]
 
 # At most so many plans of a metre, and of one piece.
-MOST_PLANS = {4: 560}
-_MOST_PLANS_ELSE = 240
-_OF_ONE_PIECE = 3
+MOST_PLANS = {4: 2600}
+_MOST_PLANS_ELSE = 500
+_OF_ONE_PIECE = 8
+# A plan shares at most so much of its bars with others that were chosen.
+_SHARED_BARS = 0.5
 # So many sections tell how chords follow each other.
 _COUNTED = 1500
 _TRIES = 4
-# A variation has so many bars at least that its section has not.
-_DIFFERENT_BARS = 1
+# A variation begins as its section does, for one bar in so many, and has so many bars at least that are others.
+_BEGINNING = 4
+_DIFFERENT_BARS = 4
+# Sections are left out that are more dissonant: of calm real music in 4/4 four fifths are less, by the share of
+# intervals between voices, sixteenth by sixteenth, that are seconds, sevenths or tritones.
+_MOST_DISSONANT = 0.22
+_DISSONANT = np.isin(np.arange(12), (1, 2, 6, 10, 11))
+# They stay within these pitches, so that no key leads off the piano.
+_LOWEST, _HIGHEST = 28, 100
 # Two bars in a row with at least so many notes, that stand in training music, are a copy.
 _COPIED_BARS = 2
 _LEAST_COPIED_NOTES = 4
@@ -70,7 +80,7 @@ class Pairs(NamedTuple):
 
 
 def written_pairs(material: MemoryMaterial, known: Tokens, seed: int = 0) -> Pairs:
-    """Write a section and a variation of it, whose second half differs, on the plans of training music.
+    """Write a section and a variation of it, which begins alike and goes another way, on the plans of training music.
 
     Parameters
     ----------
@@ -89,14 +99,14 @@ def written_pairs(material: MemoryMaterial, known: Tokens, seed: int = 0) -> Pai
         bars = len(plan) // _STEPS_PER_BAR
         for _ in range(_TRIES):
             theme, moves = varied(plan, minor, progressions, rng)
-            if not _copied(theme, phrases):
+            if _fits(theme, phrases):
                 break
         else:
             continue
         for _ in range(_TRIES):
-            kept = moves[: bars // 2].tolist()
+            kept = moves[: bars // _BEGINNING].tolist()
             other, others = varied(plan, minor, progressions, rng, kept=kept, without=moves.tolist())
-            if (others != moves).sum() >= _DIFFERENT_BARS and not _copied(other, phrases):
+            if (others != moves).sum() >= _DIFFERENT_BARS and _fits(other, phrases):
                 pairs.append(np.stack([theme, other]))
                 plans.append(row)
                 break
@@ -108,15 +118,30 @@ def _plans(material: MemoryMaterial, rng: np.random.Generator) -> list[int]:
     chosen: list[int] = []
     for metre in sorted({int(value) for value in material.metre}):
         rows = rng.permutation(np.flatnonzero(material.metre == metre))
-        taken: dict[int, int] = {}
+        taken: dict[int, list[set[bytes]]] = {}
         kept: list[int] = []
         for row in rows.tolist():
-            piece = int(material.piece[row])
-            taken[piece] = taken.get(piece, 0) + 1
-            if taken[piece] <= _OF_ONE_PIECE:
+            others = taken.setdefault(int(material.piece[row]), [])
+            bars = material.tokens[row].reshape(-1, _STEPS_PER_BAR * material.tokens.shape[-1])
+            own = [bar.tobytes() for bar in bars]
+            shared = sum(any(bar in other for other in others) for bar in own)
+            if len(others) < _OF_ONE_PIECE and shared <= _SHARED_BARS * len(own):
+                others.append(set(own))
                 kept.append(row)
-        chosen += kept[: MOST_PLANS.get(metre, _MOST_PLANS_ELSE)]
+        # One plan of every piece, then a second one, and so on: no piece is left out.
+        order = _rounds([int(material.piece[row]) for row in kept])
+        chosen += [kept[n] for n in order[: MOST_PLANS.get(metre, _MOST_PLANS_ELSE)]]
     return chosen
+
+
+def _rounds(pieces: list[int]) -> list[int]:
+    """Return an order in which each piece's first section comes before any piece's second one."""
+    seen: dict[int, int] = {}
+    rounds = []
+    for piece in pieces:
+        rounds.append(seen.get(piece, 0))
+        seen[piece] = rounds[-1] + 1
+    return np.argsort(rounds, kind="stable").tolist()
 
 
 def _phrases(section: Tokens) -> list[bytes]:
@@ -130,8 +155,24 @@ def _phrases(section: Tokens) -> list[bytes]:
     return found
 
 
-def _copied(section: Tokens, phrases: set[bytes]) -> bool:
-    return any(phrase in phrases for phrase in _phrases(section))
+def dissonance(section: Tokens) -> float:
+    """Return the share of intervals between voices of a section (steps, voices), step by step, that are dissonant."""
+    heard = sounding(section).astype(np.int64)
+    dissonant = intervals = 0
+    for upper in range(heard.shape[-1]):
+        for lower in range(upper + 1, heard.shape[-1]):
+            both = (heard[:, upper] > NOTE_OFF) & (heard[:, lower] > NOTE_OFF)
+            intervals += int(both.sum())
+            dissonant += int((_DISSONANT[np.abs(heard[:, upper] - heard[:, lower]) % 12] & both).sum())
+    return dissonant / max(intervals, 1)
+
+
+def _fits(section: Tokens, phrases: set[bytes]) -> bool:
+    """Return whether a section is new, not too dissonant, and not too low or high."""
+    pitches = section[section > NOTE_OFF].astype(np.int64) - FIRST_PITCH_CLASS + MIN_PITCH
+    if not len(pitches) or pitches.min() < _LOWEST or pitches.max() > _HIGHEST:
+        return False
+    return dissonance(section) <= _MOST_DISSONANT and not any(phrase in phrases for phrase in _phrases(section))
 
 
 def refined(config: Config, arrays: Mapping[str, FloatArray], tokens: Tokens, mu: FloatArray) -> FloatArray:
