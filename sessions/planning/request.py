@@ -49,7 +49,7 @@ class SessionRequest:
     tempo : (float, float)
         Slowest and fastest, in quarter notes a minute.
     key : str or None
-        Such as ``"Am"``; None chooses a major key for each piece, near that of its neighbour.
+        Such as ``"Am"``; None chooses a key for each piece, near that of its neighbour; three in ten are minor.
     baseline_s : float
         Silence before and after the music, in seconds.
     repeats : int
