@@ -38,7 +38,9 @@ def sample(
     count: Annotated[int, typer.Option("-n", metavar="N", help="How many")] = 8,
     temperature: Annotated[
         float | None,
-        typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.05; 0.5 without a memory]"),
+        typer.Option(
+            metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.05; 0.5 without a memory]"
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="The same seed and model give the same files  [default: drawn]")

@@ -109,7 +109,9 @@ def new(
             "--repeats in the next orders for them",
         ),
     ] = None,
-    key: Annotated[str, typer.Option(metavar="auto|C|Am…", help="Key of all pieces; auto: near keys, some in minor")] = "auto",
+    key: Annotated[
+        str, typer.Option(metavar="auto|C|Am…", help="Key of all pieces; auto: near keys, some in minor")
+    ] = "auto",
     tempo: Annotated[
         str | None,
         typer.Option(
@@ -149,7 +151,9 @@ def new(
     ] = None,
     temperature: Annotated[
         float | None,
-        typer.Option(metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.05; 0.5 without a memory]"),
+        typer.Option(
+            metavar="T", help="How freely the model chooses, 0.05 to 2  [default: 0.05; 0.5 without a memory]"
+        ),
     ] = None,
     palette: Annotated[
         str | None, typer.Option(metavar="NAME", help=f"Instruments: {', '.join(PALETTES)}  [default: piano]")

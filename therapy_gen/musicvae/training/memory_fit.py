@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.musicvae.config import Config
 from therapy_gen.music.tokens import FIRST_PITCH_CLASS, MIN_PITCH
+from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.features import NOTE_OFF, sounding
 from therapy_gen.musicvae.prior.section_memory import PREFIX
 from therapy_gen.musicvae.training.section_variations import fit_progressions, varied
