@@ -82,7 +82,7 @@ def test_the_way_from_a_file_to_itself_stands_still(cli: Cli, tmp_path: Path) ->
         ("interpolate a.mid nonesuch.mid -o out", "nonesuch.mid cannot be read"),
         ("interpolate a.mid taken -o out", "taken is not a score"),
         ("interpolate a.mid damaged.mid -o out", "damaged.mid"),
-        ("interpolate a.mid short.mid -o out", "short.mid is too short: 4 bars of four quarters are needed"),
+        ("interpolate a.mid short.mid -o out", "short.mid is too short: 4 bars of 4/4 or 3/4 are needed"),
         ("interpolate a.mid folder.mid -o out", "folder.mid is a folder"),
     ],
 )

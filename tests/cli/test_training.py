@@ -40,6 +40,7 @@ def therapy_gen(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run([*PROGRAM, "--home", str(home), *arguments], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_a_model_of_ones_own_is_stopped_goes_on_and_is_used(scores: Path, tmp_path: Path) -> None:
     # Of two bars: the prior of sixteen takes a minute to fit. Without patience, so that the last weights are used.
     arguments = ["--home", str(tmp_path), "model", "train", str(scores), "--batch-size", "8", "--bars", "2"]
@@ -107,6 +108,7 @@ def test_what_cannot_be_trained_is_told_in_one_line(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_model_of_two_bars_is_fine_tuned_and_used(scores: Path, tmp_path: Path) -> None:
     arguments = ["model", "train", str(scores), "--from", "calm", "--bars", "2", "--batch-size", "8", "--json"]
     done = therapy_gen(tmp_path, *arguments, "--steps", "20")
