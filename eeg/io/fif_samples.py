@@ -106,8 +106,8 @@ def _numbered_before(path: Path) -> list[Path]:
         number = str(int(match[1]) - 1).zfill(len(match[1]))
         found.append(path.name[: match.start()] + number + path.name[match.end() :])
     if match := re.search(r"-(\d+)(?=\.fif$)", path.name):
-        number = int(match[1]) - 1
-        found.append(path.name[: match.start()] + (f"-{number}" if number else "") + path.name[match.end() :])
+        before = int(match[1]) - 1
+        found.append(path.name[: match.start()] + (f"-{before}" if before else "") + path.name[match.end() :])
     return [path.with_name(name) for name in found]
 
 
