@@ -179,3 +179,28 @@ def test_real_scores_sound_as_music21_reads_them(name: str) -> None:
     assert found == expected
     bars = [float(bar.offset) for bar in parsed.parts[0].getElementsByClass("Measure")]
     assert np.allclose(score.bars[:-1], bars)
+
+
+def mark(unit: str, minute: str, dots: int = 0) -> str:
+    beat = f"<beat-unit>{unit}</beat-unit>" + "<beat-unit-dot/>" * dots
+    kind = f"<direction-type><metronome>{beat}<per-minute>{minute}</per-minute></metronome></direction-type>"
+    return f"<direction>{kind}</direction>"
+
+
+def test_a_metronome_mark_is_a_tempo_where_nothing_says_what_sounds(tmp_path: Path) -> None:
+    bars = mark("half", "40") + BAR, mark("quarter", "c. 60-66", 1) + BAR, mark("quarter", "fast") + BAR
+    score = read_score(written(tmp_path / "a.musicxml", document(*bars)))
+    assert score.tempi == ((0.0, 80.0), (4.0, 90.0))
+    said = mark("half", "40").replace("</direction>", '<sound tempo="72"/></direction>')
+    assert read_score(written(tmp_path / "b.musicxml", document(said + BAR))).tempi == ((0.0, 72.0),)
+
+
+def test_percussion_written_with_pitches_is_left_out(tmp_path: Path) -> None:
+    clef = "<attributes><clef><sign>percussion</sign></clef></attributes>"
+    score = read_score(written(tmp_path / "a.musicxml", document(BAR, parts=((clef + note("F") * 4,),))))
+    assert {int(pitch) for pitch in score.notes["pitch"]} == {60}
+    kit = document(BAR, parts=((note("F") * 4,),)).replace(
+        '<score-part id="P1"><part-name/>',
+        '<score-part id="P1"><part-name/><midi-instrument id="I"><midi-channel>10</midi-channel></midi-instrument>',
+    )
+    assert {int(pitch) for pitch in read_score(written(tmp_path / "b.musicxml", kit)).notes["pitch"]} == {60}

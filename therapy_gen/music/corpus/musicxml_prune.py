@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -65,6 +66,10 @@ def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
+# Note values in quarter notes.
+_BEAT_UNITS = {"whole": 4.0, "half": 2.0, "quarter": 1.0, "eighth": 0.5, "16th": 0.25}
+
+
 def _tag(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
@@ -77,6 +82,8 @@ class PrunedScore:
         self.movement_ends: list[int] = []
         """Bars of the first part that end a movement, by index."""
         self.notes = 0
+        self.drums: set[str] = set()
+        """Parts of percussion, written with pitches."""
         self._part = self._measure = ""
         self._key: str | None = None
         parser: ElementTree.XMLPullParser[ElementTree.Element] = ElementTree.XMLPullParser(("start", "end"))
@@ -96,6 +103,8 @@ class PrunedScore:
                         open_parts.append(element.get("id") or f"P{len(self.measures) + 1}")
                     continue
                 depth -= 1
+                if tag == "score-part" and _is_drum_kit(element):
+                    self.drums.add(element.get("id") or "")
                 # A score may hold parts of measures, or measures of parts.
                 if tag == "part":
                     name = open_parts.pop()
@@ -137,7 +146,7 @@ class PrunedScore:
                 self.notes += 1
                 if self.notes > MAX_NOTES:
                     raise TooMuchError(f"has more than {MAX_NOTES} notes")
-                text = _note(child)
+                text = _note(child, sounds=part not in self.drums)
                 # A chord's note needs one before it that sounds.
                 if not ("<chord/>" in text and (not out or "<pitch>" not in out[-1])):
                     out.append(text)
@@ -145,6 +154,9 @@ class PrunedScore:
                 out.append(f"<{tag}>{_duration(child)}</{tag}>")
             elif tag == "attributes":
                 out.append(_attributes(child))
+                clefs = [_find(clef, "sign") for clef in child if _tag(clef) == "clef"]
+                if clefs and all(sign is not None and (sign.text or "").strip() == "percussion" for sign in clefs):
+                    self.drums.add(part)
             elif tag in ("direction", "sound"):
                 out.append(_tempo(child))
             elif tag == "barline" and part == next(iter(self.measures)) and _ends_movement(child):
@@ -175,13 +187,19 @@ def _duration(element: ElementTree.Element) -> str:
     return "" if value is None else f"<duration>{round(value)}</duration>"
 
 
-def _note(note: ElementTree.Element) -> str:
+def _is_drum_kit(part: ElementTree.Element) -> bool:
+    """Return whether a part's instruments all play on MIDI's channel of drums."""
+    channels = [(child.text or "").strip() for child in part.iter() if _tag(child) == "midi-channel"]
+    return bool(channels) and all(channel == "10" for channel in channels)
+
+
+def _note(note: ElementTree.Element, *, sounds: bool = True) -> str:
     """Return a note or rest without what does not sound; nothing for a grace note, which takes no time."""
     kinds = {_tag(child) for child in note}
     if "grace" in kinds:
         return ""
     out = ["<chord/>"] if "chord" in kinds else []
-    pitch = None if kinds & {"rest", "unpitched", "cue"} else _find(note, "pitch")
+    pitch = None if not sounds or kinds & {"rest", "unpitched", "cue"} else _find(note, "pitch")
     if pitch is None:
         if out:
             return ""
@@ -246,12 +264,32 @@ def _time(attributes: ElementTree.Element) -> str:
 
 
 def _tempo(element: ElementTree.Element) -> str:
+    """Return the tempo that is to sound, or where there is none the metronome mark."""
     sound = element if _tag(element) == "sound" else _find(element, "sound")
+    said = sound.get("tempo", "") if sound is not None else ""
     try:
-        tempo = float(sound.get("tempo", "")) if sound is not None else math.nan
+        tempo = float(said) if said else _metronome(element)
     except ValueError:
         return ""
     return f'<sound tempo="{tempo:g}"/>' if 1 <= tempo <= 1000 else ""
+
+
+def _metronome(element: ElementTree.Element) -> float:
+    """Return the quarter notes a minute of a mark such as a dotted quarter = 60; ValueError where it says none."""
+    mark = _find(element, "metronome")
+    if mark is None:
+        return math.nan
+    unit, quarters, minute = "", math.nan, ""
+    for child in mark:
+        tag, text = _tag(child), (child.text or "").strip()
+        if tag == "beat-unit" and not unit:
+            unit, quarters = text, _BEAT_UNITS.get(text, math.nan)
+        elif tag == "beat-unit-dot":
+            quarters *= 1.5
+        elif tag == "per-minute":
+            minute = text
+    number = re.search(r"\d{1,3}(?:\.\d{1,3})?", minute)
+    return quarters * float(number[0]) if number else math.nan
 
 
 def _ends_movement(barline: ElementTree.Element) -> bool:
