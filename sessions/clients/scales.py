@@ -37,7 +37,7 @@ class Scale:
     smallest_change : float or None
         The smallest change in one person that is more than noise, where the source states one.
     change_source : str
-        The publication that states it.
+        The publication that states it; without it, what the literature says instead, as a sentence.
     step : float
         Between two values that can be given.
     """
@@ -69,7 +69,8 @@ class Scale:
     def change_note(self) -> str:
         """Say what change in one person is more than noise, as far as a source states it."""
         if self.smallest_change is None:
-            return "The source states no smallest change in one person that is more than noise."
+            none = "The source states no smallest change in one person that is more than noise."
+            return f"{none} {self.change_source}".rstrip()
         where = self.change_source or self.source
         return f"In one person a change of less than {self.smallest_change:g} may be noise ({where})."
 
@@ -80,6 +81,15 @@ class Scale:
 
 _VAS = "visual analogue scale, 0 to 100 (Aitken 1969, Proc. R. Soc. Med. 62:989)"
 _SAM = "Self-Assessment Manikin, 1 to 9 (Bradley & Lang 1994, J. Behav. Ther. Exp. Psychiatry 25:49)"
+# A difference between groups that patients notice, not the noise of one person's answers.
+_VAS_CHANGE = (
+    "For a like scale of anxiety, in patients, the smallest difference that matters is put at 10 to 15 "
+    "(Williams, Morlock & Feltner 2010, Health Qual. Life Outcomes 8:57)."
+)
+_STAI_CHANGE = (
+    "For the whole state scale of the STAI there is no agreement on a change that matters "
+    "(Bradt, Dileo & Shim 2013, Cochrane Database Syst. Rev. CD006908)."
+)
 _PANAS = "I-PANAS-SF, sum of 5 items (Thompson 2007, J. Cross-Cult. Psychol. 38:227)"
 
 SCALES: Mapping[str, Scale] = MappingProxyType(
@@ -87,7 +97,15 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
         scale.name: scale
         for scale in (
             Scale("vas-calm", "Calm (VAS)", 0, 100, ("not calm at all", "as calm as can be"), _VAS),
-            Scale("vas-tension", "Tension (VAS)", 0, 100, ("no tension", "as tense as can be"), _VAS),
+            Scale(
+                "vas-tension",
+                "Tension (VAS)",
+                0,
+                100,
+                ("no tension", "as tense as can be"),
+                _VAS,
+                change_source=_VAS_CHANGE,
+            ),
             Scale("sam-valence", "Pleasure (SAM)", 1, 9, ("unpleasant", "pleasant"), _SAM),
             Scale("sam-arousal", "Arousal (SAM)", 1, 9, ("calm", "excited"), _SAM),
             Scale("sam-dominance", "Control (SAM)", 1, 9, ("controlled", "in control"), _SAM),
@@ -99,6 +117,7 @@ SCALES: Mapping[str, Scale] = MappingProxyType(
                 ("least anxious", "most anxious"),
                 "six-item state scale of the STAI, sum of 6 items of 1 to 4, calm items reversed "
                 "(Marteau & Bekker 1992, Br. J. Clin. Psychol. 31:301)",
+                change_source=_STAI_CHANGE,
             ),
             Scale("panas-sf-positive", "Positive affect (PANAS-SF)", 5, 25, ("least", "most"), _PANAS),
             Scale("panas-sf-negative", "Negative affect (PANAS-SF)", 5, 25, ("least", "most"), _PANAS),

@@ -73,11 +73,15 @@ def write_listener_report(store: Store, listener: str, path: Path, ranking: Mapp
     return len(content)
 
 
-def measure_trends(store: Store, listener: str) -> list[dict[str, Any]]:
-    """Return a listener's measures by scale, each as a chart and a table, with what change is more than noise."""
+def measure_trends(store: Store, listener: str, latest: int | None = None) -> list[dict[str, Any]]:
+    """Return a listener's measures by scale, each as a chart and a table, with what change is more than noise.
+
+    With `latest`, so many of the last measures of each scale are shown.
+    """
     moments = {one.id: one.created for one in list_sessions(store, listener=listener)}
     found = []
-    for scale, measures in measures_by_scale(store, listener):
+    for scale, every in measures_by_scale(store, listener):
+        measures = every[-latest:] if latest else every
         pairs = [(str(one.session), one.before, one.after) for one in measures]
         rows = [
             [
@@ -88,7 +92,10 @@ def measure_trends(store: Store, listener: str) -> list[dict[str, Any]]:
             ]
             for one in measures
         ]
-        note = f"{scale.low:g}: {scale.ends[0]}; {scale.high:g}: {scale.ends[1]}. {scale.source}. {scale.change_note()}"
+        source = scale.source[:1].upper() + scale.source[1:]
+        note = f"{scale.low:g}: {scale.ends[0]}; {scale.high:g}: {scale.ends[1]}. {source}. {scale.change_note()}"
+        if len(measures) < len(every):
+            note = f"The latest {len(measures)} of {len(every)}. {note}"
         chart = trend(pairs, f"{scale.title} before and after each session", (scale.low, scale.high))
         found.append({"name": scale.title, "chart": chart, "rows": rows, "note": note})
     return found

@@ -29,6 +29,9 @@ from therapy_gen.app.answers import Form, desk_of, number, page
 from therapy_gen.errors import InputError
 from therapy_gen.study.posterior import Ranker
 
+# Sessions that a client's page shows at once.
+_AT_ONCE = 50
+
 
 def people(request: Request) -> Response:
     """Show all clients."""
@@ -59,11 +62,17 @@ def _client(request: Request, template: str) -> Response:
     store = desk_of(request).store
     summary = _summary(request)
     found: Client = client_overview(store, summary.name)
+    pages = max(-(-len(found.sessions) // _AT_ONCE), 1)
+    asked = request.query_params.get("page", "1")
+    shown = min(max(int(asked), 1), pages) if asked.isdecimal() and len(asked) < 9 else 1
     return page(
         request,
         template,
         client=found,
-        trends=measure_trends(store, summary.name),
+        sessions=found.sessions[::-1][(shown - 1) * _AT_ONCE : shown * _AT_ONCE],
+        shown=shown,
+        pages=pages,
+        trends=measure_trends(store, summary.name, _AT_ONCE),
         similar=similar_listeners(store, summary.name),
         others=[one for one in list_listeners(store) if one.id != summary.id],
         colours=COLOURS,
