@@ -217,10 +217,10 @@ def test_many_clients_are_quick(app_home: Path, tmp_path: Path) -> None:
         assert {path: spent for path, spent in slow.items() if spent > 0.3} == {}
         # Fifty sessions at once, the newest first.
         first, last, beyond = (
-            client.open(f"{app.base}clients/107?page={number}").read().decode() for number in ("1", "4", "99999")
+            client.open(f"{app.base}clients/108?page={number}").read().decode() for number in ("1", "4", "99999")
         )
-        assert re.findall(r'href="/sessions/(\d+)"', first) == [str(n) for n in range(2599, 2549, -1)]
-        assert re.findall(r'href="/sessions/(\d+)"', last) == [str(n) for n in range(2449, 2399, -1)]
+        assert re.findall(r'href="/sessions/(\d+)"', first) == [str(n) for n in range(2799, 2749, -1)]
+        assert re.findall(r'href="/sessions/(\d+)"', last) == [str(n) for n in range(2649, 2599, -1)]
         assert ("page=2" in first, "Page 4 of 4" in beyond) == (True, True)
     finally:
         app.stop()
