@@ -286,6 +286,7 @@ def test_every_control_is_reached_by_the_keyboard(opened: Callable[..., Any]) ->
     assert page.evaluate(CURSOR) > 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["session.html", "listener.html"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_fault_for_those_who_see_less_and_nothing_too_wide(

@@ -82,6 +82,7 @@ def test_every_palette_is_rendered_at_one_loudness(rendered: dict[str, Sound]) -
         assert loudness_by_filters(sound) == pytest.approx(TARGET_LUFS, abs=0.3)
 
 
+@pytest.mark.long
 def test_nothing_clips_even_between_samples(rendered: dict[str, Sound]) -> None:
     for sound in rendered.values():
         assert np.abs(sound).max() < 0.85

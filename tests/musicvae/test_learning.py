@@ -77,6 +77,7 @@ def test_training_stops_where_held_out_loss_turns_and_keeps_the_best(stopped: Pa
     assert facts["held_out"]["loss"] == pytest.approx(judged[best])
 
 
+@pytest.mark.long
 def test_a_stopped_run_stays_stopped_and_returns_its_best(stopped: Path) -> None:
     config = replace(SMALL, learning_rate=1e-2)
     path = train(config, Material(music(16), other(8), {}), stopped, until_step=400, judge_every=4, patience=3)
@@ -139,6 +140,7 @@ def names(model: Model, train: np.ndarray, held_out: np.ndarray, pieces: int = 5
     return {symptom.name for symptom in find_symptoms(model, train, held_out, pieces)}
 
 
+@pytest.mark.long
 def test_a_healthy_model_has_no_symptom_and_few_examples_are_one() -> None:
     model = load_model("calm")
     rng = np.random.default_rng(0)

@@ -46,6 +46,7 @@ def test_the_runtime_computes_what_magenta_computes(name: str, oracle: Path, tmp
     np.testing.assert_allclose(sigma, truth["sigma"], atol=1e-4, rtol=0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("packing", ["w", "w:gz"])
 def test_a_checkpoint_in_a_tar_is_the_same_checkpoint(packing: Any, oracle: Path, tmp_path: Path, cli: Cli) -> None:
     tar = tmp_path / "checkpoint.tar"

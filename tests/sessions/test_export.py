@@ -82,6 +82,7 @@ def test_a_playlist_points_at_what_it_brings(store: Store, short: SessionRecord,
     assert files == {file.resolve() for file in (tmp_path / "évening _1").iterdir()}
 
 
+@pytest.mark.long
 def test_a_playlist_beside_its_audio(store: Store, short: SessionRecord, tmp_path: Path) -> None:
     export_playlist(store, short.programme(), tmp_path / "session-1.m3u8", "ogg", SOUND, beside=True)
     assert {file.parent for _, _, file in read_playlist(tmp_path / "session-1.m3u8")} == {tmp_path}

@@ -150,6 +150,7 @@ def test_exporting_again_changes_nothing_unless_asked(
     assert path.read_bytes() != before[path][0]
 
 
+@pytest.mark.long
 def test_a_file_that_went_away_comes_back(rendered: tuple[Store, SessionRecord, Path]) -> None:
     store, record, folder = rendered
     gone = folder / paths_in(folder / "list-1.m3u8")[1]
@@ -337,6 +338,7 @@ def test_mpv_opens_every_piece(form: str, rendered: tuple[Store, SessionRecord, 
         assert Path(path).name in line
 
 
+@pytest.mark.long
 def test_vlc_opens_every_piece(rendered: tuple[Store, SessionRecord, Path]) -> None:
     """Of both lists at once: it plays a second of each file, in real time."""
     vlc = shutil.which("cvlc")
