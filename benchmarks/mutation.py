@@ -56,7 +56,7 @@ AREAS = {
     ),
     "calmness": Area(
         ("therapy_gen/music/analysis/*.py",),
-        ("tests/music/test_calmness*.py", "tests/music/test_tension.py", "tests/music/test_descriptors.py"),
+        ("tests/music/test_calmness*.py", "tests/music/test_tension.py", "tests/music/test_statistics.py"),
     ),
     "planning": Area(
         ("sessions/planning/*.py",),
