@@ -103,8 +103,8 @@ def _numbered_before(path: Path) -> list[Path]:
     """Return what the part before would be called by BIDS (``_split-02_``), and by MNE-Python (``-1.fif``)."""
     found = []
     if match := re.search(r"(?<=_split-)(\d+)(?=_)", path.name):
-        number = str(int(match[1]) - 1).zfill(len(match[1]))
-        found.append(path.name[: match.start()] + number + path.name[match.end() :])
+        numbered = str(int(match[1]) - 1).zfill(len(match[1]))
+        found.append(path.name[: match.start()] + numbered + path.name[match.end() :])
     if match := re.search(r"-(\d+)(?=\.fif$)", path.name):
         before = int(match[1]) - 1
         found.append(path.name[: match.start()] + (f"-{before}" if before else "") + path.name[match.end() :])

@@ -86,8 +86,8 @@ def to_mne_report(
         made = mne.Report(title=f"Band power per piece{who}", verbose="error") if report is None else report
         made.add_custom_css(parts.style)
         if parts.ranking:
-            made.add_html("".join(parts.ranking), title="Ranking of the pieces", section="Ranking", tags=("ranking",))
+            made.add_html(parts.ranking, title="Ranking of the pieces", section="Ranking", tags=("ranking",))
         for score, content in zip(scores, parts.recordings, strict=True):
             name = Path(score.file).name
-            made.add_html("".join(content), title=escape(name), section="Band power", tags=("band-power",))
+            made.add_html(content, title=escape(name), section="Band power", tags=("band-power",))
     return made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
@@ -32,14 +31,6 @@ class Look:
 
     names: Mapping[str, str]
     colours: Mapping[str, str]
-
-    def key(self, piece: str) -> str:
-        """Return the name beside a patch of its colour, as HTML."""
-        return (
-            f'<span class="piece" title="{escape(piece)}">'
-            f'<span class="key" style="background:{self.colours[piece]}"></span>'
-            f"{escape(self.names[piece])}</span>"
-        )
 
 
 def has_silence(score: RecordingScore) -> bool:
@@ -210,10 +201,13 @@ def difference_picture(score: RecordingScore, look: Look) -> str:
     return plot.svg(f"Power spectra of every piece against {base_name}")
 
 
-def maps(score: RecordingScore) -> list[str]:
-    """Return a map of each band, where at least four electrodes have a known place and there is silence."""
+def maps(score: RecordingScore) -> list[tuple[str, str]] | None:
+    """Return a map of each band that at least four electrodes with a known place have, as title and SVG.
+
+    None where there is nothing to map: no silence, or no value.
+    """
     if not has_silence(score):
-        return []
+        return None
     figures = score.figures
     positions = figures.positions.copy()
     for i, label in enumerate(score.scored_channels):
@@ -223,15 +217,10 @@ def maps(score: RecordingScore) -> list[str]:
     pictures = []
     known_values = [v for v in figures.channel_db.values() if np.isfinite(v).any()]
     if not known_values:
-        return []
+        return None
     limit = float(np.ceil(max(0.5, max(np.nanmax(np.abs(v)) for v in known_values)) * 2) / 2)
     for band, values in figures.channel_db.items():
         if np.count_nonzero(np.isfinite(values) & np.isfinite(positions).all(axis=1)) >= 4:
             title = f"{band}: mean of all plays against silence"
-            pictures.append(
-                f"<div><b>{escape(title)}</b>{topography(values, positions, score.scored_channels, title, limit)}</div>"
-            )
-    if not pictures:
-        return ["<h3>Topography</h3>", '<p class="note">Fewer than four electrodes have a known place.</p>']
-    note = "What grows towards the rim is often muscle; what the brain does is rarely largest there."
-    return ["<h3>Topography</h3>", f"<p>{note}</p>", f'<div class="row">{"".join(pictures)}</div>']
+            pictures.append((title, topography(values, positions, score.scored_channels, title, limit)))
+    return pictures

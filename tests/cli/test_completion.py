@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
+
+from therapy_gen.cli.app import app
 
 PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 
@@ -67,6 +72,25 @@ def test_values_with_a_choice_are_completed(home: Path) -> None:
     (home / "models").mkdir(parents=True)
     (home / "models" / "mine.safetensors").touch()
     assert completed("therapy-gen session new --model ") == ["calm", "mine"]
+
+
+def test_every_option_with_a_choice_of_words_completes_them(home: Path) -> None:
+    from therapy_gen.music.audio.layers import LAYERS
+    from therapy_gen.music.audio.reverb import SPACES
+    from therapy_gen.music.audio.transitions import TRANSITIONS
+
+    for option, words in (("--layer", [*LAYERS, "none"]), ("--space", SPACES), ("--transition", TRANSITIONS)):
+        assert sorted(completed(f"therapy-gen export {option} ")) == sorted(words)
+    for words, command in commands(get_command(app)):
+        for parameter in command.params:
+            if re.fullmatch(r"[a-z0-9/]+(\|[a-z0-9/]+)+", parameter.metavar or ""):
+                assert parameter._custom_shell_complete is not None, (words, parameter.opts)
+
+
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*words, name))
 
 
 def test_zsh_and_fish_are_told_what_a_value_is(with_session: Path) -> None:

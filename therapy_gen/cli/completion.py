@@ -1,12 +1,13 @@
 """Completion in bash, zsh and fish: the protocol is Typer's, the values are ours.
 
-What a parameter takes is told by its metavar, so that a new option is completed like its kind. Completing never fails
-and never says anything but words. Names and titles come from files and from people: some shells evaluate what they are
-told, so nothing is passed on but letters, digits and signs that mean nothing to any shell.
+A parameter names what completes it: `typer.Option(autocompletion=session_ids)`. Completing never fails and never says
+anything but words. Names and titles come from files and from people: some shells evaluate what they are told, so only
+letters, digits and signs that mean nothing to any shell are passed on.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -28,6 +29,8 @@ _QUOTED_IN_BASH = re.compile(r"[^\w@%+=:,./-]")
 # Value and what it is.
 Words = list[tuple[str, str]]
 Values = Callable[[Settings, str], Words]
+# As Typer takes it: of the context and what was typed, which it tells apart by their names.
+Completion = Callable[[Any, str], Words]
 
 
 def complete(command: Any, program: str, instruction: str) -> int:
@@ -42,19 +45,33 @@ def complete(command: Any, program: str, instruction: str) -> int:
     instruction : str
         What the shell asks for in `VARIABLE`, e.g. ``complete_bash``.
     """
-    shell = instruction.rpartition("_")[2]
     for each in _walk(command):
         each.short_help = _cleaned(each.get_short_help_str(200))
         for parameter in each.params:
             parameter.help = _cleaned(getattr(parameter, "help", None) or "")
-            values = _values_of(parameter)
-            if values is not None:
-                parameter.shell_complete = _completer(values, shell)
+    if instruction == "complete_bash":
+        _quote_in_bash()
     try:
         command.main([], prog_name=program, complete_var=VARIABLE, standalone_mode=False)
     except SystemExit as end:
         return int(end.code or 0)
     return 0
+
+
+def _quote_in_bash() -> None:
+    """Have words quoted: bash puts a word on the line as it comes; the other shells quote it themselves."""
+    try:
+        # Some versions of Typer bring a Click of their own.
+        shells: Any = import_module("typer._click.shell_completion")
+    except ImportError:
+        shells = import_module("click.shell_completion")
+    bash = shells.get_completion_class("bash")
+
+    class Quoted(bash):  # type: ignore[misc,valid-type]
+        def format_completion(self, item: Any) -> str:
+            return _QUOTED_IN_BASH.sub(r"\\\g<0>", item.value)
+
+    shells.add_completion_class(Quoted, "bash")
 
 
 def _walk(command: Any) -> Iterator[Any]:
@@ -68,51 +85,25 @@ def _cleaned(text: str) -> str:
     return " ".join(_NOT_HARMLESS.sub(" ", text).split())
 
 
-def _completer(values: Values, shell: str) -> Callable[[Any, str], list[Any]]:
-    allowed = _WORD.get(shell, _WORD[""])
+def _completed(values: Values) -> Completion:
+    """Return what Typer calls for the values of a parameter: those that begin as what was typed, without what harms."""
 
-    def found(context: Any, incomplete: str) -> list[Any]:
-        item = _item_class()
-        given = context.find_root().params
+    def found(ctx: Any, incomplete: str) -> Words:
+        given = ctx.find_root().params
         home = given.get("home")
         settings = Settings(db=given.get("db"), home=None if home is None else Path(home))
+        shell = os.environ.get(VARIABLE, "").rpartition("_")[2]
+        allowed = _WORD.get(shell, _WORD[""])
         try:
-            words = [
+            return [
                 (value, _cleaned(about))
                 for value, about in values(settings, incomplete)
                 if value.startswith(incomplete) and allowed.fullmatch(value)
             ]
         except Exception:
             return []
-        # Bash puts a word on the line as it comes; the other shells quote it themselves.
-        return [
-            item(_QUOTED_IN_BASH.sub(r"\\\g<0>", value) if shell == "bash" else value, help=about or None)
-            for value, about in words
-        ]
 
     return found
-
-
-def _item_class() -> Any:
-    """Return what Click wants: some versions of Typer bring a Click of their own."""
-    try:
-        module: Any = import_module("typer._click.shell_completion")
-    except ImportError:
-        module = import_module("click.shell_completion")
-    return module.CompletionItem
-
-
-def _values_of(parameter: Any) -> Values | None:
-    metavar = parameter.metavar or ""
-    by_name = _BY_OPTION.get(max(parameter.opts, key=len)) if parameter.opts else None
-    if by_name is not None:
-        return by_name
-    if metavar in _BY_METAVAR:
-        return _BY_METAVAR[metavar]
-    if re.fullmatch(r"\w+(\|\w+…?)+", metavar):
-        words = [(word, "") for word in metavar.rstrip("…").split("|")]
-        return lambda settings, begin: words
-    return None
 
 
 def _sessions(settings: Settings, begin: str) -> Words:
@@ -170,11 +161,14 @@ def _place(settings: Settings) -> str | Path:
     return settings.db if settings.db is not None else _home(settings) / "therapy.db"
 
 
-_BY_METAVAR: dict[str, Values] = {
-    "ID": _sessions,
-    "PIECE": _pieces,
-    "M": _models,
-    "NAME_OR_FILE": _models,
-    "FORMAT": _formats,
-}
-_BY_OPTION: dict[str, Values] = {"--listener": _listeners, "--palette": _palettes}
+session_ids = _completed(_sessions)
+piece_ids = _completed(_pieces)
+listener_names = _completed(_listeners)
+model_names = _completed(_models)
+export_format_names = _completed(_formats)
+palette_names = _completed(_palettes)
+
+
+def one_of(*words: str) -> Completion:
+    """Return what completes a parameter that takes one of these words."""
+    return _completed(lambda settings, begin: [(word, "") for word in words])

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sessions.export.formats import audio_formats, describe, find_format, format_of_suffix, names
+from therapy_gen.cli.completion import export_format_names, listener_names, one_of, session_ids
 from therapy_gen.cli.context import settings
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
 from therapy_gen.cli.sound import (
@@ -29,20 +30,32 @@ def export(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PATH", help="File to write")],
     format_: Annotated[
         str | None,
-        typer.Option("--format", metavar="FORMAT", help=f"{describe()}  [default: what the name of the file says]"),
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            autocompletion=export_format_names,
+            help=f"{describe()}  [default: what the name of the file says]",
+        ),
     ] = None,
-    session: Annotated[int | None, typer.Option(metavar="ID", help="Number of the session")] = None,
+    session: Annotated[
+        int | None, typer.Option(metavar="ID", autocompletion=session_ids, help="Number of the session")
+    ] = None,
     ranked: Annotated[
         bool, typer.Option("--ranked", help="In place of a session: a listener's pieces, best first")
     ] = False,
     listener: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose ranking  [default: the only one there is]")
+        str | None,
+        typer.Option(
+            metavar="NAME", autocompletion=listener_names, help="Whose ranking  [default: the only one there is]"
+        ),
     ] = None,
     top: Annotated[int | None, typer.Option(metavar="N", help="Only the best N of the ranking")] = None,
     audio: Annotated[
         str | None,
         typer.Option(
-            metavar="|".join(audio_formats()), help="Format of the files that a playlist points at  [default: flac]"
+            metavar="|".join(audio_formats()),
+            autocompletion=one_of(*audio_formats()),
+            help="Format of the files that a playlist points at  [default: flac]",
         ),
     ] = None,
     soundfont: SoundfontOption = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from therapy_gen.cli.completion import listener_names
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import AsJson, day_and_time, print_json, print_table, say
 from therapy_gen.text import clock, printable
@@ -22,7 +23,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the listener, as `listener list` shows it")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", autocompletion=listener_names, help="Of the listener, as `listener list` shows it"),
+]
 
 
 @app.command("list", epilog="Example: therapy-gen listener list --json")

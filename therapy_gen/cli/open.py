@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from therapy_gen.cli.completion import model_names
 from therapy_gen.cli.context import DEFAULT_MODEL, settings, use_one_thread
 from therapy_gen.cli.output import say
 from therapy_gen.errors import MissingExtraError
@@ -26,7 +27,9 @@ def open_app(
     ] = 0,
     lan: Annotated[bool, typer.Option("--lan", help="Let a phone in the same network in, with a pairing code")] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser")] = True,
-    model: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Model that writes the music")] = DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Option(metavar="NAME_OR_FILE", autocompletion=model_names, help="Model that writes the music")
+    ] = DEFAULT_MODEL,
 ) -> None:
     """Open a page to press Play on, and to keep clients' sessions; it runs until Ctrl-C.
 

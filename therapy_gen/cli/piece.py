@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from therapy_gen.cli.completion import piece_ids
 from therapy_gen.cli.context import settings
 from therapy_gen.cli.output import (
     AsJson,
@@ -36,7 +37,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Piece = Annotated[str, typer.Argument(metavar="PIECE", help="Its id, or the first characters of it (four or more)")]
+Piece = Annotated[
+    str,
+    typer.Argument(
+        metavar="PIECE", autocompletion=piece_ids, help="Its id, or the first characters of it (four or more)"
+    ),
+]
 
 
 @app.command("list", epilog="Example: therapy-gen piece list --json")

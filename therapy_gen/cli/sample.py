@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from therapy_gen.cli.completion import model_names, one_of, palette_names
 from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
 
@@ -16,19 +17,33 @@ if TYPE_CHECKING:
 SAMPLE_EPILOG = "Example: therapy-gen sample -n 8 --seed 1 -o samples"
 INTERPOLATE_EPILOG = "Example: therapy-gen interpolate a.mid b.mid --steps 8 -o way"
 
-ModelOption = Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Model that writes the music")]
+ModelOption = Annotated[
+    str, typer.Option(metavar="NAME_OR_FILE", autocompletion=model_names, help="Model that writes the music")
+]
 EngineOption = Annotated[
-    str, typer.Option(metavar="numpy|magenta", help="What runs it: NumPy, or Magenta's own TrainedModel")
+    str,
+    typer.Option(
+        metavar="numpy|magenta",
+        autocompletion=one_of("numpy", "magenta"),
+        help="What runs it: NumPy, or Magenta's own TrainedModel",
+    ),
 ]
 Folder = Annotated[
     Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the files; those of the same names are replaced")
 ]
 Palette = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Instruments: piano, harp, guitar, pad  [default: piano]")
+    str | None,
+    typer.Option(
+        metavar="NAME", autocompletion=palette_names, help="Instruments: piano, harp, guitar, pad  [default: piano]"
+    ),
 ]
 Arranged = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Arrange the steps for piano, harp, guitar or pad  [default: the plain notes]"),
+    typer.Option(
+        metavar="NAME",
+        autocompletion=palette_names,
+        help="Arrange the steps for piano, harp, guitar or pad  [default: the plain notes]",
+    ),
 ]
 
 
@@ -49,7 +64,13 @@ def sample(
     engine: EngineOption = "numpy",
     palette: Palette = None,
     format_: Annotated[
-        str, typer.Option("--format", metavar="midi|musicxml", help="Files to play, or scores to read")
+        str,
+        typer.Option(
+            "--format",
+            metavar="midi|musicxml",
+            autocompletion=one_of("midi", "musicxml"),
+            help="Files to play, or scores to read",
+        ),
     ] = "midi",
     plain: Annotated[
         bool, typer.Option("--plain", help="MIDI as the score has it: on the grid, one tempo, one loudness, no pedal")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from therapy_gen.cli.completion import one_of
+
 if TYPE_CHECKING:
     from sessions.export.sound import Sound
 
@@ -20,6 +22,7 @@ LayerOption = Annotated[
     typer.Option(
         "--layer",
         metavar="NAME[:LEVEL]",
+        autocompletion=one_of("rain", "sea", "wind", "brown", "pink", "drone", "none"),
         help="Under the music, as rain:-18dB: rain, sea, wind, brown, pink (noise) or drone; repeatable; none: without",
     ),
 ]
@@ -28,11 +31,18 @@ TransitionOption = Annotated[
     typer.Option(
         "--transition",
         metavar="silence|crossfade|bridge",
+        autocompletion=one_of("silence", "crossfade", "bridge"),
         help="Between pieces: nothing, their chords fading into each other, or a passage  [default: silence]",
     ),
 ]
 SpaceOption = Annotated[
-    str | None, typer.Option("--space", metavar="dry|room|hall", help="Where it sounds  [default: room]")
+    str | None,
+    typer.Option(
+        "--space",
+        metavar="dry|room|hall",
+        autocompletion=one_of("dry", "room", "hall"),
+        help="Where it sounds  [default: room]",
+    ),
 ]
 FadeOption = Annotated[
     float | None,

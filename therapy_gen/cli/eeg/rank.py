@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from therapy_gen.cli.completion import listener_names
 from therapy_gen.cli.context import Settings, settings, use_one_thread
 from therapy_gen.cli.output import AsJson, brief, clock, count, print_json, print_table, printable, progress, say
 
@@ -28,7 +29,10 @@ _LONGEST_TITLE = 22
 def rank(
     context: typer.Context,
     listener: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose ranking  [default: the only one there is]")
+        str | None,
+        typer.Option(
+            metavar="NAME", autocompletion=listener_names, help="Whose ranking  [default: the only one there is]"
+        ),
     ] = None,
     plan: Annotated[
         str | None, typer.Option(metavar="NAME", help="By which of the listener's analysis plans  [default: main]")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from eeg.io.formats import names_of_formats
+from therapy_gen.cli.completion import listener_names, one_of, session_ids
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.eeg.recordings import recordings_meant
 from therapy_gen.cli.output import AsJson, brief, print_json, printable, progress, say
@@ -34,7 +35,10 @@ def score_eeg(
         typer.Argument(metavar="RECORDING…", help=f"Files of {names_of_formats()}; or BIDS folders"),
     ],
     session: Annotated[
-        int | None, typer.Option(metavar="ID", help="The session that was heard, where the file does not say")
+        int | None,
+        typer.Option(
+            metavar="ID", autocompletion=session_ids, help="The session that was heard, where the file does not say"
+        ),
     ] = None,
     events: Annotated[
         Path | None, typer.Option(metavar="TSV", help="BIDS events.tsv that says which piece played when")
@@ -65,7 +69,12 @@ def score_eeg(
         str | None, typer.Option(metavar="NAME", help="Which stream of an XDF file is the EEG, where it has several")
     ] = None,
     listener: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose recordings these are  [default: the session's listener]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=listener_names,
+            help="Whose recordings these are  [default: the session's listener]",
+        ),
     ] = None,
     plan: Annotated[
         str | None,
@@ -75,7 +84,11 @@ def score_eeg(
     ] = None,
     picks: Annotated[
         str | None,
-        typer.Option(metavar="all|central|NAMES", help="Channels to score; names with commas between  [default: all]"),
+        typer.Option(
+            metavar="all|central|NAMES",
+            autocompletion=one_of("all", "central"),
+            help="Channels to score; names with commas between  [default: all]",
+        ),
     ] = None,
     beta: Annotated[str | None, typer.Option(metavar="LOW-HIGH", help="Beta band in Hz  [default: 13-30]")] = None,
     gamma: Annotated[str | None, typer.Option(metavar="LOW-HIGH", help="Gamma band in Hz  [default: 30-45]")] = None,
@@ -85,10 +98,15 @@ def score_eeg(
     ] = None,
     lower_is_better: Annotated[
         str | None,
-        typer.Option(metavar="BAND|both", help="What to rank by: a band, or as alpha-asymmetry  [default: beta]"),
+        typer.Option(
+            metavar="BAND|both",
+            autocompletion=one_of("both"),
+            help="What to rank by: a band, or as alpha-asymmetry  [default: beta]",
+        ),
     ] = None,
     higher_is_better: Annotated[
-        str | None, typer.Option(metavar="BAND|both", help="The same, the other way round")
+        str | None,
+        typer.Option(metavar="BAND|both", autocompletion=one_of("both"), help="The same, the other way round"),
     ] = None,
     muscle: Annotated[
         bool | None,
@@ -101,7 +119,14 @@ def score_eeg(
         Path | None,
         typer.Option(metavar="FILE.csv|parquet", help="Also write all values as a table, and its data dictionary"),
     ] = None,
-    by: Annotated[str, typer.Option(metavar="play|channel|window", help="What a row of --table is")] = "play",
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="play|channel|window",
+            autocompletion=one_of("play", "channel", "window"),
+            help="What a row of --table is",
+        ),
+    ] = "play",
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a report to read")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which piece is taken to play when")] = False,
     cluster: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from therapy_gen.cli.completion import one_of, session_ids
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable
 
@@ -21,7 +22,9 @@ _LARGEST_EFFECT_DB = 20.0
 
 def simulate_eeg(
     context: typer.Context,
-    session: Annotated[int, typer.Option(metavar="ID", help="Number of the session that is heard")],
+    session: Annotated[
+        int, typer.Option(metavar="ID", autocompletion=session_ids, help="Number of the session that is heard")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.fif", help="Recording to write")],
     effect: Annotated[
         list[str] | None,
@@ -38,7 +41,12 @@ def simulate_eeg(
     blinks: Annotated[float, typer.Option(metavar="N", help="Blinks a minute")] = 12.0,
     muscle: Annotated[float, typer.Option(metavar="N", help="Bursts of muscle a minute")] = 3.0,
     marks: Annotated[
-        str, typer.Option(metavar="piece|session|none", help="What the recording is marked with")
+        str,
+        typer.Option(
+            metavar="piece|session|none",
+            autocompletion=one_of("piece", "session", "none"),
+            help="What the recording is marked with",
+        ),
     ] = "piece",
     json: AsJson = False,
 ) -> None:

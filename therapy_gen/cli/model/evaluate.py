@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from therapy_gen.cli.completion import model_names
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.model.corpus import Cluster, read_corpus
 from therapy_gen.cli.output import AsJson, print_json, print_table, say
@@ -18,7 +19,7 @@ _LARGEST_DIMENSIONS = 8
 
 def evaluate(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="M", help="Name or file of a model")],
+    model: Annotated[str, typer.Argument(metavar="M", autocompletion=model_names, help="Name or file of a model")],
     corpus: Annotated[
         list[Path],
         typer.Argument(metavar="CORPUS...", help="Folders of scores, best of such that it did not learn from"),

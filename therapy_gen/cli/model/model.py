@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from therapy_gen.cli.completion import model_names
 from therapy_gen.cli.context import DEFAULT_MODEL, settings
 from therapy_gen.cli.model import evaluate, model_files, train
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
@@ -82,7 +83,9 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
 @app.command(epilog="Example: therapy-gen model info calm")
 def info(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="M", help="Name or file of a model")] = DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Argument(metavar="M", autocompletion=model_names, help="Name or file of a model")
+    ] = DEFAULT_MODEL,
     json: AsJson = False,
 ) -> None:
     """Show a model's size, configuration, and what training recorded."""

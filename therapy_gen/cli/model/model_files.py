@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from therapy_gen.cli.completion import model_names, one_of
 from therapy_gen.cli.context import settings
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable, progress, say
 
@@ -122,13 +123,19 @@ def known(json: AsJson = False) -> None:
 
 def export(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="M", help="Name or file of a model")],
+    model: Annotated[str, typer.Argument(metavar="M", autocompletion=model_names, help="Name or file of a model")],
     out: Annotated[
         Path,
         typer.Option("-o", "--out", metavar="PATH", help="Prefix of the checkpoint, or a .tar; a folder for tfjs"),
     ],
     format_: Annotated[
-        str, typer.Option("--format", metavar="magenta|tfjs", help="For Magenta in Python, or Magenta.js")
+        str,
+        typer.Option(
+            "--format",
+            metavar="magenta|tfjs",
+            autocompletion=one_of("magenta", "tfjs"),
+            help="For Magenta in Python, or Magenta.js",
+        ),
     ] = "magenta",
     json: AsJson = False,
 ) -> None:
@@ -159,7 +166,7 @@ def export(
 
 def check(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="M", help="Name or file of a model")],
+    model: Annotated[str, typer.Argument(metavar="M", autocompletion=model_names, help="Name or file of a model")],
     json: AsJson = False,
 ) -> None:
     """Run a model's weights in the implementation they come from too, and show the largest differences.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from therapy_gen.cli.completion import model_names, one_of
 from therapy_gen.cli.context import settings
 from therapy_gen.cli.model.corpus import Cluster, read_corpus
 from therapy_gen.cli.output import AsJson, print_json, say
@@ -53,9 +54,16 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Stop at this step of the whole run")] = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="NAME_OR_FILE", help="Begin with this model's weights (fine-tuning), e.g. calm"),
+        typer.Option(
+            "--from",
+            metavar="NAME_OR_FILE",
+            autocompletion=model_names,
+            help="Begin with this model's weights (fine-tuning), e.g. calm",
+        ),
     ] = None,
-    bars: Annotated[int, typer.Option(metavar="2|16", help="Bars that the model writes at a time")] = 16,
+    bars: Annotated[
+        int, typer.Option(metavar="2|16", autocompletion=one_of("2", "16"), help="Bars that the model writes at a time")
+    ] = 16,
     patience: Annotated[
         int,
         typer.Option(metavar="N", help="Stop when held-out loss was not lower for N measurements; 0 trains on"),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from therapy_gen.cli.completion import listener_names, session_ids
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.listener import warn_of_similar
 from therapy_gen.cli.output import AsJson, day_and_time, print_json, print_table
@@ -18,7 +19,10 @@ NOTE_EPILOG = "Example: therapy-gen session note 1 'Slept well afterwards.'"
 MEASURE_EPILOG = "Example: therapy-gen session measure 1 --scale vas-calm --after 65"
 ASSIGN_EPILOG = "Example: therapy-gen session assign 1 --listener ana"
 
-Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")]
+Number = Annotated[
+    int,
+    typer.Argument(metavar="ID", autocompletion=session_ids, help="Number of the session, as `session list` shows it"),
+]
 
 
 def heard(
@@ -140,7 +144,12 @@ def _said(value: float | None, *, sign: bool = False) -> str:
 def assign(
     context: typer.Context,
     number: Number,
-    listener: Annotated[str, typer.Option(metavar="NAME", help="Who gets it; made where there is none of that name")],
+    listener: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", autocompletion=listener_names, help="Who gets it; made where there is none of that name"
+        ),
+    ],
     json: AsJson = False,
 ) -> None:
     """Give a session, with its ratings and recordings, to a listener: from then on they lead the next session."""

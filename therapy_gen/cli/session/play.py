@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from therapy_gen.cli.completion import one_of, session_ids
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import clock, printable, say
 from therapy_gen.cli.session.record import begin_recording, check_recording, chosen_while_playing, tell_recorded
@@ -42,11 +43,18 @@ _WIDTH = 79
 
 def play(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")],
+    number: Annotated[
+        int,
+        typer.Argument(
+            metavar="ID", autocompletion=session_ids, help="Number of the session, as `session list` shows it"
+        ),
+    ],
     device: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|NUMBER|none", help="Sound device; none: in real time without sound  [default: the system's]"
+            metavar="NAME|NUMBER|none",
+            autocompletion=one_of("none"),
+            help="Sound device; none: in real time without sound  [default: the system's]",
         ),
     ] = None,
     begin: Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from therapy_gen.cli.completion import listener_names, session_ids
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
 from therapy_gen.cli.sound import SoundfontOption, requested_sound
@@ -24,7 +25,12 @@ Out = Annotated[
 
 def session_report(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")],
+    number: Annotated[
+        int,
+        typer.Argument(
+            metavar="ID", autocompletion=session_ids, help="Number of the session, as `session list` shows it"
+        ),
+    ],
     out: Out,
     soundfont: SoundfontOption = None,
     folder: Annotated[
@@ -56,7 +62,7 @@ def session_report(
 
 def listener_report(
     context: typer.Context,
-    listener: Annotated[str, typer.Option(metavar="NAME", help="Whose history")],
+    listener: Annotated[str, typer.Option(metavar="NAME", autocompletion=listener_names, help="Whose history")],
     out: Out,
     json: AsJson = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sessions.planning.arcs import ARCS
+from therapy_gen.cli.completion import listener_names, model_names, one_of, palette_names, piece_ids, session_ids
 from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
 from therapy_gen.cli.output import (
     AsJson,
@@ -63,7 +64,10 @@ def _what(attribute: str) -> str:
     return about[0].upper() + about[1:]
 
 
-Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the session, as `session list` shows it")]
+Number = Annotated[
+    int,
+    typer.Argument(metavar="ID", autocompletion=session_ids, help="Number of the session, as `session list` shows it"),
+]
 
 
 @app.command(epilog="Example: therapy-gen session new --minutes 12 --audio flac --out evening")
@@ -74,6 +78,7 @@ def new(
         str,
         typer.Option(
             metavar="|".join(ARCS),
+            autocompletion=one_of(*ARCS),
             help="How calm it is over time. " + "; ".join(f"{name}: {arc.about}" for name, arc in ARCS.items()),
         ),
     ] = "calm",
@@ -81,7 +86,9 @@ def new(
         float | None,
         typer.Option("--from", metavar="0..1", help="How aroused it begins: 0 calm; an arc leads down from there"),
     ] = None,
-    listener: Annotated[str | None, typer.Option(metavar="NAME", help="Who it is for")] = None,
+    listener: Annotated[
+        str | None, typer.Option(metavar="NAME", autocompletion=listener_names, help="Who it is for")
+    ] = None,
     explore: Annotated[
         float | None,
         typer.Option(
@@ -93,24 +100,42 @@ def new(
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="The same seed and model give the same music  [default: drawn]")
     ] = None,
-    model: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Model that writes the music")] = DEFAULT_MODEL,
+    model: Annotated[
+        str, typer.Option(metavar="NAME_OR_FILE", autocompletion=model_names, help="Model that writes the music")
+    ] = DEFAULT_MODEL,
     engine: Annotated[
-        str, typer.Option(metavar="numpy|magenta", help="What runs the model: NumPy, or Magenta's own TrainedModel")
+        str,
+        typer.Option(
+            metavar="numpy|magenta",
+            autocompletion=one_of("numpy", "magenta"),
+            help="What runs the model: NumPy, or Magenta's own TrainedModel",
+        ),
     ] = "numpy",
     holding: Annotated[
         list[str] | None,
-        typer.Option("--with", metavar="PIECE", help="A piece of the library to hold, an imported one too; repeatable"),
+        typer.Option(
+            "--with",
+            metavar="PIECE",
+            autocompletion=piece_ids,
+            help="A piece of the library to hold, an imported one too; repeatable",
+        ),
     ] = None,
     again: Annotated[
         int | None,
         typer.Option(
             metavar="ID",
+            autocompletion=session_ids,
             help="Hold the pieces of a session, as many as have room; with --palette through other instruments, with "
             "--repeats in the next orders for them",
         ),
     ] = None,
     key: Annotated[
-        str, typer.Option(metavar="auto|C|Am…", help="Key of all pieces; auto: near keys, some in minor")
+        str,
+        typer.Option(
+            metavar="auto|C|Am…",
+            autocompletion=one_of("auto", "C", "Am"),
+            help="Key of all pieces; auto: near keys, some in minor",
+        ),
     ] = "auto",
     tempo: Annotated[
         str | None,
@@ -130,7 +155,9 @@ def new(
         str | None,
         typer.Option("--range", metavar="LOW-HIGH", help=f"{_what('range')}; from widest to narrowest"),
     ] = None,
-    metre: Annotated[str, typer.Option(metavar="4/4|3/4", help="Of the new pieces")] = "4/4",
+    metre: Annotated[
+        str, typer.Option(metavar="4/4|3/4", autocompletion=one_of("4/4", "3/4"), help="Of the new pieces")
+    ] = "4/4",
     baseline: Annotated[
         float, typer.Option(metavar="SECONDS", help="Silence before and after the music, within the minutes")
     ] = 0.0,
@@ -156,10 +183,18 @@ def new(
         ),
     ] = None,
     palette: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"Instruments: {', '.join(PALETTES)}  [default: piano]")
+        str | None,
+        typer.Option(
+            metavar="NAME", autocompletion=palette_names, help=f"Instruments: {', '.join(PALETTES)}  [default: piano]"
+        ),
     ] = None,
     audio: Annotated[
-        str | None, typer.Option(metavar="wav|flac|ogg|mp3", help="Also render the pieces, with a playlist")
+        str | None,
+        typer.Option(
+            metavar="wav|flac|ogg|mp3",
+            autocompletion=one_of("wav", "flac", "ogg", "mp3"),
+            help="Also render the pieces, with a playlist",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -259,7 +294,9 @@ def _print_session(record: SessionRecord) -> None:
 @app.command("list", epilog="Example: therapy-gen session list --json")
 def list_(
     context: typer.Context,
-    listener: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of a listener")] = None,
+    listener: Annotated[
+        str | None, typer.Option(metavar="NAME", autocompletion=listener_names, help="Only those of a listener")
+    ] = None,
     limit: Limit = None,
     json: AsJson = False,
 ) -> None:
@@ -316,7 +353,12 @@ def rate(
     context: typer.Context,
     number: Number,
     piece: Annotated[
-        str, typer.Argument(metavar="PIECE", help="Its number in the session (1 is the first piece), title or id")
+        str,
+        typer.Argument(
+            metavar="PIECE",
+            autocompletion=piece_ids,
+            help="Its number in the session (1 is the first piece), title or id",
+        ),
     ],
     value: Annotated[int, typer.Argument(metavar="1-5", help="1 not at all, 5 very much")],
     json: AsJson = False,
