@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sessions.export.session import export_session
     from sessions.planning.request import SessionRequest
     from sessions.reports.session_report import write_session_report
-    from sessions.storage.midi_import import import_pieces
+    from sessions.storage.piece_import import import_pieces
     from sessions.storage.store import Store
 
 __all__ = ["SessionRequest", "Store", "export_session", "import_pieces", "new_session", "write_session_report"]
@@ -25,7 +25,7 @@ __getattr__, __dir__ = public_names(
         "SessionRequest": "sessions.planning.request",
         "Store": "sessions.storage.store",
         "export_session": "sessions.export.session",
-        "import_pieces": "sessions.storage.midi_import",
+        "import_pieces": "sessions.storage.piece_import",
         "new_session": "sessions.builder",
         "write_session_report": "sessions.reports.session_report",
     },

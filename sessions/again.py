@@ -56,6 +56,7 @@ def _copy(database: Session, row: PieceRow, palette: str) -> str:
     known = database.scalars(same.order_by(PieceRow.id)).first()
     if known is not None:
         return known
+    assert row.midi is not None  # a recorded piece is of no palette
     performance = in_palette(read_performance(row.midi), palette)
     scored = calmness_of(performance)
     kept = {

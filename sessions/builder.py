@@ -89,7 +89,12 @@ def new_session(
         temperature=temperature,
         palette=palette,
         attributes=request.attributes,
-        neighbours=[_neighbour(piece) for piece in choice.plan.pieces],
+        # A recorded piece, of which no key is known, stands between no neighbours.
+        neighbours=[
+            _neighbour(piece)
+            for piece in choice.plan.pieces
+            if not isinstance(piece, HeldPiece) or piece.calm is not None
+        ],
         free_keys=request.key is None,
     )
     return add_session(
@@ -122,7 +127,10 @@ def _fade(request: SessionRequest) -> dict[str, float]:
 
 
 def _neighbour(piece: PlannedPiece | HeldPiece) -> Neighbour | None:
-    return Neighbour(piece.key, piece.register, piece.calm) if isinstance(piece, HeldPiece) else None
+    if not isinstance(piece, HeldPiece):
+        return None
+    assert piece.calm is not None
+    return Neighbour(piece.key, piece.register, piece.calm)
 
 
 def check_seed(seed: int) -> None:

@@ -23,10 +23,10 @@ class PieceRecord:
     model : str or None
         Name of the model it came from.
     duration_s : float
-    tempo : float
-        Quarter notes a minute.
-    calm : float
-        0 to 1, higher is calmer.
+    tempo : float or None
+        Quarter notes a minute; None for a recorded piece, of which no notes are known.
+    calm : float or None
+        0 to 1, higher is calmer; None for a recorded piece.
     valence : float or None
         How pleasant it sounds to most raters, 0 to 1; None for a piece stored before that was scored.
     register : float or None
@@ -46,15 +46,26 @@ class PieceRecord:
     temperature: float | None
     palette: str | None
     key: str
-    tempo: float
+    tempo: float | None
     duration_s: float
-    calm: float
+    calm: float | None
     valence: float | None
     features: Mapping[str, float]
     register: float | None
     metre: str
     created: datetime
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it is recorded sound, of which no notes are known."""
+        return self.tempo is None
+
+    def about(self) -> str:
+        """Return key and tempo in words."""
+        if self.tempo is None:
+            return "recorded"
+        return ", ".join(fact for fact in (self.key, f"{self.tempo:.0f} beats a minute") if fact)
 
     def document(self) -> dict[str, Any]:
         """Return what `piece list --json` says of it."""
@@ -80,7 +91,7 @@ class PieceRecord:
             "palette": self.palette,
             "features": dict(self.features),
             "register": self.register,
-            "metre": self.metre,
+            "metre": self.metre or None,
             **self.more,
             "created": self.created.isoformat(),
         }
@@ -177,8 +188,12 @@ class SessionRecord:
         return tuple((float(seconds), float(calm)) for seconds, calm in self.parameters.get("curve", ()))
 
     def achieved(self) -> list[tuple[float, float, float]]:
-        """Return onset and end in seconds, and calmness score, of each piece."""
-        return [(item.onset_s, item.onset_s + item.duration_s, item.piece.calm) for item in self.items if item.piece]
+        """Return onset and end in seconds, and calmness score, of each piece that has one."""
+        return [
+            (item.onset_s, item.onset_s + item.duration_s, item.piece.calm)
+            for item in self.items
+            if item.piece and item.piece.calm is not None
+        ]
 
     def document(self) -> dict[str, Any]:
         """Return what `session new --json` and `session show --json` print."""
@@ -186,7 +201,7 @@ class SessionRecord:
         curve = {
             "target": [list(point) for point in target],
             "achieved": [list(stretch) for stretch in self.achieved()],
-            "rms": round(rms(target, self.achieved()), 4),
+            "rms": round(rms(target, self.achieved()), 4) if self.achieved() else None,
         }
         return {
             "session": {

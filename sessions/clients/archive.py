@@ -1,4 +1,4 @@
-"""All that is kept of one person as a zip file: JSON, CSV and MIDI, readable without this program."""
+"""All that is kept of one person as a zip file: JSON, CSV, MIDI and sound, readable without this program."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from sqlalchemy import select
 from sessions.clients.diary import list_measures, list_notes, marked_pieces
 from sessions.clients.scales import known_scales
 from sessions.export_paths import atomic_write, check_file_target
-from sessions.storage.library import find_pieces, get_session, list_sessions, midi_of
+from sessions.storage.library import find_pieces, get_session, list_sessions, music_of
 from sessions.storage.listeners import list_listeners
+from sessions.storage.pieces import brought_by
 from sessions.storage.play_log import list_plays
 from sessions.storage.store import Store
 from sessions.storage.tables import ListenerRow, PlayRow, PlayScoreRow, RankingRow, RecordingRow
+from therapy_gen.music.audio.files.decode import suffix_of
 from therapy_gen.text import spreadsheet_cell
 
 # Bytes do not depend on when an archive is written.
@@ -29,7 +31,7 @@ _README = """What is kept of one listener by therapy-gen.
 
 listener.json    all of it, as one document
 *.csv            the same as tables, UTF-8 with a head line; times are UTC, lengths and moments seconds
-pieces/*.mid     the pieces of the sessions as Standard MIDI Files, named by their ids
+pieces/*         the pieces of the sessions as Standard MIDI Files, named by their ids; recorded ones as sound
 
 sessions.csv     one line a session
 items.csv        what a session holds: pieces and silences, in order
@@ -63,6 +65,7 @@ def export_listener(store: Store, name: str, path: Path) -> dict[str, int]:
     tables |= _eeg_tables(store, summary.name)
     ids = list(dict.fromkeys(piece.id for record in records for piece in record.pieces()))
     ids += [row["piece"] for row in tables["scores"] if row["piece"] not in ids]
+    ids += [id_ for id_ in brought_by(store, summary.name) if id_ not in ids]
     known = find_pieces(store, ids)
     tables["pieces"] = [piece.full_document() for piece in known.values()]
     document = {"listener": summary.document(), **tables}
@@ -71,8 +74,10 @@ def export_listener(store: Store, name: str, path: Path) -> dict[str, int]:
         _add(archive, "listener.json", json.dumps(document, ensure_ascii=False, indent=2, default=str))
         for table, rows in tables.items():
             _add(archive, f"{table}.csv", _csv(rows))
-        for id_, midi in midi_of(store, list(known)).items():
-            _add(archive, f"pieces/{id_}.mid", midi)
+        for id_ in known:
+            # One at a time: recorded pieces may be large.
+            music = music_of(store, [id_])[id_]
+            _add(archive, f"pieces/{id_}{suffix_of(music)}", music)
     return {table: len(rows) for table, rows in tables.items()}
 
 

@@ -98,9 +98,10 @@ def forget_listener(store: Store, name: str, folders: Sequence[Path] = ()) -> Fo
 
 
 def _own_pieces(database: Session, owner: int) -> list[str]:
-    """Return the pieces that a model wrote and that nobody but this listener has."""
+    """Return the pieces that a model wrote or the listener brought, and that nobody else has."""
     theirs = select(SessionItemRow.piece_id).join(SessionRow).where(SessionRow.listener_id == owner)
-    mine = select(PieceRow.id).where(PieceRow.id.in_(theirs), PieceRow.model_id.is_not(None))
+    written = PieceRow.id.in_(theirs) & PieceRow.model_id.is_not(None)
+    mine = select(PieceRow.id).where(written | (PieceRow.listener_id == owner))
     others = {
         *database.scalars(
             select(SessionItemRow.piece_id)

@@ -10,7 +10,7 @@ from sessions.storage.evidence import Ranker, rank_again
 from sessions.storage.library import get_session
 from sessions.storage.listeners import add_listener, find_listener, listener_name
 from sessions.storage.store import Store
-from sessions.storage.tables import ListenerRow, RankingRow, RecordingRow, SessionRow
+from sessions.storage.tables import ListenerRow, PieceRow, RankingRow, RecordingRow, SessionRow
 from therapy_gen.errors import InputError
 
 
@@ -56,7 +56,7 @@ def merge_listeners(store: Store, source: str, target: str, ranker: Ranker | Non
             raise InputError(f"listener {kept.name!r} cannot be merged into itself; name two listeners")
         query = select(func.count()).select_from(SessionRow).where(SessionRow.listener_id == gone.id)
         moved = database.scalar(query) or 0
-        for table in (SessionRow, RecordingRow):
+        for table in (SessionRow, RecordingRow, PieceRow):
             database.execute(update(table).where(table.listener_id == gone.id).values(listener_id=kept.id))
         own = select(PieceMarkRow.piece_id).where(PieceMarkRow.listener_id == kept.id)
         marks = update(PieceMarkRow).where(PieceMarkRow.listener_id == gone.id, PieceMarkRow.piece_id.not_in(own))

@@ -17,7 +17,7 @@ from sessions.export.click_track import with_clicks
 from sessions.export.sound import Sound
 from sessions.export_paths import already_exists, atomic_write
 from sessions.records import ItemRecord, Programme
-from sessions.storage.library import get_session, midi_of
+from sessions.storage.library import get_session, music_of
 from sessions.storage.store import Store
 from therapy_gen.errors import InputError
 
@@ -32,6 +32,7 @@ __all__ = [
     "Sound",
     "item_sounds",
     "present_midi",
+    "present_music",
     "stream_session",
 ]
 
@@ -81,7 +82,7 @@ class Renderer:
         self._form = format
         self._programme = programme
         self._sound = sound
-        self._midi = present_midi(store, items)
+        self._music = present_music(store, items)
         self._instruments = _digest_of_soundfont(sound.soundfont)
 
     def is_current(self, file: AudioFile) -> bool:
@@ -103,7 +104,7 @@ class Renderer:
         from therapy_gen.music.audio.files.encode import write_audio
 
         apart = all(len(file.items) == 1 for file in files)
-        blocks = _Blocks([item for file in files for item in file.items], self._midi, self._sound, apart=apart)
+        blocks = _Blocks([item for file in files for item in file.items], self._music, self._sound, apart=apart)
         try:
             for file in files:
                 sound = blocks.following(len(file.items))
@@ -147,7 +148,7 @@ class Renderer:
             content.update(b"clicks")
         for item in file.items:
             content.update(f"{item.duration_s:.3f}".encode())
-            content.update(self._midi[item.piece.id] if item.piece else b"silence")
+            content.update(self._music[item.piece.id] if item.piece else b"silence")
         pieces = {item.piece.id for item in file.items if item.piece}
         name = f"piece/{pieces.pop()} " if len(pieces) == 1 else ""
         return f"{name}{content.hexdigest()[:_DIGEST_LETTERS]}"
@@ -162,7 +163,7 @@ def item_sounds(store: Store, items: Sequence[ItemRecord], sound: Sound) -> Iter
     NotFoundError
         Where a piece is no longer in the library.
     """
-    blocks = _Blocks(items, present_midi(store, items), sound)
+    blocks = _Blocks(items, present_music(store, items), sound)
     try:
         yield (blocks.following(1) for _ in items)
     finally:
@@ -205,7 +206,7 @@ def stream_session(
     """
     record = get_session(store, number)
     sound = (sound or Sound()).over(record.parameters)
-    blocks = _Blocks(record.items, present_midi(store, record.items), sound, start_s=start_s)
+    blocks = _Blocks(record.items, present_music(store, record.items), sound, start_s=start_s)
     return blocks.all()
 
 
@@ -219,9 +220,9 @@ def live_session(store: Store, number: int, *, start_s: float = 0.0, sound: Soun
 
     record = get_session(store, number)
     sound = (sound or Sound()).over(record.parameters)
-    midi = present_midi(store, record.items)
+    music = present_music(store, record.items)
     items = [
-        TimelineItem(item.duration_s, midi[item.piece.id], f"piece {item.piece.id}")
+        TimelineItem(item.duration_s, music[item.piece.id], f"piece {item.piece.id}")
         if item.piece
         else TimelineItem(item.duration_s)
         for item in record.items
@@ -229,16 +230,32 @@ def live_session(store: Store, number: int, *, start_s: float = 0.0, sound: Soun
     return live_timeline(items, mix=sound.mix(), sample_rate=SAMPLE_RATE, start_s=start_s)
 
 
-def present_midi(store: Store, items: Sequence[ItemRecord]) -> Mapping[str, bytes]:
-    """Return the MIDI of all pieces of items; NotFoundError where one is no longer in the library."""
+def present_music(store: Store, items: Sequence[ItemRecord]) -> Mapping[str, bytes]:
+    """Return the music of all pieces of items, as MIDI or recorded; NotFoundError where one is no longer there."""
     wanted = {item.piece.id: item.piece.title for item in items if item.piece}
-    found = midi_of(store, list(wanted))
+    found = music_of(store, list(wanted))
     for id_, title in wanted.items():
         if id_ not in found:
             raise NotFoundError(
                 f"piece {id_} ({title}) is no longer in the library; `therapy-gen piece list` shows all"
             )
     return found
+
+
+def present_midi(store: Store, items: Sequence[ItemRecord]) -> Mapping[str, bytes]:
+    """Return the MIDI of all pieces of items.
+
+    Raises
+    ------
+    NotFoundError
+        Where one is no longer in the library.
+    ExportError
+        Where one is recorded, so that there are no notes to be written.
+    """
+    recorded = next((item.piece for item in items if item.piece and item.piece.recorded), None)
+    if recorded is not None:
+        raise ExportError(f"{recorded.title} ({recorded.id}) is recorded and has no notes; export it as audio (flac)")
+    return present_music(store, items)
 
 
 @contextlib.contextmanager
@@ -273,7 +290,7 @@ class _Blocks:
     def __init__(
         self,
         items: Sequence[ItemRecord],
-        midi: Mapping[str, bytes],
+        music: Mapping[str, bytes],
         sound: Sound,
         *,
         apart: bool = False,
@@ -282,7 +299,7 @@ class _Blocks:
         from therapy_gen.music.audio.stream import TimelineItem, lengths_of, render_timeline
 
         placed = [
-            TimelineItem(item.duration_s, midi[item.piece.id], f"piece {item.piece.id}")
+            TimelineItem(item.duration_s, music[item.piece.id], f"piece {item.piece.id}")
             if item.piece
             else TimelineItem(item.duration_s)
             for item in items

@@ -31,7 +31,7 @@ def cover_of(programme: Programme) -> bytes:
         waves = np.random.RandomState(sum(piece.id.encode()) % 2**31)
         line = 0.38 + 0.5 * share
         for number in (1, 2, 3):
-            height = (0.02 + 0.25 * (1.0 - piece.calm) ** 0.7) / number
+            height = (0.02 + 0.25 * (1.0 - (0.5 if piece.calm is None else piece.calm)) ** 0.7) / number
             line = line + height * np.sin(2 * np.pi * (number * across * waves.uniform(0.5, 1.1) + waves.uniform()))
         # A pixel's width of both at the edge.
         cover = np.clip((np.arange(_SIZE)[:, None] - line * _SIZE) + 0.5, 0, 1)[:, :, None]

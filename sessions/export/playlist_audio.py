@@ -95,7 +95,8 @@ def _entries(programme: Programme, files: dict[_Key, AudioFile], path: Path, nam
 
 def _note(piece: PieceRecord) -> str:
     # Drums alone are in no key.
-    return ", ".join(fact for fact in (piece.key, f"{piece.tempo:.1f} quarter notes a minute") if fact)
+    tempo = "" if piece.tempo is None else f"{piece.tempo:.1f} quarter notes a minute"
+    return ", ".join(fact for fact in (piece.key, tempo) if fact)
 
 
 def _item_title(item: ItemRecord) -> str:

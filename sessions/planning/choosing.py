@@ -216,12 +216,12 @@ def _furthest(request: SessionRequest, plan: SessionPlan) -> tuple[float, str]:
     for item in music:
         end_s = item.onset_s + item.duration_s
         piece = plan.pieces[item.piece or 0]
-        if not isinstance(piece, HeldPiece):
+        if not isinstance(piece, HeldPiece) or piece.calm is None:
             achieved.append((item.onset_s, end_s, mean_over(curve, item.onset_s, end_s)))
             continue
         achieved.append((item.onset_s, end_s, piece.calm))
         shares[piece.id] = shares.get(piece.id, 0.0) + item.duration_s * rms(curve, achieved[-1:]) ** 2
-    return rms(curve, achieved), max(shares, key=lambda id_: shares[id_])
+    return rms(curve, achieved), max(shares, key=lambda id_: shares[id_], default="")
 
 
 def _on_arc(
@@ -234,7 +234,8 @@ def _on_arc(
     def assign(index: int, tried: set[int]) -> bool:
         """Give a piece a place, moving others to further ones where that helps (Kuhn 1955)."""
         for place, target in enumerate(targets):
-            if place in tried or abs(heard[index][0].calm - target) > _AS_CALM:
+            calm = heard[index][0].calm
+            if place in tried or (calm is not None and abs(calm - target) > _AS_CALM):
                 continue
             tried.add(place)
             if place not in holder or assign(holder[place], tried):

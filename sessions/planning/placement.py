@@ -33,7 +33,7 @@ class HeldPiece:
 
     id: str
     duration_s: float
-    calm: float
+    calm: float | None
     key: str
     register: float | None = None
 
@@ -96,7 +96,7 @@ class _Arc:
         """Return what a line costs; see the constants above."""
         away = 0.0
         for (begin, end), piece in zip(self.spans(line), line, strict=True):
-            if piece is not None:
+            if piece is not None and piece.calm is not None:
                 away += (end - begin) * self._distance(piece.calm, begin, end)
         cost = away / _AWAY**2
         there = [(slot, piece) for slot, piece in enumerate(line) if piece is not None]
@@ -118,12 +118,17 @@ class _Arc:
         return calm * calm - 2.0 * calm * total / looks + squares / looks
 
 
+def _calm(piece: HeldPiece) -> float:
+    """Return how calm a piece is; a recorded one, of which that is not known, goes between the others."""
+    return 0.5 if piece.calm is None else piece.calm
+
+
 def _exchanged(arc: _Arc, line: Line) -> Line:
     """Exchange places as long as that makes the line cost less."""
     if not arc.level:
         # To begin with, by how calm they are.
         taken = [slot for slot, piece in enumerate(line) if piece is not None]
-        by_calm = sorted((piece for piece in line if piece is not None), key=lambda piece: (piece.calm, piece.id))
+        by_calm = sorted((piece for piece in line if piece is not None), key=lambda piece: (_calm(piece), piece.id))
         for slot, piece in zip(taken, by_calm, strict=True):
             line[slot] = piece
     least = arc.cost(line)

@@ -23,7 +23,7 @@ _WORKERS = 2
 
 def small_sounds(
     pieces: Sequence[PieceRecord],
-    midi: Mapping[str, bytes],
+    music: Mapping[str, bytes],
     lengths: Mapping[str, float],
     mix: Mix,
     advance: Callable[[float], None] = lambda seconds: None,
@@ -32,7 +32,7 @@ def small_sounds(
     stop = threading.Event()
 
     def made(piece: PieceRecord) -> bytes:
-        return _opus(piece, midi[piece.id], lengths[piece.id], mix, stop)
+        return _opus(piece, music[piece.id], lengths[piece.id], mix, stop)
 
     found = []
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="opus") as pool:
@@ -46,11 +46,11 @@ def small_sounds(
     return found
 
 
-def _opus(piece: PieceRecord, midi: bytes, length: float, mix: Mix, stop: threading.Event) -> bytes:
+def _opus(piece: PieceRecord, music: bytes, length: float, mix: Mix, stop: threading.Event) -> bytes:
     import soundfile
 
     content = io.BytesIO()
-    item = TimelineItem(length, midi, f"piece {piece.id}")
+    item = TimelineItem(length, music, f"piece {piece.id}")
     with soundfile.SoundFile(
         content,
         "w",

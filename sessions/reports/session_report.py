@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sessions.export.audio import Sound, present_midi
+from sessions.export.audio import Sound, present_music
 from sessions.export_paths import check_file_target, make_folder, write_bytes
 from sessions.planning.arcs import rms
 from sessions.records import SessionRecord
@@ -73,11 +73,11 @@ def write_session_report(
     sound = sound or Sound()
     record = get_session(store, number)
     pieces = record.pieces()
-    midi = present_midi(store, record.items)
+    music = present_music(store, record.items)
     lengths = {item.piece.id: item.duration_s for item in record.items if item.piece}
     # The pieces alone: what lies under and between them belongs to the whole session.
     mix = replace(sound.over(record.parameters).mix(), layers=(), transition="silence", fade_s=0.0)
-    sounds = small_sounds(pieces, midi, lengths, mix, sound.advance)
+    sounds = small_sounds(pieces, music, lengths, mix, sound.advance)
     files = _beside(path, sounds) if folder else None
     content = render(
         "sessions.reports",
@@ -85,7 +85,10 @@ def write_session_report(
         title=record.programme().title,
         record=record,
         pieces=pieces,
-        rolls=[roll(read_performance(midi[piece.id]), str(place), piece.title) for place, piece in enumerate(pieces)],
+        rolls=[
+            "" if piece.recorded else roll(read_performance(music[piece.id]), str(place), piece.title)
+            for place, piece in enumerate(pieces)
+        ],
         lengths=lengths,
         pitch_name=pitch_name,
         sounds=[] if folder else [base64.b64encode(one).decode() for one in sounds],

@@ -22,6 +22,7 @@ from sessions.storage.pieces import get_piece as get_piece
 from sessions.storage.pieces import iter_pieces as iter_pieces
 from sessions.storage.pieces import list_pieces as list_pieces
 from sessions.storage.pieces import midi_of as midi_of
+from sessions.storage.pieces import music_of as music_of
 from sessions.storage.pieces import titles_of as titles_of
 from sessions.storage.pieces import z_of as z_of
 from sessions.storage.store import Store, added
@@ -127,7 +128,7 @@ def _free_titles(database: Session, pieces: Sequence[ComposedPiece]) -> list[str
     given: dict[str, bytes] = {}
 
     def is_free(title: str, midi: bytes) -> bool:
-        other = select(PieceRow.id).where(PieceRow.title == title, PieceRow.midi != midi).limit(1)
+        other = select(PieceRow.id).where(PieceRow.title == title, PieceRow.midi.is_distinct_from(midi)).limit(1)
         return given.get(title, midi) == midi and database.scalar(other) is None
 
     for piece in pieces:

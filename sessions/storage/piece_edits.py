@@ -32,7 +32,7 @@ def rename_piece(store: Store, prefix: str, title: str) -> PieceRecord:
         row = database.get_one(PieceRow, found.id, options=[undefer(PieceRow.midi), joinedload(PieceRow.model)])
         # One whose title was numbered has the title without number in its MIDI.
         for old in (row.title, row.title.rpartition(" ")[0]):
-            row.midi = _retitled(row.midi, old, wanted) if old else row.midi
+            row.midi = _retitled(row.midi, old, wanted) if old and row.midi is not None else row.midi
         row.title = wanted
     return get_piece(store, found.id)
 

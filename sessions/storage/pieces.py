@@ -9,13 +9,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, func, inspect, select
-from sqlalchemy.orm import Session, defer, joinedload, undefer
+from sqlalchemy.orm import Session, defer, joinedload
 from ulid import ULID
 
 from sessions.errors import NotFoundError
 from sessions.records import PieceRecord
 from sessions.storage.store import Store
-from sessions.storage.tables import ULID_LENGTH, ModelRow, PieceRow
+from sessions.storage.tables import ULID_LENGTH, ListenerRow, ModelRow, PieceRow
 from therapy_gen.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,10 +113,24 @@ def titles_of(store: Store, ids: Collection[str]) -> dict[str, str]:
 
 
 def midi_of(store: Store, ids: Sequence[str]) -> dict[str, bytes]:
-    """Return the Standard MIDI Files of pieces, by ULID."""
+    """Return the Standard MIDI Files of pieces, by ULID; recorded pieces have none."""
     with store.read() as database:
-        query = select(PieceRow).where(PieceRow.id.in_(ids)).options(undefer(PieceRow.midi))
-        return {row.id: row.midi for row in database.scalars(query)}
+        query = select(PieceRow.id, PieceRow.midi).where(PieceRow.id.in_(ids), PieceRow.midi.is_not(None))
+        return {id_: midi for id_, midi in database.execute(query) if midi is not None}
+
+
+def music_of(store: Store, ids: Sequence[str]) -> dict[str, bytes]:
+    """Return the music of pieces, by ULID: a Standard MIDI File, or recorded sound as FLAC, MP3 or Ogg."""
+    with store.read() as database:
+        query = select(PieceRow.id, PieceRow.midi, PieceRow.audio).where(PieceRow.id.in_(ids))
+        return {id_: music for id_, midi, audio in database.execute(query) if (music := midi or audio) is not None}
+
+
+def brought_by(store: Store, listener: str) -> list[str]:
+    """Return the ULIDs of the pieces that a listener brought."""
+    with store.read() as database:
+        query = select(PieceRow.id).join(ListenerRow, ListenerRow.id == PieceRow.listener_id)
+        return list(database.scalars(query.where(ListenerRow.name == listener).order_by(PieceRow.id)))
 
 
 def resolve_piece(database: Session, prefix: str, among: set[str] | None = None, where: str = "the library") -> str:
@@ -159,7 +173,7 @@ def piece_record(row: PieceRow, model: str | None = None) -> PieceRecord:
 
 _FIELDS = {field.name for field in fields(PieceRecord)}
 # Music, and what is told by another name.
-_NOT_TOLD = {"midi", "z", "model_id"}
+_NOT_TOLD = {"midi", "audio", "z", "model_id", "listener_id"}
 
 
 @cache

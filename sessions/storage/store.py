@@ -18,6 +18,7 @@ from sessions.storage import schema
 from sessions.storage.database import connect, explained, label, locate, may_be_written, sqlite_path, writing
 from sessions.storage.tables import Base, ListenerRow, PieceRow, SessionRow
 from therapy_gen.files import create_private_file
+from therapy_gen.music.audio.files.decode import is_audio
 
 # What SQLite keeps beside a database.
 _SIDES = ("-wal", "-shm", "-journal")
@@ -252,7 +253,10 @@ def _broken_sessions(database: Session) -> list[str]:
             moment = item.onset_s + item.duration_s
         if abs(moment - row.duration_s) > _SAME_MOMENT_S:
             problems.append(f"session {row.id} lasts {row.duration_s} s, its items {moment} s")
-    for piece, head in database.execute(select(PieceRow.id, func.substr(PieceRow.midi, 1, 4))):
-        if bytes(head) != b"MThd":
+    heads = select(PieceRow.id, func.substr(PieceRow.midi, 1, 4), func.substr(PieceRow.audio, 1, 4))
+    for piece, midi, audio in database.execute(heads):
+        if midi is not None and bytes(midi) != b"MThd":
             problems.append(f"piece {piece} holds no MIDI file")
+        if midi is None and not is_audio(bytes(audio or b"")):
+            problems.append(f"piece {piece} holds no sound")
     return problems

@@ -89,7 +89,7 @@ class ModelRow(Base):
 
 
 class PieceRow(Base):
-    """A piece: its music as a Standard MIDI File, and where it came from."""
+    """A piece: its music as a Standard MIDI File or as recorded sound, and where it came from."""
 
     __tablename__ = "pieces"
     __table_args__ = (
@@ -98,6 +98,7 @@ class PieceRow(Base):
         CheckConstraint("calm >= 0 AND calm <= 1", name="calm_is_share"),
         CheckConstraint("valence >= 0 AND valence <= 1", name="valence_is_share"),
         CheckConstraint("(model_id IS NULL) <> (source IS NULL)", name="one_origin"),
+        CheckConstraint("(midi IS NULL) <> (audio IS NULL)", name="one_music"),
     )
 
     id: Mapped[str] = mapped_column(String(ULID_LENGTH), primary_key=True)
@@ -112,18 +113,23 @@ class PieceRow(Base):
     temperature: Mapped[float | None]
     palette: Mapped[str | None]
     key: Mapped[str]
-    tempo: Mapped[float]
+    # Null, as all that is known from notes, for a recorded piece.
+    tempo: Mapped[float | None]
     duration_s: Mapped[float] = mapped_column(index=True)
-    midi: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    midi: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     # What the scores of calmness and of valence measured.
     features: Mapped[dict[str, Any]]
-    calm: Mapped[float]
+    calm: Mapped[float | None]
     created: Mapped[datetime] = mapped_column(default=now)
     # Mean pitch of the melody; null for a piece stored before that was noted, or without pitched notes.
     register: Mapped[float | None]
     metre: Mapped[str] = mapped_column(server_default=USUAL_METRE)
     # How pleasant it sounds to most raters; null for a piece stored before that was scored.
     valence: Mapped[float | None]
+    # A FLAC, MP3 or Ogg file at 44,100 Hz: recorded music, in place of notes.
+    audio: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    # Who brought it: it is exported and forgotten with them.
+    listener_id: Mapped[int | None] = mapped_column(ForeignKey("listeners.id", ondelete="SET NULL"), index=True)
 
     model: Mapped[ModelRow | None] = relationship()
 

@@ -96,3 +96,16 @@ def test_up_down_and_up(kind: str, revision: str, tmp_path: Path, request: pytes
     assert again == newest
     engine.dispose()
     assert Store.open(place).check() == []
+
+
+def test_recorded_pieces_survive_a_schema_without_them(tmp_path: Path) -> None:
+    """Their sound does not, but what was measured of them needs the piece."""
+    engine = load("0008", tmp_path / "a.db")
+    before = rows_of(engine)
+    migrate(engine, "0007")
+    old = {row["id"]: row for row in rows_of(engine)["pieces"]}
+    assert len(old) == len(before["pieces"])
+    assert old["01KAT4X2RRRRRRRRRRRRRRRRRR"]["title"] == "Été"
+    migrate(engine, schema.HEAD)
+    engine.dispose()
+    assert Store.open(str(tmp_path / "a.db")).check() == []

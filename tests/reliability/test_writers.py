@@ -17,7 +17,7 @@ from sessions.planning.plan import SessionRequest
 from sessions.storage.evidence import Evidence
 from sessions.storage.library import list_pieces, rate
 from sessions.storage.listeners import add_listener
-from sessions.storage.midi_import import import_pieces
+from sessions.storage.piece_import import import_pieces
 from sessions.storage.play_log import list_plays, log_play
 from sessions.storage.recordings import BandPower, ScoredPlay, ScoredRecording, store_recordings
 from sessions.storage.store import Store

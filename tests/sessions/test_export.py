@@ -29,7 +29,7 @@ from sessions.export.session import FileWriter, export_piece, export_playlist, e
 from sessions.planning.plan import SessionRequest
 from sessions.records import Programme, SessionRecord
 from sessions.storage.library import midi_of
-from sessions.storage.midi_import import import_pieces
+from sessions.storage.piece_import import import_pieces
 from sessions.storage.store import Store
 from therapy_gen.errors import InputError
 from therapy_gen.music.midi.midi import read_performance

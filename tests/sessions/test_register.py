@@ -13,7 +13,7 @@ from sessions.planning.keys import fifths_between
 from sessions.planning.plan import SessionRequest, usual_tempo
 from sessions.records import PieceRecord, SessionRecord
 from sessions.storage.library import get_piece, midi_of
-from sessions.storage.midi_import import import_pieces
+from sessions.storage.piece_import import import_pieces
 from sessions.storage.store import Store
 from therapy_gen.music.analysis.register import pitch_name, register_of
 from therapy_gen.music.midi.midi import read_performance, to_midi

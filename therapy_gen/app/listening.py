@@ -83,7 +83,7 @@ def described(record: SessionRecord, marks: dict[str, str]) -> dict[str, Any]:
                 "position": item.position,
                 "piece": item.piece.id if item.piece else None,
                 "title": item.piece.title if item.piece else "Silence",
-                "about": f"{item.piece.key}, {item.piece.tempo:.0f} beats a minute" if item.piece else "",
+                "about": item.piece.about() if item.piece else "",
                 "onset": item.onset_s,
                 "duration": item.duration_s,
                 "rating": item.rating,
@@ -107,6 +107,8 @@ def notes(request: Request, said: dict[str, Any]) -> Any:
     known = find_pieces(desk.store, [piece])
     if piece not in known:
         raise InputError(f"piece {piece!r} is not in the library")
+    if known[piece].recorded:
+        return {"svg": ""}
     return {"svg": roll(read_performance(midi_of(desk.store, [piece])[piece]), "now", known[piece].title)}
 
 

@@ -135,6 +135,11 @@ def brief(text: str, most: int = 30) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
+def figure(value: float | None, decimals: int) -> str:
+    """Return a number for a table; nothing where it is not known."""
+    return "" if value is None else f"{value:.{decimals}f}"
+
+
 def day_and_time(moment: datetime) -> str:
     """Return a moment in the local time zone, to the minute."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")

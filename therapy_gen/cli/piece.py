@@ -16,6 +16,7 @@ from therapy_gen.cli.output import (
     Limit,
     clock,
     day_and_time,
+    figure,
     page_of,
     print_json,
     print_json_list,
@@ -69,7 +70,7 @@ def list_(
         print("No pieces yet. To make some: therapy-gen session new")
         return
     rows = [
-        (piece.id, piece.title, clock(piece.duration_s), piece.key, f"{piece.tempo:.1f}", f"{piece.calm:.2f}")
+        (piece.id, piece.title, clock(piece.duration_s), piece.key, figure(piece.tempo, 1), figure(piece.calm, 2))
         for piece in found
     ]
     print_table(("piece", "title", "length", "key", "tempo", "calm"), rows, right=(2, 4, 5))
@@ -90,9 +91,9 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
         ("title", found.title),
         ("length", clock(found.duration_s)),
         ("key", found.key),
-        ("tempo", f"{found.tempo:.1f} quarter notes a minute"),
+        ("tempo", None if found.tempo is None else f"{found.tempo:.1f} quarter notes a minute"),
         ("register", None if found.register is None else f"melody about {pitch_name(found.register)}"),
-        ("calm", f"{found.calm:.2f} (0 to 1, higher is calmer)"),
+        ("calm", None if found.calm is None else f"{found.calm:.2f} (0 to 1, higher is calmer)"),
         ("valence", None if found.valence is None else f"{found.valence:.2f} (0 to 1, higher sounds more pleasant)"),
         ("form", found.form),
         ("metre", found.metre),
@@ -100,6 +101,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
         ("model", found.model),
         ("temperature", None if found.temperature is None else f"{found.temperature:g}"),
         ("source", found.source),
+        ("music", "recorded: no notes, so neither key, tempo nor calmness" if found.recorded else None),
         ("made", day_and_time(found.created)),
     ]
     shown = [(name, printable(value)) for name, value in facts if value]
@@ -167,14 +169,22 @@ def _show_features(values: Mapping[str, float]) -> None:
 @app.command("import", epilog="Example: therapy-gen piece import lullaby.mid")
 def import_(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE.mid...", help="MIDI files")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="MIDI files, or recorded music as WAV, FLAC, MP3 or Ogg")
+    ],
+    listener: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who brings them: they are exported and forgotten with them")
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Store MIDI files as pieces; `session new --with PIECE` makes a session that holds them."""
-    options = settings(context)
-    from sessions.storage.midi_import import import_pieces
+    """Store MIDI files or recorded music as pieces; `session new --with PIECE` makes a session that holds them.
 
-    imported = import_pieces(options.store(), files)
+    Recorded pieces sound as loud as all others. They have no notes: no piano roll, score, key or calmness.
+    """
+    options = settings(context)
+    from sessions.storage.piece_import import import_pieces
+
+    imported = import_pieces(options.store(), files, listener=listener)
     for one in imported:
         told = [] if one.new else ["the library had it already"]
         if told or one.remarks:

@@ -102,7 +102,7 @@
     data.titles.forEach((title, piece) => {
       const mine = one.piece === piece, seconds = mine ? here : 0;
       const line = $(`cursor-${piece}`), range = $(`seek-${piece}`);
-      line.setAttribute("x1", seconds); line.setAttribute("x2", seconds);
+      if (line) { line.setAttribute("x1", seconds); line.setAttribute("x2", seconds); }
       range.value = seconds;
       range.setAttribute("aria-valuetext", `${clock(seconds)} of ${clock(Number(range.max))}`);
       $(`toggle-${piece}`).textContent = mine && playing ? "Pause" : "Play";
@@ -133,7 +133,8 @@
     });
     const seek = (seconds) => { alone = true; go(firstOf(piece), seconds, playing); };
     $(`seek-${piece}`).addEventListener("input", (event) => seek(Number(event.target.value)));
-    $(`roll-${piece}`).addEventListener("click", (event) => {
+    // A recorded piece has none.
+    $(`roll-${piece}`)?.addEventListener("click", (event) => {
       const box = event.currentTarget.getBoundingClientRect();
       seek((event.clientX - box.left) / box.width * Number($(`seek-${piece}`).max));
     });

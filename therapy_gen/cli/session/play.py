@@ -102,7 +102,7 @@ def play(
     _check_wait(wait, lsl=lsl)
     check_recording(record, out, score=score, adapt=adapt)
     use_one_thread()
-    from sessions.export.audio import SAMPLE_RATE, item_sounds, present_midi
+    from sessions.export.audio import SAMPLE_RATE, item_sounds, present_music
     from sessions.playback.log import QueuedPlayLog
     from sessions.playback.markers import MarkersTogether
     from sessions.playback.outputs import open_output
@@ -115,7 +115,7 @@ def play(
     sound = requested_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade).over(
         session.parameters
     )
-    present_midi(store, items)
+    present_music(store, items)
     way_out = (
         f"to hear it elsewhere: therapy-gen export --session {number} --format flac -o session-{number}.flac "
         "(or --device none for markers without sound)"

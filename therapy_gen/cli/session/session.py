@@ -17,6 +17,7 @@ from therapy_gen.cli.output import (
     brief,
     clock,
     day_and_time,
+    figure,
     page_of,
     print_json,
     print_json_list,
@@ -279,7 +280,7 @@ def _print_session(record: SessionRecord) -> None:
         if piece is None:
             row += ("(silence)", "", "", "", "")
         else:
-            row += (piece.title, piece.key, f"{piece.tempo:.1f}", f"{piece.calm:.2f}", piece.id)
+            row += (piece.title, piece.key, figure(piece.tempo, 1), figure(piece.calm, 2), piece.id)
         rows.append((*row, "*" * (item.rating or 0)) if rated else row)
     columns = ("start", "length", "title", "key", "tempo", "calm", "piece", "rated")
     print_table(columns if rated else columns[:-1], rows, right=(0, 1, 4, 5))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio.files.decode import decoded, frames_of, is_audio
 from therapy_gen.music.audio.loudness import LoudnessMeter, limit
 from therapy_gen.music.audio.mix import TARGET_LUFS, Mix
 from therapy_gen.music.audio.reverb import BLOCK, DEFAULT_SPACE, Reverb
@@ -112,9 +113,11 @@ class PieceRenderer:
         self._reverb = Reverb(sample_rate, mix.space)
         self.stop = threading.Event()
 
-    def piece(self, midi: bytes, name: str) -> Frames:
-        """Return the sound of a piece; `name` is what to call it in an error."""
-        performance = read_performance(midi, name=name)
+    def piece(self, music: bytes, name: str) -> Frames:
+        """Return the sound of a piece, of a MIDI or an audio file; `name` is what to call it in an error."""
+        if is_audio(music):
+            return self.recorded(music, name)
+        performance = read_performance(music, name=name)
         frames = round(performance.duration * self.sample_rate)
         sound = _allocate(frames)
         meter = LoudnessMeter(self.sample_rate)
@@ -133,6 +136,25 @@ class PieceRenderer:
             limit(sound, _HIGHEST_PEAK, self.sample_rate)
         _fade_in(sound, self.sample_rate)
         fade_out(sound, self.sample_rate)
+        return sound
+
+    def recorded(self, music: bytes, name: str) -> Frames:
+        """Return the sound of a recorded piece: as it is, but as loud as all pieces."""
+        sound = _allocate(frames_of(music, self.sample_rate, name))
+        meter = LoudnessMeter(self.sample_rate)
+        at = 0
+        for block in decoded(music, self.sample_rate, name):
+            if self.stop.is_set():
+                return np.zeros((0, 2), dtype=np.float32)
+            kept = block[: len(sound) - at]
+            sound[at : at + len(kept)] = kept
+            meter.add(np.ascontiguousarray(kept.T))
+            at += len(kept)
+        sound[at:] = 0
+        if meter.peak > 0:
+            sound *= np.float32(_gain(meter, self._loudness))
+            limit(sound, _HIGHEST_PEAK, self.sample_rate)
+        _fade_in(sound, self.sample_rate)
         return sound
 
     def bare(self, notes: Sequence[StruckNote], frames: int) -> Iterator[Frames]:

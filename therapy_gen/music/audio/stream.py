@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio.files.decode import is_audio
 from therapy_gen.music.audio.layers import LayerSound
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import SAMPLE_RATE, PieceRenderer, fade_out
@@ -30,10 +31,10 @@ _LAYER_FADE_S, _LAYER_FADE_APART_S = 4.0, 0.5
 
 @dataclass(frozen=True)
 class TimelineItem:
-    """A stretch of a session: a piece as MIDI bytes, or silence where `midi` is None; `duration` in seconds."""
+    """A stretch of a session: a piece as bytes of a MIDI or an audio file, or silence (None); `duration` in seconds."""
 
     duration: float
-    midi: bytes | None = None
+    music: bytes | None = None
     name: str = "the MIDI data"
 
 
@@ -71,21 +72,21 @@ def render_timeline(
         skipped -= lengths[0]
         at += lengths[0]
         items, lengths = items[1:], lengths[1:]
-    pieces = deque(item for item in items if item.midi is not None)
+    pieces = deque(item for item in items if item.music is not None)
     with ThreadPoolExecutor(workers, thread_name_prefix="render") as pool:
         under_way: deque[Future[Frames]] = deque()
 
         def start_more() -> None:
             while pieces and len(under_way) < workers:
                 item = pieces.popleft()
-                assert item.midi is not None
-                under_way.append(pool.submit(renderer.piece, item.midi, item.name))
+                assert item.music is not None
+                under_way.append(pool.submit(renderer.piece, item.music, item.name))
 
         try:
             for item, length in zip(items, lengths, strict=True):
                 start_more()
                 sound = np.zeros((0, 2), dtype=np.float32)
-                if item.midi is not None:
+                if item.music is not None:
                     sound = _fitted(under_way.popleft().result(), length, sample_rate)
                     start_more()
                 for start in range(skipped, length, _FRAMES_PER_YIELD):
@@ -122,7 +123,7 @@ class Bed:
         self._apart = apart
         ends = np.cumsum([0, *lengths])
         self._total = int(ends[-1])
-        music = [n for n, item in enumerate(items) if item.midi is not None]
+        music = [n for n, item in enumerate(items) if item.music is not None]
         self._span = (int(ends[music[0]]), int(ends[music[-1] + 1])) if music else (0, self._total)
         self._keys: dict[int, Key] = {}
         drone = any(layer.name == "drone" for layer in mix.layers)
@@ -177,9 +178,9 @@ class Bed:
 
 
 def _key_of(item: TimelineItem) -> Key:
-    assert item.midi is not None
+    assert item.music is not None
     try:
-        return parse_key(read_performance(item.midi, name=item.name).key)
+        return (0, "major") if is_audio(item.music) else parse_key(read_performance(item.music, name=item.name).key)
     except InputError:
         # Damaged, or in no key: the piece's own turn tells.
         return 0, "major"

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from therapy_gen.music.audio.files.decode import is_audio
 from therapy_gen.music.audio.live.estimate import estimate_loudness
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.mix import Mix
@@ -62,7 +63,7 @@ def live_timeline(
             skipped -= length
             at += length
             continue
-        blocks = _silence(length - skipped) if item.midi is None else _piece(renderer, item, length, skipped)
+        blocks = _silence(length - skipped) if item.music is None else _piece(renderer, item, length, skipped)
         start = skipped
         for block in blocks:
             bed.add_to(block, at + start, (start, length))
@@ -85,8 +86,11 @@ def _silence(frames: int) -> Iterator[Frames]:
 
 def _piece(renderer: PieceRenderer, item: TimelineItem, length: int, start: int) -> Iterator[Frames]:
     """Give the sound of a piece in its place of `length` frames, from frame `start` on."""
-    assert item.midi is not None
-    performance = read_performance(item.midi, name=item.name)
+    assert item.music is not None
+    if is_audio(item.music):
+        yield from _recorded(renderer, item, length, start)
+        return
+    performance = read_performance(item.music, name=item.name)
     notes = struck_notes(performance)
     own = min(round(performance.duration * renderer.sample_rate), length)
     gain, air = _levels(renderer, notes, own)
@@ -99,6 +103,20 @@ def _piece(renderer: PieceRenderer, item: TimelineItem, length: int, start: int)
         at += len(block)
         yield block
     yield from _silence(length - at)
+
+
+def _recorded(renderer: PieceRenderer, item: TimelineItem, length: int, start: int) -> Iterator[Frames]:
+    """Give the sound of a recorded piece, which needs no excerpts: it is decoded in a second."""
+    assert item.music is not None
+    sound = _decoded(renderer, item.music, item.name)[:length]
+    for at in range(start, len(sound), BLOCK):
+        yield sound[at : at + BLOCK].copy()
+    yield from _silence(length - max(start, len(sound)))
+
+
+@lru_cache(maxsize=1)
+def _decoded(renderer: PieceRenderer, music: bytes, name: str) -> Frames:
+    return renderer.recorded(music, name)
 
 
 def _levels(renderer: PieceRenderer, notes: Sequence[StruckNote], frames: int) -> tuple[np.float32, float]:
