@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from therapy_gen.errors import InputError, MissingExtraError
@@ -25,6 +26,21 @@ class SplitPartError(RecordingError):
             f"{path} is a part of a split recording: name its first file, {first.name}, which stands for all"
         )
         self.first = first
+
+
+class DeadElectrodesError(RecordingError):
+    """Electrodes of a headset measure nothing.
+
+    Attributes
+    ----------
+    channels : tuple of str
+    """
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        super().__init__(
+            f"dead electrodes: {', '.join(channels)}; mend their contact, or begin all the same with any contact"
+        )
+        self.channels = tuple(channels)
 
 
 class TimelineError(InputError):
@@ -53,6 +69,7 @@ class MissingEEGExtraError(MissingExtraError):
 
 
 __all__ = [
+    "DeadElectrodesError",
     "MissingEEGExtraError",
     "MissingExtraError",
     "ParameterError",

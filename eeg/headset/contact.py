@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,9 @@ FLAT_UV, LOOSE_UV, LINE_UV, MUSCLE_UV = 0.5, 150.0, 15.0, 12.0
 _NEAR_RAIL, _NO_SKIN_V = 0.98, 0.1
 _STUCK_SHARE = 0.5
 SHORTEST_S = 2.0
+
+DEAD = ("flat", "railed")
+"""States in which an electrode measures nothing."""
 
 TO_DO = {
     "good": "",
@@ -110,7 +113,9 @@ def _state(values: np.ndarray, rail_v: float | None, spread: float, line: float,
     return "muscle" if fast > MUSCLE_UV else "good"
 
 
-def watch_contact(source: Source, seconds: float, *, every_s: float = 1.0) -> Iterator[list[Contact]]:
+def watch_contact(
+    source: Source, seconds: float, *, every_s: float = 1.0, stop: Callable[[], bool] = lambda: False
+) -> Iterator[list[Contact]]:
     """Judge the electrodes of a source again and again, each time from its last `SHORTEST_S` seconds or more.
 
     Parameters
@@ -120,13 +125,15 @@ def watch_contact(source: Source, seconds: float, *, every_s: float = 1.0) -> It
         How long to watch.
     every_s : float
         Between two judgements.
+    stop : callable
+        Asked often whether to end.
     """
     stream = source.stream
     kept = np.zeros((0, len(stream.channels)), np.float32)
     needed = int(2 * SHORTEST_S * stream.sfreq)
     until = time.monotonic() + seconds
     told = -np.inf
-    while time.monotonic() < until:
+    while time.monotonic() < until and not stop():
         time.sleep(0.05)
         _, samples = source.read()
         kept = np.concatenate([kept, samples])[-needed:]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eeg.errors import RecordingError
+from eeg.errors import DeadElectrodesError, RecordingError
+from eeg.headset.contact import DEAD, watch_contact
 from eeg.headset.journal import JournalWriter, journal_raw
 from eeg.headset.sources import Source, open_source
 from eeg.io.mne import quiet_mne
@@ -23,6 +24,8 @@ from eeg.simulation.file import LARGEST_FIF_BYTES
 _ASK_S, _SYNC_S, _RETRY_S = 0.02, 2.0, 2.0
 # A hole inside one delivery.
 _HOLE_S = 0.1
+# So long a headset is looked at before it records.
+_CONTACT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,40 @@ def finish_recording(path: str | Path, *, problem: str | None = None) -> Recorde
             part.unlink(missing_ok=True)
     sfreq = journal.stream.sfreq
     return Recorded(path, journal.n_samples / sfreq, lost / sfreq, journal.jitter_s, journal.sfreq, problem)
+
+
+def begin_recording(source: str, path: Path, *, any_contact: bool = False) -> Recorder:
+    """Connect to a headset, look at its contact, and begin to record.
+
+    Parameters
+    ----------
+    source : str
+        As `open_source` takes it.
+    path : Path
+        A new file, ``.fif``.
+    any_contact : bool
+        Whether to begin where electrodes are dead, too.
+
+    Raises
+    ------
+    DeadElectrodesError
+        Where an electrode measures nothing.
+    RecordingError
+        The source is not there or sends nothing, or the file cannot be made.
+    """
+    check_new(path)
+    connected = open_source(source)
+    try:
+        contacts = next(watch_contact(connected, _CONTACT_S), [])
+        if not contacts:
+            raise RecordingError(f"{source} sends nothing: check that it is switched on and worn")
+        dead = [one.channel for one in contacts if one.state in DEAD]
+        if dead and not any_contact:
+            raise DeadElectrodesError(dead)
+        return Recorder(connected, path, reopen=lambda: open_source(source))
+    except BaseException:
+        connected.close()
+        raise
 
 
 def check_new(path: Path) -> None:

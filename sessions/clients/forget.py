@@ -64,7 +64,7 @@ def forget_listener(store: Store, name: str, folders: Sequence[Path] = ()) -> Fo
     store : Store
     name : str
     folders : sequence of Path
-        Where renders lie: files in them that hold the name or a forgotten piece are deleted.
+        Where renders and recordings lie: files in them that hold the name or a forgotten piece are deleted.
 
     Raises
     ------
@@ -84,6 +84,8 @@ def forget_listener(store: Store, name: str, folders: Sequence[Path] = ()) -> Fo
         _delete_rows(database, row.id, pieces)
     needles = _needles(wanted, numbers, pieces, recordings)
     gone = [_remove(copy) for copy in store.copies()]
+    # Recordings of a session are named by it.
+    gone += [_remove(path) for path in _files(folders) if path.name.startswith(_named(numbers))]
     gone += [_remove(path) for path in _holding(_files(folders), needles)]
     gone += [path for folder in _around(store, folders) for path in remove_leftovers(folder)]
     kept = store.erase()
@@ -95,6 +97,10 @@ def forget_listener(store: Store, name: str, folders: Sequence[Path] = ()) -> Fo
         )
     searched = len(kept) + len(list(_files(folders)))
     return Forgotten(wanted, len(numbers), len(pieces), len(recordings), tuple(gone), searched)
+
+
+def _named(sessions: Iterable[int]) -> tuple[str, ...]:
+    return tuple(f"session-{number}-" for number in sessions)
 
 
 def _own_pieces(database: Session, owner: int) -> list[str]:

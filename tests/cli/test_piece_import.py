@@ -136,7 +136,7 @@ def test_drums_are_kept_and_told(cli: Cli, tmp_path: Path) -> None:
         ("nonesuch.mid", "nonesuch.mid cannot be read"),
         ("folder.mid", "folder.mid is a folder"),
         ("damaged.mid", "damaged.mid"),
-        ("song.mp3", "song.mp3 is not a MIDI file"),
+        ("song.mp3", "song.mp3 holds no audio that can be read"),
         ("silent.mid", "silent.mid holds no notes"),
     ],
 )

@@ -126,7 +126,7 @@ def forgotten(request: Request, form: Form) -> Response:
     desk.drop()
     if desk.settings_of_app().get("listener") == summary.name:
         remember_settings(desk.store, None, {})
-    gone = forget_listener(desk.store, summary.name, [desk.renders])
+    gone = forget_listener(desk.store, summary.name, [desk.renders, desk.recordings])
     return page(request, "forgotten.html", gone=gone)
 
 

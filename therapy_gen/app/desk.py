@@ -16,6 +16,7 @@ from sessions.playback.stream import SessionStream, warm_up
 from sessions.storage.library import get_session
 from sessions.storage.listeners import list_listeners
 from sessions.storage.store import Store
+from therapy_gen.app.recording import HeadsetDesk
 from therapy_gen.study.listening import Wishes, next_session
 
 if TYPE_CHECKING:
@@ -44,12 +45,21 @@ class Desk:
     store: Store
     load_model: Callable[[], SectionModel]
     renders: Path
+    headset: HeadsetDesk = field(init=False)
     _model: SectionModel | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _streams: OrderedDict[int, SessionStream] = field(default_factory=OrderedDict)
     _plays: OrderedDict[tuple[str, int], HeardLog] = field(default_factory=OrderedDict)
     _making: dict[tuple[str, Wishes], Future[SessionRecord]] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="making"))
+
+    def __post_init__(self) -> None:
+        self.headset = HeadsetDesk(self.store, self.recordings)
+
+    @property
+    def recordings(self) -> Path:
+        """Where recordings of headsets lie."""
+        return self.renders.with_name("recordings")
 
     def warm_up(self) -> None:
         """Begin with what takes a second: instruments, and the next session of who listened last."""
@@ -141,6 +151,7 @@ class Desk:
 
     def close(self) -> None:
         """End: what is under way is noted as ended, and stored. What renders is left to the end of the process."""
+        self.headset.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
         logs = list(self._plays.values())
         for log in logs:

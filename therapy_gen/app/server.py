@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from therapy_gen.app import clients, listening
+from therapy_gen.app import clients, headset, listening
 from therapy_gen.app.answers import done, guard_of, json_endpoint, page, shown
 from therapy_gen.app.guard import Guard, guarded
 from therapy_gen.errors import InputError
@@ -89,6 +89,12 @@ def application(desk: Desk, guard: Guard) -> Starlette:
         Route("/clients/{client:int}/listen", done(clients.listening), methods=post),
         Route("/scales", shown(clients.scales)),
         Route("/scales/add", done(clients.scaled), methods=post),
+        Route("/headset", shown(headset.headset)),
+        Route("/api/headset", json_endpoint(headset.state)),
+        Route("/api/headset/sources", json_endpoint(headset.sources)),
+        Route("/api/headset/check", json_endpoint(headset.checked), methods=post),
+        Route("/api/headset/record", json_endpoint(headset.recorded), methods=post),
+        Route("/api/headset/stop", json_endpoint(headset.stopped), methods=post),
         Route("/pair", _pair, methods=["GET", "POST"]),
         Route("/static/{name}", _static),
     ]

@@ -192,7 +192,7 @@ def forget(
         if not typer.confirm(f"Forget {printable(summary.name)}, with {what}, for ever?"):
             print("Nothing was deleted")
             return
-    done = forget_listener(store, name, [options.home_folder() / "renders"])
+    done = forget_listener(store, name, [options.home_folder() / "renders", options.home_folder() / "recordings"])
     if json:
         print_json(
             {

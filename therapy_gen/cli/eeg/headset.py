@@ -75,7 +75,7 @@ def check(
     if not 3.0 <= seconds <= _LONGEST_S:
         raise typer.BadParameter(f"--seconds {seconds:g} is out of range; give 3 to {_LONGEST_S:g}")
     from eeg.errors import RecordingError
-    from eeg.headset.contact import watch_contact
+    from eeg.headset.contact import DEAD, watch_contact
     from eeg.headset.sources import open_source
 
     live = sys.stdout.isatty() and not json
@@ -109,7 +109,7 @@ def check(
         )
     elif not live:
         _print(last)
-    dead = [one.channel for one in last if one.state in ("flat", "railed")]
+    dead = [one.channel for one in last if one.state in DEAD]
     if dead:
         raise RecordingError(f"dead electrodes: {', '.join(dead)}; mend their contact before recording")
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from sessions.storage.store import Store
     from therapy_gen.study.adapt import AdaptiveItems
 
-# So long a headset is looked at before it records.
-_CONTACT_S = 10.0
 # What `--adapt` alone means.
 ADAPT = "on"
 _YOKED = "yoked:"
@@ -41,24 +39,16 @@ def begin_recording(source: str | None, out: Path | None, *, any_contact: bool) 
     """Connect to a headset, look at its contact, and begin to record; None where nothing is to be recorded."""
     if source is None or out is None:
         return None
-    from eeg.errors import RecordingError
-    from eeg.headset.contact import watch_contact
-    from eeg.headset.recorder import Recorder, check_new
-    from eeg.headset.sources import open_source
+    from eeg.errors import DeadElectrodesError, RecordingError
+    from eeg.headset import recorder
 
-    check_new(out)
-    connected = open_source(source)
-    contacts = next(watch_contact(connected, _CONTACT_S), [])
-    dead = [one.channel for one in contacts if one.state in ("flat", "railed")]
-    if not contacts or (dead and not any_contact):
-        connected.close()
-        if not contacts:
-            raise RecordingError(f"{source} sends nothing: check that it is switched on and worn")
+    try:
+        return recorder.begin_recording(source, out, any_contact=any_contact)
+    except DeadElectrodesError as error:
         raise RecordingError(
-            f"dead electrodes: {', '.join(dead)}; mend their contact (therapy-gen headset check {source}), or begin "
-            "all the same with --any-contact"
-        )
-    return Recorder(connected, out, reopen=lambda: open_source(source))
+            f"dead electrodes: {', '.join(error.channels)}; mend their contact (therapy-gen headset check {source}), "
+            "or begin all the same with --any-contact"
+        ) from None
 
 
 def tell_recorded(made: Recorded, *, quiet: bool) -> None:
