@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from sessions.errors import DatabaseError, ExportError
-from sessions.storage.client_tables import PieceMarkRow
+from sessions.storage.client_tables import PieceMarkRow, PlayerSettingsRow
 from sessions.storage.database import sqlite_path
 from sessions.storage.listeners import find_listener
 from sessions.storage.store import Store
@@ -82,6 +82,10 @@ def forget_listener(store: Store, name: str, folders: Sequence[Path] = ()) -> Fo
         recordings = list(database.scalars(select(RecordingRow.sha256).where(RecordingRow.listener_id == row.id)))
         pieces = _own_pieces(database, row.id)
         _delete_rows(database, row.id, pieces)
+        # The app remembers who listened last.
+        for memory in database.scalars(select(PlayerSettingsRow).where(PlayerSettingsRow.listener_id.is_(None))):
+            if memory.values.get("listener") == wanted:
+                memory.values = {key: value for key, value in memory.values.items() if key != "listener"}
     needles = _needles(wanted, numbers, pieces, recordings)
     gone = [_remove(copy) for copy in store.copies()]
     # Recordings of a session are named by it.
