@@ -17,7 +17,7 @@ from sessions.export.audio import SAMPLE_RATE, item_sounds
 from sessions.export.sound import Sound
 from sessions.playback.log import QueuedPlayLog
 from sessions.playback.outputs import open_output
-from sessions.playback.player import QUIT, Player, Progress
+from sessions.playback.player import QUIT, PlaybackProgress, Player
 from sessions.storage.library import get_session, titles_of
 from therapy_gen.errors import InputError, TherapyGenError
 
@@ -179,8 +179,8 @@ class HeadsetDesk:
             self._tell(**self._scored(path, session))
         self._tell(state=DONE)
 
-    def _teller(self, recorder: Recorder) -> Callable[[Progress], None]:
-        def tell(progress: Progress) -> None:
+    def _teller(self, recorder: Recorder) -> Callable[[PlaybackProgress], None]:
+        def tell(progress: PlaybackProgress) -> None:
             title = progress.item.piece.title if progress.item.piece else "Silence"
             self._tell(what=title, at=progress.item.onset_s + progress.at_s, away=recorder.problem)
 
