@@ -181,6 +181,20 @@ def postgres(postgres_server: str) -> Iterator[str]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def _parameters(item: pytest.Item) -> list[Any]:
+    return list(item.callspec.params.values()) if hasattr(item, "callspec") else []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what takes long on either database, since it makes sound, to `-m hours` on the server."""
+    for item in items:
+        named = [mark.name for mark in item.iter_markers()]
+        if "postgresql" in _parameters(item) and named.count("long") > 1:
+            item.own_markers = [mark for mark in item.own_markers if mark.name != "long"]
+            item.add_marker("hours")
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where a new database is: a test that takes it runs on both kinds, on the server with `-m long`."""
