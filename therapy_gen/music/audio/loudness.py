@@ -122,7 +122,8 @@ def limit(sound: npt.NDArray[np.float32], highest: float, sample_rate: int) -> N
     points = -(-frames // _LIMIT_STEP)
     peaks = np.zeros(points)
     for first in range(0, points, 4096):
-        part = np.abs(sound[first * _LIMIT_STEP : (first + 4096) * _LIMIT_STEP]).max(axis=1, initial=0)
+        both = np.abs(sound[first * _LIMIT_STEP : (first + 4096) * _LIMIT_STEP])
+        part = np.maximum(both[:, 0], both[:, 1])
         part = np.pad(part, (0, -len(part) % _LIMIT_STEP))
         peaks[first : first + 4096] = part.reshape(-1, _LIMIT_STEP).max(axis=1)
     if not points or peaks.max() <= highest:

@@ -24,6 +24,8 @@ _LOWEST_HZ, _HIGHEST_HZ = 20.0, 14000.0
 # So much of both channels is the same: width that a mono sum does not take away.
 _SHARED = 0.5
 _SEED = 1723
+# The envelope and the swell move every so many frames.
+_CONTROL = 64
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,29 @@ def pad_tone(program: int, key: int, velocity: int, held_s: float, start_s: floa
     dark, bright = (_table(timbre, key, shade, sample_rate) for shade in (False, True))
     # The same note at another moment lies elsewhere in the table (golden ratio: as far from all others as can be).
     first = int(math.modf(start_s * 0.61803 + key * 0.38197)[0] * TABLE_FRAMES)
-    seconds = np.arange(0, frames + 64, 64) / sample_rate
+    seconds = np.arange(0, frames + _CONTROL, _CONTROL) / sample_rate
     swell = 0.5 - 0.5 * np.cos(2 * np.pi * ((start_s + seconds) / timbre.period_s + key * 0.381966))
     loudness = (velocity / 127) ** 2 * _envelope(timbre, seconds, held_s)
-    share = np.arange(frames) / 64
-    points = np.arange(len(seconds))
-    shades = [np.interp(share, points, loudness * level).astype(np.float32) for level in (1 - 0.7 * swell, 0.7 * swell)]
-    place = (first + np.arange(frames)) % TABLE_FRAMES
-    return dark[:, place] * shades[0] + bright[:, place] * shades[1]
+    tone = _looped(dark, first, frames)
+    tone *= _fill_in(loudness * (1 - 0.7 * swell))[:frames]
+    other = _looped(bright, first, frames)
+    other *= _fill_in(loudness * (0.7 * swell))[:frames]
+    tone += other
+    return tone
+
+
+def _looped(table: Frames, first: int, frames: int) -> Frames:
+    """Return so many frames of a table that begins anew at its end, from a place in it."""
+    rounds = -(-(first + frames) // TABLE_FRAMES)
+    ends = [min(first + frames - n * TABLE_FRAMES, TABLE_FRAMES) for n in range(rounds)]
+    return np.concatenate([table[:, (first if n == 0 else 0) : end] for n, end in enumerate(ends)], axis=1)
+
+
+def _fill_in(points: npt.NDArray[np.float64]) -> Frames:
+    """Return the frames between control points, on straight lines; the last point stands for one more stretch."""
+    steps = np.diff(points, append=points[-1])[:, None] * (np.arange(_CONTROL) / _CONTROL)
+    steps += points[:, None]
+    return steps.astype(np.float32).ravel()
 
 
 def held_table(program: int, key: int, sample_rate: int) -> Frames:
@@ -128,8 +145,13 @@ def _table(timbre: Timbre, key: int, bright: bool, sample_rate: int) -> Frames:
         # As much energy however wide the hump is.
         amplitude[low:high] += level / math.sqrt(width) * np.exp(-(((bins[low:high] - at) / width) ** 2))
     amplitude[bins < _LOWEST_HZ] = 0
-    rng = np.random.RandomState(_SEED + key)
-    phases = rng.uniform(0, 2 * np.pi, (3, len(bins)))
-    waves = np.exp(1j * phases)
-    both = np.fft.irfft(amplitude * np.stack([_SHARED * waves[0] + (1 - _SHARED) * waves[n] for n in (1, 2)]))
+    both = np.fft.irfft(amplitude * _noise(key))
     return np.asarray(both / np.sqrt(np.mean(both**2)), dtype=np.float32)
+
+
+@lru_cache(maxsize=2)
+def _noise(key: int) -> npt.NDArray[np.complex128]:
+    """Return white noise for both channels, shape (2, TABLE_FRAMES / 2 + 1): a key's own, dark or bright."""
+    phases = np.random.RandomState(_SEED + key).uniform(0, 2 * np.pi, (3, TABLE_FRAMES // 2 + 1))
+    waves = np.exp(1j * phases)
+    return np.stack([_SHARED * waves[0] + (1 - _SHARED) * waves[n] for n in (1, 2)])

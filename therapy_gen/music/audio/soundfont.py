@@ -107,6 +107,7 @@ class SoundFont:
         self._file = SoundFontFile(path)
         self._settings: dict[int, list[ZoneSettings]] = {}
         self._zones: dict[tuple[int, int, tuple[tuple[int, int], ...]], Zone | None] = {}
+        self._struck: dict[tuple[int, int, int, int], list[tuple[Zone, float]]] = {}
         self._lock = threading.Lock()
 
     def zones(self, bank: int, program: int, key: int, velocity: int) -> list[tuple[Zone, float]]:
@@ -121,22 +122,28 @@ class SoundFont:
         pitch: a hole in a melody is heard, a sample that is bent further is not (docs/rendering.md). Drums stay silent
         there, since each of their keys is an instrument of its own.
         """
-        preset = self._preset(bank, program)
         with self._lock:
-            if preset not in self._settings:
-                self._settings[preset] = self._file.zones(preset)
-            settings = self._settings[preset]
-            reached = _reached(settings, key, velocity)
-            if not reached and bank != DRUM_BANK:
-                reached = _reached(settings, _nearest_key(settings, key, velocity), velocity)
-            struck = []
-            for index in reached:
-                moved, attenuation_db = settings[index].moved(key, velocity)
-                wanted = (preset, index, tuple(moved.offsets.items()))
-                if wanted not in self._zones:
-                    self._zones[wanted] = self._zone(moved)
-                if (zone := self._zones[wanted]) is not None:
-                    struck.append((zone, max(zone.attenuation_db + attenuation_db, 0.0)))
+            wanted = (bank, program, key, velocity)
+            if wanted not in self._struck:
+                self._struck[wanted] = self._zones_of(*wanted)
+            return self._struck[wanted]
+
+    def _zones_of(self, bank: int, program: int, key: int, velocity: int) -> list[tuple[Zone, float]]:
+        preset = self._preset(bank, program)
+        if preset not in self._settings:
+            self._settings[preset] = self._file.zones(preset)
+        settings = self._settings[preset]
+        reached = _reached(settings, key, velocity)
+        if not reached and bank != DRUM_BANK:
+            reached = _reached(settings, _nearest_key(settings, key, velocity), velocity)
+        struck = []
+        for index in reached:
+            moved, attenuation_db = settings[index].moved(key, velocity)
+            wanted = (preset, index, tuple(moved.offsets.items()))
+            if wanted not in self._zones:
+                self._zones[wanted] = self._zone(moved)
+            if (zone := self._zones[wanted]) is not None:
+                struck.append((zone, max(zone.attenuation_db + attenuation_db, 0.0)))
         return struck
 
     def _preset(self, bank: int, program: int) -> int:

@@ -8,17 +8,18 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.audio.pad import TIMBRES, pad_tone
 from therapy_gen.music.audio.soundfont import SoundFont, Zone
-from therapy_gen.music.audio.tone import SEGMENT, SILENCE_DB, frames_needed, held_tone, release_curve
+from therapy_gen.music.audio.tone import SEGMENT, SILENCE_DB, PlayedSamples, frames_needed, held_tone, release_curve
 
 Frames = npt.NDArray[np.float32]
 
-_KEPT_BYTES = 160 << 20
+_KEPT_BYTES, _PLAYED_BYTES = 160 << 20, 64 << 20
 _SHORTEST_S = 0.03
 _SHORTEST_RELEASE_S = 0.01
 # Brings a pad to the level that MuseScore General's has at the same velocity (benchmarks/sound.py --balance).
@@ -94,6 +95,7 @@ class Synthesiser:
         self._pads = pads
         self._segments: OrderedDict[tuple[int, int, int], Frames | None] = OrderedDict()
         self._kept_bytes = 0
+        self._played = PlayedSamples(_PLAYED_BYTES)
         self._lock = threading.Lock()
 
     def blocks(self, notes: Sequence[StruckNote], frames: int, block: int) -> Iterator[tuple[Frames, Frames]]:
@@ -125,7 +127,8 @@ class Synthesiser:
             tone = pad_tone(note.program, note.pitch, note.velocity, held, note.onset, self.sample_rate)
             # Balance, so that neither of two channels that differ moves to the other side.
             sides = np.array(([1 - max(note.pan, 0)], [1 + min(note.pan, 0)]), dtype=np.float32)
-            return [_PadVoice(tone * (sides * np.float32(_PAD_GAIN * note.gain)), start, note.send)]
+            tone *= sides * np.float32(_PAD_GAIN * note.gain)
+            return [_PadVoice(tone, start, note.send)]
         voices: list[_Voice | _PadVoice] = []
         for zone, attenuation_db in self.soundfont.zones(note.bank, note.program, note.pitch, note.velocity):
             level = note.gain * 10 ** (-attenuation_db / 20)
@@ -174,7 +177,8 @@ class Synthesiser:
                 self._segments.move_to_end(wanted)
                 return self._segments[wanted]
         until = frames_needed(zone, key, index, self.sample_rate)
-        segment = held_tone(zone, key, index, self.soundfont.sample(zone, until), self.sample_rate)
+        sample = partial(self.soundfont.sample, zone, until)
+        segment = held_tone(zone, key, index, sample, self.sample_rate, self._played)
         with self._lock:
             if wanted not in self._segments:
                 self._segments[wanted] = segment

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 
 import numpy as np
@@ -34,7 +37,40 @@ _HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np
 _CUTOFF_STEP_CENTS = 10
 
 
-def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int) -> Frames | None:
+class PlayedSamples:
+    """Samples at pitch, before filter and envelope, which strokes of different strength share; from any thread.
+
+    Parameters
+    ----------
+    most_bytes : int
+        How much is kept.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[Hashable, Frames] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, wanted: Hashable, make: Callable[[], Frames]) -> Frames:
+        """Return what is kept under a key, made where it is not there; it is not to be changed."""
+        with self._lock:
+            if wanted in self._kept:
+                self._kept.move_to_end(wanted)
+                return self._kept[wanted]
+        made = make()
+        with self._lock:
+            if wanted not in self._kept:
+                self._kept[wanted] = made
+                self._bytes += made.nbytes
+            while self._bytes > self._most_bytes:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return made
+
+
+def held_tone(
+    zone: Zone, key: int, index: int, sample: Callable[[], Frames], sample_rate: int, played: PlayedSamples
+) -> Frames | None:
     """Work out a stretch of a held tone.
 
     Parameters
@@ -44,9 +80,11 @@ def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int
         MIDI pitch.
     index : int
         Which stretch of `SEGMENT` frames.
-    sample : array of float32, shape (frames,)
-        The zone's sample.
+    sample : callable
+        Returns the zone's sample, an array of float32, shape (frames,).
     sample_rate : int
+    played : PlayedSamples
+        Of the same soundfont, at the same rate.
 
     Returns
     -------
@@ -69,8 +107,14 @@ def held_tone(zone: Zone, key: int, index: int, sample: Frames, sample_rate: int
 
     frames = np.arange(first - margin, first + SEGMENT + margin)
     bent = bool(zone.lfos or zone.modulation_to_pitch)
-    where: Curve = np.asarray(np.interp(frames, grid, position, left=-1.0) if bent else frames * step, dtype=np.float64)
-    tone = _play(zone, sample, where, bandwidth=min(1.0, 1 / step))
+
+    def make() -> Frames:
+        where = np.interp(frames, grid, position, left=-1.0) if bent else frames * step
+        return _play(zone, sample(), np.asarray(where, dtype=np.float64), bandwidth=min(1.0, 1 / step))
+
+    # A stroke's strength moves the filter alone; what is bent, it may bend as well.
+    place = (zone.sample, zone.start, zone.end, zone.loop_start, zone.loop_end, zone.loops, zone.rate)
+    tone = make() if bent else played.get((place, step, index, margin), make).copy()
     if filtered:
         centres = frames[_HOP : 1 - _HOP : _HOP]
         cents = np.interp(centres, grid, modulation) * zone.modulation_to_filter
