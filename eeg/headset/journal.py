@@ -191,7 +191,8 @@ def _laid_out(
     pieces, lost = [], []
     shift, before, begins = 0, 0, 0
     for k, (_, _, count, where) in enumerate(spans):
-        while moments[k] - moments[begins] > _BEFORE_S:
+        # Before a long loss, as well.
+        while moments[max(k - 1, 0)] - moments[begins] > _BEFORE_S:
             begins += 1
         ahead = int(np.searchsorted(moments, moments[k] + _STAYS_S))
         stays = float(late[k : max(ahead, k + 1)].min())

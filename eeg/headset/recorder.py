@@ -16,6 +16,7 @@ import numpy as np
 from eeg.errors import DeadElectrodesError, RecordingError
 from eeg.headset.contact import DEAD, watch_contact
 from eeg.headset.journal import JournalWriter, journal_raw
+from eeg.headset.rate import RateWatch
 from eeg.headset.sources import Source, open_source
 from eeg.io.mne import quiet_mne
 from eeg.simulation.file import LARGEST_FIF_BYTES
@@ -94,6 +95,7 @@ class Recorder:
         except OSError as error:
             raise RecordingError(f"{path} cannot be written ({error.strerror}): choose another place") from None
         self._lock = threading.Lock()
+        self._rate = RateWatch(source.stream.sfreq)
         self._ending = threading.Event()
         self._came = threading.Event()
         self._full = False
@@ -135,6 +137,13 @@ class Recorder:
                     return
                 continue
             self._take(moments, samples)
+            other = self._rate.add(moments)
+            if other is not None:
+                self.problem = (
+                    f"{self._source.stream.name} changed its rate to about {other:.0f} Hz, where it declares "
+                    f"{self._source.stream.sfreq:g}: the recording ends there, start the stream and record anew"
+                )
+                return
             if time.monotonic() - synced > _SYNC_S:
                 synced = time.monotonic()
                 with contextlib.suppress(OSError):
@@ -168,6 +177,7 @@ class Recorder:
                 again.close()
                 return False
             self._source = again
+            self._rate = RateWatch(again.stream.sfreq)
             self.problem = None
             return True
         return False

@@ -39,7 +39,7 @@ def test_contact_is_shown_and_a_session_is_recorded(looking: Callable[..., Any],
     tab.uncheck("[name=score]")
     tab.check("[name=any_contact]")
     tab.click("text=Begin >> nth=-1")
-    reaches(tab, "document.documentElement.dataset.headset === 'playing' && document.querySelector('#bar').value > 0")
+    reaches(tab, "document.documentElement.dataset.headset === 'playing' && document.querySelector('#place').value > 0")
     tab.wait_for_timeout(1500)
     tab.click("text=End the recording")
     reaches(tab, "document.documentElement.dataset.headset === 'done'")

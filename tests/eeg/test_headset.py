@@ -151,7 +151,8 @@ def test_labels_stand_where_the_sound_was(tmp_path: Path) -> None:
     assert np.abs(impulses - labels).max() < 0.02
 
 
-def test_a_source_that_goes_and_comes_back_leaves_a_hole(tmp_path: Path) -> None:
+@pytest.mark.parametrize("away_s", [6.0, 30.0])
+def test_a_source_that_goes_and_comes_back_leaves_a_hole(away_s: float, tmp_path: Path) -> None:
     first, second = Amplifier(), Amplifier()
     zero = time.monotonic()
     first.queue = [(zero + np.arange(k, k + 250) / SFREQ, ramp(k, 250)) for k in range(0, 1500, 250)]
@@ -159,14 +160,51 @@ def test_a_source_that_goes_and_comes_back_leaves_a_hole(tmp_path: Path) -> None
     assert recorder.wait(5.0)
     while first.queue:
         time.sleep(0.05)
-    second.queue = [(zero + np.arange(k, k + 250) / SFREQ, ramp(k, 250)) for k in range(3000, 4500, 250)]
+    back = 1500 + int(away_s * SFREQ)
+    second.queue = [(zero + np.arange(k, k + 250) / SFREQ, ramp(k, 250)) for k in range(back, back + 1500, 250)]
     first.problem = RecordingError("the board is gone")
     while second.queue:
         time.sleep(0.05)
     made = recorder.finish()
     assert made.problem is None
-    assert made.duration_s == pytest.approx(18.0)
-    assert made.lost_s == pytest.approx(6.0)
+    assert made.duration_s == pytest.approx(12.0 + away_s)
+    assert made.lost_s == pytest.approx(away_s)
+    with open_recording(made.path) as recording:
+        (lost,) = [a for a in recording.annotations if a.text.startswith("BAD")]
+    assert (lost.onset_s, lost.duration_s) == (6.0, away_s)
+
+
+@pytest.mark.parametrize("rate", [125.0, 500.0])
+def test_a_stream_that_changes_its_rate_ends_the_recording(rate: float, tmp_path: Path) -> None:
+    """What came before is kept; what comes then has no place on its clock."""
+    amplifier = Amplifier()
+    amplifier.queue = [(np.arange(k, k + 250) / SFREQ, ramp(k, 250)) for k in range(0, 10000, 250)]
+    amplifier.queue += [(40.0 + np.arange(k, k + 250) / rate, ramp(k, 250)) for k in range(0, int(80 * rate), 250)]
+    recorder = Recorder(amplifier, tmp_path / "a.fif")
+    assert recorder.wait(5.0)
+    while recorder.problem is None and amplifier.queue:
+        time.sleep(0.05)
+    made = recorder.finish()
+    assert made.problem is not None
+    assert "changed its rate to about" in made.problem
+    assert "declares 250" in made.problem
+    with open_recording(made.path) as recording:
+        assert recording.read(9000, 9001, [0]).item() == pytest.approx(9000e-9, abs=1e-12)
+
+
+def test_a_source_that_comes_back_as_another_ends_the_recording(tmp_path: Path) -> None:
+    first, second = Amplifier(), Amplifier(channels=3)
+    first.queue = [(np.arange(k, k + 250) / SFREQ, ramp(k, 250)) for k in range(0, 1500, 250)]
+    recorder = Recorder(first, tmp_path / "a.fif", reopen=lambda: second)
+    assert recorder.wait(5.0)
+    while first.queue:
+        time.sleep(0.05)
+    first.problem = RecordingError("the board is gone")
+    while recorder.problem is None or "came back" not in recorder.problem:
+        time.sleep(0.05)
+    made = recorder.finish()
+    assert made.duration_s == pytest.approx(6.0)
+    assert "came back with another rate or other channels" in (made.problem or "")
 
 
 def test_a_full_disk_keeps_what_is_there(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ function drawRun(made) {
   if ($("run").hidden) return;
   const text = made.state === "scoring" ? "Scoring…" : made.away ? `${made.what}: ${made.away}` : made.what ?? "Looking at the contact…";
   if ($("what").textContent !== text) $("what").textContent = text;
-  $("bar").value = made.state === "scoring" ? 1 : made.duration ? (made.at ?? 0) / made.duration : 0;
+  $("place").value = made.state === "scoring" ? 1 : made.duration ? (made.at ?? 0) / made.duration : 0;
   $("time").textContent = made.duration ? `${clock(made.at ?? 0)} of ${clock(made.duration)}` : "";
 }
 
@@ -65,6 +65,9 @@ function draw(made) {
   const busy = BUSY.includes(made.state);
   document.documentElement.dataset.headset = made.state;
   $("stop").hidden = !busy || made.state === "scoring";
+  // It stands beside what it ends.
+  if (made.state === "playing") $("run").append($("stop"));
+  else if (made.state === "checking") $("box").after($("stop"));
   $("stop").textContent = made.state === "playing" ? "End the recording" : "End";
   problem(made.state === "failed" ? made.problem : "");
   if (made.contacts) drawContacts(made.contacts);
