@@ -36,7 +36,7 @@ SHOWN_SAMPLES = 10
 # At this tempo notes without one are scored, as the corpus reader scores its windows.
 QUARTER_S = 60.0 / 66.0
 
-sys.path.insert(0, str(DOCS.parent / "benchmarks"))
+sys.path.insert(0, str(DOCS.parent / "benchmarks" / "music"))
 
 Sound = npt.NDArray[np.float32]
 

@@ -55,7 +55,7 @@ class Settings:
         Take out eye and muscle components first.
     overlap : float or None
         Overlap of windows, 0 to 0.75; None: one half with up to 32 channels, where sampling error matters, none
-        above, where drift outweighs it (benchmarks/eeg_speed.py, docs/eeg.md).
+        above, where drift outweighs it (benchmarks/eeg/speed.py, docs/eeg.md).
     average_reference : bool or None
         None: with 16 EEG channels or more.
     edge_s : float

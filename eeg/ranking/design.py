@@ -27,7 +27,7 @@ _TAU_SCALE = 0.5
 _DAY_DB = (0.05, 0.12, 0.25, 0.45, 0.8, 1.4)
 _DAY_SCALE = 0.3
 # One recording tells nothing of other days. What both are then taken to be: at the upper end of 0.3 to 0.5 dB, for
-# which the false orders of such a recording are counted (benchmarks/eeg_null.py --part days).
+# which the false orders of such a recording are counted (benchmarks/eeg/null.py --part days).
 DAY_ALONE_DB = 0.5
 # SD of the change from the middle to the end of a recording, and of dB in the band for one dB of muscle.
 TIME_SD = 1.0

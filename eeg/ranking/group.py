@@ -25,7 +25,7 @@ from eeg.ranking.verdict import LEVEL
 
 Float64 = npt.NDArray[np.float64]
 
-# Of the test that the pieces are equal in the group (benchmarks/eeg_group.py).
+# Of the test that the pieces are equal in the group (benchmarks/eeg/group.py).
 _ALPHA = 0.02
 _DRAWS = 20_000
 _SD_DB = np.geomspace(0.03, 3.0, 11)

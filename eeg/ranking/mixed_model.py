@@ -25,7 +25,7 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 FLAT_SD = 100.0
-# SD of the middle of a recording against both ends, dB: rest of ten people bends by 0.4 (benchmarks/eeg_null.py).
+# SD of the middle of a recording against both ends, dB: rest of ten people bends by 0.4 (benchmarks/eeg/null.py).
 CURVE_SD = 0.5
 # Columns of a recording that belong to it alone: level, trend, curvature, music. Those of its pieces follow.
 LOCAL = 4

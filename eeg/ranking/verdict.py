@@ -10,7 +10,7 @@ from eeg.ranking.design import DAY_ALONE_DB
 from eeg.ranking.observations import Observation
 
 # Of the test that the pieces are equal, at the first look. Rest without any effect wanders, which lets more of such
-# listeners pass a test than its level says (benchmarks/eeg_null.py).
+# listeners pass a test than its level says (benchmarks/eeg/null.py).
 _ALPHA = 0.02
 # Smaller ones are printed as this: the noise is a model, and knows no better.
 _SMALLEST_P = 0.001
@@ -22,7 +22,7 @@ def alpha(looks: int) -> float:
     """Return the level of the test where the data may have been looked at after each of so many recordings.
 
     A boundary that falls with the looks keeps what is claimed falsely at any of eight looks under 5 %
-    (benchmarks/eeg_null.py); the level of each is near Pocock's for eight (0.0106; 10.1093/biomet/64.2.191).
+    (benchmarks/eeg/null.py); the level of each is near Pocock's for eight (0.0106; 10.1093/biomet/64.2.191).
     """
     return _ALPHA / (1.0 + 0.6 * math.log(max(looks, 1)))
 

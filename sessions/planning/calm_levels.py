@@ -40,7 +40,7 @@ class Knots:
 
 
 # Quarter notes a minute where nobody asks for a tempo. The fastest one is where the embedded model, at its densest,
-# comes down to the least calm that an arc can ask for (benchmarks/arcs.py).
+# comes down to the least calm that an arc can ask for (benchmarks/music/arcs.py).
 TEMPO = Knots(((0.5, 132.0), (0.7, 116.0), (0.85, 92.0), (0.92, 74.0), (0.96, 63.0), (0.975, 56.0)))
 # The mean pitch of a melody. It sinks: register comes next to mode and tempo in Eerola, Friberg & Bresin 2013 (Front.
 # Psychol. 4:487), and lower is less aroused, as long as it is not so low as to threaten.

@@ -18,7 +18,8 @@ from therapy_gen.music.arranging.arrange import PALETTES, arrange
 from therapy_gen.music.audio import render as audio
 from therapy_gen.music.audio import stream as timeline
 from therapy_gen.music.audio.loudness import LoudnessMeter
-from therapy_gen.music.audio.mix import TARGET_LUFS, Mix
+from therapy_gen.music.audio.loudness_target import TARGET_LUFS
+from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import render
 from therapy_gen.music.audio.reverb import BLOCK, SPACES, Reverb
 from therapy_gen.music.audio.stream import TimelineItem, render_timeline

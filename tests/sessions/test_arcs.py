@@ -28,7 +28,7 @@ from therapy_gen.musicvae.model import Model
 
 @pytest.mark.parametrize("arc", sorted(ARCS))
 def test_sessions_come_near_their_arc_and_move_in_small_steps(arc: str, store: Store, model: Model) -> None:
-    """Ten seeds; `benchmarks/arcs.py` has longer sessions and more arcs."""
+    """Ten seeds; `benchmarks/music/arcs.py` has longer sessions and more arcs."""
     request = SessionRequest(minutes=12.0 if arc == "iso" else 8.0, arc=arc, tempo=usual_tempo(arc))
     for seed in range(10):
         made = new_session(store, model, request, seed=seed)

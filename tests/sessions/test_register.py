@@ -38,7 +38,7 @@ def related(pieces: list[PieceRecord]) -> bool:
 
 @pytest.mark.parametrize("arc", ["calm", "iso"])
 def test_neighbouring_pieces_lie_about_as_high(arc: str, store: Store, model: Model) -> None:
-    """`benchmarks/arcs.py` has more seeds and arcs, and the bounds that docs/sessions.md states."""
+    """`benchmarks/music/arcs.py` has more seeds and arcs, and the bounds that docs/sessions.md states."""
     found: list[float] = []
     keys = set()
     for seed in range(4):

@@ -10,6 +10,7 @@ import typer
 from therapy_gen.cli.completion import model_names, one_of, palette_names
 from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
+from therapy_gen.music.arranging.palettes import PALETTES
 
 if TYPE_CHECKING:
     from sessions.composing.samples import WrittenSection
@@ -34,7 +35,7 @@ Folder = Annotated[
 Palette = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", autocompletion=palette_names, help="Instruments: piano, harp, guitar, pad  [default: piano]"
+        metavar="NAME", autocompletion=palette_names, help=f"Instruments: {', '.join(PALETTES)}  [default: piano]"
     ),
 ]
 Arranged = Annotated[
@@ -42,7 +43,7 @@ Arranged = Annotated[
     typer.Option(
         metavar="NAME",
         autocompletion=palette_names,
-        help="Arrange the steps for piano, harp, guitar or pad  [default: the plain notes]",
+        help=f"Arrange the steps for {', '.join(PALETTES)}  [default: the plain notes]",
     ),
 ]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from therapy_gen.cli.completion import one_of
+from therapy_gen.music.audio.loudness_target import LOUDNESS_LUFS, TARGET_LUFS
 
 if TYPE_CHECKING:
     from sessions.export.sound import Sound
@@ -49,7 +50,12 @@ FadeOption = Annotated[
     typer.Option("--fade", metavar="MINUTES", help="Die away over the last minutes  [default: 0; a quarter, to sleep]"),
 ]
 LoudnessOption = Annotated[
-    float | None, typer.Option("--loudness", metavar="LUFS", help="Of every piece, -40 to -10  [default: -23]")
+    float | None,
+    typer.Option(
+        "--loudness",
+        metavar="LUFS",
+        help="Of every piece, {:g} to {:g}  [default: {:g}]".format(*LOUDNESS_LUFS, TARGET_LUFS),
+    ),
 ]
 
 

@@ -30,7 +30,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 # Of those tried, nearest to held-out calm music in intervals and pitch classes together (docs/sampling.md).
 PRIOR_TEMPERATURE = 0.7
-# Of those compared by benchmarks/sampling.py, nearest to held-out music in scale, intervals and dissonance.
+# Of those compared by benchmarks/music/sampling.py, nearest to held-out music in scale, intervals and dissonance.
 DECODER_TEMPERATURE = 0.5
 # Half the distance between two exponential variates in float32, where they are smallest.
 _LEAST_VARIATE = np.float32(2.0**-25)

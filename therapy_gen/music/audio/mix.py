@@ -8,13 +8,9 @@ from pathlib import Path
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.audio.layers import Layer
+from therapy_gen.music.audio.loudness_target import LOUDNESS_LUFS, TARGET_LUFS
 from therapy_gen.music.audio.reverb import DEFAULT_SPACE, check_space
 from therapy_gen.music.audio.transitions import DEFAULT_TRANSITION, check_transition
-
-TARGET_LUFS = -23.0
-"""Every piece is brought to the loudness that EBU R 128 sets for broadcast, unless another is asked for."""
-
-LOUDNESS_LUFS = (-40.0, -10.0)
 
 
 @dataclass(frozen=True)

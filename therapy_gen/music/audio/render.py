@@ -14,7 +14,8 @@ import numpy.typing as npt
 from therapy_gen.errors import InputError
 from therapy_gen.music.audio.files.decode import decoded, frames_of, is_audio
 from therapy_gen.music.audio.loudness import LoudnessMeter, limit
-from therapy_gen.music.audio.mix import TARGET_LUFS, Mix
+from therapy_gen.music.audio.loudness_target import TARGET_LUFS
+from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.reverb import BLOCK, DEFAULT_SPACE, Reverb
 from therapy_gen.music.audio.soundfont import SoundFont, default_soundfont
 from therapy_gen.music.audio.stage import pan_of, seat_of

@@ -22,7 +22,7 @@ Frames = npt.NDArray[np.float32]
 _KEPT_BYTES, _PLAYED_BYTES = 160 << 20, 64 << 20
 _SHORTEST_S = 0.03
 _SHORTEST_RELEASE_S = 0.01
-# Brings a pad to the level that MuseScore General's has at the same velocity (benchmarks/sound.py --balance).
+# Brings a pad to the level that MuseScore General's has at the same velocity (benchmarks/sound/sound.py --balance).
 _PAD_GAIN = 0.5
 
 

@@ -1,7 +1,7 @@
 """The loudness of a piece from its notes alone: what each sounds like was measured once for the embedded instruments.
 
 In: notes. Out: a meter as it would stand had the piece been rendered. Notes add up by their powers. The table is made
-by `benchmarks/instrument_levels.py`.
+by `benchmarks/sound/instrument_levels.py`.
 """
 
 from __future__ import annotations
