@@ -1,10 +1,11 @@
 """Make the listening page: ten default pieces, their pictures, their figures beside real calm music and Magenta's.
 
-    python docs/listening.py RUN/corpus.npz MAGENTA [--audio DIR] [--check]
+    python docs/listening.py RUN/corpus.npz MAGENTA [--audio DIR | --without-sound] [--check]
 
 RUN is the folder of a `therapy-gen model train` run, which caches the windows of its corpus there; MAGENTA the folder
 of Google's mel_2bar_small (TensorFlow.js). The pieces are those of `session new --seed 1` and `--seed 2`. Pictures go
-to docs/listening/, the table of figures into its page; DIR keeps the sound, which is never committed. With --check,
+to docs/listening/, the table of figures into its page; DIR keeps the sound, which is never committed. --without-sound
+renders none, and leaves its figures out. Beside them stand ten held-out pieces as the corpus has them. With --check,
 which needs neither corpus nor checkpoint, nothing is written: the page must show a picture for each of ten pieces.
 """
 
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.performance import Part, Performance
+from therapy_gen.music.performance import Note, Part, Performance
 
 DOCS = Path(__file__).resolve().parent
 FOLDER = DOCS / "listening"
@@ -33,6 +34,7 @@ SEEDS = (1, 2)
 COUNT = 10
 SAMPLES = 64
 SHOWN_SAMPLES = 10
+SHOWN_STRETCHES = 4
 # At this tempo notes without one are scored, as the corpus reader scores its windows.
 QUARTER_S = 60.0 / 66.0
 
@@ -59,6 +61,7 @@ class Figures:
         return tuple("" if np.isnan(value) else form.format(value) for form, value in zip(forms, values, strict=True))
 
 
+SOUND = ("loudness, LUFS", "peak", "longest below -60 dBFS", "centroid", "above 4 kHz")
 ODDITIES = ("longest without a stroke", "longest held", "leaps over a sixth", "melody under the inner voice")
 HEAD = ("", "in scale", "interval", "notes a bar", "dissonant", "calm", "alike")
 
@@ -108,16 +111,16 @@ def _dissonance(notes: npt.NDArray[np.int64], steps: int) -> float:
 
 def _alike(parts: Sequence[Sequence[tuple[int, int, int, int]]], steps: int) -> float:
     """Return how far the other stretches of a piece are its first one, mean; nan where there is one."""
-    from form import Stretch, same
+    from form import Window, same
 
     if len(parts) < 2 or steps != 256:
         return float("nan")
-    classes = [Stretch.of(part, False).classes for part in parts]
+    classes = [Window.of(part, False).classes for part in parts]
     return float(np.mean([same(classes[0], other) for other in classes[1:]]))
 
 
 def real(corpus_file: Path) -> list[tuple[str, Figures]]:
-    """Measure ten calm pieces that no model was trained on, spread evenly over all of them."""
+    """Measure, and draw, ten calm pieces that no model was trained on, spread evenly over all of them."""
     from form import real_pieces
 
     from therapy_gen.music.corpus.corpus import Corpus
@@ -129,8 +132,29 @@ def real(corpus_file: Path) -> list[tuple[str, Figures]]:
     named = zip(names, real_pieces(corpus, held_out=True), strict=True)
     # Pieces of two stretches or more have a self-similarity.
     long = [(name, stretches) for name, stretches in named if len(stretches) > 1]
-    chosen = np.linspace(0, len(long) - 1, COUNT).astype(int)
-    return [(long[n][0], figures([stretch.notes for stretch in long[n][1]], 256)) for n in chosen]
+    chosen = [long[n] for n in np.linspace(0, len(long) - 1, COUNT).astype(int)]
+    for number, (name, stretches) in enumerate(chosen, 1):
+        picture = _real_picture(name, [stretch.notes for stretch in stretches[:SHOWN_STRETCHES]])
+        (FOLDER / f"real-{number:02d}.svg").write_text(picture, encoding="utf-8")
+    return [(name, figures([stretch.notes for stretch in stretches], 256)) for name, stretches in chosen]
+
+
+def _real_picture(name: str, parts: Sequence[Sequence[tuple[int, int, int, int]]]) -> str:
+    """Draw stretches of sixteen bars one after the other, their voices in the colours that made ones have."""
+    from therapy_gen.music.corpus.voices import MELODY
+
+    sixteenth = QUARTER_S / 4
+    voices = []
+    for voice, (part, program) in enumerate((("Melody", 0), ("Inner voice", 0), ("Bass", 0)), MELODY):
+        notes = [
+            Note((256 * n + start) * sixteenth, (end - start) * sixteenth, pitch, 80)
+            for n, stretch in enumerate(parts)
+            for start, end, pitch, of in stretch
+            if of == voice
+        ]
+        voices.append(Part(part, program, tuple(sorted(notes, key=lambda note: note.onset))))
+    length = 256 * len(parts) * sixteenth
+    return _picture(Performance(tuple(voices), 60.0 / QUARTER_S, "", length, "", title=name))
 
 
 def magenta(checkpoint: Path, folder: Path) -> tuple[list[Figures], str]:
@@ -255,8 +279,8 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
 
 
-def make(corpus: Path, checkpoint: Path, audio: Path | None) -> None:
-    """Write pictures and figures."""
+def make(corpus: Path, checkpoint: Path, audio: Path | None, *, rendered: bool = True) -> None:
+    """Write pictures and figures, those of the sound where it is `rendered`."""
     from form import made_sessions, read_piece
 
     from therapy_gen.music.midi.midi import read_performance
@@ -271,9 +295,9 @@ def make(corpus: Path, checkpoint: Path, audio: Path | None) -> None:
         (FOLDER / f"piece-{number:02d}.svg").write_text(_picture(performance), encoding="utf-8")
         found = figures([section.notes for section in read_piece(piece, midi).sections], 256)
         made.append((f"{number} {piece.title}, {piece.key}, {piece.form}", found))
-        sound, cells = sound_of(midi)
+        sound, cells = sound_of(midi) if rendered else (None, ())
         sounds.append((f"{number} {piece.title}", *cells, *_oddities(performance)))
-        if audio is not None:
+        if audio is not None and sound is not None:
             import soundfile
 
             audio.mkdir(parents=True, exist_ok=True)
@@ -287,9 +311,7 @@ def make(corpus: Path, checkpoint: Path, audio: Path | None) -> None:
     rows += [(name.replace("_", r"\_"), *found.cells()) for name, found in held_out]
     rows += [("**ten held-out calm pieces**", *mean(found for _, found in held_out).cells())]
     rows += [(f"**{len(samples)} samples of mel\\_2bar\\_small's prior**", *mean(samples).cells())]
-    of_sound = markdown(
-        ("", "loudness, LUFS", "peak", "longest below -60 dBFS", "centroid", "above 4 kHz", *ODDITIES), sounds
-    )
+    of_sound = markdown(("", *(SOUND if rendered else ()), *ODDITIES), sounds)
     text = PAGE.read_text(encoding="utf-8")
     fresh = (
         f"{BEGIN}\n\n{markdown(HEAD, rows)}\n\n{of_sound}\n\nModel {model.name}, sha256 {model.sha256[:12]}.\n\n{END}"
@@ -314,6 +336,7 @@ def main() -> None:
     parser.add_argument("corpus", type=Path, nargs="?")
     parser.add_argument("magenta", type=Path, nargs="?")
     parser.add_argument("--audio", type=Path)
+    parser.add_argument("--without-sound", action="store_true")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     if arguments.check:
@@ -321,7 +344,7 @@ def main() -> None:
     elif arguments.corpus is None or arguments.magenta is None:
         parser.error("give corpus and checkpoint, or --check")
     else:
-        make(arguments.corpus, arguments.magenta, arguments.audio)
+        make(arguments.corpus, arguments.magenta, arguments.audio, rendered=not arguments.without_sound)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python benchmarks/music/realism.py RUN/corpus.npz [--model calm] [--only KIND ...] [--seeds 5]
                                  [--kept] [--mutations] [--separating KIND ...] [--fast]
 
-RUN is the folder of a `therapy-gen model train` run, which caches the windows of its corpus there. Needs scikit-learn
-and Keras, and muspy, partitura and music21 (without these three: `--fast`, own features alone).
+RUN is the folder of a `therapy-gen model train` run, which caches the windows of its corpus there. Needs the extra
+`benchmarks` (with scikit-learn alone: `--fast`, trees over own features).
 
 Real sections are windows of the calmest third of 4/4 that begin where phrases do, at most four a piece. Half of the
 held-out pieces are kept (``--kept`` judges by them alone): no setting may be chosen by what they show, and each look at
@@ -130,9 +130,9 @@ def from_prior(model: Model, count: int, minor: BoolArray, *, memory: bool) -> M
     return Made(_decoded(model, np.concatenate(z), 0.0 if memory else DEFAULT_TEMPERATURE), -1 - np.arange(count))
 
 
-def sessions(model: Model, count: int, first_seed: int) -> Made:
-    """Write sections of default sessions as they go into the arrangement, at most four a piece."""
-    request = SessionRequest(metre=FOUR_FOUR.name)
+def sessions(model: Model, count: int, first_seed: int, key: str | None = None) -> Made:
+    """Write sections of sessions, default ones or in a key, as they go into the arrangement, at most four a piece."""
+    request = SessionRequest(metre=FOUR_FOUR.name, key=key)
     tokens: list[Tokens] = []
     pieces: list[int] = []
     seed, number = first_seed, 0
@@ -271,7 +271,9 @@ def main() -> None:
         "halfway": lambda: interpolated(model, everything, 1 / 2),
         "prior": lambda: from_prior(model, count, everything.minor, memory=False),
         "memory": lambda: from_prior(model, count, everything.minor, memory=True),
+        "memory in major": lambda: from_prior(model, count, np.zeros_like(everything.minor), memory=True),
         "sessions": lambda: sessions(model, count, arguments.first_seed),
+        "sessions in major": lambda: sessions(model, count, arguments.first_seed, "C"),
     }
     if arguments.mutations:
         kinds = {name: partial(change, everything) for name, change in MUTATIONS.items()}
