@@ -23,10 +23,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from eeg.timeline.library import Item  # noqa: E402
-
 from eeg.simulation.file import write_fif  # noqa: E402
 from eeg.simulation.simulate import Listener, simulate  # noqa: E402
+from eeg.timeline.known_pieces import Item  # noqa: E402
 from sessions.storage.library import get_session  # noqa: E402
 from sessions.storage.store import Store  # noqa: E402
 from sessions.studies.studies import get_study  # noqa: E402
