@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from eeg.io.recording import open_recording  # noqa: E402
-from eeg.ranking.observations import observations  # noqa: E402
+from eeg.ranking.observations import Observation, observations  # noqa: E402
 from eeg.ranking.rank import rank  # noqa: E402
 from eeg.ranking.ranked_pieces import Ranking  # noqa: E402
 from eeg.scoring import score_recording  # noqa: E402
@@ -33,11 +33,11 @@ from eeg.simulation.simulate import Listener, simulate, timeline  # noqa: E402
 PIECES = [f"p{i}" for i in range(5)]
 
 
-def run(path: Path, seed: int, listener: Listener, *, channels: int = 8, use_muscle: bool = True) -> Ranking:
-    """Simulate, score and rank one recording."""
+def run(path: Path, seed: int, listener: Listener, *, channels: int = 8) -> list[Observation]:
+    """Simulate and score one recording."""
     items = timeline(PIECES, repeats=4, play_s=60, silence_s=120, seed=seed)
     write_fif(simulate(items, sfreq=160, channels=channels, listener=listener, seed=seed), path)
-    return rank(observations([score_recording(path)]), use_muscle=use_muscle)
+    return observations([score_recording(path)])
 
 
 def tau(ranking: Ranking) -> float:
@@ -52,7 +52,7 @@ def effects(path: Path, listeners: int) -> None:
     )
     for size in (0.0, 0.5, 1.0, 2.0, 3.0):
         truth = dict(zip(PIECES, np.linspace(-size, 0, 5), strict=True))
-        taus, claims, covered, widths = [], [], [], []
+        data = []
         for seed in range(listeners):
             listener = Listener(
                 effects={piece: (effect, effect / 2) for piece, effect in truth.items()},
@@ -61,18 +61,26 @@ def effects(path: Path, listeners: int) -> None:
                 blinks_per_min=12,
                 muscle_per_min=3,
             )
-            ranking = run(path, seed, listener)
-            taus.append(tau(ranking))
-            claims.append(ranking.reliable_order)
-            # Intervals of one recording share its silence: recordings are what the share is estimated from.
-            covered.append(np.mean([p.ci90_db[0] <= truth[p.piece] <= p.ci90_db[1] for p in ranking.pieces]))
-            widths += [piece.ci90_db[1] - piece.ci90_db[0] for piece in ranking.pieces]
-        shown = f"{np.mean(taus):7.2f}" if size else f"{'':>7}"
-        print(
-            f"{size:4.1f} dB{'':19}{listeners:11}{shown}{100 * np.mean(claims):8.0f}%{100 * np.mean(covered):8.1f}%"
-            f"{100 * np.std(covered, ddof=1) / np.sqrt(listeners):6.1f}%{np.mean(widths):9.2f}",
-            flush=True,
-        )
+            data.append(run(path, seed, listener))
+        for other_days in (True, False):
+            rankings = [rank(one, other_days=other_days) for one in data]
+            print(_row(f"{size:4.1f} dB" + ("" if other_days else ", that day"), rankings, truth), flush=True)
+
+
+def _row(name: str, rankings: list[Ranking], truth: dict[str, float]) -> str:
+    """Return a line of the table of effects."""
+    # Intervals of one recording share its silence: recordings are what the share is estimated from.
+    covered = [
+        np.mean([piece.ci90_db[0] <= truth[piece.piece] <= piece.ci90_db[1] for piece in one.pieces])
+        for one in rankings
+    ]
+    width = np.mean([piece.ci90_db[1] - piece.ci90_db[0] for one in rankings for piece in one.pieces])
+    followed = f"{np.mean([tau(one) for one in rankings]):7.2f}" if any(truth.values()) else f"{'':>7}"
+    claimed = 100 * np.mean([one.reliable_order for one in rankings])
+    return (
+        f"{name:26}{len(rankings):11}{followed}{claimed:8.0f}%{100 * np.mean(covered):8.1f}%"
+        f"{100 * np.std(covered, ddof=1) / np.sqrt(len(rankings)):6.1f}%{width:9.2f}"
+    )
 
 
 def muscle(path: Path, listeners: int) -> None:
@@ -85,11 +93,9 @@ def muscle(path: Path, listeners: int) -> None:
         },
     }
     for name, trap in traps.items():
+        data = [run(path, seed, Listener(wander_db=0.3, **trap), channels=16) for seed in range(listeners)]
         for use in (True, False):
-            rankings = [
-                run(path, seed, Listener(wander_db=0.3, **trap), channels=16, use_muscle=use)
-                for seed in range(listeners)
-            ]
+            rankings = [rank(one, use_muscle=use, other_days=False) for one in data]
             claimed = 100 * np.mean([ranking.reliable_order for ranking in rankings])
             followed = np.mean([tau(ranking) for ranking in rankings])
             print(f"{name:38}{'on' if use else 'off':>10}{followed:17.2f}{claimed:8.0f}%", flush=True)
@@ -122,12 +128,18 @@ def main() -> None:
     default = Path(os.environ.get("THERAPY_GEN_DATA", ROOT.parent / "shared" / "data")) / "eeg"
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--listeners", type=int, default=10)
+    parts = ("effects", "muscle", "movement")
+    parser.add_argument("--part", choices=parts, action="append")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "listener_raw.fif"
-        effects(path, options.listeners)
-        muscle(path, options.listeners)
-        movement(options.data, Path(folder))
+        wanted = options.part or parts
+        if "effects" in wanted:
+            effects(path, options.listeners)
+        if "muscle" in wanted:
+            muscle(path, options.listeners)
+        if "movement" in wanted:
+            movement(options.data, Path(folder))
 
 
 if __name__ == "__main__":
