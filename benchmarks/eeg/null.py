@@ -41,7 +41,7 @@ from eeg.timeline.timeline import Timeline  # noqa: E402
 HEAD = f"{'':66}{'rankings':>9}{'claimed':>9}{'covered':>9}{'se':>7}{'width dB':>9}"
 
 # SD from day to day of what a piece, and what music as a whole, does.
-DAY_DB = ((0.0, 0.0), (0.3, 0.0), (0.5, 0.0), (0.0, 0.3), (0.3, 0.3), (0.5, 0.5))
+DAY_DB = (0.0, 0.3, 0.5)
 
 
 class Tally:
@@ -161,17 +161,18 @@ def simulated_plays(listeners: int) -> None:
         print(tally.row(f"simulated plays, 5 pieces, {name}"), flush=True)
 
 
-def days(listeners: int) -> None:
-    """Print the rows of recordings in which pieces, or music as a whole, differ from day to day."""
-    for recordings, plays in ((1, 4), (2, 2), (4, 2)):
-        for piece_db, music_db in DAY_DB:
+def days(listeners: int, of_recordings: Sequence[int], day_db: Sequence[float]) -> None:
+    """Print the rows of recordings in which pieces, and music as a whole, differ from day to day."""
+    for recordings in of_recordings:
+        plays = 4 if recordings == 1 else 2
+        for db in day_db:
             tally = Tally()
             for seed in range(listeners):
                 rng = np.random.default_rng(seed)
                 data = draw_plays(rng, np.zeros(5), plays=plays, recordings=recordings)
-                tally.add(rank(by_days(rng, data, piece_db, music_db)), seed)
+                tally.add(rank(by_days(rng, data, db, db)), seed)
             often = "one recording" if recordings == 1 else f"{recordings} recordings"
-            print(tally.row(f"{often}, SD of days: piece {piece_db:g} dB, music {music_db:g} dB"), flush=True)
+            print(tally.row(f"{often}, {plays} plays of each, SD of days {db:g} dB"), flush=True)
 
 
 def by_days(
@@ -190,17 +191,17 @@ def by_days(
     return found
 
 
-def looks(listeners: int) -> None:
+def looks(listeners: int, day_db: Sequence[float]) -> None:
     """Print how often an order is claimed at any of eight looks, one after each recording, and after the last."""
-    for piece_db, music_db in ((0.0, 0.0), (0.3, 0.3), (0.5, 0.5)):
+    for db in day_db:
         claims = []
         for seed in range(listeners):
             rng = np.random.default_rng(seed)
-            data = by_days(rng, draw_plays(rng, np.zeros(5), plays=2, recordings=8), piece_db, music_db)
+            data = by_days(rng, draw_plays(rng, np.zeros(5), plays=2, recordings=8), db, db)
             claims.append(
                 [rank([row for row in data if int(row.recording[1:]) <= look]).reliable_order for look in range(8)]
             )
-        name = f"a look after each of 8 recordings, days: {piece_db:g} and {music_db:g} dB"
+        name = f"a look after each of 8 recordings, SD of days {db:g} dB"
         at_any, at_last = 100 * np.mean(np.any(claims, axis=1)), 100 * np.mean(np.array(claims)[:, -1])
         print(f"{name:66}{listeners:9}{at_any:8.1f}%   (at the last look {at_last:.1f}%)", flush=True)
 
@@ -267,6 +268,8 @@ def main() -> None:
     parser.add_argument("--listeners", type=int, default=200)
     parts = ("real", "recordings", "plays", "days", "looks", "order")
     parser.add_argument("--part", choices=parts, action="append")
+    parser.add_argument("--recordings", type=int, nargs="+", default=[1, 2, 4], help="of each listener, in `days`")
+    parser.add_argument("--day-db", type=float, nargs="+", default=DAY_DB, help="SD from day to day")
     options = parser.parse_args()
     wanted = options.part or parts
     print(HEAD)
@@ -278,7 +281,12 @@ def main() -> None:
             print(f"no recordings in {options.data / 'eegmat'}: real rest is left out")
     if "recordings" in wanted:
         simulated_recordings(max(options.listeners // 5, 1))
-    for name, part in (("plays", simulated_plays), ("days", days), ("looks", looks), ("order", one_order)):
+    for name, part in (
+        ("plays", simulated_plays),
+        ("days", lambda listeners: days(listeners, options.recordings, options.day_db)),
+        ("looks", lambda listeners: looks(listeners, options.day_db)),
+        ("order", one_order),
+    ):
         if name in wanted:
             part(options.listeners)
 
