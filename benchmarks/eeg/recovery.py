@@ -117,7 +117,7 @@ def movement(data: Path, folder: Path) -> None:
         events.write_text("\n".join(["onset\tduration\ttrial_type", *rows]))
         scores.append(score_recording(path, events=events, settings=Settings(picks=("C3",))))
     for name, some in [*((Path(s.file).stem, [s]) for s in scores), ("all six", scores)]:
-        (piece,) = rank(observations(some)).pieces
+        (piece,) = rank(observations(some), other_days=False).pieces  # one day
         low, high = piece.ci90_db
         print(f"{name:38}{piece.plays:7}{piece.mean_db:9.2f}{low:9.2f} to {high:5.2f}")
 
