@@ -1,7 +1,7 @@
 """Find damaged electrodes where no choice has seen the damage, and compare with pyprep.
 
     pip install pyprep
-    python benchmarks/bad_channels.py [--data DIR] [--runs 1 3 4 5 6 7 8] [--first-seed 100]
+    python benchmarks/eeg/bad_channels.py [--data DIR] [--runs 1 3 4 5 6 7 8] [--first-seed 100]
 
 Five electrodes of each run of `eegbci` (64 channels) are drawn and damaged: one dead, one with hum, one with noise over
 what it records, and two swapped. Printed are what is found here and by pyprep (deviation, noisiness, correlation, SNR
@@ -22,7 +22,7 @@ from typing import Any
 import mne
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from eeg.bandpower.psd import frequency_grid  # noqa: E402
