@@ -218,7 +218,7 @@ def test_a_home_that_is_a_file_is_named(cli: Cli, tmp_path: Path) -> None:
         assert "choose another with --home" in done.error_line
 
 
-def test_a_folder_for_audio_that_is_a_file_is_named_before_anything_is_made(cli: Cli, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_audio_folder_is_named_at_once(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = cli("session", "new", "--minutes", "1", "--audio", "flac", "--out", tmp_path / "file")
     assert done.status == 1

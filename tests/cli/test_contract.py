@@ -220,7 +220,7 @@ def test_a_session_is_deleted(cli: Cli, with_session: Path) -> None:
     assert cli("session", "delete", "1", "--yes").status == 1
 
 
-def test_a_session_is_deleted_unasked_without_a_terminal_and_the_help_says_so(cli: Cli, with_session: Path) -> None:
+def test_without_a_terminal_a_session_is_deleted_unasked(cli: Cli, with_session: Path) -> None:
     said = cli("session", "delete", "--help").out
     assert "without a terminal on standard input it deletes unasked" in " ".join(said.split())
     assert cli("session", "delete", "1").out == "Deleted session 1\n"

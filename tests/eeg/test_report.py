@@ -69,7 +69,7 @@ def test_report_is_whole_and_self_contained(listener_fif: Path, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_report_says_what_is_marked_bad_where_it_was_left_out_and_what_flags_mean(listener_fif: Path) -> None:
+def test_report_says_what_is_marked_bad_and_what_flags_mean(listener_fif: Path) -> None:
     score = score_recording(listener_fif)
     assert "marked bad" not in render([score])
     figures = replace(score.figures, marked_bad_s=np.array([[70.0, 82.5]]), left_out={"Fp1": 0.125, "Cz": 0.0})

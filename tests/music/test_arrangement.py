@@ -263,7 +263,7 @@ def test_a_note_held_over_a_seam_is_struck_once() -> None:
         assert [n for n in part.notes if n.onset < seam < n.onset + n.duration]
 
 
-def test_accompaniment_that_begins_a_section_with_the_pitch_it_ended_on_is_tied() -> None:
+def test_accompaniment_is_tied_across_sections() -> None:
     section = silence()
     section[0] = (2 + 72 - 21, 2 + 64 - 21, 2 + 48 - 21)
     section[32] = 1

@@ -183,7 +183,7 @@ def test_what_rings_in_the_pedal_sounds() -> None:
 
 @pytest.mark.skipif(not VGMIDI.is_dir(), reason=f"no human ratings at {VGMIDI}")
 @pytest.mark.parametrize("pedal_s", [None, 2.0])
-def test_half_a_minute_unevenly_played_and_pedalled_is_told_from_lively_music(pedal_s: float | None) -> None:
+def test_uneven_pedalled_clips_are_told_from_lively_music(pedal_s: float | None) -> None:
     """Short clips, onsets shaken, notes missed, durations as they are transcribed from a pedalled recording."""
     rng = np.random.default_rng(0)
     scores, arousal = [], []

@@ -61,7 +61,7 @@ def test_voices_are_top_middle_and_bottom_and_never_overlap() -> None:
     ]
 
 
-def test_a_long_melody_note_is_not_struck_again_over_a_moving_accompaniment() -> None:
+def test_a_long_melody_note_is_not_struck_again() -> None:
     broken = [(step, step + 2, pitch) for step, pitch in zip(range(0, 16, 2), [48, 55, 60, 55] * 2, strict=True)]
     found = extract_voices([(0, 16, 76), *broken], 16)
     assert [note for note in found if note.voice == MELODY] == [VoiceNote(0, 16, 76, MELODY)]
@@ -93,7 +93,7 @@ def test_bars_of_three_quarters_are_read_in_the_metre_of_their_signature() -> No
     assert _stretches(lines, (6, 8)) == [("6/8", [0, 3, 6]), ("4/4", [6, 10, 14, 18]), ("6/8", [18, 21, 24])]
 
 
-def test_bars_of_twelve_eighths_are_two_of_six_and_those_of_three_half_a_one() -> None:
+def test_bars_of_twelve_and_three_eighths_are_read_in_six() -> None:
     assert _stretches([0, 6, 12], (12, 8)) == [("6/8", [0, 3, 6, 9, 12])]
     assert _stretches([0, 1.5, 3, 4.5, 6], (3, 8)) == [("6/8", [0, 3, 6])]
     assert _stretches([0, 6, 12], (6, 4)) == [("3/4", [0, 3, 6, 9, 12])]
@@ -128,7 +128,7 @@ def test_windows_are_brought_to_one_tonic_and_keep_their_own(tmp_path: Path, ton
     assert [pitch + 3 for pitch in pitches] == higher
 
 
-def test_phrases_are_counted_from_where_a_stretch_begins_not_from_the_pick_up(tmp_path: Path) -> None:
+def test_phrases_are_counted_from_behind_the_pick_up(tmp_path: Path) -> None:
     lines = [(0.0, 1.0, 67), *((onset + 1.0, duration, pitch) for onset, duration, pitch in chorale(21))]
     write_midi(tmp_path / "a.mid", lines)
     score = symusic.Score(str(tmp_path / "a.mid"))
@@ -208,7 +208,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_are_used(tmp_path: Pa
     assert "cannot be read" in report.unreadable["locked.mid"]
 
 
-def test_copies_are_dropped_and_never_divided_between_training_and_held_out(tmp_path: Path) -> None:
+def test_copies_never_lie_in_training_and_held_out(tmp_path: Path) -> None:
     for n in range(40):
         write_midi(tmp_path / f"{n:02d}.mid", chorale(20, seed=n // 2))
     corpus = build_corpus([tmp_path], WindowSettings(stride_bars=4), held_out_share=0.4)
@@ -298,7 +298,7 @@ def test_pieces_of_a_few_bars_serve_models_of_two(tmp_path: Path) -> None:
     np.testing.assert_array_equal(Corpus.load(tmp_path / "corpus.npz").length, corpus.length)
 
 
-def test_a_short_tune_serves_models_of_two_bars_once_not_as_often_as_its_verses(tmp_path: Path) -> None:
+def test_a_short_tune_serves_models_of_two_bars_once(tmp_path: Path) -> None:
     write_midi(tmp_path / "a.mid", chorale(8))
     short = crop(build_corpus([tmp_path], WindowSettings.for_models_of(2)), 2)
     assert short.bar.tolist() == list(range(7))

@@ -389,7 +389,7 @@ def test_a_checkpoint_is_imported_from_the_web_address_of_its_prefix(
     assert "it was removed" in wrong.error_line
 
 
-def test_public_checkpoints_are_listed_with_addresses_and_downloaded_by_name(cli: Cli) -> None:
+def test_public_checkpoints_are_listed_and_downloaded_by_name(cli: Cli) -> None:
     listed = cli("model", "known", "--json").document
     assert {each["config"] for each in listed["checkpoints"]} == set(listed["configs"])
     assert all(each["address"].startswith("https://storage.googleapis.com/") for each in listed["checkpoints"])

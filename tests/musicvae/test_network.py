@@ -97,7 +97,7 @@ def test_the_runtime_encodes_and_decodes_as_keras_does(pair: tuple[MusicVAE, Mod
     np.testing.assert_allclose(model.logits(theirs["mu"], tokens), theirs["logits"], atol=1e-4)
 
 
-def test_greedy_decoding_takes_the_likeliest_class_of_the_teacher_forced_logits(pair: tuple[MusicVAE, Model]) -> None:
+def test_greedy_decoding_takes_the_likeliest_class(pair: tuple[MusicVAE, Model]) -> None:
     _, model = pair
     z = np.random.default_rng(2).normal(size=(6, SMALL.z_size)).astype(np.float32)
     tokens = model.decode(z, temperature=0.0)
@@ -172,7 +172,7 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("times", [1, 2])
-def test_an_interrupt_waits_for_the_end_of_a_step_and_a_second_one_does_not(tmp_path: Path, times: int) -> None:
+def test_an_interrupt_waits_for_the_end_of_a_step(tmp_path: Path, times: int) -> None:
     told, ended = [], []
 
     def interrupt(progress: object) -> None:

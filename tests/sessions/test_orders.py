@@ -12,7 +12,7 @@ from sessions.planning.counterbalance import rounds_of, williams
 
 
 @pytest.mark.parametrize("pieces", range(1, 13))
-def test_every_piece_stands_at_every_place_and_after_every_other_equally_often(pieces: int) -> None:
+def test_orders_balance_places_and_predecessors(pieces: int) -> None:
     rows = williams(pieces)
     assert len(rows) == (pieces if pieces % 2 == 0 or pieces == 1 else 2 * pieces)
     times = len(rows) // pieces

@@ -264,7 +264,7 @@ def _upgrade(path: Path, ready: object, results: multiprocessing.Queue[str]) -> 
 
 
 @pytest.mark.long
-def test_many_processes_upgrade_one_database_and_the_copy_stays_the_old_one(tmp_path: Path) -> None:
+def test_many_processes_upgrade_one_database(tmp_path: Path) -> None:
     by_migrations(f"sqlite:///{tmp_path / 'a.db'}", "0001").dispose()
     assert at_once(_upgrade, tmp_path / "a.db") == [schema.HEAD] * 6
     assert Store(tmp_path / "a.db").check() == []
