@@ -94,9 +94,7 @@ def test_samples_are_compared_in_the_mode_and_metre_of_the_music(cli: Cli, tmp_p
     assert "holds 0 sections that the model can read" in other.err.splitlines()[-1]
 
 
-def test_imported_models_are_measured_without_an_encoder_by_samples(
-    scores: Path, cli: Cli, tmp_path: Path
-) -> None:
+def test_imported_models_are_measured_without_an_encoder_by_samples(scores: Path, cli: Cli, tmp_path: Path) -> None:
     config = smaller(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 9))
     rng = np.random.default_rng(4)
     for name, shapes in (("whole", variable_shapes(config)), ("half", decoder_shapes(config))):

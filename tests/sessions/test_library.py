@@ -103,9 +103,7 @@ def test_only_what_was_heard_can_be_rated(store: Store, session: SessionRecord, 
         rate(store, other.id, session.pieces()[0].id, 3)
 
 
-def test_a_deleted_session_leaves_its_pieces_and_its_number(
-    store: Store, session: SessionRecord, model: Model
-) -> None:
+def test_a_deleted_session_leaves_its_pieces_and_its_number(store: Store, session: SessionRecord, model: Model) -> None:
     rate(store, session.id, session.pieces()[0].id, 4)
     assert delete_session(store, session.id) == 0
     assert list_sessions(store) == []
