@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from sessions.records import PieceRecord
+from therapy_gen.music.audio.files.ogg import set_serial
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.stream import TimelineItem, render_timeline
 
@@ -65,4 +66,5 @@ def _opus(piece: PieceRecord, music: bytes, length: float, mix: Mix, stop: threa
                 if stop.is_set():
                     return b""
                 file.write(block[start : start + _FRAMES_PER_WRITE])
+    set_serial(content, music)
     return content.getvalue()

@@ -47,6 +47,14 @@ def blocks(seconds: float, size: int = 1 << 16) -> Iterator[Sound]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_the_same_sound_is_the_same_file(tmp_path: Path, name: str) -> None:
+    files = [tmp_path / f"{number}.{name}" for number in (1, 2)]
+    for path in files:
+        write_audio(path, tone(1.0), RATE, tags=Tags("Slow Water", "session 1"))
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_file_holds_the_sound_and_its_titles(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"Slow Water ♭.{name}"
     sound = tone(3.0)

@@ -246,6 +246,13 @@ def test_samples_that_end_in_half_a_frame_play(tmp_path: Path) -> None:
     assert played(StruckNote(0, 0.3, 69, 60, 0), seconds=0.3, soundfont=path).any()
 
 
+def test_a_soundfont_of_more_than_2_gib_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "huge.sf2").open("wb") as file:
+        file.truncate((2 << 30) + 1)
+    with pytest.raises(InputError, match=r"huge\.sf2 is larger than 2 GiB; give a smaller soundfont"):
+        SoundFont(tmp_path / "huge.sf2")
+
+
 def test_a_soundfont_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no soundfont .*none\.sf2"):
         render(tune(), soundfont=tmp_path / "none.sf2")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from therapy_gen.errors import InputError
 from therapy_gen.files import atomic_write, check_target
 from therapy_gen.music.audio.files.id3 import write_id3
+from therapy_gen.music.audio.files.ogg import set_serial
 from therapy_gen.music.audio.files.tags import NO_TAGS, Tags, replay_gain
 from therapy_gen.music.audio.files.vorbis_comments import write_flac_tags, write_ogg_tags
 from therapy_gen.music.audio.loudness import LoudnessMeter
@@ -107,6 +108,9 @@ def write_audio(
                         raise InputError(f"{path} would be larger than a WAV file can be; give flac")
             if (write_tags := _TAG_WRITERS.get(chosen.container)) is not None:
                 write_tags(part, tags.texts() | replay_gain(meter.integrated(), meter.peak), tags.cover)
+            if chosen.container == "OGG":
+                with part.open("r+b") as pages:
+                    set_serial(pages, repr(sorted(tags.texts().items())).encode())
             # A full disk shows only here where the last bytes were still in a buffer.
             if soundfile.info(part).frames < written:
                 raise InputError(f"{path} cannot be written whole; free some space on the disk")

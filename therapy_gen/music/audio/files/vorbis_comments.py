@@ -9,16 +9,15 @@ import base64
 import shutil
 import struct
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from therapy_gen.files import atomic_write
+from therapy_gen.music.audio.files.ogg import PAGE_HEAD, page_checksum
 
 _STREAMINFO, _PADDING, _COMMENT, _PICTURE = 0, 1, 4, 6
 _LAST = 0x80
 _FRONT_COVER = 3
-_PAGE_HEAD = 27
 _LARGEST_PAGE = 255 * 255
 _COMMENT_PACKET = b"\x03vorbis"
 
@@ -80,7 +79,7 @@ _Page = tuple[bytes, list[int], bytes]
 
 
 def _page(source: BinaryIO) -> _Page:
-    head = source.read(_PAGE_HEAD)
+    head = source.read(PAGE_HEAD)
     if head[:4] != b"OggS":
         raise ValueError("no Ogg page")
     lacings = list(source.read(head[26]))
@@ -111,7 +110,7 @@ def _paged(pages: list[_Page], packets: list[bytes]) -> list[_Page]:
         body = b"".join(own)
         # No page is the continuation of a packet any more.
         fresh = head[:5] + bytes((head[5] & ~1,)) + head[6:22] + bytes(4) + bytes((len(lacings),))
-        checked = fresh[:22] + struct.pack("<I", _checksum(fresh + bytes(lacings) + body)) + fresh[26:]
+        checked = fresh[:22] + struct.pack("<I", page_checksum(fresh + bytes(lacings) + body)) + fresh[26:]
         made.append((checked, lacings, body))
     return made
 
@@ -133,21 +132,3 @@ def _picture(png: bytes) -> bytes:
         + struct.pack(">IIIII", width, height, 24, 0, len(png))
         + png
     )
-
-
-@cache
-def _table() -> tuple[int, ...]:
-    made = []
-    for byte in range(256):
-        value = byte << 24
-        for _ in range(8):
-            value = (value << 1) ^ (0x04C11DB7 if value & 0x80000000 else 0)
-        made.append(value & 0xFFFFFFFF)
-    return tuple(made)
-
-
-def _checksum(page: bytes) -> int:
-    table, value = _table(), 0
-    for byte in page:
-        value = ((value << 8) & 0xFFFFFFFF) ^ table[(value >> 24) ^ byte]
-    return value
