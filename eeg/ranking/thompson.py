@@ -51,13 +51,20 @@ def thompson(
     pieces: Sequence[PieceRank | RatedPiece] = drawn.pieces
     at = {piece.piece: i for i, piece in enumerate(pieces)}
     left = list(dict.fromkeys(candidates))
+    # Where each candidate stands among the ranked pieces, -1 for one that was never ranked.
+    place = np.array([at.get(name, -1) for name in left], dtype=np.int64)
     sign = 1.0 if ranking.lower_is_better else -1.0
     chosen: list[str] = []
     while left and len(chosen) < n:
         if rng.random() < explore:
-            chosen.append(left.pop(int(rng.integers(len(left)))))
-            continue
-        draw = drawn.draws[int(rng.integers(len(drawn.draws)))]
-        values = [draw[at[name]] if name in at else rng.choice(drawn.new_draws) for name in left]
-        chosen.append(left.pop(int(np.argmin(sign * np.asarray(values)))))
+            best = int(rng.integers(len(left)))
+        else:
+            draw = np.asarray(drawn.draws[int(rng.integers(len(drawn.draws)))])
+            new = place < 0
+            values = draw[place] if len(draw) else np.zeros(len(place))
+            if new.any():
+                values[new] = np.asarray(drawn.new_draws)[rng.integers(len(drawn.new_draws), size=int(new.sum()))]
+            best = int(np.argmin(sign * values))
+        chosen.append(left.pop(best))
+        place = np.delete(place, best)
     return chosen
