@@ -204,3 +204,26 @@ def test_percussion_written_with_pitches_is_left_out(tmp_path: Path) -> None:
         '<score-part id="P1"><part-name/><midi-instrument id="I"><midi-channel>10</midi-channel></midi-instrument>',
     )
     assert {int(pitch) for pitch in read_score(written(tmp_path / "b.musicxml", kit)).notes["pitch"]} == {60}
+
+
+CONTAINER = "META-INF/container.xml"
+
+
+@pytest.mark.parametrize(
+    ("container", "name"),
+    [
+        (None, "a.xml"),
+        ('<container><rootfile full-path="a.pdf"/><rootfile full-path="a.musicxml"/></container>', "a.musicxml"),
+        ('<container><rootfile full-path="dir/a.xml"/></container>', "dir\\a.xml"),
+    ],
+    ids=["no-container", "picture-first", "backslash"],
+)
+def test_archives_as_programs_write_them(tmp_path: Path, container: str | None, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.mxl", "w") as archive:
+        if container:
+            archive.writestr(CONTAINER, container)
+        archive.writestr("__MACOSX/._a.xml", b"resource")
+        archive.writestr("a.pdf", b"%PDF")
+        archive.writestr(zipfile.ZipInfo(name), document(BAR))
+    with musicxml_prune.open_document(tmp_path / "a.mxl") as stream:
+        assert musicxml_prune.PrunedScore(stream).notes == 4

@@ -46,15 +46,33 @@ def open_document(path: Path) -> IO[bytes]:
 
 
 def _root_name(archive: zipfile.ZipFile) -> str:
+    """Return the score of an archive: what its container names as MusicXML, or the only score in it."""
+    scores = [
+        name
+        for name in archive.namelist()
+        if name.lower().endswith((".xml", ".musicxml")) and not name.startswith(("META-INF/", "__MACOSX/"))
+    ]
+    named = _named(archive)
+    for name in named:
+        if name in archive.NameToInfo and (len(named) == 1 or name in scores):
+            return name
+    if len(scores) == 1:
+        return scores[0]
+    raise DamagedError(
+        "the archive does not hold the score that it names" if named else "the archive has no META-INF/container.xml"
+    )
+
+
+def _named(archive: zipfile.ZipFile) -> list[str]:
+    """Return the files that an archive's container names."""
     try:
         with archive.open("META-INF/container.xml") as container:
             root = ElementTree.fromstring(container.read(_CHUNK))
-    except (KeyError, NotImplementedError, RuntimeError) as error:
-        raise DamagedError("the archive has no META-INF/container.xml") from error
-    for element in root.iter():
-        if _tag(element) == "rootfile" and element.get("full-path"):
-            return str(element.get("full-path"))
-    raise DamagedError("the archive's container.xml names no score")
+    except KeyError:
+        return []
+    except (NotImplementedError, RuntimeError) as error:
+        raise DamagedError("the archive's META-INF/container.xml cannot be unpacked") from error
+    return [str(each.get("full-path")) for each in root.iter() if _tag(each) == "rootfile" and each.get("full-path")]
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
