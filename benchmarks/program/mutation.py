@@ -161,7 +161,8 @@ def mutants(files: list[Path], root: Path, rng: random.Random) -> Iterator[Mutan
                 yield Mutant(str(path.relative_to(root)), start[0], name.removeprefix("core/"), changed)
 
 
-@dataclass
+# pytest wants plugins that can be told apart.
+@dataclass(eq=False)
 class Tests:
     """What each test runs and how long it takes: a plugin of pytest."""
 
