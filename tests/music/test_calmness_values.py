@@ -175,3 +175,12 @@ def test_silence_between_notes_belongs_to_no_key() -> None:
     assert together["clear keys"] == pytest.approx(
         valence.measure(np.zeros(2), np.full(2, 8.0), pitches[:2])["clear keys"]
     )
+
+
+def test_one_chord_is_not_detached() -> None:
+    assert calmness.measure(np.zeros(3), np.ones(3), np.array([60, 64, 67]))["detachment"] == 0.0
+
+
+def test_when_music_begins_does_not_matter_for_valence() -> None:
+    onsets, durations, pitches = np.array([0.0, 1.0, 2.5]), np.array([1.0, 3.0, 2.0]), np.array([60, 64, 67])
+    assert valence.measure(onsets + 7.0, durations, pitches) == valence.measure(onsets, durations, pitches)
