@@ -194,3 +194,15 @@ def test_other_frequencies_sound_the_same(cli: Cli, tmp_path: Path, rate: int, s
     spectrum = np.abs(np.fft.rfft(found[:, 0] * np.hanning(len(found))))
     assert np.argmax(spectrum) / 5 == pytest.approx(400.0, abs=0.5)
     assert spectrum[(5 * 1000) :].max() < spectrum.max() / 100
+
+
+def test_the_app_plays_what_the_export_holds(songs: dict[str, Path]) -> None:
+    """A recorded piece sounds the same from any place at once, as the player of the app asks for it."""
+    from therapy_gen.music.audio.live.timeline import live_timeline
+    from therapy_gen.music.audio.stream import TimelineItem, render_timeline
+
+    items = [TimelineItem(2.0), TimelineItem(33.0, songs["ogg"].read_bytes(), "song"), TimelineItem(1.0)]
+    whole = np.concatenate(list(render_timeline(items)))
+    live = np.concatenate(list(live_timeline(items, start_s=12.5)))
+    assert len(live) == len(whole) - round(12.5 * 44100)
+    assert np.abs(live - whole[-len(live) :]).max() < 1e-4
