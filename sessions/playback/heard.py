@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -45,6 +46,8 @@ class HeardLog:
         # Session second and clock where it was told last, while it plays.
         self._last: tuple[float, float] | None = None
         self._closed = False
+        # A page tells of two things at once, and each call has a thread of its own.
+        self._lock = threading.RLock()
 
     def tell(self, state: str, at_s: float) -> None:
         """Note that at this moment the session's second `at_s` is heard, or that it paused or ended there.
@@ -58,6 +61,10 @@ class HeardLog:
             raise InputError(f"state {state!r} is not known; give {PLAYING}, {PAUSED} or {ENDED}")
         if not 0.0 <= at_s <= self._record.duration_s + _TO_ITS_END_S:
             raise InputError(f"second {at_s:g} is outside session {self._record.id}")
+        with self._lock:
+            self._note(state, at_s)
+
+    def _note(self, state: str, at_s: float) -> None:
         if self._closed:
             return
         moment = self._now()
@@ -108,10 +115,11 @@ class HeardLog:
 
     def stop(self, state: str = ENDED) -> None:
         """Note that nobody will tell of this play any more: it ended about where it was told last."""
-        if self._last is not None and not self._closed:
-            at_s, moment = self._last
-            heard_s = min(self._now() - moment, _TRUSTED_S)
-            self.tell(state, min(at_s + heard_s, self._record.duration_s))
+        with self._lock:
+            if self._last is not None and not self._closed:
+                at_s, moment = self._last
+                heard_s = min(self._now() - moment, _TRUSTED_S)
+                self.tell(state, min(at_s + heard_s, self._record.duration_s))
 
     def wait(self) -> None:
         """Return once what was told is stored."""

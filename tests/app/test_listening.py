@@ -228,6 +228,30 @@ def test_a_stall_is_not_heard(with_session: Path) -> None:
     ]
 
 
+def test_two_words_at_once_are_of_one_play(with_session: Path) -> None:
+    import threading
+
+    from sessions.playback.heard import HeardLog
+    from sessions.storage.library import get_session
+
+    store = Store.open(with_session / "therapy.db")
+    log = HeardLog(store, get_session(store, 1))
+    both = threading.Barrier(8)
+
+    def tell() -> None:
+        both.wait()
+        log.tell("playing", 0.0)
+
+    threads = [threading.Thread(target=tell) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log.tell("ended", 0.1)
+    log.wait()
+    assert len(list_plays(store, 1)) == 1
+
+
 def test_a_play_that_is_told_of_is_logged(with_session: Path) -> None:
     from sessions.playback.heard import HeardLog
     from sessions.storage.library import get_session
