@@ -166,7 +166,7 @@ def browser_with_windows(name: str, folder: Path) -> Iterator[Chromium | Firefox
     )
     try:
         os.close(write)
-        with open(read) as told:
+        with os.fdopen(read) as told:
             display = told.readline().strip()
         browser = kind(program, folder / name, {**os.environ, "DISPLAY": f":{display}"})
         try:
