@@ -206,3 +206,24 @@ def test_the_app_plays_what_the_export_holds(songs: dict[str, Path]) -> None:
     live = np.concatenate(list(live_timeline(items, start_s=12.5)))
     assert len(live) == len(whole) - round(12.5 * 44100)
     assert np.abs(live - whole[-len(live) :]).max() < 1e-4
+
+
+@pytest.mark.long
+def test_a_click_track_is_exported_and_read_back(cli: Cli, songs: dict[str, Path], tmp_path: Path) -> None:
+    """The amplifier recorded by itself; what was played to it says which piece began when."""
+    pieces = [one["piece"] for one in cli("piece", "import", songs["wav"], songs["ogg"], "--json").document["pieces"]]
+    held = [word for piece in pieces for word in ("--with", piece)]
+    words = ("session", "new", "--minutes", "2", "--baseline", "20", *held, "--explore", "0", "--seed", "1")
+    new = cli(*words, "--listener", "ana", "--json")
+    assert new.status == 0, new.err
+    items = new.document["session"]["items"]
+    assert "kept exactly by wav and flac" in cli("export", "--session", "1", "--clicks", "-o", tmp_path / "x.mp3").err
+    assert cli("export", "--ranked", "--clicks", "-o", tmp_path / "x.wav").status == 2
+    assert cli("export", "--session", "1", "--clicks", "-o", tmp_path / "heard.wav").status == 0
+    made = cli("simulate-eeg", "--session", "1", "--marks", "none", "--channels", "4", "-o", tmp_path / "amp.fif")
+    assert made.status == 0, made.err
+    heard = ("--clicks", tmp_path / "heard.wav", "--session", "1", "--dry-run", "--json")
+    (plan,) = cli("score-eeg", tmp_path / "amp.fif", *heard).document["recordings"]
+    meant = [(item["piece"], item["onset_s"]) for item in items if item["piece"]]
+    assert [play["piece"] for play in plan["plays"]] == [piece for piece, _ in meant]
+    assert [play["onset_s"] for play in plan["plays"]] == pytest.approx([onset for _, onset in meant], abs=0.002)
