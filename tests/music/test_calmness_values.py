@@ -184,3 +184,8 @@ def test_one_chord_is_not_detached() -> None:
 def test_when_music_begins_does_not_matter_for_valence() -> None:
     onsets, durations, pitches = np.array([0.0, 1.0, 2.5]), np.array([1.0, 3.0, 2.0]), np.array([60, 64, 67])
     assert valence.measure(onsets + 7.0, durations, pitches) == valence.measure(onsets, durations, pitches)
+
+
+def test_upper_notes_begin_at_middle_c() -> None:
+    counted = [calmness.measure(np.arange(9.0), np.ones(9), np.full(9, pitch))["upper notes"] for pitch in (59, 60)]
+    assert counted == [0.0, 1.0]
