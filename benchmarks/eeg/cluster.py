@@ -66,11 +66,23 @@ def therapy_gen(home: Path, *arguments: object) -> Took:
         stdout=subprocess.DEVNULL,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-    _, status, usage = os.wait4(process.pid, 0)
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, _peak_mib(process.pid))
+        time.sleep(0.1)
     wall = time.perf_counter() - started
-    if status:
+    if process.returncode:
         sys.exit(f"therapy-gen {' '.join(map(str, arguments))} failed")
-    return Took(wall, _processor_s() - before, usage.ru_maxrss / 1024)
+    return Took(wall, _processor_s() - before, peak)
+
+
+def _peak_mib(pid: int) -> float:
+    """Return the largest resident set of a process so far; what `wait4` tells holds that of its parent, too."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)
 
 
 def make_study(folder: Path, people: int, *, play_s: int = 60) -> tuple[Path, Path, float]:

@@ -274,6 +274,7 @@ def test_a_playlist_keeps_to_one_line_an_entry() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_full_disk_leaves_no_part(store: Store, short: SessionRecord, tmp_path: Path) -> None:
     unshare = shutil.which("unshare")
     folder = tmp_path / "small"

@@ -60,8 +60,12 @@ def score_job(where: str, job: Job) -> Outcome:
     """
     from sessions.storage.store import Store
 
+    return _outcome(Store.open(where), job)
+
+
+def _outcome(store: Store, job: Job) -> Outcome:
     try:
-        return _scored(Store.open(where), job)
+        return _scored(store, job)
     except TherapyGenError as error:
         return Outcome(job.path, job.listener, FAILED, str(error))
 
@@ -128,9 +132,11 @@ def run_jobs(
     """
     tell = done or (lambda outcome: None)
     if cluster is None:
-        found = []
+        from sessions.storage.store import Store
+
+        found, store = [], Store.open(where)
         for job in jobs:
-            found.append(score_job(where, job))
+            found.append(_outcome(store, job))
             tell(found[-1])
         return found
     from therapy_gen.study.cluster import as_they_end, connected, why_failed
