@@ -22,8 +22,8 @@ Frames = npt.NDArray[np.float32]
 _KEPT_BYTES, _PLAYED_BYTES = 160 << 20, 64 << 20
 _SHORTEST_S = 0.03
 _SHORTEST_RELEASE_S = 0.01
-# A pad is then some 12 dB louder than MuseScore General's at the same velocity (benchmarks/sound/balance.py); the levels
-# of the palettes reckon with that.
+# A pad is then some 12 dB louder than MuseScore General's at the same velocity (benchmarks/sound/balance.py); the
+# levels of the palettes reckon with that.
 _PAD_GAIN = 0.5
 
 
