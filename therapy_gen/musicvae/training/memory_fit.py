@@ -141,7 +141,8 @@ def _rounds(pieces: list[int]) -> list[int]:
     for piece in pieces:
         rounds.append(seen.get(piece, 0))
         seen[piece] = rounds[-1] + 1
-    return np.argsort(rounds, kind="stable").tolist()
+    order: list[int] = np.argsort(rounds, kind="stable").tolist()
+    return order
 
 
 def _phrases(section: Tokens) -> list[bytes]:
