@@ -100,7 +100,9 @@ def rank_listeners(store: Store, listeners: Sequence[str]) -> None:
 
     with store.read() as database:
         ids = [find_listener(database, name).id for name in dict.fromkeys(listeners)]
-    rank_again(store, ids, Ranker())
+    # A ranker keeps what it made: one each, or memory grows with the listeners.
+    for listener in ids:
+        rank_again(store, [listener], Ranker())
 
 
 def run_jobs(
