@@ -197,7 +197,7 @@ def test_the_embedded_model_is_whole_and_small() -> None:
     model = load_model()
     assert isinstance(model, Model)
     assert model.name == "calm"
-    assert load_weights(Path(__file__).parents[2] / "therapy_gen/assets/calm.safetensors").path.stat().st_size < 12e6
+    assert load_weights(Path(__file__).parents[2] / "therapy_gen/assets/calm.safetensors").path.stat().st_size < 14e6
     assert model.facts["held_out"]["teacher_forced"]["melody"] > model.facts["held_out"]["holds"]["melody"]
     assert len(model.facts["corpus_digest"]) == 64
     drawn = model.decode(model.sample_prior(8, np.random.default_rng(0)), temperature=0.7, rng=np.random.default_rng(1))

@@ -24,7 +24,7 @@ DEFAULT_MODEL = "calm"
 SUFFIX = ".safetensors"
 MAX_FILE_BYTES = 2_000_000_000
 # The embedded models as this version carries them: SHA-256 of their files.
-EMBEDDED = {"calm": "072dfc7ce3e9355837d34f28471ae32f23742e254b5fa7a0c17d44920e7f3c95"}
+EMBEDDED = {"calm": "234f642530cb8353c3e7fdc8a22dbe1cfec75669b632204f3ba8023797d9a781"}
 _DEEPEST = 32
 
 
