@@ -21,7 +21,7 @@ from sessions.storage.pieces import brought_by
 from sessions.storage.play_log import list_plays
 from sessions.storage.store import Store
 from sessions.storage.tables import ListenerRow, PlayRow, PlayScoreRow, RankingRow, RecordingRow
-from therapy_gen.music.audio.files.decode import suffix_of
+from therapy_gen.music.audio.files.kind import suffix_of
 from therapy_gen.text import spreadsheet_cell
 
 # Bytes do not depend on when an archive is written.

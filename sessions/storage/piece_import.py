@@ -20,7 +20,8 @@ from therapy_gen.errors import InputError
 from therapy_gen.music.analysis.calmness import calmness_of
 from therapy_gen.music.analysis.register import register_of
 from therapy_gen.music.analysis.valence import valence_of
-from therapy_gen.music.audio.files.decode import AUDIO_SUFFIXES, read_audio
+from therapy_gen.music.audio.files.decode import read_audio
+from therapy_gen.music.audio.files.kind import AUDIO_SUFFIXES
 from therapy_gen.music.midi.key import key_of
 from therapy_gen.music.midi.midi import performance_of
 from therapy_gen.music.midi.reader import MIDI_SUFFIXES, read_midi_bytes, read_midi_file

@@ -18,7 +18,7 @@ from sessions.storage import schema
 from sessions.storage.database import connect, explained, label, locate, may_be_written, sqlite_path, writing
 from sessions.storage.tables import Base, ListenerRow, PieceRow, SessionRow
 from therapy_gen.files import create_private_file
-from therapy_gen.music.audio.files.decode import is_audio
+from therapy_gen.music.audio.files.kind import is_audio
 
 # What SQLite keeps beside a database.
 _SIDES = ("-wal", "-shm", "-journal")

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.audio.files.decode import decoded, frames_of, is_audio
+from therapy_gen.music.audio.files.decode import decoded, frames_of
+from therapy_gen.music.audio.files.kind import is_audio
 from therapy_gen.music.audio.loudness import LoudnessMeter, limit
 from therapy_gen.music.audio.loudness_target import TARGET_LUFS
 from therapy_gen.music.audio.mix import Mix

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.audio.files.decode import is_audio
+from therapy_gen.music.audio.files.kind import is_audio
 from therapy_gen.music.audio.layers import LayerSound
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import SAMPLE_RATE, PieceRenderer, fade_out

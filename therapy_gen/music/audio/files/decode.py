@@ -24,7 +24,6 @@ from therapy_gen.text import clock
 
 Frames = npt.NDArray[np.float32]
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff")
 SAMPLE_RATE = 44100
 SHORTEST_S, LONGEST_S = 1.0, 3600.0
 _LARGEST_BYTES = 2 * 2**30
@@ -62,19 +61,6 @@ class RecordedMusic:
     loudness: float
     title: str
     remarks: tuple[str, ...]
-
-
-def is_audio(content: bytes) -> bool:
-    """Return whether music is recorded sound; else it is a MIDI file."""
-    mpeg = len(content) > 1 and content[0] == 0xFF and content[1] >= 0xE0
-    return content.startswith((b"fLaC", b"OggS", b"ID3")) or mpeg
-
-
-def suffix_of(content: bytes) -> str:
-    """Return the suffix of a file that holds music as it is kept: ``".flac"``, ``".mp3"``, ``".ogg"``, ``".mid"``."""
-    if not is_audio(content):
-        return ".mid"
-    return ".flac" if content.startswith(b"fLaC") else ".ogg" if content.startswith(b"OggS") else ".mp3"
 
 
 def read_audio(path: Path) -> RecordedMusic:
