@@ -140,8 +140,8 @@ def product_work(config: MagentaConfig) -> float:
 
 def ours(units: int, batch: int, steps: int) -> dict[str, Any]:
     """Train the network of therapy-gen as `model train` does."""
+    from therapy_gen.musicvae.array_shapes import expected_shapes
     from therapy_gen.musicvae.config import Config
-    from therapy_gen.musicvae.model import expected_shapes
     from therapy_gen.musicvae.training.train import Material, train
 
     config = replace(Config(), encoder_units=units, conductor_units=units, decoder_units=units, batch_size=batch)

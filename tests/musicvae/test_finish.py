@@ -10,11 +10,12 @@ import pytest
 from safetensors.numpy import save_file
 
 from therapy_gen.errors import InputError
+from therapy_gen.musicvae.array_shapes import expected_shapes
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
 from therapy_gen.musicvae.latent.attributes import EFFECT_STEPS
 from therapy_gen.musicvae.latent.interpolate import fit_gaussian, slerp
-from therapy_gen.musicvae.model import Model, expected_shapes, load_model
+from therapy_gen.musicvae.model import Model, load_model
 from therapy_gen.musicvae.prior.prior import BarPrior
 from therapy_gen.musicvae.training.package import PriorMaterial, finish
 from therapy_gen.musicvae.weights import load_weights, save_weights

@@ -16,8 +16,9 @@ from tests.needs import needs
 needs("keras", "keras is an extra")
 
 from therapy_gen.errors import InputError
+from therapy_gen.musicvae.array_shapes import expected_shapes
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.model import Model, expected_shapes, load_model
+from therapy_gen.musicvae.model import Model, load_model
 from therapy_gen.musicvae.training.diagnostics import find_symptoms
 from therapy_gen.musicvae.training.learning_curve import draw_curve, read_curve
 from therapy_gen.musicvae.training.train import BEST, LOG, WEIGHTS, Material, train

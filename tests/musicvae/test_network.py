@@ -17,8 +17,9 @@ import pytest
 
 from tests.needs import needs
 from therapy_gen.errors import InputError
+from therapy_gen.musicvae.array_shapes import expected_shapes
 from therapy_gen.musicvae.config import Config
-from therapy_gen.musicvae.model import Model, expected_shapes
+from therapy_gen.musicvae.model import Model
 from therapy_gen.musicvae.weights import load_weights, save_weights
 
 needs("keras", "keras is an extra")

@@ -12,7 +12,8 @@ from eeg.io.formats import names_of_formats
 from therapy_gen.cli.completion import listener_names, one_of, session_ids
 from therapy_gen.cli.context import settings, use_one_thread
 from therapy_gen.cli.eeg.recordings import recordings_meant
-from therapy_gen.cli.output import AsJson, brief, print_json, printable, progress, say
+from therapy_gen.cli.eeg.score_options import codes_of, criterion_of, given_settings, labels_in, recordings_at
+from therapy_gen.cli.output import AsJson, print_json, printable, progress, say
 
 if TYPE_CHECKING:
     from eeg.ranking.ranked_pieces import Ranking
@@ -147,11 +148,11 @@ def score_eeg(
     """
     options = settings(context)
     use_one_thread()
-    given = _given(picks, beta, gamma, band or (), ica, muscle)
-    criterion = _criterion(lower_is_better, higher_is_better)
+    given = given_settings(picks, beta, gamma, band or (), ica, muscle)
+    criterion = criterion_of(lower_is_better, higher_is_better)
     _check_one(recordings, events, offset, clicks)
-    codes = _codes(code or ())
-    recordings = recordings_meant(options, _in_folders(recordings), parts=forget)
+    codes = codes_of(code or ())
+    recordings = recordings_meant(options, recordings_at(recordings), parts=forget)
     _check_targets(report, table, by, forget=forget, dry_run=dry_run)
     store = options.store_to_read() if dry_run else options.store()
     from therapy_gen.study.scoring import known
@@ -162,7 +163,7 @@ def score_eeg(
         "codes": codes or None,
         "session": None if session is None else str(session),
         "offset_s": offset,
-        "labels": _labels(map_),
+        "labels": labels_in(map_),
         "any_label": any_label,
         "clicks": clicks,
         "stream": stream,
@@ -215,14 +216,6 @@ def _check_one(recordings: Sequence[Path], events: Path | None, offset: float | 
         raise typer.BadParameter("--events and --clicks both say when pieces played; give one of them")
     if offset is not None and not abs(offset) <= _LONGEST_OFFSET_S:
         raise typer.BadParameter(f"--offset {offset:g} is no number of seconds within a month")
-
-
-def _labels(path: Path | None) -> dict[str, str] | None:
-    if path is None:
-        return None
-    from eeg.timeline.events import read_labels_file
-
-    return read_labels_file(path)
 
 
 def _on_cluster(
@@ -357,62 +350,6 @@ def _show(store: Store, found: Sequence[_Scored], replaced: Collection[str], *, 
             print_score(score, names, stored="scored again" if score.sha256 in replaced else "scored")
         if one.ranking is not None:
             print_ranking(one.ranking, one.evidence, names)
-
-
-def _criterion(lower: str | None, higher: str | None) -> tuple[str, bool] | None:
-    """Return what was declared to rank by, and whether lower is better; None where nothing was."""
-    if lower is not None and higher is not None:
-        raise typer.BadParameter("--lower-is-better and --higher-is-better exclude each other")
-    if lower is not None:
-        return lower, True
-    return None if higher is None else (higher, False)
-
-
-def _given(
-    picks: str | None, beta: str | None, gamma: str | None, bands: Sequence[str], ica: bool | None, muscle: bool | None
-) -> dict[str, Any]:
-    """Return the parameters of the scoring that were given; the analysis plan has the others."""
-    from eeg.settings import parse_band, parse_named_band
-
-    found = dict(parse_named_band(text) for text in bands)
-    given: dict[str, Any] = {}
-    for name, text in (("beta", beta), ("gamma", gamma)):
-        if name in found:
-            given[name] = found.pop(name)
-        elif text is not None:
-            given[name] = parse_band(text)
-    if found:
-        given["bands"] = found
-    if picks is not None:
-        names = tuple(name.strip() for name in picks.split(",") if name.strip())
-        given["picks"] = names[0] if len(names) == 1 else names
-    given |= {name: value for name, value in (("ica", ica), ("muscle", muscle)) if value is not None}
-    return given
-
-
-def _in_folders(places: Sequence[Path]) -> list[Path]:
-    """Return recordings, with those of BIDS datasets in the place of folders."""
-    from eeg.io.formats import formats
-    from therapy_gen.study.find import recordings_in
-
-    folder_formats = tuple(suffix for one in formats() if one.folder for suffix in one.suffixes)
-    found: list[Path] = []
-    for place in places:
-        inside = recordings_in([place]) if place.is_dir() and not place.name.lower().endswith(folder_formats) else []
-        found += inside or [place]
-    return found
-
-
-def _codes(pairs: Sequence[str]) -> dict[int, str]:
-    from therapy_gen.study.scoring import is_number
-
-    codes = {}
-    for pair in pairs:
-        number, equals, text = pair.partition("=")
-        if not equals or not text.strip() or not is_number(number.strip()):
-            raise typer.BadParameter(f"--code {brief(pair, 60)!r} is no code and label; write it as 1=piece/ID")
-        codes[int(number)] = text.strip()
-    return codes
 
 
 def _show_plans(

@@ -14,14 +14,11 @@ from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one
 from therapy_gen.cli.output import (
     AsJson,
     Limit,
-    brief,
     clock,
     day_and_time,
-    figure,
     page_of,
     print_json,
     print_json_list,
-    print_notes,
     print_table,
     print_text,
     printable,
@@ -37,6 +34,7 @@ from therapy_gen.cli.session.new_options import (
     render,
     tempo_range,
 )
+from therapy_gen.cli.session.print_session import print_session
 from therapy_gen.cli.sound import (
     FadeOption,
     LayerOption,
@@ -50,7 +48,7 @@ from therapy_gen.music.arranging.palettes import PALETTES
 from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
 
 if TYPE_CHECKING:
-    from sessions.records import SessionRecord
+    pass
 
 app = typer.Typer(
     help="Make, list, show, play, rate and delete sessions.",
@@ -260,36 +258,12 @@ def new(
     if json:
         print_json(made.document())
         return
-    _print_session(made)
+    print_session(made)
     if playlist is not None:
         print(f"\nTo hear it, open {printable(str(playlist))}")
     else:
         words = ("export", "--session", str(made.id), "--format", "flac", "-o", f"session-{made.id}.flac")
         print(f"\nTo hear it: {options.hint(*words)}")
-
-
-def _print_session(record: SessionRecord) -> None:
-    who = f" for {printable(record.listener)}" if record.listener else ""
-    print(f"Session {record.id}{who}: {clock(record.duration_s)} minutes, arc {record.arc}, seed {record.seed}")
-    print()
-    rated = any(item.rating for item in record.items)
-    rows: list[tuple[str, ...]] = []
-    for item in record.items:
-        piece = item.piece
-        row: tuple[str, ...] = (clock(item.onset_s), clock(item.duration_s))
-        if piece is None:
-            row += ("(silence)", "", "", "", "")
-        else:
-            row += (piece.title, piece.key, figure(piece.tempo, 1), figure(piece.calm, 2), piece.id)
-        rows.append((*row, "*" * (item.rating or 0)) if rated else row)
-    columns = ("start", "length", "title", "key", "tempo", "calm", "piece", "rated")
-    print_table(columns if rated else columns[:-1], rows, right=(0, 1, 4, 5))
-    # By id: titles need not differ.
-    reasons = {item.piece.id: (printable(brief(item.piece.title)), item.why) for item in record.items if item.piece}
-    told = [(title, printable(why)) for title, why in reasons.values() if why]
-    if told:
-        print()
-        print_notes(told)
 
 
 @app.command("list", epilog="Example: therapy-gen session list --json")
@@ -338,7 +312,7 @@ def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
     if json:
         print_json(record.document())
         return
-    _print_session(record)
+    print_session(record)
     from therapy_gen.cli.session.arc_plot import arc_lines, register_line
 
     if lines := arc_lines(record):
