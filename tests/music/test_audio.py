@@ -146,6 +146,7 @@ def test_music_without_notes_is_silence() -> None:
     assert not sound.any()
 
 
+@pytest.mark.long
 def test_another_sample_rate() -> None:
     sound = render(to_midi(piece(), title=""), sample_rate=48000)
     assert len(sound) == pytest.approx(piece().duration * 48000, abs=48)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import struct
 from pathlib import Path
@@ -94,6 +95,6 @@ def test_json_holds_no_escapes(cli: Any, with_session: Path) -> None:
 def test_eeg_report_loads_nothing() -> None:
     from eeg.report.report import render
 
-    page = render([])
+    page = html.unescape(render([]))
     assert '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';' in page
     assert "<script" not in page

@@ -60,6 +60,7 @@ def read_playlist(path: Path) -> list[tuple[int, str, Path]]:
     return entries
 
 
+@pytest.mark.long
 def test_a_playlist_points_at_what_it_brings(store: Store, short: SessionRecord, tmp_path: Path) -> None:
     path = tmp_path / "évening #1.m3u8"
     export_session(store, short, "m3u8", path, SOUND)
@@ -89,7 +90,7 @@ def test_a_playlist_beside_its_audio(store: Store, short: SessionRecord, tmp_pat
     assert all(file.name.startswith("session-1") for file in tmp_path.iterdir() if "therapy.db" not in file.name)
 
 
-@pytest.mark.parametrize("form", ["wav", "flac"])
+@pytest.mark.parametrize("form", [pytest.param("wav", marks=pytest.mark.long), "flac"])
 def test_a_session_as_one_file_has_everything_in_its_place(
     form: str, store: Store, short: SessionRecord, tmp_path: Path
 ) -> None:
@@ -190,7 +191,9 @@ def test_events_and_their_side_file_are_written_together_or_not_at_all(
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["onset"]["Units"] == "s"
 
 
-@pytest.mark.parametrize("form", ["mid", "wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize(
+    "form", ["mid", "flac", *(pytest.param(form, marks=pytest.mark.long) for form in ("wav", "ogg", "mp3"))]
+)
 def test_a_piece_as_a_file(form: str, store: Store, model: Model, tmp_path: Path) -> None:
     piece = new_session(store, model, SessionRequest(minutes=1.0), seed=1).pieces()[0]
     path = tmp_path / f"a.{form}"

@@ -36,6 +36,7 @@ def related(pieces: list[PieceRecord]) -> bool:
     return all(fifths_between(parse_key(a.key), parse_key(b.key)) <= 1 for a, b in pairwise(pieces))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("arc", ["calm", "iso"])
 def test_neighbouring_pieces_lie_about_as_high(arc: str, store: Store, model: Model) -> None:
     """`benchmarks/music/arcs.py` has more seeds and arcs, and the bounds that docs/sessions.md states."""
