@@ -196,10 +196,15 @@ def _a(name: str) -> str:
 
 
 def _why_unknown(path: Path, name: str) -> str:
-    for one in formats():
-        if one.parts and name.endswith(one.parts):
-            header = path.with_suffix(one.suffixes[0]).name
-            return f"{path} is one part of a recording: name its header file ({header}) instead"
+    headers = [
+        path.with_suffix(suffix)
+        for one in formats()
+        if one.parts and name.endswith(one.parts)
+        for suffix in one.suffixes
+    ]
+    if headers:
+        header = next((one for one in headers if one.is_file()), headers[0]).name
+        return f"{path} is one part of a recording: name its header file ({header}) instead"
     tables = [one.name for one in formats() if ".csv" in one.suffixes]
     if name.endswith((".csv", ".tsv", ".txt")):
         return (

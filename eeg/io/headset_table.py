@@ -82,8 +82,8 @@ def read_rows(path: Path, delimiter: str, skip: int, columns: Sequence[int]) -> 
 
 
 def read_cells(path: Path, delimiter: str, skip: int, columns: Sequence[int]) -> list[list[str]]:
-    """Return some cells of every row that has as many as the last of the columns; others are left out."""
-    found = [[row[i] for i in columns] for row in _rows(path, delimiter, skip, max(columns))]
+    """Return some cells of every row; empty ones where a program leaves out the last cells of a row."""
+    found = [[row[i] if i < len(row) else "" for i in columns] for row in _rows(path, delimiter, skip, 0)]
     if len(found) < 2:
         raise RecordingError(f"{path} holds no samples: record or export it again")
     return found
@@ -102,6 +102,13 @@ def number(cell: str) -> float:
         return float(cell)
     except ValueError:
         return float("nan")
+
+
+def changes(codes: Float64) -> list[tuple[int, str]]:
+    """Return the rows where a column of codes turns to another that is not 0, as marks."""
+    values = np.nan_to_num(codes)
+    starts = np.flatnonzero((values != 0) & (np.diff(values, prepend=0.0) != 0))
+    return [(int(row), f"{values[row]:g}") for row in starts]
 
 
 def opened(path: Path, found: Signals) -> Opened:
@@ -155,7 +162,9 @@ def _places(path: Path, found: Signals, notes: list[str]) -> npt.NDArray[np.int6
         raise RecordingError(f"{path}: its time runs backwards at {stamps[int(np.argmin(steps))]:.3f}: export it again")
     holes = np.flatnonzero(steps > _HOLE_S)
     inside = float(stamps[-1] - stamps[0] - steps[holes].sum())
-    actual = (n - 1 - len(holes)) / inside if inside > 0 else 0.0
+    # Where most steps are holes, the rate is low all along.
+    mostly = len(holes) < n // 2 and inside > 0
+    actual = (n - 1 - len(holes)) / inside if mostly else (n - 1) / max(float(stamps[-1] - stamps[0]), 1e-9)
     if abs(actual / found.sfreq - 1) > MAX_RATE_ERROR:
         raise RecordingError(
             f"{path} holds {actual:.4g} samples a second, where {found.sfreq:g} are expected: record every sample "

@@ -14,10 +14,8 @@ _OTHER = {"Counter", "COUNTER", "Interpolated", "INTERPOLATED", "RawCq", "RAW_CQ
 
 
 def _open(path: Path) -> Opened:
-    import numpy as np
-
     from eeg.io.channels import site_of
-    from eeg.io.headset_table import Signals, opened, read_rows
+    from eeg.io.headset_table import Signals, changes, opened, read_rows
 
     said, header, skip = _head(path)
     sites = {}
@@ -30,18 +28,12 @@ def _open(path: Path) -> Opened:
         raise RecordingError(f"{path} names no electrodes, or no sampling rate: export it again, or as EDF")
     by_name = {name: i for i, name in enumerate(header)}
     stamp = by_name.get("Timestamp")
-    marker = next(
-        (by_name[name] for name in ("MarkerValueInt", "EEG.MarkerHardware", "MARKER") if name in by_name), None
-    )
+    marker = next((by_name[name] for name in _MARKERS if name in by_name), None)
     columns = [*sites.values(), *(i for i in (stamp, marker) if i is not None)]
     data = read_rows(path, ",", skip, columns)
     n = len(sites)
     stamps = data[n] if stamp is not None else None
-    marks = []
-    if marker is not None:
-        values = np.nan_to_num(data[-1])
-        starts = np.flatnonzero((values != 0) & (np.diff(values, prepend=0.0) != 0))
-        marks = [(int(row), f"{values[row]:g}") for row in starts]
+    marks = changes(data[-1]) if marker is not None else []
     clock = "utc" if stamps is not None and stamps[0] > 1e9 else "none"
     return opened(path, Signals(data[:n] * 1e-6, list(sites), rate, stamps, clock, marks=marks))
 

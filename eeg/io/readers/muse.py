@@ -12,7 +12,10 @@ _SITES = ("TP9", "AF7", "AF8", "TP10")
 
 
 def _open_mind_monitor(path: Path) -> Opened:
-    """Read Mind Monitor's table: raw values in microvolts, a moment in local time, marks under Elements."""
+    """Read Mind Monitor's table: raw values in microvolts, a moment in local time, marks under Elements.
+
+    Rows of samples end before the last column, Elements; rows of a mark, a blink or the connection hold no samples.
+    """
     from datetime import UTC, datetime
 
     import numpy as np
@@ -21,14 +24,14 @@ def _open_mind_monitor(path: Path) -> Opened:
 
     header = _header(path)
     columns = [header.index("TimeStamp"), *(header.index(f"RAW_{site}") for site in _SITES)]
-    elements = header.index("Elements") if "Elements" in header else None
-    cells = read_cells(path, ",", 1, [*columns, *([] if elements is None else [elements])])
-    # Rows of a mark, or of a blink, hold no samples.
+    # A column that is not there is read beyond the last, where every cell is empty.
+    columns += [header.index(name) if name in header else len(header) for name in ("HeadBandOn", "Elements")]
+    cells = read_cells(path, ",", 1, columns)
     full = [row for row in cells if any(row[1:5])]
     marks = []
     done = 0
     for row in cells:
-        if elements is not None and (text := row[5].strip()) and "/blink" not in text and "/jaw" not in text:
+        if (text := row[6].strip()) and not text.startswith("/muse/"):
             marks.append((min(done, len(full) - 1), text.removeprefix("/Marker/").strip("/")))
         done += any(row[1:5])
     if len(full) < 2:
@@ -38,7 +41,8 @@ def _open_mind_monitor(path: Path) -> Opened:
     except ValueError:
         raise RecordingError(f"{path} has a moment that is no date and time: export it again") from None
     samples = np.array([[number(cell) for cell in row[1:5]] for row in full]).T * 1e-6
-    return opened(path, Signals(samples, _SITES, _RATE, stamps, "local", marks=marks))
+    off = np.array([number(row[5]) == 0 for row in full])
+    return opened(path, Signals(samples, _SITES, _RATE, stamps, "local", marks=marks, bad=off))
 
 
 def _open_muselsl(path: Path) -> Opened:
@@ -75,7 +79,8 @@ FORMATS = (
         recognises=lambda start, path: b"TimeStamp," in start[:200] and b"RAW_TP9" in start,
         open=_open_mind_monitor,
         name_this="`.csv`",
-        notes="Muse; the recording interval must be Constant; markers by number or name",
+        notes="Muse; the recording interval must be Constant; markers by number or name; while the band is off, marked "
+        "bad",
         in_memory=True,
     ),
     Format(
