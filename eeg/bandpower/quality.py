@@ -37,6 +37,7 @@ _LOOKED_AT = 60
 # Bursts of muscle, where the recording does not carry 51 to 69 Hz.
 _BURST_HZ = (35.0, 45.0)
 _LINE_SEEN_DB = 3.0
+_LINE_WIDTH_HZ = 1.5
 # 1 uV to 2 mV within 2 s, read a million times too small.
 _TINY_V = (1e-12, 2e-9)
 
@@ -126,7 +127,7 @@ def channel_quality(
         bad=bad,
         line_freq=line_freq,
         line_db=line_db,
-        limits=learn_limits(stats, muscle),
+        limits=learn_limits(stats, muscle, _line_p2p(psd, grid, line_freq)),
         unit_factor=factor,
         fast_bins=fast_bins,
         burst_bins=burst_bins,
@@ -242,6 +243,14 @@ def line_height(spectra: Float64, grid: FrequencyGrid, line: float) -> Float64:
     logs = 10 * np.log10(np.maximum(spectra, 1e-30))
     result: Float64 = logs[:, away <= 0.75].max(axis=1) - logs[:, (away >= 1.5) & (away <= 4.0)].mean(axis=1)
     return result
+
+
+def _line_p2p(psd: Float32, grid: FrequencyGrid, line_freq: float | None) -> Float32:
+    """Return the peak-to-peak that the line frequency alone has in each channel, volts: that of a sine of its power."""
+    if line_freq is None:
+        return np.zeros(len(psd), np.float32)
+    near = np.abs(grid.freqs - line_freq) <= _LINE_WIDTH_HZ
+    return np.asarray(np.sqrt(8 * np.median(psd[..., near].sum(axis=2), axis=1) * grid.step) * 1e-6, dtype=np.float32)
 
 
 def _find_muscle_band(recording: Recording, grid: FrequencyGrid, line_freq: float | None) -> tuple[float, float] | None:

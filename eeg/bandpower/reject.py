@@ -154,7 +154,7 @@ def _robust_limit(values: Float32, deviations: float) -> Float32:
     return np.asarray(np.exp(middle + deviations * spread), dtype=np.float32)
 
 
-def learn_limits(stats: EpochStats, muscle: Float32 | None) -> Limits:
+def learn_limits(stats: EpochStats, muscle: Float32 | None, line_p2p: Float32) -> Limits:
     """Return limits from epochs taken all over the recording.
 
     Parameters
@@ -162,8 +162,12 @@ def learn_limits(stats: EpochStats, muscle: Float32 | None) -> Limits:
     stats : EpochStats
     muscle : array, shape (n_channels, n_epochs), or None
         Power where muscle dominates.
+    line_p2p : array, shape (n_channels,)
+        Peak-to-peak of the line frequency in volts. Amplifiers without a filter (OpenBCI) have hundreds of microvolts
+        of it, far from the bands; where it is larger than the lowest limit, limits are on what comes on top of it.
     """
-    p2p = np.clip(_robust_limit(stats.p2p, 4.0), _P2P_LOW_V, P2P_HIGH_V)
+    line = np.where(line_p2p > _P2P_LOW_V, line_p2p, np.float32(0.0))
+    p2p = np.clip(_robust_limit(stats.p2p - line[:, None], 4.0), _P2P_LOW_V, P2P_HIGH_V) + line
     step = np.maximum(_robust_limit(stats.step, 5.0), _STEP_LOW_V)
     if muscle is None:
         burst = np.full(len(p2p), np.inf, dtype=np.float32)

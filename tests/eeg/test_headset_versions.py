@@ -112,6 +112,22 @@ def test_another_tag_of_eegid_is_a_marker(tmp_path: Path) -> None:
         assert [(one.text, one.onset_s) for one in recording.annotations] == [("Tag1", 2.0)]
 
 
+def test_emotiv_without_its_first_line_at_256_hz(tmp_path: Path) -> None:
+    """Older exports begin with the columns; EPOC Flex has Fp1; markers come by keys, or by hardware."""
+    made = microvolts(3, 256.0)
+    lines = ["Timestamp,EEG.Counter,EEG.Fp1,EEG.Cz,EEG.PO10,EEG.RawCq,MarkerValueInt,EEG.MarkerHardware,CQ.Cz"]
+    lines += [
+        f"{START.timestamp() + i / 256:.6f},{i % 128}," + ",".join(f"{4200 + v:.4f}" for v in row) + ",0,"
+        f"{4 if i == 512 else ''},{9 if 1024 <= i < 1030 else 0},4"
+        for i, row in enumerate(made.T)
+    ]
+    with open_recording(text(tmp_path / "flex.csv", lines)) as recording:
+        assert (recording.format, recording.sfreq, recording.clock) == ("Emotiv", 256.0, "utc")
+        assert [recording.channels[i].name for i in recording.eeg] == ["Fp1", "Cz", "PO10"]
+        assert holds(recording, made)
+        assert [(one.text, round(one.onset_s, 2)) for one in recording.annotations] == [("4", 2.0), ("9", 4.0)]
+
+
 @pytest.mark.parametrize("kind", ["<i2", "<i4"])
 def test_cnt_of_both_widths_is_read_without_a_number_of_samples(tmp_path: Path, kind: str) -> None:
     made = microvolts(3, 250.0)

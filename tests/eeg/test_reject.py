@@ -59,6 +59,24 @@ def test_clean_data_stay(clean: Simulated, tmp_path: Path) -> None:
     assert all(play.clean_s == pytest.approx(40.0, abs=1.0) for play in score.plays)
 
 
+def test_mains_of_an_unfiltered_amplifier_leave_the_recording_usable(clean: Simulated, tmp_path: Path) -> None:
+    """OpenBCI's recordings hold 600 uV of 60 Hz, outside the bands: what is large besides is still left out."""
+    rng = np.random.default_rng(2)
+    seconds = np.arange(clean.samples.shape[1]) / SFREQ
+    samples = spoilt(clean, "C3", "peak-to-peak").samples.copy()
+    for row in samples:
+        row += (rng.uniform(250e-6, 350e-6) * np.sin(2 * np.pi * 60.0 * seconds)).astype(np.float32)
+    before = scored(clean, tmp_path, average_reference=False)
+    after = scored(replace(clean, samples=samples), tmp_path, average_reference=False)
+    assert after.line_freq == 60.0
+    assert not after.bad_channels
+    assert 0.001 < after.rejected_windows["peak-to-peak"] < 0.01
+    for one, two in zip(before.plays, after.plays, strict=True):
+        assert two.clean_s == pytest.approx(one.clean_s, abs=2.0)
+        assert one.beta_db is not None
+        assert two.beta_db == pytest.approx(one.beta_db, abs=0.1)
+
+
 @pytest.mark.parametrize("what", ["flat", "railed", "peak-to-peak", "jump", "muscle burst"])
 def test_each_artefact_is_left_out_where_it_is(clean: Simulated, tmp_path: Path, what: str) -> None:
     before, after = scored(clean, tmp_path), scored(spoilt(clean, "C3", what), tmp_path)

@@ -8,7 +8,9 @@ from pathlib import Path
 from eeg.errors import RecordingError
 from eeg.io.formats import Format, Opened
 
-_SITES = re.compile(r"(?:EEG\.)?([A-Z]{1,3}(?:\d{1,2}|z))")
+_SITES = re.compile(r"(?:EEG\.)?([A-Z][A-Za-z]{0,2}(?:\d{1,2}|z))")
+# What the headsets are set to; older exports do not say it.
+_RATES = (128.0, 256.0)
 _MARKERS = ("MarkerValueInt", "EEG.MarkerHardware", "MARKER")
 _OTHER = {"Counter", "COUNTER", "Interpolated", "INTERPOLATED", "RawCq", "RAW_CQ"}
 
@@ -28,12 +30,14 @@ def _open(path: Path) -> Opened:
         raise RecordingError(f"{path} names no electrodes, or no sampling rate: export it again, or as EDF")
     by_name = {name: i for i, name in enumerate(header)}
     stamp = by_name.get("Timestamp")
-    marker = next((by_name[name] for name in _MARKERS if name in by_name), None)
-    columns = [*sites.values(), *(i for i in (stamp, marker) if i is not None)]
-    data = read_rows(path, ",", skip, columns)
+    markers = [by_name[name] for name in _MARKERS if name in by_name]
+    data = read_rows(path, ",", skip, [*sites.values(), *markers, *([stamp] if stamp is not None else [])])
     n = len(sites)
-    stamps = data[n] if stamp is not None else None
-    marks = changes(data[-1]) if marker is not None else []
+    marks = [mark for codes in data[n : n + len(markers)] for mark in changes(codes)]
+    stamps = data[-1] if stamp is not None else None
+    if not said and stamps is not None and stamps[-1] > stamps[0]:
+        actual = (len(stamps) - 1) / float(stamps[-1] - stamps[0])
+        rate = min(_RATES, key=lambda one: abs(one - actual))
     clock = "utc" if stamps is not None and stamps[0] > 1e9 else "none"
     return opened(path, Signals(data[:n] * 1e-6, list(sites), rate, stamps, clock, marks=marks))
 
@@ -51,7 +55,7 @@ def _head(path: Path) -> tuple[str, list[str], int]:
 
 
 def _rate(said: str) -> float | None:
-    """Return the rate of the EEG from the line of facts: ``eeg_128``, ``sampling:128``; 128 where nothing is said."""
+    """Return the rate of the EEG from the line of facts: ``eeg_128``, ``sampling:128``; 128 without such a line."""
     match = re.search(r"eeg_(\d{2,4})|sampling(?: rate)?\s*:\s*(\d{2,4})", said, re.IGNORECASE)
     if match is None:
         return None if said else 128.0
