@@ -105,3 +105,24 @@ def test_it_agrees_with_statsmodels() -> None:
         ratios.append(made.between_db[0] / np.sqrt(fitted.vcomp[0]))
     assert np.abs(differences).max() < 0.1
     assert 0.7 < np.mean(ratios) < 1.4
+
+
+def test_higher_is_better_turns_the_order_round() -> None:
+    data = group(np.random.default_rng(0), [-1.0, -0.4, 0.0, 0.5])
+    lower, higher = (rank_group(data, lower_is_better=better) for better in (True, False))
+    assert [one.piece for one in higher.pieces] == [one.piece for one in reversed(lower.pieces)]
+    assert higher.reliable_order
+
+
+def test_two_pieces_are_compared_too() -> None:
+    made = rank_group(group(np.random.default_rng(0), [-1.0, 1.0], plays=4))
+    assert made.p_value < 0.01
+    assert made.reliable_order
+
+
+def test_pieces_that_one_listener_alone_heard_are_no_comparison() -> None:
+    both = group(np.random.default_rng(0), [-2.0, 2.0], listeners=2, plays=4)
+    both["l1"] = [row for row in both["l1"] if row.piece != "p1"]
+    made = rank_group(both)
+    assert made.p_value == 1.0
+    assert not made.reliable_order

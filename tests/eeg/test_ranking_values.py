@@ -165,3 +165,11 @@ def test_less_is_better_only_where_it_is_declared(apart: list[Observation]) -> N
     first = [thompson(turned, ["A", "B"], 1, explore=1.0, rng=rng)[0] for _ in range(60)]
     assert 15 < first.count("A") < 45
     assert thompson(turned, ["A", "B"], 0, explore=1.0, rng=rng) == []
+
+
+def test_a_new_piece_is_expected_to_be_like_those_heard() -> None:
+    alone = rank([replace(one, value_db=-3.0) for one in plays("A", "B", "B", "A", "A", "B")])
+    assert abs(alone.new_draws.mean()) < 0.3
+    silence = [Observation(None, "r1", 60.0 * n, 0.0, 0.0, 60.0) for n in (-1, 6)]
+    beside = rank([*silence, *(replace(one, value_db=-3.0) for one in plays("A", "B", "B", "A", "A", "B"))])
+    assert -4.0 < beside.new_draws.mean() < -1.5

@@ -11,7 +11,7 @@ from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.model import load_model
 from therapy_gen.musicvae.prior.section_memory import PREFIX, SectionMemory
-from therapy_gen.musicvae.training.memory_fit import MemoryMaterial, dissonance, written_pairs
+from therapy_gen.musicvae.training.memory_fit import MemoryMaterial, dissonance, fit_memory, written_pairs
 from therapy_gen.musicvae.training.section_variations import MOVES, fit_progressions, moved_classes, varied
 from therapy_gen.musicvae.weights import load_weights, save_weights
 
@@ -92,6 +92,18 @@ def test_no_section_holds_two_bars_of_what_was_learned(sections: np.ndarray) -> 
         assert not np.array_equal(theme, other)
         for written in (theme, other):
             assert not any(written[start : start + 32].tobytes() in known for start in range(0, 225, 16))
+
+
+def test_where_nothing_may_be_kept_there_is_no_memory(sections: np.ndarray) -> None:
+    clashing = sections[:4].copy()
+    # A second between the lower voices all the time.
+    clashing[:, :, 1:] = 1
+    clashing[:, ::16, 1:] = (41, 42)
+    material = MemoryMaterial(
+        clashing, np.zeros(4, dtype=bool), np.full(4, 4, dtype=np.int8), np.arange(4, dtype=np.int32)
+    )
+    assert written_pairs(material, clashing).tokens.shape == (0, 2, 256, 3)
+    assert fit_memory(Config(), {}, load_model().encode, material, clashing) == {}
 
 
 def test_sections_are_drawn_by_mode_metre_and_density() -> None:

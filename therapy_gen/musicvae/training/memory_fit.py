@@ -110,7 +110,8 @@ def written_pairs(material: MemoryMaterial, known: Tokens, seed: int = 0) -> Pai
                 pairs.append(np.stack([theme, other]))
                 plans.append(row)
                 break
-    return Pairs(np.stack(pairs), np.array(plans, dtype=np.intp))
+    shape = (0, 2, *material.tokens.shape[1:])
+    return Pairs(np.stack(pairs) if pairs else np.zeros(shape, dtype=np.uint8), np.array(plans, dtype=np.intp))
 
 
 def _plans(material: MemoryMaterial, rng: np.random.Generator) -> list[int]:
@@ -254,8 +255,13 @@ def fit_memory(
     known: Tokens,
     seed: int = 0,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """Make the memory of a model: sections written on plans of `material`, and the points at which it writes them."""
+    """Make the memory of a model: sections written on plans of `material`, and the points at which it writes them.
+
+    Where none of the plans gives sections that may be kept, there is no memory: the result is empty.
+    """
     pairs = written_pairs(material, known, seed)
+    if not len(pairs.plan):
+        return {}
     tokens = pairs.tokens.reshape(-1, *pairs.tokens.shape[2:])
     mu, _ = encode(tokens)
     return memory_arrays(material, pairs, refined(config, arrays, tokens, mu), config.bar_z)
