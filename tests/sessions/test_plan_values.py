@@ -13,6 +13,7 @@ from sessions.planning.arcs import ARCS, TargetCurve, mean_over, rms, value_at
 from sessions.planning.calm_levels import LEAST_CALM, MOST_CALM, PAD_GAIN, REGISTER, TEMPO, VELOCITY_OFFSET, Knots
 from sessions.planning.keys import fifths_between, fifths_of, parsed, related_keys
 from sessions.planning.request import SessionRequest, usual_tempo
+from tests.sessions.known_plans import FILE, plans
 
 
 def test_knots_are_straight_between_and_level_beyond() -> None:
@@ -154,3 +155,7 @@ def test_the_usual_tempo_widens_with_the_arc() -> None:
     shares = [request.tempo_share(place) for place in (0.0, 0.5, 1.0)]
     assert shares[0] == pytest.approx(1.0)
     assert shares[0] > shares[1] > shares[2] >= 0.0
+
+
+def test_known_requests_are_laid_out_as_before() -> None:
+    assert plans() == FILE.read_text(encoding="utf-8").splitlines()
