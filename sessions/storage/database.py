@@ -189,6 +189,11 @@ def explained(url: URL) -> Iterator[None]:
         raise explain(error, url) from error
     except sqlite3.Error as error:
         raise explain(error, url) from error
+    except UnicodeDecodeError as error:
+        # What SQLite says of a damaged schema quotes it, and Python's module cannot decode the quotation.
+        raise DatabaseError(
+            f"database {label(url)} is damaged; restore a backup, or see what `db check` says"
+        ) from error
 
 
 def is_locked(error: BaseException) -> bool:

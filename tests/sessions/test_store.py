@@ -51,6 +51,16 @@ def test_a_file_of_another_kind_is_refused_and_left_alone(tmp_path: Path, conten
     assert path.read_bytes() == content
 
 
+def test_a_schema_whose_damage_cannot_be_quoted_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    Store.open(path).backup(tmp_path / "b.db")
+    content = (tmp_path / "b.db").read_bytes()
+    assert b"CREATE TABLE listeners" in content
+    path.write_bytes(content.replace(b"CREATE TABLE listeners", b"CREATE \xd0(BLE listeners"))
+    with pytest.raises(DatabaseError, match=r"a\.db is damaged; restore a backup"):
+        Store(path).check()
+
+
 def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
     (tmp_path / "a.db").touch()
     add(Store.open(tmp_path / "a.db"), "ana")

@@ -29,9 +29,8 @@ _SHARED_BARS = 0.5
 # So many sections tell how chords follow each other.
 _COUNTED = 1500
 _TRIES = 4
-# A variation begins as its section does, for one bar in so many, and has so many bars at least that are others.
+# A variation begins as its section does, for one bar in so many, and as many bars at least are others.
 _BEGINNING = 4
-_DIFFERENT_BARS = 4
 # Sections are left out that are more dissonant: of calm real music in 4/4 four fifths are less, by the share of
 # intervals between voices, sixteenth by sixteenth, that are seconds, sevenths or tritones.
 _MOST_DISSONANT = 0.22
@@ -106,7 +105,7 @@ def written_pairs(material: MemoryMaterial, known: Tokens, seed: int = 0) -> Pai
         for _ in range(_TRIES):
             kept = moves[: bars // _BEGINNING].tolist()
             other, others = varied(plan, minor, progressions, rng, kept=kept, without=moves.tolist())
-            if (others != moves).sum() >= _DIFFERENT_BARS and _fits(other, phrases):
+            if (others != moves).sum() >= max(bars // _BEGINNING, 1) and _fits(other, phrases):
                 pairs.append(np.stack([theme, other]))
                 plans.append(row)
                 break
