@@ -121,5 +121,5 @@ FORMATS = (
         "with its `.dat`",
     ),
     Format("NEDF", (".nedf",), lambda start, path: start[:1] == b"<" and b"NEDFversion" in start,
-           partial(_open, "nedf", clock="utc"), "`.nedf`", "of Neuroelectrics"),
+           partial(_open, "nedf", needs="defusedxml", clock="utc"), "`.nedf`", "of Neuroelectrics"),
 )  # fmt: skip
