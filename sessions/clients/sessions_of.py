@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from sessions.records import SessionRecord
 from sessions.storage.client_tables import PieceMarkRow, PlayerSettingsRow
@@ -10,14 +11,15 @@ from sessions.storage.evidence import Ranker, rank_again
 from sessions.storage.library import get_session
 from sessions.storage.listeners import add_listener, find_listener, listener_name
 from sessions.storage.store import Store
-from sessions.storage.tables import ListenerRow, PieceRow, RankingRow, RecordingRow, SessionRow
+from sessions.storage.tables import ListenerRow, PieceRow, PlayRow, RankingRow, RecordingRow, SessionItemRow, SessionRow
 from therapy_gen.errors import InputError
 
 
 def assign_session(store: Store, number: int, listener: str, ranker: Ranker | None = None) -> SessionRecord:
     """Give a session, its ratings and its recordings to a listener, who is made where there is none of that name.
 
-    With a `ranker`, the pieces of whoever had it and of whoever has it now are ranked again.
+    A recording that names pieces and no session is this one's where all of them are in it, and not all in others of
+    whoever had it. With a `ranker`, the pieces of whoever had it and of whoever has it now are ranked again.
     """
     name = listener_name(listener)
     get_session(store, number)
@@ -26,16 +28,36 @@ def assign_session(store: Store, number: int, listener: str, ranker: Ranker | No
         before = row.listener_id
         owner = add_listener(database, name)
         database.flush()
-        row.listener_id = owner.id
+        its = or_(RecordingRow.session_id == number, RecordingRow.id.in_(_heard_only_in(database, row)))
         database.execute(
             update(RecordingRow)
-            .where(RecordingRow.session_id == number, RecordingRow.listener_id.is_not_distinct_from(before))
+            .where(its, RecordingRow.listener_id.is_not_distinct_from(before))
             .values(listener_id=owner.id)
+            .execution_options(synchronize_session=False)
         )
+        row.listener_id = owner.id
         owners = {before, owner.id}
     if ranker is not None:
         rank_again(store, owners, ranker)
     return get_session(store, number)
+
+
+def _heard_only_in(database: Session, session: SessionRow) -> list[int]:
+    """Return the recordings of a session's listener that name no session, but pieces of this one alone."""
+    others = select(SessionRow.id).where(
+        SessionRow.listener_id.is_not_distinct_from(session.listener_id), SessionRow.id != session.id
+    )
+    pieces = set(database.scalars(select(SessionItemRow.piece_id).where(SessionItemRow.session_id == session.id)))
+    elsewhere = set(database.scalars(select(SessionItemRow.piece_id).where(SessionItemRow.session_id.in_(others))))
+    heard: dict[int, set[str]] = {}
+    plays = (
+        select(PlayRow.recording_id, PlayRow.piece_id)
+        .join(RecordingRow)
+        .where(RecordingRow.session_id.is_(None), RecordingRow.listener_id.is_not_distinct_from(session.listener_id))
+    )
+    for recording, piece in database.execute(plays):
+        heard.setdefault(recording, set()).add(piece)
+    return [number for number, played in heard.items() if played <= pieces and not played <= elsewhere]
 
 
 def merge_listeners(store: Store, source: str, target: str, ranker: Ranker | None = None) -> int:

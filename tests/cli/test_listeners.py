@@ -69,6 +69,31 @@ def test_a_session_of_nobody_is_assigned_with_its_ratings(cli: Cli, home: Path) 
     assert ranked["with_ratings"][0]["piece"] == pieces_of(cli)[0]
 
 
+def test_a_session_takes_recordings_along_that_name_its_pieces_alone(cli: Cli, with_session: Path) -> None:
+    from sessions.storage.recordings import BandPower, ScoredPlay, ScoredRecording, recorded_power, store_recordings
+    from sessions.storage.store import Store
+    from therapy_gen.study.posterior import Ranker
+
+    first, second = pieces_of(cli)
+    shared, other = first, second
+    made = cli("session", "new", "--with", shared, "--explore", 0, "--listener", "ana", "--minutes", 5)
+    assert made.status == 0, made.err
+
+    def recording(name: str, *pieces: str) -> ScoredRecording:
+        power = {"beta": BandPower(-1.0, None)}
+        plays = [ScoredPlay(piece, 60.0 * n, 50.0, 50.0, 25, None, power, ()) for n, piece in enumerate(pieces)]
+        return ScoredRecording(name, f"{name}.fif", None, None, "beta", True, plays, [], {}, {})
+
+    store = Store.open(with_session / "therapy.db")
+    # Scored from marks that name pieces, without --session; a piece that is in two sessions tells of neither.
+    store_recordings(store, [recording("its", shared, other), recording("either", shared)], Ranker(), listener="ana")
+    assert cli("session", "assign", 1, "--listener", "ben").status == 0
+    assert [one.file for one in recorded_power(store, listener="ben")] == ["its.fif"]
+    assert [one.file for one in recorded_power(store, listener="ana")] == ["either.fif"]
+    ranked = cli("rank", "--listener", "ben", "--json").document["pieces"]
+    assert {one["piece"] for one in ranked} == {first, second}
+
+
 def test_pieces_are_rated_by_number_title_and_id(cli: Cli, with_session: Path) -> None:
     items = cli("session", "show", 1, "--json").document["session"]["items"]
     second = [item for item in items if item["piece"]][1]

@@ -170,6 +170,47 @@ def test_drums_keep_their_bank() -> None:
     assert again.parts[0].bank == 128
 
 
+GM2_ON, GS_ON, XG_ON = "f0057e7f0903f7", "f00a4110421240007f0041f7", "f00843104c00007e00f7"
+ON_CHANNEL = "00903c3260803c00"
+
+
+@pytest.mark.parametrize(
+    ("setup", "bank"),
+    [
+        # XG's drums and effects by their banks, also where nothing says that the file is of XG; and the way back.
+        (f"00{XG_ON}00b0007f00b0200000c000", 128),
+        (f"00{XG_ON}00b0007e00c000", 128),
+        ("00b0007f00c000", 128),
+        ("00b0007f00b0000000c000", 0),
+        # XG's part mode.
+        ("00f00843104c08000702f7", 128),
+        # GM2's drums; bank 121 is of notes.
+        (f"00{GM2_ON}00b0007800c000", 128),
+        (f"00{GM2_ON}00b0007800b0007900c000", 121),
+        # GS: "use for rhythm part", and its way back; banks 126 and 127 are those of an older module.
+        (f"00{GS_ON}00f00a41104212401115021af7", 128),
+        (f"00{GS_ON}00f00a41104212401115021af700f00a41104212401115001cf7", 0),
+        (f"00{GS_ON}00b0007f00c000", 127),
+        # Another standard begins anew.
+        (f"00b0007f00{GS_ON}00b0000000c000", 0),
+    ],
+)
+def test_channels_are_percussion_by_bank_and_by_exclusive_message(setup: str, bank: int) -> None:
+    midi = file_of(bytes.fromhex(setup + ON_CHANNEL))
+    (part,) = read_performance(midi).parts
+    assert part.bank == bank
+
+
+def test_the_tenth_channel_can_be_one_of_notes() -> None:
+    notes = ON_CHANNEL.replace("90", "99").replace("80", "89")
+    for setup in ("00f00a41104212401015001bf7", f"00{GM2_ON}00b9007900c900", "00f00843104c08090700f7"):
+        (part,) = read_performance(file_of(bytes.fromhex(setup + notes))).parts
+        assert part.bank != 128
+    # A bank alone does not make it one: files that set it to 0 mean drums.
+    (part,) = read_performance(file_of(bytes.fromhex("00b9000000c900" + notes))).parts
+    assert part.bank == 128
+
+
 def test_a_file_without_notes_is_read() -> None:
     read = read_performance(file_of(bytes((0x83, 0x60, 0xFF, 0x2F, 0))))
     assert read.parts == ()

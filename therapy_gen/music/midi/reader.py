@@ -9,19 +9,20 @@ from pathlib import Path
 
 from therapy_gen.errors import InputError
 from therapy_gen.files import read_input
+from therapy_gen.music.midi.rhythm import RhythmChannels
 from therapy_gen.music.midi.title import readable_text
 from therapy_gen.music.midi.track_events import (
     EVENT_KEY,
     EVENT_METRE,
     EVENT_NAME,
     EVENT_TEMPO,
+    EXCLUSIVE,
     MAX_EVENTS,
     Event,
     TrackEvents,
     read_track,
 )
 
-DRUM_CHANNEL = 9
 DRUM_BANK = 128
 VOLUME, PAN, EXPRESSION, SUSTAIN, BANK = 7, 10, 11, 64, 0
 _SOUND_OFF, _RESET, _NOTES_OFF = 120, 121, (123, 124, 125, 126, 127)
@@ -282,7 +283,8 @@ class _Player:
 
     def __init__(self, found: MidiFile, names: list[str], ends: list[int]) -> None:
         self.found, self.names, self.ends = found, names, ends
-        self.channels = [_Channel(bank=DRUM_BANK if n == DRUM_CHANNEL else 0) for n in range(16)]
+        self.channels = [_Channel() for _ in range(16)]
+        self.rhythm = RhythmChannels()
         self.lines: dict[tuple[int, int, int, int], Line] = {}
         # Notes that sound, by channel and pitch, then by track.
         self.held: dict[tuple[int, int], dict[int, deque[tuple[int, int, Line]]]] = {}
@@ -298,6 +300,8 @@ class _Player:
                 self._release(tick, track, number, first)
             elif message == 0xB0:
                 self._control(tick, number, first, second)
+            elif message == EXCLUSIVE:
+                self.rhythm.follow(first, second)
             else:
                 self.channels[number].program = first
         for (_, pitch), by_track in self.held.items():
@@ -314,10 +318,11 @@ class _Player:
         if self.count > MAX_NOTES:
             raise ValueError(f"more than {MAX_NOTES} notes")
         channel = self.channels[number]
-        wanted = (track, number, channel.bank, channel.program)
+        bank = DRUM_BANK if self.rhythm.percussion[number] else channel.bank
+        wanted = (track, number, bank, channel.program)
         line = self.lines.get(wanted)
         if line is None:
-            line = Line(self.names[track], number, channel.program, channel.bank, channel.pan)
+            line = Line(self.names[track], number, channel.program, bank, channel.pan)
             self.lines[wanted] = line
         line.levels.append((channel.volume * channel.expression / 127**2) ** 2)
         by_track = self.held.setdefault((number, pitch), {})
@@ -350,8 +355,9 @@ class _Player:
             channel.expression = value
         elif control == PAN:
             channel.pan = value
-        elif control == BANK and number != DRUM_CHANNEL:
+        elif control == BANK:
             channel.bank = value
+            self.rhythm.choose_bank(number, value)
         elif control == SUSTAIN:
             self._pedal(tick, number, value >= 64)
         elif control == _RESET:

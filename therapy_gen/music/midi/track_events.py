@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from therapy_gen.music.midi.rhythm import read_exclusive
+
 EVENT_NAME, EVENT_TEMPO, EVENT_METRE, EVENT_KEY = 0x03, 0x51, 0x58, 0x59
 END_OF_TRACK = 0x2F
 _KEPT_META = (EVENT_NAME, EVENT_TEMPO, EVENT_METRE, EVENT_KEY)
@@ -13,6 +15,9 @@ _COMMON_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 MAX_EVENTS = 2_000_000
 # Controls that are read: bank, volume, pan, expression, sustain, sound off, reset, and notes off.
 _KEPT_CONTROLS = frozenset((0, 7, 10, 11, 64, 120, 121, 123, 124, 125, 126, 127))
+
+# The status of an exclusive message that is read: its values are those of `read_exclusive`.
+EXCLUSIVE = 0xF0
 
 Event = tuple[int, int, int, int]
 """Tick, status, and two values."""
@@ -25,7 +30,7 @@ class TrackEvents:
     Attributes
     ----------
     events : list of Event
-        Notes, programs, and the controls that matter.
+        Notes, programs, the controls that matter, and what exclusive messages (`EXCLUSIVE`) say of percussion.
     meta : list of (int, int, bytes)
         Tick, kind and body of names, tempi, metres and keys.
     end : int
@@ -68,6 +73,9 @@ def read_track(data: bytes, position: int, end: int, room: int) -> TrackEvents:
             continue
         if status in (0xF0, 0xF7):
             size, position = _length(data, position)
+            said = read_exclusive(data[position : position + size]) if status == EXCLUSIVE else None
+            if said is not None:
+                track.events.append((tick, EXCLUSIVE, *said))
             position += size
             continue
         if status > 0xF0:
