@@ -100,6 +100,10 @@ class Chromium:
         wanted = {"returnByValue": True, "userGesture": True}
         return self._tab.call("Runtime.evaluate", expression=expression, **wanted)["result"].get("value")
 
+    def call(self, method: str, **params: Any) -> Any:
+        """Call a method of Chrome's protocol on its tab."""
+        return self._tab.call(method, **params)
+
     def close(self) -> None:
         """End it."""
         self._tab.close()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,16 @@ import pytest
 PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 PATIENCE_S = 90.0
 NAME = "Anna Unmistakable M."
+PHONE_AGENT = (
+    "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36"
+)
+PHONE_SCREEN = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 3,
+    "is_mobile": True,
+    "has_touch": True,
+    "user_agent": PHONE_AGENT,
+}
 
 
 @dataclass
@@ -49,12 +60,15 @@ class App:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(20)
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
-def start(home: Path, *options: str) -> App:
-    """Start the app on a home."""
+def start(home: Path, *options: str, prefix: Sequence[str] = ()) -> App:
+    """Start the app on a home, on another machine where a `prefix` of the command leads there."""
     pytest.importorskip("uvicorn", reason="the extra app is not installed")
-    command = [*PROGRAM, "--home", str(home), "open", "--no-browser", *options]
+    command = [*prefix, *PROGRAM, "--home", str(home), "open", "--no-browser", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()

@@ -38,13 +38,16 @@ class Guard:
     hosts : collection of str
         What the app may be called by, with its port.
     lan : bool
-        Whether there is a pairing code.
+        Whether there is a pairing code; then the app may also be called by the address at which a request arrives.
+    new_code : callable
+        Told the code that holds after too many wrong ones.
     """
 
     hosts: Collection[str]
     lan: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     code: str = field(default_factory=lambda: _new_code())
+    new_code: Callable[[str], None] = lambda code: None
     _secret: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     _wrong: int = 0
     _closed_until: float = 0.0
@@ -80,14 +83,19 @@ class Guard:
             self._wrong += 1
             if self._wrong >= _TRIES:
                 self._wrong, self.code, self._closed_until = 0, _new_code(), time.monotonic() + _PAUSE_S
+                self.new_code(self.code)
             return False
 
     def refusal(self, request: Request) -> str | None:
         """Say why a request is refused whoever sends it; None where it is not."""
-        if request.headers.get("host", "") not in self.hosts:
+        own = set(self.hosts)
+        if self.lan and (here := request.scope.get("server")):
+            # An address of this machine: a name that somebody else lets point here is none.
+            own.add(f"{here[0]}:{here[1]}")
+        if request.headers.get("host", "") not in own:
             return "this address is not the app's"
         origin = request.headers.get("origin")
-        if origin is not None and origin.partition("://")[2] not in self.hosts:
+        if origin is not None and origin.partition("://")[2] not in own:
             return "another page asked for this"
         outside = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
         # A link from elsewhere opens the front door, and nothing else.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 LOOPBACK = "127.0.0.1"
+# SIOCGIFADDR of Linux.
+_GET_ADDRESS = 0x8915
 
 
 @dataclass(frozen=True)
@@ -201,12 +204,29 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _own_addresses() -> list[str]:
-    """Return the addresses of this machine in its network."""
+    """Return the addresses of this machine in its networks, the one towards the Internet first."""
     found = []
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         # Nothing is sent: the system only says by which address it would be.
         probe.connect(("192.0.2.1", 9))
         found.append(probe.getsockname()[0])
+    found += _addresses_of_interfaces()
     with contextlib.suppress(OSError):
         found += [entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
     return [name for name in dict.fromkeys(map(str, found)) if not name.startswith("127.")]
+
+
+def _addresses_of_interfaces() -> list[str]:
+    """Return what Linux says of its interfaces: a network without a way to the Internet is one, too."""
+    if sys.platform != "linux":
+        return []
+    import fcntl
+    import struct
+
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        for _, name in socket.if_nameindex():
+            with contextlib.suppress(OSError):
+                answer = fcntl.ioctl(asking, _GET_ADDRESS, struct.pack("256s", name.encode()[:15]))
+                found.append(socket.inet_ntoa(answer[20:24]))
+    return found

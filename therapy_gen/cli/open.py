@@ -50,6 +50,13 @@ def open_app(
         print(f"Open {address.url}", flush=True)
         for where in address.lan:
             print(f"On a phone in the same network: {where} with the code {address.code}", flush=True)
+        if lan and not address.lan:
+            print(
+                f"No network was found; later: http://ADDRESS:{address.port}/ with the code {address.code}", flush=True
+            )
+        guard.new_code = lambda code: print(
+            f"Five wrong codes came: from now on, after a minute, it is {code}", flush=True
+        )
         say("Ctrl-C ends it", quiet=options.quiet)
         # It is there when Play is pressed.
         desk.warm_up()

@@ -28,6 +28,9 @@ export class Player extends EventTarget {
     on("seeked", () => { if (this.playing) this.tell("playing"); this.changed(); });
     on("ended", () => { this.tell("ended"); this.play_ = fresh(); this.timer = null; this.changed(); });
     on("error", () => { if (this.audio.src) this.fail("The sound stopped: the app has ended. Start therapy-gen open again."); });
+    // A system that freezes a page stops its sound: it goes on where it stood, unless the timer is over.
+    document.addEventListener("freeze", () => { this.frozen = this.playing; });
+    document.addEventListener("resume", () => { if (this.frozen) { this.frozen = false; if (!this.isOver()) this.play(); } });
     addEventListener("pagehide", () => this.tell(this.playing ? "ended" : "paused", true));
     this.keys();
   }
@@ -63,12 +66,16 @@ export class Player extends EventTarget {
   setVolume(value) { this.volume = value; if (!this.fading) this.audio.volume = value; }
   sleepAfter(minutes) { this.timer = minutes ? performance.now() + minutes * 60000 : null; if (!minutes) this.audio.volume = this.volume; }
   get fading() { return this.timer !== null && this.timer - performance.now() < FADE_S * 1000; }
+  isOver() {
+    if (this.timer === null || this.timer > performance.now()) return false;
+    this.timer = null;
+    this.pause();
+    this.audio.volume = this.volume;
+    this.dispatchEvent(new Event("slept"));
+    return true;
+  }
   tick() {
-    if (this.timer !== null && this.playing) {
-      const left = (this.timer - performance.now()) / 1000;
-      if (left <= 0) { this.timer = null; this.pause(); this.audio.volume = this.volume; this.dispatchEvent(new Event("slept")); }
-      else if (left < FADE_S) this.audio.volume = this.volume * left / FADE_S;
-    }
+    if (this.playing && !this.isOver() && this.fading) this.audio.volume = this.volume * (this.timer - performance.now()) / (FADE_S * 1000);
     if (this.playing && performance.now() - this.told > TELL_EVERY_S * 1000) this.tell("playing");
     if (this.session && this.item !== this.was) { this.was = this.item; if (this.playing) this.tell("playing"); this.announce(); }
     this.changed();
