@@ -249,8 +249,8 @@ def _on_arc(
 def _numbers(keep: int, new: int, most: int) -> Iterator[tuple[int, int]]:
     """Give numbers of pieces heard before and new, those wanted first."""
     away = range(-_NUMBERS_TRIED, _NUMBERS_TRIED + 1)
-    pairs = {(min(keep, most) + more, new + max(keep - most, 0) + other) for more in away for other in away}
     wanted = (min(keep, most), new + max(keep - most, 0))
+    pairs = {(wanted[0] + more, wanted[1] + other) for more in away for other in away}
     allowed = [(k, n) for k, n in pairs if 1 <= k <= most and n >= 0]
     yield from sorted(allowed, key=lambda pair: (abs(pair[1] - wanted[1]) + abs(pair[0] - wanted[0]), pair[1], pair))
 

@@ -91,13 +91,9 @@ def _evening(
     size = min(missing, 3 if missing % 2 else 2)
     if len(order) <= size:
         return order
-    choices: list[tuple[int, ...]] = [(row,) for row in order] if size == 1 else []
-    if size > 1:
-        # With nothing chosen yet all first rows are alike.
-        starts = order[:1] if not sums.any() else order
-        choices = [
-            (first, *rest) for first in starts for rest in combinations([r for r in order if r != first], size - 1)
-        ]
+    # With nothing chosen yet all first rows are alike.
+    starts = order if sums.any() else order[:1]
+    choices = [(first, *rest) for first in starts for rest in combinations([r for r in order if r != first], size - 1)]
     return list(min(choices, key=lambda rows: float(np.var(sums + places[list(rows)].sum(axis=0)))))
 
 

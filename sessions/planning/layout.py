@@ -66,12 +66,12 @@ class LayoutCost:
         An arc that changes within pieces, each of which is as calm all through.
     """
 
-    tempo: float = 0.0
-    sections: float = 0.0
-    play_length: float = 0.0
-    silence: float = 0.0
-    alone: float = 0.0
-    coarse: float = 0.0
+    tempo: float
+    sections: float
+    play_length: float
+    silence: float
+    alone: float
+    coarse: float
 
     @property
     def total(self) -> float:

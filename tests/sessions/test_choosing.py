@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from sessions.builder import new_session
 from sessions.errors import PlanError
 from sessions.planning.arcs import rms
 from sessions.planning.choosing import Drawn, Preference, choose
+from sessions.planning.placement import HeldPiece
 from sessions.planning.plan import SessionRequest, usual_tempo
 from sessions.records import SessionRecord
 from sessions.storage.library import rate, z_of
 from sessions.storage.store import Store
+from sessions.storage.tables import PieceRow
 from therapy_gen.music.arranging.arrange import duration_of
 from therapy_gen.musicvae.model import Model
 from therapy_gen.study.posterior import Ranker, preference_of
@@ -80,6 +83,18 @@ def test_a_piece_that_is_too_lively_for_the_arc_waits_for_another(
     only = Preference((Drawn(lively.id, "drawn: lively"),), 0.0)
     made = new_session(store, model, REQUEST, seed=7, listener="ana", preference=only)
     assert {item.why for item in made.items if item.piece} == {"new: no piece heard before fits"}
+
+
+def test_of_pieces_a_little_off_the_arc_the_furthest_waits(store: Store, model: Model, first: SessionRecord) -> None:
+    """Each alone has a place on it; together they would take the session too far from it."""
+    calm = (0.915, 0.93, 0.93)
+    with store.write() as database:
+        for piece, value in zip(first.pieces(), calm, strict=False):
+            database.execute(update(PieceRow).where(PieceRow.id == piece.id).values(calm=value))
+    known = Preference(tuple(Drawn(piece.id, "drawn") for piece in first.pieces()[:3]), 0.0)
+    made = choose(store, REQUEST, known, np.random.SeedSequence(1), duration_of, model.sha256)
+    held = [piece.id for piece in made.plan.pieces if isinstance(piece, HeldPiece)]
+    assert held == [piece.id for piece in first.pieces()[1:3]]
 
 
 def _cosine(one: np.ndarray, two: np.ndarray) -> float:

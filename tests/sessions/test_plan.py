@@ -252,7 +252,7 @@ def test_the_same_seed_gives_the_same_plan() -> None:
         ({"minutes": 10_000.0}, r"minutes 10000 .* 1 to 600"),
         ({"arc": "wild"}, r"arc 'wild' .* calm, iso, sleep, flat"),
         ({"key": "H"}, r"key 'H'"),
-        ({"tempo": (68.0, 54.0)}, r"slower one first"),
+        ({"tempo": (68.0, 54.0)}, r"tempo 68:54 is upside down; give the slower one first"),
         ({"tempo": (5.0, 54.0)}, r"tempo 5 .* 30 to 140 BPM"),
         ({"tempo": (54.0, math.nan)}, r"tempo nan"),
         ({"baseline_s": -1.0}, r"baseline -1"),

@@ -12,8 +12,9 @@ from sessions.errors import PlanError
 from sessions.planning.arcs import ARCS, TargetCurve, mean_over, rms, value_at
 from sessions.planning.calm_levels import LEAST_CALM, MOST_CALM, PAD_GAIN, REGISTER, TEMPO, VELOCITY_OFFSET, Knots
 from sessions.planning.keys import fifths_between, fifths_of, parsed, related_keys
+from sessions.planning.layout import best_layout
 from sessions.planning.request import SessionRequest, usual_tempo
-from tests.sessions.known_plans import FILE, plans
+from tests.sessions.known_plans import FILE, lasts, plans
 
 
 def test_knots_are_straight_between_and_level_beyond() -> None:
@@ -64,6 +65,7 @@ def test_a_curve_is_kept_as_points_and_read_between_them() -> None:
     assert [value_at(line, at) for at in (0.0, 10.0, 15.0, 25.0, 99.0)] == [0.0, 0.0, 0.5, 0.5, 0.5]
     assert mean_over(((0.0, 0.0), (10.0, 1.0)), 2.0, 6.0) == pytest.approx(0.4)
     assert rms(((0.0, 0.5), (10.0, 0.5)), [(0.0, 2.0, 0.5), (2.0, 10.0, 0.7)]) == pytest.approx(0.2 * math.sqrt(0.8))
+    assert rms(((0.0, 0.0), (10.0, 1.0)), [(0.0, 10.0, 0.0)]) == pytest.approx(math.sqrt(1 / 3), rel=1e-5)
 
 
 def test_fifths() -> None:
@@ -155,6 +157,15 @@ def test_the_usual_tempo_widens_with_the_arc() -> None:
     shares = [request.tempo_share(place) for place in (0.0, 0.5, 1.0)]
     assert shares[0] == pytest.approx(1.0)
     assert shares[0] > shares[1] > shares[2] >= 0.0
+
+
+def test_silences_cost_nothing_until_they_grow() -> None:
+    """And so many pieces of two sections are laid out where that is their number."""
+    one = best_layout(SessionRequest(minutes=24.0), 0.5, lasts, (), None, lambda count: [0.5] * count)
+    assert one.cost.silence < 0.02
+    assert (one.cost.alone, one.cost.play_length) == (0.0, 0.0)
+    many = best_layout(SessionRequest(minutes=60.0), 0.5, lasts, (), 20, lambda count: [0.5] * count)
+    assert 40 <= sum(many.sections) < 56
 
 
 def test_known_requests_are_laid_out_as_before() -> None:
