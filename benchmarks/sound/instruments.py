@@ -16,7 +16,7 @@ import hashlib
 import struct
 from pathlib import Path
 
-from therapy_gen.music.audio import soundfont_file as sf
+from therapy_gen.music.audio.instruments import soundfont_file as sf
 
 SOURCE_SHA256 = "916aaca6b0eb9f9083eb42399614acb2ff4ec72ce28dffff1814592a9696b479"
 # Of each family of General MIDI what a family's others are then played by (`SoundFont._preset`), and what the palettes

@@ -40,7 +40,7 @@ AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
 SAMPLE_RATE = 44100
 
 # Part of what a file says of itself; to be raised where the same notes begin to sound different.
-_RENDERING = 4
+_RENDERING = 5
 _DIGEST_LETTERS = 16
 
 Samples = npt.NDArray[np.float32]
@@ -268,7 +268,7 @@ def _named(part: Path, path: Path) -> Iterator[None]:
 
 
 def _digest_of_soundfont(path: Path | None) -> str:
-    from therapy_gen.music.audio.soundfont import default_soundfont
+    from therapy_gen.music.audio.instruments.soundfont import default_soundfont
 
     with (path or default_soundfont()).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

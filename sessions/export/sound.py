@@ -57,7 +57,7 @@ class Sound:
 
     def __post_init__(self) -> None:
         if self.soundfont is not None:
-            from therapy_gen.music.audio.soundfont import SoundFont
+            from therapy_gen.music.audio.instruments.soundfont import SoundFont
 
             if not self.soundfont.is_file():
                 raise ExportError(f"soundfont {self.soundfont} is not a file; give an SF2 or SF3 file")

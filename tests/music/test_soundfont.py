@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio.instruments.soundfont import SoundFont, default_soundfont
+from therapy_gen.music.audio.instruments.vorbis import VorbisSample
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import render
-from therapy_gen.music.audio.soundfont import SoundFont, default_soundfont
 from therapy_gen.music.audio.stream import TimelineItem, render_timeline
 from therapy_gen.music.audio.synth import StruckNote, Synthesiser
 from therapy_gen.music.midi.midi import to_midi
@@ -286,3 +287,28 @@ def test_a_damaged_soundfont_never_crashes(tmp_path: Path, data: st.DataObject) 
     except InputError:
         return
     assert sound.shape == (2, RATE)
+
+
+def test_a_vorbis_sample_is_decoded_on_from_where_it_was_left() -> None:
+    wave = np.random.default_rng(1).uniform(-0.5, 0.5, 3 << 16).astype(np.float32)
+    packed = io.BytesIO()
+    soundfile.write(packed, wave, RATE, format="OGG", subtype="VORBIS")
+    whole = VorbisSample(packed.getvalue(), ValueError).frames()
+    sample = VorbisSample(packed.getvalue(), ValueError)
+    first = sample.frames(1000)
+    assert 1000 <= len(first) < sample.length == len(whole)
+    assert np.array_equal(first, whole[: len(first)])
+    assert np.array_equal(sample.frames(), whole)
+
+
+def test_a_filter_that_stands_still_is_one_that_moves_by_nothing(tmp_path: Path) -> None:
+    """Generator 8 is the cutoff (here 700 Hz), 11 the modulation envelope's hold on it, 29 its sustain."""
+    sounds = []
+    for more in ([(8, 7700)], [(8, 7700), (11, 1), (29, 1000), (28, -12000)]):
+        path = tmp_path / "one.sf2"
+        path.write_bytes(sine_soundfont(more=more))
+        player = Synthesiser(SoundFont(path), RATE)
+        sounds.append(next(iter(player.blocks([StruckNote(0.0, 3.0, 81, 90, 0)], 150_000, 150_000)))[0][0])
+    still, moving = sounds
+    assert np.abs(still).max() > 0.02
+    assert np.sqrt(np.mean((still - moving)[3000:-3000] ** 2)) < 0.003 * np.sqrt(np.mean(still**2))

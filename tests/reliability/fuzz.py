@@ -190,8 +190,8 @@ def soundfont_files() -> list[Case]:
 
 def read_soundfont(path: Path) -> None:
     """Read it as `export --soundfont` does, and all its samples."""
-    from therapy_gen.music.audio.soundfont import SoundFont
-    from therapy_gen.music.audio.soundfont_file import SoundFontFile
+    from therapy_gen.music.audio.instruments.soundfont import SoundFont
+    from therapy_gen.music.audio.instruments.soundfont_file import SoundFontFile
 
     font = SoundFontFile(path)
     for sample in range(min(len(font.headers) - 1, 4)):

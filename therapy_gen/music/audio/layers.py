@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio.instruments.pad import TABLE_FRAMES, held_table
 from therapy_gen.music.audio.loudness import LoudnessMeter
-from therapy_gen.music.audio.pad import TABLE_FRAMES, held_table
 
 Frames = npt.NDArray[np.float32]
 

@@ -9,6 +9,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.audio.fourier import spectra_of
+
 # Annex 1: the two stages of the K weighting, as filters at 48 kHz.
 _SHELF = ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585))
 _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
@@ -73,13 +75,15 @@ class LoudnessMeter:
 
     def add(self, block: npt.NDArray[np.float32]) -> None:
         """Add frames of shape (2, frames)."""
-        self.peak = max(self.peak, float(np.abs(block).max(initial=0)))
+        self.peak = max(self.peak, float(block.max(initial=0)), -float(block.min(initial=0)))
         frames = np.concatenate((self._rest, block), axis=1)
         steps = frames.shape[1] // self._step
         self._rest = frames[:, steps * self._step :]
-        spectra = np.fft.rfft(frames[:, : steps * self._step].reshape(2, steps, self._step))
-        power = spectra.real**2 + spectra.imag**2
-        self.spectrum += power.sum(axis=(0, 1))
+        spectra = spectra_of(frames[:, : steps * self._step].reshape(2, steps, self._step))
+        parts = spectra.view(np.float32)
+        parts *= parts
+        power = parts[..., ::2] + parts[..., 1::2]
+        self.spectrum += power.sum(axis=(0, 1), dtype=np.float64)
         self._energies.append((power @ self._weights).sum(axis=0, dtype=np.float64))
 
     @property
@@ -119,6 +123,8 @@ def limit(sound: npt.NDArray[np.float32], highest: float, sample_rate: int) -> N
     Sound that stays under it is left as it is, to the bit.
     """
     frames = len(sound)
+    if not frames or max(float(sound.max()), -float(sound.min())) <= highest:
+        return
     points = -(-frames // _LIMIT_STEP)
     peaks = np.zeros(points)
     for first in range(0, points, 4096):
@@ -126,8 +132,6 @@ def limit(sound: npt.NDArray[np.float32], highest: float, sample_rate: int) -> N
         part = np.maximum(both[:, 0], both[:, 1])
         part = np.pad(part, (0, -len(part) % _LIMIT_STEP))
         peaks[first : first + 4096] = part.reshape(-1, _LIMIT_STEP).max(axis=1)
-    if not points or peaks.max() <= highest:
-        return
     reach = round(_LIMIT_S * sample_rate / _LIMIT_STEP)
     wanted = np.minimum(highest / np.maximum(peaks, 1e-9), 1.0)
     padded = np.pad(wanted, 2 * reach + 1, mode="edge")
@@ -144,12 +148,12 @@ def weighting(band_hz: tuple[float, float], sample_rate: int) -> float:
     step = sample_rate // _STEPS_PER_SECOND
     low, high = (round(hertz / _STEPS_PER_SECOND) for hertz in band_hz)
     part = _weights(step, sample_rate)[max(low, 1) : max(high, 2)]
-    return float(part.mean()) * step**2 / 2 if len(part) else 1.0
+    return float(part.mean()) / 2 if len(part) else 1.0
 
 
 @cache
 def _weights(frames: int, sample_rate: int) -> npt.NDArray[np.float32]:
-    """Return the factor that turns the power of each bin into mean weighted energy (Parseval)."""
+    """Return the factor that turns the power of `spectra_of`, of each bin, into mean weighted energy (Parseval)."""
     hertz = np.fft.rfftfreq(frames, 1 / sample_rate)
     z = np.exp(-2j * np.pi * np.minimum(hertz, 24000) / 48000)
     gain = np.ones(len(hertz))
@@ -160,4 +164,4 @@ def _weights(frames: int, sample_rate: int) -> npt.NDArray[np.float32]:
     both_sides[0] = 1.0
     if frames % 2 == 0:
         both_sides[-1] = 1.0
-    return np.asarray(gain * both_sides / frames**2, dtype=np.float32)
+    return np.asarray(gain * both_sides, dtype=np.float32)

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from therapy_gen.errors import InputError
 from therapy_gen.music.audio.files.decode import decoded, frames_of
 from therapy_gen.music.audio.files.kind import is_audio
+from therapy_gen.music.audio.instruments.soundfont import SoundFont, default_soundfont
 from therapy_gen.music.audio.loudness import LoudnessMeter, limit
 from therapy_gen.music.audio.loudness_target import TARGET_LUFS
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.reverb import BLOCK, DEFAULT_SPACE, Reverb
-from therapy_gen.music.audio.soundfont import SoundFont, default_soundfont
 from therapy_gen.music.audio.stage import pan_of, seat_of
 from therapy_gen.music.audio.synth import StruckNote, Synthesiser
 from therapy_gen.music.midi.midi import read_performance
@@ -47,7 +47,7 @@ _FADE_OUT_S = 4.0
 
 # Pieces above this are kept in a file while they are measured.
 _LARGEST_IN_MEMORY = 256 << 20
-_FRAMES_PER_YIELD = 1 << 16
+_FRAMES_PER_CHUNK = 1 << 16
 
 
 def render(
@@ -132,9 +132,7 @@ class PieceRenderer:
             meter.add(kept)
             sound[index * BLOCK : stop] = kept.T
         if meter.peak > 0:
-            gain, air = self.levels_of(meter)
-            self.raise_air_in(sound, air)
-            sound *= gain
+            self.bring_to(sound, *self.levels_of(meter))
             limit(sound, _HIGHEST_PEAK, self.sample_rate)
         _fade_in(sound, self.sample_rate)
         fade_out(sound, self.sample_rate)
@@ -178,10 +176,12 @@ class PieceRenderer:
             gain *= np.float32(10 ** (-meter.change_db(1 + air * (1 - _air_response(len(meter.spectrum)))) / 20))
         return gain, air
 
-    def raise_air_in(self, block: Frames, air: float) -> None:
-        """Raise what lies high in a block, in place."""
+    def bring_to(self, block: Frames, gain: np.float32, air: float) -> None:
+        """Bring sound of shape (frames, 2) to levels that `levels_of` gave, in place."""
         if air > 0:
-            _raise_air(block, air)
+            _raise_air(block, gain, air)
+        else:
+            block *= gain
 
 
 def _gain(meter: LoudnessMeter, target: float) -> float:
@@ -210,17 +210,20 @@ def _air_response(bins: int) -> npt.NDArray[np.float64]:
     return np.abs(np.fft.rfft(padded))
 
 
-def _raise_air(sound: Frames, gain: float) -> None:
+def _raise_air(sound: Frames, gain: np.float32, air: float) -> None:
+    """Add so much of what the low-pass takes away, times a gain."""
     margin = len(_AIR_TAPS) // 2
-    edge = np.zeros((margin, 2), dtype=np.float32)
-    before = edge
-    for start in range(0, len(sound), _FRAMES_PER_YIELD):
-        stop = min(start + _FRAMES_PER_YIELD, len(sound))
-        own = np.concatenate((before, sound[start : stop + margin], edge))[: stop - start + 2 * margin]
-        before = sound[max(stop - margin, 0) : stop].copy()
-        for channel in (0, 1):
-            low = np.convolve(own[:, channel], _AIR_TAPS, "valid")
-            sound[start:stop, channel] += np.float32(gain) * (own[margin:-margin, channel] - low)
+    taps = -np.float32(air) * _AIR_TAPS
+    taps[margin] += np.float32(1 + air)
+    taps *= gain
+    edge = np.zeros(margin, dtype=np.float32)
+    for channel in sound.T:
+        before = edge
+        for start in range(0, len(channel), _FRAMES_PER_CHUNK):
+            stop = min(start + _FRAMES_PER_CHUNK, len(channel))
+            own = np.concatenate((before, channel[start : stop + margin], edge))[: stop - start + 2 * margin]
+            before = own[-2 * margin : -margin].copy()
+            channel[start:stop] = np.convolve(own, taps, "valid")
 
 
 def struck_notes(performance: Performance) -> list[StruckNote]:
@@ -254,12 +257,13 @@ def _part_notes(part: Part) -> Iterator[StruckNote]:
 
 
 def _allocate(frames: int) -> Frames:
+    # Each channel stands for itself.
     if frames * 8 <= _LARGEST_IN_MEMORY:
-        return np.empty((frames, 2), dtype=np.float32)
+        return np.empty((2, frames), dtype=np.float32).T
     try:
         # The file has no name; its space is free again when the array goes.
         with tempfile.TemporaryFile() as file:
-            return np.memmap(file, dtype=np.float32, mode="w+", shape=(frames, 2))
+            return np.memmap(file, dtype=np.float32, mode="w+", shape=(2, frames)).T
     except OSError as error:
         raise InputError(f"no room for a long piece in {tempfile.gettempdir()}: {error.strerror or error}") from None
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio.fourier import frames_from, spectra_of
 
 Frames = npt.NDArray[np.float32]
 
@@ -86,8 +87,9 @@ class Reverb:
     def __init__(self, sample_rate: int = 44100, space: str = DEFAULT_SPACE) -> None:
         check_space(space)
         found = SPACES[space]
-        self._spectra = None if found is None else _spectra(found, sample_rate)
         self._size = BLOCK + _RESPONSE_FRAMES
+        # `spectra_of` divides by the length.
+        self._spectra = None if found is None else _spectra(found, sample_rate) * np.float32(self._size)
 
     def process(self, blocks: Iterable[tuple[Frames, Frames]]) -> Iterator[Frames]:
         """Yield each block of shape (2, BLOCK) with the room's sound of it and of those before; it has no end block.
@@ -99,11 +101,12 @@ class Reverb:
             if self._spectra is None:
                 yield direct
                 continue
-            spectrum = np.fft.rfft(sent, n=self._size).astype(np.complex64, copy=False)
-            wet = np.fft.irfft(spectrum * self._spectra, n=self._size).astype(np.float32, copy=False)
-            wet[:, :_RESPONSE_FRAMES] += tail
-            tail = wet[:, BLOCK:].copy()
-            yield direct + wet[:, :BLOCK]
+            wet = frames_from(spectra_of(sent, self._size) * self._spectra, self._size)
+            heard = wet[:, :BLOCK]
+            heard += tail
+            heard += direct
+            tail = wet[:, BLOCK:]
+            yield heard
 
 
 @cache

@@ -13,13 +13,20 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.audio.pad import TIMBRES, pad_tone
-from therapy_gen.music.audio.soundfont import SoundFont, Zone
-from therapy_gen.music.audio.tone import SEGMENT, SILENCE_DB, PlayedSamples, frames_needed, held_tone, release_curve
+from therapy_gen.music.audio.instruments.pad import TIMBRES, pad_tone
+from therapy_gen.music.audio.instruments.soundfont import SoundFont, Zone
+from therapy_gen.music.audio.instruments.tone import (
+    SEGMENT,
+    SILENCE_DB,
+    PlayedSamples,
+    frames_needed,
+    held_tone,
+    release_curve,
+)
 
 Frames = npt.NDArray[np.float32]
 
-_KEPT_BYTES, _PLAYED_BYTES = 160 << 20, 64 << 20
+_KEPT_BYTES, _PLAYED_BYTES = 160 << 20, 128 << 20
 _SHORTEST_S = 0.03
 _SHORTEST_RELEASE_S = 0.01
 # A pad is then some 12 dB louder than MuseScore General's at the same velocity (benchmarks/sound/balance.py); the
@@ -70,6 +77,7 @@ class _PadVoice:
 
     tone: Frames
     start: int
+    gains: tuple[float, float]
     send: float
 
     @property
@@ -87,7 +95,8 @@ class Synthesiser:
     sample_rate : int
         Frames a second of what is played.
     pads : bool
-        Whether the programs of `therapy_gen.music.audio.pad.TIMBRES` are synthesised, in place of the soundfont's.
+        Whether the programs of `therapy_gen.music.audio.instruments.pad.TIMBRES` are synthesised, in place of the
+        soundfont's.
     """
 
     def __init__(self, soundfont: SoundFont, sample_rate: int = 44100, *, pads: bool = False) -> None:
@@ -127,9 +136,9 @@ class Synthesiser:
             held = max(note.duration, _SHORTEST_S)
             tone = pad_tone(note.program, note.pitch, note.velocity, held, note.onset, self.sample_rate)
             # Balance, so that neither of two channels that differ moves to the other side.
-            sides = np.array(([1 - max(note.pan, 0)], [1 + min(note.pan, 0)]), dtype=np.float32)
-            tone *= sides * np.float32(_PAD_GAIN * note.gain)
-            return [_PadVoice(tone, start, note.send)]
+            sides = (1 - max(note.pan, 0), 1 + min(note.pan, 0))
+            level = _PAD_GAIN * note.gain
+            return [_PadVoice(tone, start, (level * sides[0], level * sides[1]), note.send)]
         voices: list[_Voice | _PadVoice] = []
         for zone, attenuation_db in self.soundfont.zones(note.bank, note.program, note.pitch, note.velocity):
             level = note.gain * 10 ** (-attenuation_db / 20)
@@ -194,8 +203,13 @@ def _mix_pad(voice: _PadVoice, block_start: int, direct: Frames, sent: Frames) -
     first = max(block_start, voice.start)
     stop = min(block_start + direct.shape[1], voice.end)
     tone = voice.tone[:, first - voice.start : stop - voice.start]
-    direct[:, first - block_start : stop - block_start] += tone
-    sent[first - block_start : stop - block_start] += tone.sum(axis=0) * np.float32(0.5 * voice.send)
+    both = np.zeros(stop - first, dtype=np.float32)
+    for channel, gain in enumerate(voice.gains):
+        side = tone[channel] * np.float32(gain)
+        direct[channel, first - block_start : stop - block_start] += side
+        both += side
+    both *= np.float32(0.5 * voice.send)
+    sent[first - block_start : stop - block_start] += both
 
 
 def _release_seconds(zone: Zone, key: int, held: float) -> float:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio.instruments.pad import pad_tone
 from therapy_gen.music.audio.loudness import LoudnessMeter
-from therapy_gen.music.audio.pad import pad_tone
 from therapy_gen.music.audio.reverb import BLOCK, Reverb
 
 Frames = npt.NDArray[np.float32]

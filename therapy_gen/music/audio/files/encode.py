@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -100,9 +101,8 @@ def write_audio(
                 for name, value in tags.texts().items():
                     if name.lower() in _LIBSNDFILE_TAGS and chosen.container != "MP3":
                         setattr(file, name.lower(), value)
-                for block in _blocks(samples):
+                for block in _measured(_blocks(samples), meter):
                     file.write(block)
-                    meter.add(np.ascontiguousarray(block.T))
                     written += len(block)
                     if chosen.container == "WAV" and written * 4 > _WAV_LIMIT_BYTES:
                         raise InputError(f"{path} would be larger than a WAV file can be; give flac")
@@ -117,6 +117,19 @@ def write_audio(
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path} cannot be written: {error.error_string}") from None
     return written
+
+
+def _measured(blocks: Iterable[Frames], meter: LoudnessMeter) -> Iterator[Frames]:
+    """Give blocks on, and measure each in a thread of its own while it is written."""
+    with ThreadPoolExecutor(1, thread_name_prefix="loudness") as pool:
+        under_way: Future[None] | None = None
+        for block in blocks:
+            if under_way is not None:
+                under_way.result()
+            under_way = pool.submit(meter.add, np.ascontiguousarray(block.T))
+            yield block
+        if under_way is not None:
+            under_way.result()
 
 
 def _blocks(samples: Frames | Iterable[Frames]) -> Iterator[Frames]:

@@ -96,8 +96,7 @@ def _piece(renderer: PieceRenderer, item: TimelineItem, length: int, start: int)
     gain, air = _levels(renderer, notes, own)
     at = start
     for block in _from(renderer, notes, own, start):
-        block *= gain
-        renderer.raise_air_in(block, air)
+        renderer.bring_to(block, gain, air)
         _fade(block, at, own, renderer.sample_rate)
         np.clip(block, -1.0, 1.0, out=block)
         at += len(block)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import mmap
 import struct
@@ -11,17 +10,14 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.audio.modulators import RECORD as _MODULATOR
-from therapy_gen.music.audio.modulators import Modulators, moved_by, read_modulators
-
-if TYPE_CHECKING:
-    from soundfile import SoundFile
+from therapy_gen.music.audio.instruments.modulators import RECORD as _MODULATOR
+from therapy_gen.music.audio.instruments.modulators import Modulators, moved_by, read_modulators
+from therapy_gen.music.audio.instruments.vorbis import VorbisSample
 
 MAX_SOUNDFONT_BYTES = 2 << 30
 
@@ -130,8 +126,8 @@ _RANGES = {
     Generator.ROOT_KEY: (-1, 127),
 }
 
-# In the units of generators, cents of a filter and timecents above all.
-_STEP = 50
+# In the units of generators, timecents above all, and in cents of a filter.
+_STEP, _CUTOFF_STEP = 50, 100
 
 _PRESET = np.dtype([("name", "S20"), ("program", "<u2"), ("bank", "<u2"), ("bag", "<u2"), ("reserved", "<u4", 3)])
 _INSTRUMENT = np.dtype([("name", "S20"), ("bag", "<u2")])
@@ -186,8 +182,11 @@ class ZoneSettings:
         """
         offsets = moved_by(self.instrument_modulators, self.preset_modulators, key, velocity)
         attenuation_db = offsets.pop(Generator.ATTENUATION, 0.0) / 10
-        stepped = {which: round(value / _STEP) * _STEP for which, value in sorted(offsets.items())}
-        kept = {which: value for which, value in stepped.items() if value}
+        kept: dict[int, int] = {}
+        for which, value in sorted(offsets.items()):
+            step = _CUTOFF_STEP if which == Generator.FILTER_CUTOFF else _STEP
+            if steps := round(value / step):
+                kept[which] = steps * step
         return (replace(self, offsets=kept) if kept else self), attenuation_db
 
     def range(self, generator: Generator) -> range:
@@ -221,7 +220,8 @@ class SoundFontFile:
             self._samples = chunks["smpl"]
         except (KeyError, ValueError, struct.error) as error:
             raise self._unreadable() from error
-        self._decode = lru_cache(maxsize=96)(self._decode_vorbis)
+        self._vorbis = lru_cache(maxsize=128)(self._open_vorbis)
+        self._lengths: dict[int, int] = {}
         self.programs: dict[tuple[int, int], int] = {}
         """The index of each preset by its bank and program."""
         for index, preset in enumerate(self._presets[0][:-1]):
@@ -249,8 +249,9 @@ class SoundFontFile:
         start, end = int(header["start"]), int(header["end"])
         if not header["type"] & VORBIS_SAMPLE:
             return max(len(self._samples[2 * start : 2 * end]) // 2, 0)
-        with self._vorbis(start, end) as file:
-            return int(file.frames)
+        if sample not in self._lengths:
+            self._lengths[sample] = self._vorbis(start, end).length
+        return self._lengths[sample]
 
     def frames(self, sample: int, until: int | None = None) -> npt.NDArray[np.float32]:
         """Return a sample, mono, full scale at 1; with `until`, at least so many frames of it, or all it has."""
@@ -261,23 +262,10 @@ class SoundFontFile:
             # A chunk of odd size ends within a sample.
             words = np.frombuffer(stretch[: len(stretch) & ~1], dtype="<i2")
             return words.astype(np.float32) / np.float32(32768)
-        # To the next power of two: what is needed grows, and each time all is decoded from the start.
-        return self._decode(start, end, -1 if until is None else max(1 << max(until - 1, 1).bit_length(), 1 << 17))
+        return self._vorbis(start, end).frames(until)
 
-    def _decode_vorbis(self, start: int, end: int, frames: int) -> npt.NDArray[np.float32]:
-        with self._vorbis(start, end) as file:
-            read = file.read(frames, dtype="float32", always_2d=True)
-        return np.ascontiguousarray(read[:, 0], dtype=np.float32)
-
-    @contextlib.contextmanager
-    def _vorbis(self, start: int, end: int) -> Iterator[SoundFile]:
-        import soundfile
-
-        try:
-            with soundfile.SoundFile(io.BytesIO(self._samples[start:end])) as file:
-                yield file
-        except soundfile.LibsndfileError as error:
-            raise self._unreadable() from error
+    def _open_vorbis(self, start: int, end: int) -> VorbisSample:
+        return VorbisSample(bytes(self._samples[start:end]), self._unreadable)
 
     def _unreadable(self) -> InputError:
         return InputError(f"{self.path} is not a soundfont that can be read; give an .sf2 or .sf3 file")

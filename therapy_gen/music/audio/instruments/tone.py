@@ -6,11 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.audio.soundfont import Lfo, Zone
+from therapy_gen.music.audio.fourier import frames_from, spectra_of
+from therapy_gen.music.audio.instruments.curves import filled_in
+from therapy_gen.music.audio.instruments.soundfont import Lfo, Zone
 
 Frames = npt.NDArray[np.float32]
 Curve = npt.NDArray[np.float64]
@@ -30,7 +33,10 @@ _LEFT = _TAPS // 2 - 1
 _PHASES = 2048
 _KAISER_BETA = 6.0
 
-# The filter moves between Hann windows that overlap by half, which is a cross-fade.
+# A filter that stands still: so many frames at a time, of which those that it rings in are left out.
+_BLOCK = 15360
+
+# One that moves goes between Hann windows that overlap by half, which is a cross-fade.
 _WINDOW = 2048
 _HOP = _WINDOW // 2
 _HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
@@ -93,37 +99,41 @@ def held_tone(
     """
     first = index * SEGMENT
     filtered = zone.cutoff_hz * 2 ** (min(zone.modulation_to_filter, 0) / 1200) < 0.4 * sample_rate
+    moving = filtered and bool(zone.modulation_to_filter or (zone.lfo_to_filter and zone.lfos))
     margin = _WINDOW if filtered else 0
-    grid = np.arange(0, first + SEGMENT + margin + 2 * _CONTROL, _CONTROL)
+    bent = bool(zone.modulation_to_pitch or any(lfo.pitch_cents for lfo in zone.lfos))
+    # Where a bent tone stands depends on all before.
+    start = 0 if bent else max(first - margin, 0)
+    grid = np.arange(start, first + SEGMENT + margin + 2 * _CONTROL, _CONTROL)
     seconds = grid / sample_rate
-    now = first // _CONTROL
-    volume = _volume(zone, key, seconds)
-    if volume[now:].max() < 10 ** (-SILENCE_DB / 20) and seconds[now] > zone.volume.delay:
+    now = (first - start) // _CONTROL
+    volume = _volume(zone, key, seconds[now:])
+    if volume.max() < 10 ** (-SILENCE_DB / 20) and seconds[now] > zone.volume.delay:
         return None
-    modulation = _modulation(zone, key, seconds)
-    position, step = _positions(zone, key, seconds, modulation, sample_rate)
+    step = zone.frames_per_second(key) / sample_rate
+    modulation = _modulation(zone, key, seconds) if bent or moving else np.zeros(0)
+    position = _positions(zone, step, seconds, modulation) if bent else grid * step
     if not zone.loops and position[now] > zone.end - zone.start:
         return None
 
-    frames = np.arange(first - margin, first + SEGMENT + margin)
-    bent = bool(zone.lfos or zone.modulation_to_pitch)
-
     def make() -> Frames:
+        frames = np.arange(first - margin, first + SEGMENT + margin)
         where = np.interp(frames, grid, position, left=-1.0) if bent else frames * step
         return _play(zone, sample(), np.asarray(where, dtype=np.float64), bandwidth=min(1.0, 1 / step))
 
     # A stroke's strength moves the filter alone; what is bent, it may bend as well.
     place = (zone.sample, zone.start, zone.end, zone.loop_start, zone.loop_end, zone.loops, zone.rate)
-    tone = make() if bent else played.get((place, step, index, margin), make).copy()
-    if filtered:
-        centres = frames[_HOP : 1 - _HOP : _HOP]
+    tone = make() if bent else played.get((place, step, index, margin), make)
+    if moving:
+        centres = np.arange(first - margin + _HOP, first + SEGMENT + margin + 1 - _HOP, _HOP)
         cents = np.interp(centres, grid, modulation) * zone.modulation_to_filter
         if zone.lfo_to_filter and zone.lfos:
             cents += zone.lfo_to_filter * _triangle(zone.lfos[0], np.maximum(centres, 0) / sample_rate)
         cutoff = zone.cutoff_hz * np.exp2(cents / 1200)
-        tone = _low_pass(tone, cutoff, zone.resonance_db, sample_rate)[margin:-margin]
-    tone *= _fill_in(volume[now : now + SEGMENT // _CONTROL + 1])
-    return tone
+        tone = _moving_low_pass(tone, cutoff, zone.resonance_db, sample_rate)[margin:-margin]
+    elif filtered:
+        tone = _low_pass(tone, zone.cutoff_hz, zone.resonance_db, sample_rate)
+    return tone * filled_in(volume[: SEGMENT // _CONTROL + 1], _CONTROL)
 
 
 def frames_needed(zone: Zone, key: int, index: int, sample_rate: int) -> int | None:
@@ -138,12 +148,6 @@ def frames_needed(zone: Zone, key: int, index: int, sample_rate: int) -> int | N
 def release_curve(frames: int) -> Frames:
     """Return the fall from 1 to silence, even in decibels, that a released key takes."""
     return np.logspace(0, -SILENCE_DB / 20, frames).astype(np.float32)
-
-
-def _fill_in(points: Curve) -> Frames:
-    """Return the frames between control points, on straight lines."""
-    steps = np.diff(points)[:, None] * (np.arange(_CONTROL) / _CONTROL)
-    return (points[:-1, None] + steps).astype(np.float32).ravel()
 
 
 def _volume(zone: Zone, key: int, seconds: Curve) -> Curve:
@@ -177,14 +181,13 @@ def _triangle(lfo: Lfo, seconds: Curve) -> Curve:
     return np.asarray(1 - 4 * np.abs((phase + 0.25) % 1 - 0.5))
 
 
-def _positions(zone: Zone, key: int, seconds: Curve, modulation: Curve, sample_rate: int) -> tuple[Curve, float]:
-    """Return the place in the sample at each control point, and the step from frame to frame where it is even."""
-    step = zone.frames_per_second(key) / sample_rate
+def _positions(zone: Zone, step: float, seconds: Curve, modulation: Curve) -> Curve:
+    """Return the place in the sample at each control point of a bent tone; `step` from frame to frame is as unbent."""
     cents = zone.modulation_to_pitch * modulation
     for lfo in zone.lfos:
         cents += lfo.pitch_cents * _triangle(lfo, seconds)
     steps = np.cumsum(step * _CONTROL * np.exp2(cents / 1200))
-    return np.concatenate(([0.0], steps[:-1])), step
+    return np.concatenate(([0.0], steps[:-1]))
 
 
 def _play(zone: Zone, sample: Frames, where: Curve, bandwidth: float) -> Frames:
@@ -224,15 +227,28 @@ def _kernel(bandwidth: float) -> Frames:
     return np.asarray(taps / taps.sum(axis=0), dtype=np.float32)
 
 
-def _low_pass(tone: Frames, cutoff: Curve, resonance_db: float, sample_rate: int) -> Frames:
+def _low_pass(tone: Frames, cutoff: float, resonance_db: float, sample_rate: int) -> Frames:
+    """Filter a stretch and the margin on both sides of it with two poles; what is returned is the stretch."""
+    response = _response(_cutoff_step(cutoff, sample_rate), resonance_db, sample_rate, _BLOCK)
+    hop = _BLOCK - _WINDOW
+    count = -(-SEGMENT // hop)
+    spectra = spectra_of(np.lib.stride_tricks.sliding_window_view(tone, _BLOCK)[::hop][:count])
+    spectra *= response
+    return frames_from(spectra, _BLOCK)[:, _WINDOW:].reshape(-1)[:SEGMENT]
+
+
+def _cutoff_step(cutoff: Any, sample_rate: int) -> Any:
+    return np.rint(1200 / _CUTOFF_STEP_CENTS * np.log2(np.clip(cutoff, 20, 0.45 * sample_rate)))
+
+
+def _moving_low_pass(tone: Frames, cutoff: Curve, resonance_db: float, sample_rate: int) -> Frames:
     """Filter with two poles; `cutoff` is in hertz at the middle of each window."""
-    cents = np.rint(1200 / _CUTOFF_STEP_CENTS * np.log2(np.clip(cutoff, 20, 0.45 * sample_rate)))
-    different, which = np.unique(cents, return_inverse=True)
-    responses = np.stack([_response(float(step), resonance_db, sample_rate) for step in different])
+    different, which = np.unique(_cutoff_step(cutoff, sample_rate), return_inverse=True)
+    responses = np.stack([_response(float(step), resonance_db, sample_rate, _WINDOW) for step in different])
     windows = np.lib.stride_tricks.sliding_window_view(tone, _WINDOW)[::_HOP]
-    spectra = np.fft.rfft(windows * _HANN, axis=1).astype(np.complex64, copy=False)
+    spectra = spectra_of(windows * _HANN)
     spectra *= responses[which]
-    pieces = np.fft.irfft(spectra, n=_WINDOW, axis=1).astype(np.float32, copy=False)
+    pieces = frames_from(spectra, _WINDOW)
     out = np.empty(len(tone), dtype=np.float32)
     halves = out[: (len(pieces) + 1) * _HOP].reshape(-1, _HOP)
     halves[:-1] = pieces[:, :_HOP]
@@ -241,13 +257,13 @@ def _low_pass(tone: Frames, cutoff: Curve, resonance_db: float, sample_rate: int
     return out
 
 
-@lru_cache(maxsize=1024)
-def _response(cutoff_step: float, resonance_db: float, sample_rate: int) -> npt.NDArray[np.complex64]:
-    """Return the response of the low-pass at the frequencies of a window."""
-    z = np.exp(-2j * np.pi * np.arange(_HOP + 1) / _WINDOW)
+@lru_cache(maxsize=512)
+def _response(cutoff_step: float, resonance_db: float, sample_rate: int, length: int) -> npt.NDArray[np.complex64]:
+    """Return the response of the low-pass at the frequencies of `length` frames, times that (see `spectra_of`)."""
+    z = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
     angle = 2 * np.pi * 2 ** (cutoff_step * _CUTOFF_STEP_CENTS / 1200) / sample_rate
     # A resonance of 0 dB has a quality of 3 dB less (FluidSynth's reading of section 8.1.3, generator 9).
     quality = 10 ** ((resonance_db - 3.01) / 20)
     alpha, cosine = np.sin(angle) / (2 * quality), np.cos(angle)
-    gain = (1 - cosine) / (2 * np.sqrt(quality))
+    gain = length * (1 - cosine) / (2 * np.sqrt(quality))
     return np.asarray(gain * (1 + z) ** 2 / ((1 + alpha) - 2 * cosine * z + (1 - alpha) * z**2), dtype=np.complex64)

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.audio.soundfont_file import ROM_SAMPLE, VORBIS_SAMPLE, Generator, SoundFontFile, ZoneSettings
+from therapy_gen.music.audio.instruments.soundfont_file import (
+    ROM_SAMPLE,
+    VORBIS_SAMPLE,
+    Generator,
+    SoundFontFile,
+    ZoneSettings,
+)
 
 DRUM_BANK = 128
 

@@ -15,6 +15,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.audio.instruments.curves import filled_in
+
 Frames = npt.NDArray[np.float32]
 
 TABLE_FRAMES = 1 << 18
@@ -26,6 +28,8 @@ _SHARED = 0.5
 _SEED = 1723
 # The envelope and the swell move every so many frames.
 _CONTROL = 64
+# So much is worked out at a time, which a processor keeps near.
+_CHUNK = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -92,29 +96,21 @@ def pad_tone(program: int, key: int, velocity: int, held_s: float, start_s: floa
     dark, bright = (_table(timbre, key, shade, sample_rate) for shade in (False, True))
     # The same note at another moment lies elsewhere in the table (golden ratio: as far from all others as can be).
     first = int(math.modf(start_s * 0.61803 + key * 0.38197)[0] * TABLE_FRAMES)
-    seconds = np.arange(0, frames + _CONTROL, _CONTROL) / sample_rate
+    seconds = np.arange(0, frames + 2 * _CONTROL, _CONTROL) / sample_rate
     swell = 0.5 - 0.5 * np.cos(2 * np.pi * ((start_s + seconds) / timbre.period_s + key * 0.381966))
     loudness = (velocity / 127) ** 2 * _envelope(timbre, seconds, held_s)
-    tone = _looped(dark, first, frames)
-    tone *= _fill_in(loudness * (1 - 0.7 * swell))[:frames]
-    other = _looped(bright, first, frames)
-    other *= _fill_in(loudness * (0.7 * swell))[:frames]
-    tone += other
+    shares = filled_in(loudness * (1 - 0.7 * swell), _CONTROL), filled_in(loudness * (0.7 * swell), _CONTROL)
+    tone = np.empty((2, frames), dtype=np.float32)
+    at = 0
+    while at < frames:
+        # Tables begin anew at their end.
+        place = (first + at) % TABLE_FRAMES
+        stop = min(at + TABLE_FRAMES - place, at + _CHUNK, frames)
+        read, part = slice(place, place + stop - at), tone[:, at:stop]
+        np.multiply(dark[:, read], shares[0][at:stop], out=part)
+        part += bright[:, read] * shares[1][at:stop]
+        at = stop
     return tone
-
-
-def _looped(table: Frames, first: int, frames: int) -> Frames:
-    """Return so many frames of a table that begins anew at its end, from a place in it."""
-    rounds = -(-(first + frames) // TABLE_FRAMES)
-    ends = [min(first + frames - n * TABLE_FRAMES, TABLE_FRAMES) for n in range(rounds)]
-    return np.concatenate([table[:, (first if n == 0 else 0) : end] for n, end in enumerate(ends)], axis=1)
-
-
-def _fill_in(points: npt.NDArray[np.float64]) -> Frames:
-    """Return the frames between control points, on straight lines; the last point stands for one more stretch."""
-    steps = np.diff(points, append=points[-1])[:, None] * (np.arange(_CONTROL) / _CONTROL)
-    steps += points[:, None]
-    return steps.astype(np.float32).ravel()
 
 
 def held_table(program: int, key: int, sample_rate: int) -> Frames:
@@ -145,13 +141,13 @@ def _table(timbre: Timbre, key: int, bright: bool, sample_rate: int) -> Frames:
         # As much energy however wide the hump is.
         amplitude[low:high] += level / math.sqrt(width) * np.exp(-(((bins[low:high] - at) / width) ** 2))
     amplitude[bins < _LOWEST_HZ] = 0
-    both = np.fft.irfft(amplitude * _noise(key))
-    return np.asarray(both / np.sqrt(np.mean(both**2)), dtype=np.float32)
+    both = np.fft.irfft(amplitude.astype(np.float32) * _noise(key))
+    return np.asarray(both / np.sqrt(np.mean(both**2, dtype=np.float64)), dtype=np.float32)
 
 
 @lru_cache(maxsize=2)
-def _noise(key: int) -> npt.NDArray[np.complex128]:
+def _noise(key: int) -> npt.NDArray[np.complex64]:
     """Return white noise for both channels, shape (2, TABLE_FRAMES / 2 + 1): a key's own, dark or bright."""
     phases = np.random.RandomState(_SEED + key).uniform(0, 2 * np.pi, (3, TABLE_FRAMES // 2 + 1))
-    waves = np.exp(1j * phases)
+    waves = np.exp(1j * phases.astype(np.float32))
     return np.stack([_SHARED * waves[0] + (1 - _SHARED) * waves[n] for n in (1, 2)])
