@@ -32,6 +32,9 @@ DAY_ALONE_DB = 0.5
 # SD of the change from the middle to the end of a recording, and of dB in the band for one dB of muscle.
 TIME_SD = 1.0
 _MUSCLE_SD = 0.7
+# What a dB of muscle does differs from play to play: by as much, for a dB, as a play of 60 s varies by itself (0.25 dB;
+# slopes of ten resting people differ by 0.22 to 0.29). Plays far from a recording's usual muscle count for less.
+_SLOPE_SPREAD = 1.0
 
 
 def make_design(
@@ -97,6 +100,9 @@ def _recording(
     trend = (time_s - (time_s.max() + time_s.min()) / 2) / half if half > 0 else np.zeros(len(rows))
     music = np.array([float(row.piece is not None) for row in rows])
     shared = [] if muscle is None else [muscle]
+    clean_s = np.array([row.clean_s for row in rows])
+    if muscle is not None:
+        clean_s /= 1.0 + (_SLOPE_SPREAD * (muscle - np.median(muscle))) ** 2
     if has_mean:
         shared.append(music)
     return RecordingRows(
@@ -104,7 +110,7 @@ def _recording(
         local=np.column_stack([np.ones(len(rows)), trend, trend**2, music]),
         shared=np.column_stack(shared) if shared else np.empty((len(rows), 0)),
         piece=np.array([-1 if row.piece is None else number[row.piece] for row in rows]),
-        clean_s=np.array([row.clean_s for row in rows]),
+        clean_s=clean_s,
         time_s=time_s,
     )
 

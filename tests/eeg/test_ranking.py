@@ -207,8 +207,7 @@ def dense_posterior(
     music = np.array([float(row.piece is not None) for row in data])
     same = np.array([[a.recording == b.recording for b in data] for a in data])
     piece = np.array([[a.piece == b.piece and a.piece is not None for b in data] for a in data])
-    cov = np.diag([sampling**2 * 60 / row.clean_s for row in data])
-    cov += same * drift**2 * np.exp(-np.abs(time[:, None] - time) / memory)
+    cov = same * drift**2 * np.exp(-np.abs(time[:, None] - time) / memory)
     cov += same * (music_day**2 * np.outer(music, music) + piece_day**2 * piece)
     muscle = np.zeros(n)
     for name in recordings:
@@ -222,6 +221,8 @@ def dense_posterior(
         )
         values = np.array([data[i].muscle_db for i in rows], dtype=float)
         muscle[rows] = values - values.mean()
+        unusual = values - np.median(values)
+        cov[rows, rows] += [sampling**2 * 60 / data[i].clean_s * (1 + m**2) for i, m in zip(rows, unusual, strict=True)]
     pieces = np.array([[float(row.piece == name) for name in names] for row in data])
     columns = np.column_stack([pieces, muscle, music])
     prior = np.diag(np.r_[np.full(len(names), tau), 0.7, FLAT_SD] ** 2)
