@@ -305,7 +305,9 @@ class _Blocks:
             for item in items
         ]
         self._lengths = iter(lengths_of([item.duration_s for item in items], SAMPLE_RATE, apart=apart))
-        blocks = render_timeline(placed, mix=sound.mix(), sample_rate=SAMPLE_RATE, apart=apart, start_s=start_s)
+        blocks = render_timeline(
+            placed, mix=sound.mix(), sample_rate=SAMPLE_RATE, workers=sound.threads, apart=apart, start_s=start_s
+        )
         self._blocks = cast(Generator[Samples, None, None], blocks)
         self._advance = sound.advance
 

@@ -39,6 +39,8 @@ class Sound:
         Over so many seconds it dies away at the end.
     clicks : bool
         Whether the left channel has the music, in mono, and the right one a click track (`therapy_gen.click_track`).
+    threads : int
+        That render the pieces ahead; with 0 each is rendered when its turn comes, on one core.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class Sound:
     transition: str | None = None
     fade_s: float | None = None
     clicks: bool = False
+    threads: int = 2
 
     def __post_init__(self) -> None:
         if self.soundfont is not None:

@@ -256,10 +256,11 @@ def test_a_timeline_is_exact_and_its_silences_are_silent() -> None:
 
 
 @pytest.mark.long
-def test_a_timeline_is_the_same_with_one_thread_and_with_three() -> None:
+def test_a_timeline_is_the_same_with_one_thread_three_and_none() -> None:
     items = [TimelineItem(piece(p).duration, to_midi(piece(p), title="")) for p in ("piano", "pad", "piano", "guitar")]
-    one, three = (np.concatenate(list(render_timeline(items, workers=n))) for n in (1, 3))
+    none, one, three = (np.concatenate(list(render_timeline(items, workers=n))) for n in (0, 1, 3))
     assert np.array_equal(one, three)
+    assert np.array_equal(one, none)
 
 
 def test_a_timeline_that_is_left_stops_rendering(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def score_job(where: str, job: Job) -> Outcome:
     """Score one recording and store it in the database at `where`; one that was scored by this plan is left alone.
 
     It is stored in one transaction and known by its digest, so that a job may be stopped and done again at will. The
-    listener's ranking is left to `rank_listeners`.
+    listener's ranking is left to `rank_job`, once all recordings are scored.
     """
     from sessions.storage.store import Store
 
@@ -92,23 +92,28 @@ def _scored(store: Store, job: Job) -> Outcome:
     )
 
 
-def rank_listeners(store: Store, listeners: Sequence[str]) -> None:
-    """Rank the pieces of listeners, each once."""
+def rank_job(where: str, listener: str) -> None:
+    """Rank a listener's pieces in the database at `where`."""
+    from sessions.storage.store import Store
+
+    _rank(Store.open(where), listener)
+
+
+def _rank(store: Store, listener: str) -> None:
     from sessions.storage.evidence import rank_again
     from sessions.storage.listeners import find_listener
     from therapy_gen.study.posterior import Ranker
 
     with store.read() as database:
-        ids = [find_listener(database, name).id for name in dict.fromkeys(listeners)]
+        number = find_listener(database, listener).id
     # A ranker keeps what it made: one each, or memory grows with the listeners.
-    for listener in ids:
-        rank_again(store, [listener], Ranker())
+    rank_again(store, [number], Ranker())
 
 
 def run_jobs(
     where: str, jobs: Sequence[Job], *, cluster: str | None = None, done: Callable[[Outcome], None] | None = None
 ) -> list[Outcome]:
-    """Score recordings one after the other, or on a cluster.
+    """Score recordings and rank the pieces of their listeners, each once; one after the other, or on a cluster.
 
     Parameters
     ----------
@@ -140,8 +145,10 @@ def run_jobs(
         for job in jobs:
             found.append(_outcome(store, job))
             tell(found[-1])
+        for listener in _to_rank(found):
+            _rank(store, listener)
         return found
-    from therapy_gen.study.cluster import as_they_end, connected, why_failed
+    from therapy_gen.study.cluster import as_they_end, connected, result_of, why_failed
 
     outcomes: dict[int, Outcome] = {}
     with connected(cluster) as client:
@@ -152,4 +159,12 @@ def run_jobs(
             else:
                 outcomes[number] = Outcome(jobs[number].path, jobs[number].listener, FAILED, why_failed(future))
             tell(outcomes[number])
-    return [outcomes[number] for number in range(len(jobs))]
+        in_order = [outcomes[number] for number in range(len(jobs))]
+        for _, future in as_they_end(client, rank_job, [(where, listener) for listener in _to_rank(in_order)]):
+            result_of(future)
+    return in_order
+
+
+def _to_rank(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the listeners of whom something is stored, each once."""
+    return list(dict.fromkeys(one.listener for one in outcomes if one.status != FAILED))

@@ -197,19 +197,25 @@ def _write_there(where: str, one: StudySession, folder: Path, audio: str) -> tup
 
     store = Store.open(where)
     try:
-        written = write_session(store, one, folder, audio)
+        written = write_session(store, one, folder, audio, threads=0)
     except ExportError:
         # Written meanwhile by a worker that was thought to be gone: then it holds the same, and is kept.
-        written = write_session(store, one, folder, audio)
+        written = write_session(store, one, folder, audio, threads=0)
     return written, get_session(store, one.id).duration_s
 
 
 def write_session(
-    store: Store, one: StudySession, folder: Path, audio: str, advance: Callable[[float], None] | None = None
+    store: Store,
+    one: StudySession,
+    folder: Path,
+    audio: str,
+    advance: Callable[[float], None] = lambda seconds: None,
+    *,
+    threads: int = 2,
 ) -> list[Path]:
     """Write events, sound and cue sheet of one session of a study; what is there already stays as it is.
 
-    Parameters are those of `write_study`.
+    Parameters are those of `write_study`, and threads that render ahead: none on workers, each of which has one core.
     """
     from sessions.export.audio import Sound
     from sessions.export.session import FileWriter, export_session
@@ -233,7 +239,7 @@ def write_session(
             record,
             form,
             path,
-            Sound() if advance is None else Sound(None, advance),
+            Sound(None, advance, threads=threads),
             writer=FileWriter(),
             cue=form == audio,
         )

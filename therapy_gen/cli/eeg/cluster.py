@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def score_all(options: Settings, store: Store, jobs: Sequence[Job], cluster: str | None) -> list[Outcome]:
     """Score and store recordings, and rank their listeners' pieces; what fails is said, and the rest goes on."""
-    from therapy_gen.study.batch import FAILED, rank_listeners, run_jobs
+    from therapy_gen.study.batch import FAILED, run_jobs
 
     with progress(f"scoring {count(len(jobs), 'recording')}", float(len(jobs)), quiet=options.quiet) as advance:
 
@@ -28,11 +28,7 @@ def score_all(options: Settings, store: Store, jobs: Sequence[Job], cluster: str
                 named = outcome.path in outcome.reason
                 say(outcome.reason if named else f"{outcome.path}: {outcome.reason}", quiet=options.quiet)
 
-        outcomes = run_jobs(store.url.render_as_string(hide_password=False), jobs, cluster=cluster, done=done)
-    good = [one.listener for one in outcomes if one.status != FAILED]
-    if good:
-        rank_listeners(store, good)
-    return outcomes
+        return run_jobs(store.url.render_as_string(hide_password=False), jobs, cluster=cluster, done=done)
 
 
 def tell(outcomes: Sequence[Outcome], document: dict[str, object], *, json: bool) -> None:

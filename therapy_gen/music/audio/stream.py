@@ -51,7 +51,7 @@ def render_timeline(
 
     Item boundaries stand at the sums of the durations, rounded to a frame; `apart`, each becomes a file of its own,
     and is as long as it is alone. While one piece is handed on, the next ones are rendered by `workers` threads; no
-    more than that are held in memory. Errors are those of `render`, raised when a piece's turn comes.
+    more than that are held in memory. Without any, each piece is rendered when its turn comes. Errors are those of `render`, raised when a piece's turn comes.
 
     With `start_s`, it begins so many seconds into the timeline: the samples are those that all of it has there.
 
@@ -73,22 +73,24 @@ def render_timeline(
         at += lengths[0]
         items, lengths = items[1:], lengths[1:]
     pieces = deque(item for item in items if item.music is not None)
-    with ThreadPoolExecutor(workers, thread_name_prefix="render") as pool:
+    with ThreadPoolExecutor(max(workers, 1), thread_name_prefix="render") as pool:
         under_way: deque[Future[Frames]] = deque()
 
         def start_more() -> None:
-            while pieces and len(under_way) < workers:
+            while pieces and len(under_way) < max(workers, 1):
                 item = pieces.popleft()
                 assert item.music is not None
                 under_way.append(pool.submit(renderer.piece, item.music, item.name))
 
         try:
             for item, length in zip(items, lengths, strict=True):
-                start_more()
+                if workers or item.music is not None:
+                    start_more()
                 sound = np.zeros((0, 2), dtype=np.float32)
                 if item.music is not None:
                     sound = _fitted(under_way.popleft().result(), length, sample_rate)
-                    start_more()
+                    if workers:
+                        start_more()
                 for start in range(skipped, length, _FRAMES_PER_YIELD):
                     stop = min(start + _FRAMES_PER_YIELD, length)
                     block = np.zeros((stop - start, 2), dtype=np.float32)
