@@ -51,7 +51,8 @@ def render_timeline(
 
     Item boundaries stand at the sums of the durations, rounded to a frame; `apart`, each becomes a file of its own,
     and is as long as it is alone. While one piece is handed on, the next ones are rendered by `workers` threads; no
-    more than that are held in memory. Without any, each piece is rendered when its turn comes. Errors are those of `render`, raised when a piece's turn comes.
+    more than that are held in memory. Without any, each is rendered when its turn comes. Errors are those of `render`,
+    raised when a piece's turn comes.
 
     With `start_s`, it begins so many seconds into the timeline: the samples are those that all of it has there.
 
