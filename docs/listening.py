@@ -215,8 +215,9 @@ def _picture(performance: Performance) -> str:
 
 def sound_of(midi: bytes) -> tuple[Sound, tuple[str, ...]]:
     """Render a piece; return its sound and cells: LUFS, peak, longest near-silence, centroid, energy above 4 kHz."""
+    from therapy_gen.music.audio import SAMPLE_RATE
     from therapy_gen.music.audio.loudness import LoudnessMeter
-    from therapy_gen.music.audio.render import SAMPLE_RATE, render
+    from therapy_gen.music.audio.render import render
 
     sound = render(midi)
     meter = LoudnessMeter(SAMPLE_RATE)

@@ -8,12 +8,11 @@ from dataclasses import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
-from sessions.composing.compose import check_palette
 from sessions.storage.pieces import new_ids
 from sessions.storage.store import Store
 from sessions.storage.tables import PieceRow
 from therapy_gen.music.analysis.calmness import calmness_of
-from therapy_gen.music.arranging.palettes import PALETTES
+from therapy_gen.music.arranging.palettes import PALETTES, check_palette
 from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Part, Performance
 

@@ -11,6 +11,10 @@ class InputError(TherapyGenError):
     """A file, value or stored object is at fault (the command line exits with 1)."""
 
 
+class OutOfBoundsError(Exception):
+    """Work on a file that was handed to a library took more time or memory than it may; readers make it InputError."""
+
+
 class MissingExtraError(TherapyGenError):
     """An optional part is not installed (the command line exits with 3).
 

@@ -22,9 +22,10 @@ import soundfile
 import therapy_gen
 from benchmarks.measure import machine, table
 from therapy_gen.music.arranging.palettes import PALETTES, Instrument
+from therapy_gen.music.audio import SAMPLE_RATE
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.mix import Mix
-from therapy_gen.music.audio.render import SAMPLE_RATE, PieceRenderer, struck_notes
+from therapy_gen.music.audio.render import PieceRenderer, struck_notes
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.performance import Note, Part, Performance
 

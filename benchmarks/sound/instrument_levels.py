@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.audio import SAMPLE_RATE
 from therapy_gen.music.audio.instruments.pad import TIMBRES
 from therapy_gen.music.audio.instruments.soundfont import SoundFont, default_soundfont
 from therapy_gen.music.audio.instruments.soundfont_file import SoundFontFile
 from therapy_gen.music.audio.live.estimate import BAND_EDGES_HZ, MEASURED_S, TIMES_S, LevelTable, pack
 from therapy_gen.music.audio.loudness import LoudnessMeter
-from therapy_gen.music.audio.render import SAMPLE_RATE
 from therapy_gen.music.audio.synth import StruckNote, Synthesiser
 
 KEYS = tuple(range(24, 109, 2))

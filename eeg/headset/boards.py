@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from eeg.errors import RecordingError
-from eeg.headset.sources import Float32, Float64, Stream
+from eeg.headset.sources import RECOVER_S, Float32, Float64, Stream
 from therapy_gen.errors import MissingExtraError
 
-# A board that sends nothing for longer is taken as lost.
-RECOVER_S = 30.0
 _BUFFER_SAMPLES = 450_000
 # OpenBCI's ADS1299 at gain 24: 4.5 V / 24.
 _RAILS_V = {"CYTON": 0.1875, "CYTON_DAISY": 0.1875}

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from eeg.errors import RecordingError
-from eeg.headset.sources import Float32, Float64, Stream
+from eeg.headset.sources import RECOVER_S, Float32, Float64, Stream
 from therapy_gen.errors import MissingExtraError
 
 RESOLVE_S = 3.0
-# A stream whose source is gone for longer does not come back by itself.
-RECOVER_S = 30.0
 _UNITS = {"": 1e-6, "v": 1.0, "volts": 1.0, "mv": 1e-3, "millivolts": 1e-3, "uv": 1e-6, "µv": 1e-6, "microvolts": 1e-6}
 _CHUNK = 4096
 

@@ -14,6 +14,8 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 KINDS = ("lsl", "brainflow")
+# A source that sends nothing for longer, in seconds, is taken as lost.
+RECOVER_S = 30.0
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-
-class OutOfBoundsError(Exception):
-    """The work took longer than it may."""
+from therapy_gen.errors import OutOfBoundsError
 
 
 @contextmanager

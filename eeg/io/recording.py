@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from eeg.errors import ParameterError, RecordingError
-from eeg.io.bounds import OutOfBoundsError, bounded
+from eeg.io.bounds import bounded
 from eeg.io.channels import Channel, among_others, kind_of, site_of
 from eeg.io.fif_samples import FifSamples, first_of
 from eeg.io.formats import Opened, find_format
 from eeg.io.mne import import_mne, quiet_mne
 from eeg.io.units import is_counts, is_guessed, is_unknown, to_volts
-from therapy_gen.errors import InputError, MissingExtraError
+from therapy_gen.errors import InputError, MissingExtraError, OutOfBoundsError
 
 Samples = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]

@@ -10,7 +10,7 @@ import numpy as np
 from eeg.io.channels import position_of, site_of
 from eeg.report.head_map import topography
 from eeg.results import PlayScore, RecordingScore
-from eeg.timeline.timeline import clock
+from eeg.timeline.timeline import moment
 from therapy_gen.pages.plot import Plot
 from therapy_gen.svg import GREY, INK, ticks
 
@@ -68,13 +68,13 @@ def timeline_picture(score: RecordingScore, look: Look) -> str:
         assert play.piece is not None
         start, end = play.onset_s / 60, (play.onset_s + play.duration_s) / 60
         name = look.names[play.piece]
-        plot.rect(start, end, 1.75, 2.75, look.colours[play.piece], title=f"{play.piece}, {clock(play.onset_s)}")
+        plot.rect(start, end, 1.75, 2.75, look.colours[play.piece], title=f"{play.piece}, {moment(play.onset_s)}")
         if plot.px(end) - plot.px(start) > 7 * len(name) and plot.px(start) > previous:
             plot.text((start + end) / 2, 2.25, name, anchor="middle", size=12, colour="#ffffff", dy=4)
             previous = plot.px(start)
     figures = score.figures
     for start, end in figures.marked_bad_s / 60:
-        plot.rect(start, end, 0.25, 1.25, MARKED, title=f"marked bad in the file, from {clock(60 * start)}")
+        plot.rect(start, end, 0.25, 1.25, MARKED, title=f"marked bad in the file, from {moment(60 * start)}")
     half = 1.0 / 60
     for middle, clean in zip(figures.epoch_s / 60, figures.epoch_clean, strict=True):
         if clean < 0.999:

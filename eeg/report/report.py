@@ -29,7 +29,7 @@ from eeg.report.panels import (
     what_values_are,
 )
 from eeg.results import FLAGS, PlayScore, RecordingScore
-from eeg.timeline.timeline import clock
+from eeg.timeline.timeline import moment
 from therapy_gen.files import write_bytes
 from therapy_gen.pages.html import asset, environment
 from therapy_gen.pages.plot import Plot
@@ -134,7 +134,7 @@ def report_parts(
 @cache
 def _templates() -> Environment:
     made = environment("eeg.report")
-    made.filters.update(db=_db, span=clock)
+    made.filters.update(db=_db, span=moment)
     return made
 
 
@@ -211,7 +211,7 @@ def _recording(score: RecordingScore, look: Look) -> str:
     facts = [
         f"{score.format}, {score.sfreq:g} Hz, {_count(len(score.channels), 'EEG channel')}",
         *([f"recorded {score.meas_date[:16].replace('T', ' ')}"] if score.meas_date else []),
-        f"{clock(score.duration_s)} long",
+        f"{moment(score.duration_s)} long",
         f"reference: {score.reference}",
         f"line frequency: {f'{score.line_freq:g} Hz' if score.line_freq else 'not found'}",
         f"timeline from {score.source}",

@@ -15,13 +15,12 @@ import numpy.typing as npt
 
 from eeg.errors import ParameterError
 from eeg.io.channels import position_of, site_of
+from eeg.settings import BETA_HZ, GAMMA_HZ
 from eeg.timeline.known_pieces import MUSIC, SILENCE, Item
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-BETA_HZ = (13.0, 30.0)
-GAMMA_HZ = (30.0, 45.0)
 
 # From one channel to many, the customary places first.
 PLACES = [

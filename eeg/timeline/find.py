@@ -21,7 +21,7 @@ from eeg.timeline.hints import why_none
 from eeg.timeline.known_pieces import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, relabel, seams
 from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
-from eeg.timeline.timeline import Timeline, clock
+from eeg.timeline.timeline import Timeline, moment
 
 
 def find_timeline(
@@ -238,7 +238,7 @@ def _resolve(
         duration = annotation.duration_s if annotation.duration_s > 0 else known.duration_s
         if not duration:
             raise TimelineError(
-                f"{where}: piece/{name} at {clock(annotation.onset_s)} has no duration, and its length is not known: "
+                f"{where}: piece/{name} at {moment(annotation.onset_s)} has no duration, and its length is not known: "
                 "give an events file with durations"
             )
         items.append(Item(MUSIC, known.id, annotation.onset_s, duration))
@@ -292,7 +292,7 @@ def _check_seams(recording: Recording, found: _Found) -> None:
             end = max((item.end_s for item in items if item.role == MUSIC), default=begin)
             if begin < seam.onset_s < min(end, recording.duration_s):
                 raise TimelineError(
-                    f"{recording.path} was interrupted or cut at {clock(seam.onset_s)} ({seam.text.strip('/')}), so "
+                    f"{recording.path} was interrupted or cut at {moment(seam.onset_s)} ({seam.text.strip('/')}), so "
                     f"that the fixed timeline of session {session} does not hold behind it: give --events FILE.tsv "
                     "with the onset of each piece in the recording"
                 )
@@ -306,8 +306,8 @@ def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float
             continue
         if one.end_s - two.onset_s > TOLERANCE_S:
             raise TimelineError(
-                f"{recording.path}: {_name(one)} ({clock(one.onset_s)} to {clock(one.end_s)}) and {_name(two)} "
-                f"(from {clock(two.onset_s)}) overlap: mend the events"
+                f"{recording.path}: {_name(one)} ({moment(one.onset_s)} to {moment(one.end_s)}) and {_name(two)} "
+                f"(from {moment(two.onset_s)}) overlap: mend the events"
             )
         items[i] = replace(one, duration_s=two.onset_s - one.onset_s)
     length = recording.duration_s
@@ -320,15 +320,15 @@ def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float
             continue
         if item.role == MUSIC and (item.onset_s < -TOLERANCE_S or item.end_s > length + TOLERANCE_S):
             notes.append(
-                f"{_name(item)} at {clock(item.onset_s)} is only partly in the recording: cut to what is there"
+                f"{_name(item)} at {moment(item.onset_s)} is only partly in the recording: cut to what is there"
             )
         inside.append(replace(item, onset_s=start, duration_s=end - start))
     if outside:
         notes.append(f"{outside} of {len(items)} items lie outside the recording")
     if not any(item.role == MUSIC for item in inside):
         raise TimelineError(
-            f"{recording.path} is {clock(length)} long and no play lies in it (timeline from {found.source}, "
-            f"{clock(items[0].onset_s)} to {clock(items[-1].end_s)}): check --offset or the events"
+            f"{recording.path} is {moment(length)} long and no play lies in it (timeline from {found.source}, "
+            f"{moment(items[0].onset_s)} to {moment(items[-1].end_s)}): check --offset or the events"
         )
     baseline = [item for item in inside if item.role == SILENCE]
     first, last = inside[0].onset_s, max(item.end_s for item in inside)
@@ -344,7 +344,7 @@ def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float
             baseline.append(Item(SILENCE, None, start, stop - start))
     if lost:
         notes.append(
-            f"{few(f'{one.text} at {clock(one.onset_s)}' for one in found.lost)}: its beginning is not marked, so "
+            f"{few(f'{one.text} at {moment(one.onset_s)}' for one in found.lost)}: its beginning is not marked, so "
             "the time from the item before it is not taken as silence, nor scored; an events file can name the play"
         )
     baseline.sort(key=lambda item: item.onset_s)

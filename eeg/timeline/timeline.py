@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eeg.timeline.known_pieces import MUSIC, Item
-from therapy_gen.text import clock as _clock
+from therapy_gen.text import clock
 
 _QUIET = "baseline (silence)"
 
@@ -57,13 +57,13 @@ class Timeline:
         rows = sorted((*self.plays, *self.baseline), key=lambda item: item.onset_s)
         text = [f"timeline from {self.source}", f"{'from':>9}  {'to':>9}  {'seconds':>8}  what"]
         text += [
-            f"{clock(item.onset_s):>9}  {clock(item.end_s):>9}  {item.duration_s:8.1f}  "
+            f"{moment(item.onset_s):>9}  {moment(item.end_s):>9}  {item.duration_s:8.1f}  "
             + (f"piece {item.piece}  {names.get(item.piece or '', '')}".rstrip() if item.role == MUSIC else _QUIET)
             for item in rows
         ]
         return text + [f"note: {note}" for note in self.notes]
 
 
-def clock(seconds: float) -> str:
-    """Return minutes and seconds to the tenth."""
-    return _clock(seconds, decimals=1)
+def moment(seconds: float) -> str:
+    """Return minutes and seconds, as recordings are told."""
+    return clock(seconds, decimals=1)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from sessions.records import SessionRecord
 from sessions.storage.client_tables import PieceMarkRow, PlayerSettingsRow
-from sessions.storage.evidence import Ranker, rank_again
+from sessions.storage.evidence import RankFunction, rank_again
 from sessions.storage.library import get_session
 from sessions.storage.listeners import add_listener, find_listener, listener_name
 from sessions.storage.store import Store
@@ -15,7 +15,7 @@ from sessions.storage.tables import ListenerRow, PieceRow, PlayRow, RankingRow, 
 from therapy_gen.errors import InputError
 
 
-def assign_session(store: Store, number: int, listener: str, ranker: Ranker | None = None) -> SessionRecord:
+def assign_session(store: Store, number: int, listener: str, ranker: RankFunction | None = None) -> SessionRecord:
     """Give a session, its ratings and its recordings to a listener, who is made where there is none of that name.
 
     A recording that names pieces and no session is this one's where all of them are in it, and not all in others of
@@ -60,7 +60,7 @@ def _heard_only_in(database: Session, session: SessionRow) -> list[int]:
     return [number for number, played in heard.items() if played <= pieces and not played <= elsewhere]
 
 
-def merge_listeners(store: Store, source: str, target: str, ranker: Ranker | None = None) -> int:
+def merge_listeners(store: Store, source: str, target: str, ranker: RankFunction | None = None) -> int:
     """Give all that a listener has to another and delete the first; return how many sessions were given.
 
     With a `ranker`, the other's pieces are ranked again.

@@ -25,7 +25,7 @@ from therapy_gen.musicvae.latent.attributes import effect_of, step_along, steps_
 from therapy_gen.musicvae.section_model import SectionModel
 
 FloatArray = npt.NDArray[np.float32]
-Piece = TypeVar("Piece")
+Arranged = TypeVar("Arranged")
 
 # The densities at which a section is decoded, as shares of the one that is guessed.
 LEVELS = (0.65, 1.0, 1.5)
@@ -203,9 +203,9 @@ class CalmSearch:
         chosen = zip(self._chosen(self._first), self._weights, strict=True)
         return np.concatenate([section.melody for section, weight in chosen for _ in range(weight)])
 
-    def fitted(self, arranged: Callable[[Sequence[DecodedSection]], tuple[float, Piece]]) -> Piece:
+    def fitted(self, arranged: Callable[[Sequence[DecodedSection]], tuple[float, Arranged]]) -> Arranged:
         """Return the piece that comes nearest; `arranged` makes the piece of chosen sections, and gives its score."""
-        best: tuple[float, Piece] | None = None
+        best: tuple[float, Arranged] | None = None
         combination = self._first
         for _ in range(_TRIES):
             score, piece = arranged(self._chosen(combination))

@@ -20,8 +20,9 @@ from sessions.planning.plan import PlannedPiece
 from therapy_gen.music.analysis.calmness import calmness_of
 from therapy_gen.music.analysis.register import register_of
 from therapy_gen.music.analysis.valence import valence_of
-from therapy_gen.music.arranging.arrange import PALETTES, arrange
+from therapy_gen.music.arranging.arrange import arrange
 from therapy_gen.music.arranging.contrast import contrast_shifts
+from therapy_gen.music.arranging.palettes import check_palette
 from therapy_gen.music.metre import Metre, metre_of
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Performance
@@ -120,7 +121,7 @@ def compose(
     temperature : float, optional
         Without it, `usual_temperature`. Of the model's choices, within `TEMPERATURES`.
     palette : str
-        Instruments, one of `therapy_gen.music.arranging.arrange.PALETTES`.
+        Instruments, one of `therapy_gen.music.arranging.palettes.PALETTES`.
     attributes : mapping of str to (float, float), optional
         Attributes of the model (see `therapy_gen.musicvae.latent.attributes`) that the music is led to: the higher
         value in the first piece, the lower one in the last.
@@ -333,12 +334,6 @@ def check_metre(metre: Metre, model: SectionModel) -> None:
     if metre.beats not in model.metres:
         written = " or ".join(f"--metre {metre_of(beats).name}" for beats in model.metres)
         raise PlanError(f"model {model.name} writes no bars of {metre.name}; give {written}, or another model")
-
-
-def check_palette(palette: str) -> None:
-    """Raise PlanError where a palette is not known."""
-    if palette not in PALETTES:
-        raise PlanError(f"palette {palette!r} is not known; give one of: {', '.join(PALETTES)}")
 
 
 def _arranged(

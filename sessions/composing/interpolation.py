@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sessions.composing.compose import check_palette
 from sessions.composing.samples import WrittenSection
 from sessions.errors import PlanError
 from sessions.export_paths import make_folder, write_bytes
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import MAX_TEMPO, MIN_TEMPO, arrange
 from therapy_gen.music.arranging.literal import MAGENTA_TEMPO, canonical, literal_performance
+from therapy_gen.music.arranging.palettes import check_palette
 from therapy_gen.music.corpus.excerpt import Excerpt, take_excerpt
 from therapy_gen.music.metre import FOUR_FOUR, Metre, in_metres, metre_of
 from therapy_gen.music.midi.midi import to_midi

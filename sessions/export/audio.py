@@ -20,6 +20,7 @@ from sessions.records import ItemRecord, Programme
 from sessions.storage.library import get_session, music_of
 from sessions.storage.store import Store
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from therapy_gen.music.audio.files.tags import Tags
@@ -37,7 +38,6 @@ __all__ = [
 ]
 
 AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
-SAMPLE_RATE = 44100
 
 # Part of what a file says of itself; to be raised where the same notes begin to sound different.
 _RENDERING = 5

@@ -15,7 +15,7 @@ SILENCE = "silence"
 
 
 @dataclass(frozen=True)
-class Event:
+class BidsEvent:
     """A stretch of sound or silence; seconds from the start of the session."""
 
     onset_s: float
@@ -25,10 +25,10 @@ class Event:
     title: str
 
 
-def planned_events(session: SessionRecord) -> list[Event]:
+def planned_events(session: SessionRecord) -> list[BidsEvent]:
     """Return what a session's timeline says is to be heard when."""
     return [
-        Event(
+        BidsEvent(
             item.onset_s,
             item.duration_s,
             item.piece.id if item.piece else None,
@@ -39,7 +39,7 @@ def planned_events(session: SessionRecord) -> list[Event]:
     ]
 
 
-def events_tsv(session: SessionRecord, title: str, events: Iterable[Event]) -> str:
+def events_tsv(session: SessionRecord, title: str, events: Iterable[BidsEvent]) -> str:
     """Return the events as tab-separated values; the first row, with `title`, is the session's start, at 0."""
     rows = [("0.000", "n/a", f"session/{session.id}", "n/a", _cell(title))]
     rows += [

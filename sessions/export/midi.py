@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from sessions.errors import ExportError
 from therapy_gen.music.midi.midi import MOST_INSTRUMENTS, read_performance, to_midi
-from therapy_gen.music.midi.reader import DRUM_BANK
-from therapy_gen.music.performance import Part, Performance
+from therapy_gen.music.performance import DRUM_BANK, Part, Performance
 
 
 def join_midi(pieces: Sequence[tuple[float, bytes]], *, title: str, duration_s: float) -> bytes:

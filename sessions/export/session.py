@@ -13,7 +13,7 @@ from typing import Any
 
 from sessions.errors import ExportError
 from sessions.export.audio import AudioFile, Renderer, Sound, present_midi
-from sessions.export.bids_events import Event
+from sessions.export.bids_events import BidsEvent
 from sessions.export.formats import Export, ExportFormat, audio_formats, find_format, format_of_suffix, names
 from sessions.export.playlist_audio import write_playlist
 from sessions.export.playlists import WRITERS, Naming
@@ -77,7 +77,7 @@ def export_session(
     naming: Naming | None = None,
     writer: FileWriter | None = None,
     cue: bool = False,
-    events: Sequence[Event] | None = None,
+    events: Sequence[BidsEvent] | None = None,
     with_name: bool = False,
 ) -> list[WrittenFile]:
     """Write a session to `path`; every file is written whole or not at all.
@@ -95,7 +95,7 @@ def export_session(
         Whether files are replaced, and whether anything is written.
     cue : bool
         Whether a cue sheet is written beside the audio file of a whole session.
-    events : sequence of Event, optional
+    events : sequence of BidsEvent, optional
         What was heard when; by default what the timeline says.
     with_name : bool
         Whether the files name the listener.

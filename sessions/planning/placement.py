@@ -43,12 +43,12 @@ class HeldPiece:
         return cls(piece.id, piece.duration_s, piece.calm, piece.key, piece.register)
 
 
-Line = list[HeldPiece | None]
+Placement = list[HeldPiece | None]
 
 
 def place_held(request: SessionRequest, count: int, held: Sequence[HeldPiece]) -> list[int]:
     """Return which of `count` places of a session each held piece takes."""
-    line: Line = [None] * count
+    line: Placement = [None] * count
     for n, piece in enumerate(held):
         # Spread evenly.
         line[math.floor((n + 0.5) * count / len(held))] = piece
@@ -59,7 +59,7 @@ def place_held(request: SessionRequest, count: int, held: Sequence[HeldPiece]) -
 
 def places_of_new(request: SessionRequest, count: int, held: Sequence[HeldPiece], slots: Sequence[int]) -> list[float]:
     """Return where in the music, 0 to 1, those of `count` pieces stand that are not held; `slots` are of those held."""
-    line: Line = [None] * count
+    line: Placement = [None] * count
     for slot, piece in zip(slots, held, strict=True):
         line[slot] = piece
     if request.repeats > 1 or not held:
@@ -77,7 +77,7 @@ class _Arc:
         self._sums = [0.0, *accumulate(targets)]
         self._squares = [0.0, *accumulate(target * target for target in targets)]
 
-    def spans(self, line: Line) -> list[tuple[float, float]]:
+    def spans(self, line: Placement) -> list[tuple[float, float]]:
         """Return about when each piece begins and ends, as shares of the music; new ones share what held ones leave."""
         held = sum(piece.duration_s for piece in line if piece is not None)
         new = sum(piece is None for piece in line)
@@ -92,7 +92,7 @@ class _Arc:
             at += lasts + USUAL_GAP_S
         return spans
 
-    def cost(self, line: Line) -> float:
+    def cost(self, line: Placement) -> float:
         """Return what a line costs; see the constants above."""
         away = 0.0
         for (begin, end), piece in zip(self.spans(line), line, strict=True):
@@ -123,7 +123,7 @@ def _calm(piece: HeldPiece) -> float:
     return 0.5 if piece.calm is None else piece.calm
 
 
-def _exchanged(arc: _Arc, line: Line) -> Line:
+def _exchanged(arc: _Arc, line: Placement) -> Placement:
     """Exchange places as long as that makes the line cost less."""
     if not arc.level:
         # To begin with, by how calm they are.

@@ -14,7 +14,7 @@ from therapy_gen.music.audio.stream import TimelineItem, render_timeline
 
 # Opus in Ogg, which every browser has played since Safari 18.4 (2025): stereo of the whole band at 28 kbit/s, where
 # mono MP3 at 22 kHz took 29.
-SAMPLE_RATE = 48000
+OPUS_RATE = 48000
 SUFFIX = ".ogg"
 _COMPRESSION = 0.97
 # libsndfile's encoders have crashed on longer writes.
@@ -55,13 +55,13 @@ def _opus(piece: PieceRecord, music: bytes, length: float, mix: Mix, stop: threa
     with soundfile.SoundFile(
         content,
         "w",
-        SAMPLE_RATE,
+        OPUS_RATE,
         2,
         format="OGG",
         subtype="OPUS",
         compression_level=_COMPRESSION,
     ) as file:
-        for block in render_timeline([item], mix=mix, sample_rate=SAMPLE_RATE, workers=1):
+        for block in render_timeline([item], mix=mix, sample_rate=OPUS_RATE, workers=1):
             for start in range(0, len(block), _FRAMES_PER_WRITE):
                 if stop.is_set():
                     return b""

@@ -14,7 +14,7 @@ from sessions.export_paths import check_file_target, make_folder, write_bytes
 from sessions.planning.arcs import rms
 from sessions.records import SessionRecord
 from sessions.reports.charts import ARC_LEFT, ARC_SPAN, Interval, arc, intervals, roll
-from sessions.reports.page_audio import SAMPLE_RATE, SUFFIX, small_sounds
+from sessions.reports.page_audio import OPUS_RATE, SUFFIX, small_sounds
 from sessions.storage.library import get_session
 from sessions.storage.play_log import SessionPlay, list_plays
 from sessions.storage.recordings import RecordingPower, recorded_power
@@ -93,7 +93,7 @@ def write_session_report(
         pitch_name=pitch_name,
         sounds=[] if folder else [base64.b64encode(one).decode() for one in sounds],
         player=_player(record, files),
-        sound_note=f"Sound {'beside' if folder else 'in'} this file: stereo, {SAMPLE_RATE / 1000:g} kHz, Opus.",
+        sound_note=f"Sound {'beside' if folder else 'in'} this file: stereo, {OPUS_RATE / 1000:g} kHz, Opus.",
         no_claim=NO_CLAIM,
         plays=[_played(play) for play in list_plays(store, number)],
         **_contents(record),

@@ -119,7 +119,7 @@ class StoredRanking:
     pieces: tuple[RankedPiece, ...]
 
 
-Ranker = Callable[[Evidence], StoredRanking | None]
+RankFunction = Callable[[Evidence], StoredRanking | None]
 
 
 def evidence_of(store: Store, listener: str | None, plan: str | None = None) -> Evidence:
@@ -135,7 +135,7 @@ def evidence_of(store: Store, listener: str | None, plan: str | None = None) -> 
         return _evidence(database, owner.id if owner else None, owner.name if owner else None, plan)
 
 
-def rank_again(store: Store, listener_ids: Collection[int | None], ranker: Ranker) -> None:
+def rank_again(store: Store, listener_ids: Collection[int | None], ranker: RankFunction) -> None:
     """Put the rankings that `ranker` makes of listeners' evidence in place of those that are stored.
 
     The ranking, which may take seconds, is computed while no transaction is open; where the evidence has changed
@@ -146,7 +146,7 @@ def rank_again(store: Store, listener_ids: Collection[int | None], ranker: Ranke
             pass
 
 
-def _ranked(store: Store, listener_id: int | None, ranker: Ranker) -> bool:
+def _ranked(store: Store, listener_id: int | None, ranker: RankFunction) -> bool:
     """Rank once; return whether the evidence was still the same when the ranking was stored."""
     with store.read() as database:
         stamp = _stamp(database, listener_id)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, defer, selectinload
 from sessions.composing.titles import numbered
 from sessions.errors import NotFoundError
 from sessions.records import ItemRecord, PieceRecord, SessionRecord, SessionSummary
-from sessions.storage.evidence import Ranker, rank_again
+from sessions.storage.evidence import RankFunction, rank_again
 from sessions.storage.listeners import add_listener, find_listener
 from sessions.storage.pieces import AT_ONCE, SHORTEST_PREFIX, new_ids, piece_record, piece_row, resolve_piece
 from sessions.storage.pieces import count_pieces as count_pieces
@@ -216,7 +216,7 @@ def count_sessions(store: Store, *, listener: str | None = None) -> int:
         return database.scalar(query) or 0
 
 
-def delete_session(store: Store, number: int, *, with_pieces: bool = False, ranker: Ranker | None = None) -> int:
+def delete_session(store: Store, number: int, *, with_pieces: bool = False, ranker: RankFunction | None = None) -> int:
     """Delete a session and its ratings; return how many pieces went with it.
 
     Its pieces stay in the library. `with_pieces` deletes those that a model wrote and that no other session,
@@ -245,7 +245,7 @@ def _delete_unused(database: Session, ids: set[str]) -> int:
 
 
 def rate(
-    store: Store, number: int, piece: str, value: int, ranker: Ranker | None = None
+    store: Store, number: int, piece: str, value: int, ranker: RankFunction | None = None
 ) -> tuple[SessionRecord, PieceRecord]:
     """Note how much a piece of a session was liked, 1 to 5; a later rating replaces an earlier one.
 

@@ -26,10 +26,9 @@ from therapy_gen.music.midi.key import key_of
 from therapy_gen.music.midi.midi import performance_of
 from therapy_gen.music.midi.reader import MIDI_SUFFIXES, read_midi_bytes, read_midi_file
 from therapy_gen.music.midi.title import readable_text
-from therapy_gen.music.performance import Performance
+from therapy_gen.music.performance import DRUM_BANK, Performance
 from therapy_gen.text import clock
 
-_DRUM_BANK = 128
 _LONGEST_TITLE = 120
 
 
@@ -151,7 +150,7 @@ def _read_midi(file: Path) -> _Read:
     if not sounding:
         raise InputError(f"{file} holds no notes; give another file")
     remarks = []
-    drums = sum(len(part.notes) for part in sounding if part.bank == _DRUM_BANK)
+    drums = sum(len(part.notes) for part in sounding if part.bank == DRUM_BANK)
     if drums:
         remarks.append(f"{drums} strokes of drums, which calm music does without, are kept")
     if len(sounding) < len(performance.parts):

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from sessions.errors import NotFoundError
-from sessions.storage.evidence import Ranker, rank_again
+from sessions.storage.evidence import RankFunction, rank_again
 from sessions.storage.listeners import add_listener, find_listener, listener_name
 from sessions.storage.store import Store
 from sessions.storage.tables import (
@@ -116,7 +116,7 @@ class ScoredRecording:
 
 
 def store_recordings(
-    store: Store, recordings: Sequence[ScoredRecording], ranker: Ranker | None, *, listener: str | None
+    store: Store, recordings: Sequence[ScoredRecording], ranker: RankFunction | None, *, listener: str | None
 ) -> list[str]:
     """Store recordings of a listener in one transaction; then, with a `ranker`, rank the listener's pieces again.
 
@@ -157,7 +157,9 @@ def store_recordings(
     return replaced
 
 
-def forget_recordings(store: Store, recordings: Sequence[tuple[str, str | None]], ranker: Ranker) -> list[str | None]:
+def forget_recordings(
+    store: Store, recordings: Sequence[tuple[str, str | None]], ranker: RankFunction
+) -> list[str | None]:
     """Take recordings and their plays out again in one transaction; then rank their listeners' pieces again.
 
     Parameters
@@ -166,7 +168,7 @@ def forget_recordings(store: Store, recordings: Sequence[tuple[str, str | None]]
     recordings : sequence of (str, str or None)
         Absolute name and digest of each; where there is no such digest, what was stored by that name is meant. One may
         be named several times.
-    ranker : Ranker
+    ranker : RankFunction
 
     Returns
     -------

@@ -10,9 +10,10 @@ import pytest
 
 from eeg.errors import RecordingError
 from eeg.io import readers
-from eeg.io.bounds import OutOfBoundsError, bounded
+from eeg.io.bounds import bounded
 from eeg.io.formats import find_format, format_table, formats, names_of_formats
 from eeg.io.recording import open_recording
+from therapy_gen.errors import OutOfBoundsError
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = """

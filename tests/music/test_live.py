@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from therapy_gen.music.audio import SAMPLE_RATE
 from therapy_gen.music.audio.live.estimate import estimate_loudness
 from therapy_gen.music.audio.live.timeline import live_renderer
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.mix import Mix
-from therapy_gen.music.audio.render import SAMPLE_RATE
 from therapy_gen.music.audio.synth import StruckNote
 
 _LENGTH_S = 8.0

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from tests.needs import needs
-from therapy_gen.errors import InputError
+from therapy_gen.errors import InputError, OutOfBoundsError
 
 needs("partitura", "partitura is an extra")
 
 from therapy_gen.music.corpus import musicxml_prune
-from therapy_gen.music.corpus.bounded import BoundedCall, OutOfBoundsError
+from therapy_gen.music.corpus.bounded import BoundedCall
 from therapy_gen.music.corpus.score import read_score
 
 DATA = Path(os.environ.get("THERAPY_GEN_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")) / "corpus"

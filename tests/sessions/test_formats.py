@@ -35,14 +35,14 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("toy", "with_session")
 def test_toy_format_is_one_file(cli: Any, tmp_path: Path) -> None:
     from therapy_gen.cli.completion import _formats
-    from therapy_gen.cli.context import Settings
+    from therapy_gen.cli.context import GlobalOptions
 
     assert cli("export", "--session", "1", "-o", tmp_path / "a.toy").status == 0
     title, items = (tmp_path / "a.toy").read_text().split(": ")
     assert title == "Session 1"
     assert int(items) > 0
     assert cli("export", "--session", "1", "--format", "toy", "-o", tmp_path / "b").status == 0
-    assert "toy" in [word for word, _ in _formats(Settings(), "")]
+    assert "toy" in [word for word, _ in _formats(GlobalOptions(), "")]
     assert formats.describe().endswith("; toy: a toy")
 
 

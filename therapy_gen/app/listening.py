@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sessions.clients.diary import mark_piece, marked_pieces, remember_settings
-from sessions.composing.compose import check_palette
 from sessions.export.sound import Sound, read_layers
 from sessions.planning.arcs import ARCS
 from sessions.records import SessionRecord
@@ -20,7 +19,7 @@ from sessions.storage.listeners import list_listeners
 from sessions.storage.play_log import list_plays, note_heard, play_moments
 from therapy_gen.app.answers import Form, desk_of, page, sound
 from therapy_gen.errors import InputError
-from therapy_gen.music.arranging.palettes import PALETTES
+from therapy_gen.music.arranging.palettes import PALETTES, check_palette
 from therapy_gen.music.audio.layers import LAYERS, LEVELS_DB
 from therapy_gen.music.audio.transitions import TRANSITIONS
 from therapy_gen.music.midi.midi import read_performance

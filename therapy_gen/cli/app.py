@@ -14,7 +14,7 @@ from typer.models import CommandInfo
 
 from therapy_gen import files
 from therapy_gen.cli import db, export, listener, open, piece, sample, study
-from therapy_gen.cli.context import PROGRAM, Settings
+from therapy_gen.cli.context import PROGRAM, GlobalOptions
 from therapy_gen.cli.eeg import headset, rank, simulate
 from therapy_gen.cli.eeg import score_eeg as score
 from therapy_gen.cli.model import model
@@ -92,7 +92,7 @@ def options(
         name: (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
         for name in ("home", "db")
     }
-    context.obj = Settings(
+    context.obj = GlobalOptions(
         db=db, home=home, quiet=quiet, debug=debug, shared=shared, home_typed=typed["home"], db_typed=typed["db"]
     )
     files.share_files(shared)

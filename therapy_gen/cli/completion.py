@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from therapy_gen.cli.context import Settings
+from therapy_gen.cli.context import GlobalOptions
 
 VARIABLE = "_THERAPY_GEN_COMPLETE"
 
@@ -28,7 +28,7 @@ _QUOTED_IN_BASH = re.compile(r"[^\w@%+=:,./-]")
 
 # Value and what it is.
 Words = list[tuple[str, str]]
-Values = Callable[[Settings, str], Words]
+Values = Callable[[GlobalOptions, str], Words]
 # As Typer takes it: of the context and what was typed, which it tells apart by their names.
 Completion = Callable[[Any, str], Words]
 
@@ -91,13 +91,13 @@ def _completed(values: Values) -> Completion:
     def found(ctx: Any, incomplete: str) -> Words:
         given = ctx.find_root().params
         home = given.get("home")
-        settings = Settings(db=given.get("db"), home=None if home is None else Path(home))
+        options = GlobalOptions(db=given.get("db"), home=None if home is None else Path(home))
         shell = os.environ.get(VARIABLE, "").rpartition("_")[2]
         allowed = _WORD.get(shell, _WORD[""])
         try:
             return [
                 (value, _cleaned(about))
-                for value, about in values(settings, incomplete)
+                for value, about in values(options, incomplete)
                 if value.startswith(incomplete) and allowed.fullmatch(value)
             ]
         except Exception:
@@ -106,28 +106,28 @@ def _completed(values: Values) -> Completion:
     return found
 
 
-def _sessions(settings: Settings, begin: str) -> Words:
+def _sessions(options: GlobalOptions, begin: str) -> Words:
     from sessions.storage.completion_lookup import sessions
 
-    return sessions(_place(settings))
+    return sessions(_place(options))
 
 
-def _pieces(settings: Settings, begin: str) -> Words:
+def _pieces(options: GlobalOptions, begin: str) -> Words:
     from sessions.storage.completion_lookup import pieces
 
     # As they are typed: in lower case, too.
-    return [(begin + id_[len(begin) :], title) for id_, title in pieces(_place(settings), begin)]
+    return [(begin + id_[len(begin) :], title) for id_, title in pieces(_place(options), begin)]
 
 
-def _listeners(settings: Settings, begin: str) -> Words:
+def _listeners(options: GlobalOptions, begin: str) -> Words:
     from sessions.storage.completion_lookup import listeners
 
-    return [(name, "") for name in listeners(_place(settings)) if name.isprintable()]
+    return [(name, "") for name in listeners(_place(options)) if name.isprintable()]
 
 
-def _models(settings: Settings, begin: str) -> Words:
+def _models(options: GlobalOptions, begin: str) -> Words:
     # As `therapy_gen.musicvae.weights` finds them, without what that imports.
-    own, embedded = _home(settings) / "models", Path(__file__).resolve().parent.parent / "assets"
+    own, embedded = _home(options) / "models", Path(__file__).resolve().parent.parent / "assets"
     names = {path.stem: about for folder, about in ((embedded, "embedded"), (own, "own")) for path in _weights(folder)}
     return sorted(names.items())
 
@@ -136,29 +136,29 @@ def _weights(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
-def _formats(settings: Settings, begin: str) -> Words:
+def _formats(options: GlobalOptions, begin: str) -> Words:
     from sessions.export.formats import export_formats
 
     return [(format.name, format.group) for format in export_formats().values()]
 
 
-def _palettes(settings: Settings, begin: str) -> Words:
+def _palettes(options: GlobalOptions, begin: str) -> Words:
     from therapy_gen.music.arranging.palettes import PALETTES
 
     return [(name, "") for name in PALETTES]
 
 
-def _home(settings: Settings) -> Path:
-    if settings.home is not None:
-        return settings.home
+def _home(options: GlobalOptions) -> Path:
+    if options.home is not None:
+        return options.home
     from platformdirs import user_data_path
 
     return user_data_path("therapy-gen", appauthor=False)
 
 
-def _place(settings: Settings) -> str | Path:
-    # Not `Settings.store_place`, which makes the folder.
-    return settings.db if settings.db is not None else _home(settings) / "therapy.db"
+def _place(options: GlobalOptions) -> str | Path:
+    # Not `GlobalOptions.store_place`, which makes the folder.
+    return options.db if options.db is not None else _home(options) / "therapy.db"
 
 
 session_ids = _completed(_sessions)
@@ -171,4 +171,4 @@ palette_names = _completed(_palettes)
 
 def one_of(*words: str) -> Completion:
     """Return what completes a parameter that takes one of these words."""
-    return _completed(lambda settings, begin: [(word, "") for word in words])
+    return _completed(lambda options, begin: [(word, "") for word in words])

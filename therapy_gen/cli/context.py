@@ -28,7 +28,7 @@ _DRAWN_SEEDS = 10**6
 
 
 @dataclass(frozen=True)
-class Settings:
+class GlobalOptions:
     """The global options."""
 
     db: str | None = None
@@ -133,9 +133,9 @@ def _program() -> str:
     return PROGRAM if found is not None and Path(found).samefile(called) else str(called)
 
 
-def settings(context: typer.Context) -> Settings:
+def global_options(context: typer.Context) -> GlobalOptions:
     """Return the global options of this run."""
-    found = context.find_object(Settings)
+    found = context.find_object(GlobalOptions)
     if found is None:
         raise RuntimeError("the global options have not been read")
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from therapy_gen.cli.context import settings
+from therapy_gen.cli.context import global_options
 from therapy_gen.cli.output import AsJson, print_json, printable
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def _to_read(context: typer.Context) -> Store:
     """Return the database as it stands, also on a medium that cannot be written."""
     from sessions.storage.store import Store
 
-    return Store(settings(context).store_place(), read_only=True)
+    return Store(global_options(context).store_place(), read_only=True)
 
 
 @app.command(epilog="Example: therapy-gen db info --json")
@@ -47,7 +47,7 @@ def info(context: typer.Context, json: AsJson = False) -> None:
 @app.command(epilog="Example: therapy-gen db upgrade")
 def upgrade(context: typer.Context, json: AsJson = False) -> None:
     """Migrate the database to the newest schema; a copy of an older one stays beside it."""
-    options = settings(context)
+    options = global_options(context)
     if options.db is None:
         options.home_folder()
     from sessions.storage.store import Store

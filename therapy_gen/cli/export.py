@@ -10,7 +10,7 @@ import typer
 
 from sessions.export.formats import audio_formats, describe, find_format, format_of_suffix, names
 from therapy_gen.cli.completion import export_format_names, listener_names, one_of, session_ids
-from therapy_gen.cli.context import settings
+from therapy_gen.cli.context import global_options
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
 from therapy_gen.cli.sound import (
     FadeOption,
@@ -92,7 +92,7 @@ def export(
 
     Exporting again leaves files that hold what they are to hold as they are, and refuses to replace others.
     """
-    options = settings(context)
+    options = global_options(context)
     if ranked == (session is not None):
         raise typer.BadParameter("give either --session ID or --ranked")
     if not ranked and (listener is not None or top is not None):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from therapy_gen.cli.completion import listener_names
-from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.output import AsJson, day_and_time, print_json, print_table, say
 from therapy_gen.text import clock, printable
 
@@ -34,7 +34,7 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
     """List the listeners, by name."""
     from sessions.storage.listeners import list_listeners
 
-    found = list_listeners(settings(context).store_to_read())
+    found = list_listeners(global_options(context).store_to_read())
     if json:
         print_json({"listeners": [one.document() for one in found]})
         return
@@ -61,7 +61,7 @@ def show(context: typer.Context, name: Name, json: AsJson = False) -> None:
     """Show what is kept of a listener: sessions, plays, ratings, measures and notes."""
     from sessions.clients.overview import client_overview
 
-    found = client_overview(settings(context).store_to_read(), name)
+    found = client_overview(global_options(context).store_to_read(), name)
     if json:
         print_json({"listener": found.document()})
         return
@@ -103,7 +103,7 @@ def edit(
     """Set what pages show in place of a listener's name."""
     from sessions.storage.listeners import list_listeners, show_listener_as
 
-    store = settings(context).store(make=False)
+    store = global_options(context).store(make=False)
     show_listener_as(store, name, alias=alias, colour=colour)
     (now,) = list_listeners(store, name)
     if json:
@@ -122,7 +122,7 @@ def rename(
     """Give a listener another name."""
     from sessions.storage.listeners import rename_listener
 
-    options = settings(context)
+    options = global_options(context)
     store = options.store(make=False)
     name = rename_listener(store, old, new)
     warn_of_similar(store, name, quiet=options.quiet)
@@ -144,7 +144,7 @@ def merge(
     from sessions.clients.sessions_of import merge_listeners
     from therapy_gen.study.posterior import Ranker
 
-    moved = merge_listeners(settings(context).store(make=False), source, target, Ranker())
+    moved = merge_listeners(global_options(context).store(make=False), source, target, Ranker())
     if json:
         print_json({"listener": {"from": source.strip(), "into": target.strip(), "sessions": moved}})
     else:
@@ -161,7 +161,7 @@ def export(
     """Write all that is kept of a listener as a zip of JSON, CSV and MIDI, readable without this program."""
     from sessions.clients.archive import export_listener
 
-    lines = export_listener(settings(context).store_to_read(), name, out)
+    lines = export_listener(global_options(context).store_to_read(), name, out)
     if json:
         print_json({"listener": {"file": str(out), "bytes": out.stat().st_size, "tables": lines}})
     else:
@@ -184,7 +184,7 @@ def forget(
     from sessions.clients.forget import forget_listener
     from sessions.storage.listeners import list_listeners
 
-    options = settings(context)
+    options = global_options(context)
     store = options.store(make=False)
     (summary,) = list_listeners(store, name)
     if not yes and sys.stdin.isatty():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from therapy_gen.cli.completion import model_names
-from therapy_gen.cli.context import DEFAULT_MODEL, settings, use_one_thread
+from therapy_gen.cli.context import DEFAULT_MODEL, global_options, use_one_thread
 from therapy_gen.cli.output import say
 from therapy_gen.errors import MissingExtraError
 
@@ -36,7 +36,7 @@ def open_app(
     All stays on this machine. With --lan it can be reached from the same network by who types the pairing code; what is
     sent there is not encrypted.
     """
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     try:
         from therapy_gen.app.desk import Desk

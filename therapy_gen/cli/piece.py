@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from therapy_gen.cli.completion import piece_ids
-from therapy_gen.cli.context import settings
+from therapy_gen.cli.context import global_options
 from therapy_gen.cli.output import (
     AsJson,
     Limit,
@@ -56,7 +56,7 @@ def list_(
     """List the pieces, oldest first."""
     from sessions.storage.library import count_pieces, iter_pieces, list_pieces
 
-    options = settings(context)
+    options = global_options(context)
     store, most = options.store_to_read(), page_of(limit, json)
     if json:
         print_json_list("pieces", (piece.document() for piece in iter_pieces(store, title=title, limit=most)))
@@ -82,7 +82,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
     from sessions.storage.library import get_piece
     from therapy_gen.music.analysis.register import pitch_name
 
-    found = get_piece(settings(context).store_to_read(), piece)
+    found = get_piece(global_options(context).store_to_read(), piece)
     if json:
         print_json({"piece": {**found.full_document(), **_sources(found.features)}})
         return
@@ -181,7 +181,7 @@ def import_(
 
     Recorded pieces sound as loud as all others. They have no notes: no piano roll, score, key or calmness.
     """
-    options = settings(context)
+    options = global_options(context)
     from sessions.storage.piece_import import import_pieces
 
     imported = import_pieces(options.store(), files, listener=listener)
@@ -216,7 +216,7 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that holds something else")] = False,
 ) -> None:
     """Write a piece as a score (MusicXML), as MIDI, or as audio."""
-    options = settings(context)
+    options = global_options(context)
     from sessions.export.session import FileWriter, export_piece
     from sessions.storage.library import get_piece
 
@@ -239,7 +239,7 @@ def rename(
     """Give a piece another title."""
     from sessions.storage.piece_edits import rename_piece
 
-    found = rename_piece(settings(context).store(make=False), piece, title)
+    found = rename_piece(global_options(context).store(make=False), piece, title)
     if json:
         print_json({"piece": found.document()})
     else:
@@ -259,7 +259,7 @@ def delete(
     from sessions.storage.library import get_piece
     from sessions.storage.piece_edits import delete_piece
 
-    store = settings(context).store(make=False)
+    store = global_options(context).store(make=False)
     found = get_piece(store, piece)
     if not yes and sys.stdin.isatty() and not typer.confirm(f"Delete {printable(found.title)} ({found.id})?"):
         print("Nothing was deleted")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from therapy_gen.cli.completion import model_names, one_of, palette_names
-from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
+from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, global_options, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
 from therapy_gen.music.arranging.palettes import PALETTES
 
@@ -84,7 +84,7 @@ def sample(
 
     seed = drawn_seed() if seed is None else seed
     samples = write_samples(
-        settings(context).engine(model, engine, seed),
+        global_options(context).engine(model, engine, seed),
         out,
         count=count,
         seed=seed,
@@ -117,7 +117,7 @@ def interpolate(
     use_one_thread()
     from sessions.composing.interpolation import write_interpolation
 
-    options = settings(context)
+    options = global_options(context)
     interpolation = write_interpolation(
         options.engine(model, engine), start, end, out, steps=steps, palette=palette, smooth=smooth, joined=joined
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.output import AsJson, count, print_json, print_table, printable, progress, say
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def new(
 
     The plan holds participants, pieces, repeats, seeds and the analysis, which is fixed with it before there are data.
     """
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     from sessions.errors import NotFoundError
     from sessions.studies.studies import get_study
@@ -94,7 +94,7 @@ def status(context: typer.Context, plan: PlanFile, json: AsJson = False) -> None
     """Show who has which recording, and how good they are."""
     from therapy_gen.study.overview import flow_of, study_status
 
-    store = settings(context).store_to_read()
+    store = global_options(context).store_to_read()
     study = _study(store, plan)
     rows = study_status(store, study)
     flow = flow_of(study, rows)
@@ -147,10 +147,10 @@ def score(
 
     What was scored before is left alone, so that the command may be given again whenever recordings have come.
     """
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     from therapy_gen.cli.eeg.cluster import score_all, tell
-    from therapy_gen.study.batch import Job
+    from therapy_gen.study.batch import ScoringJob
     from therapy_gen.study.find import recordings_in, session_of
     from therapy_gen.study.make import analysis_of
     from therapy_gen.study.protocol import read_protocol
@@ -162,7 +162,7 @@ def score(
     for path in recordings_in(recordings):
         one = session_of(study, path)
         analysis = analysis_of(store, protocol, one.participant)
-        jobs.append(Job(str(path.absolute()), one.participant, analysis, one.id, offset))
+        jobs.append(ScoringJob(str(path.absolute()), one.participant, analysis, one.id, offset))
     if not jobs:
         from therapy_gen.errors import InputError
 
@@ -180,7 +180,7 @@ def report(
     json: AsJson = False,
 ) -> None:
     """Write a study as one page: flow and exclusions, the group's ranking, who differs, every recording."""
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     from sessions.storage.library import titles_of
     from therapy_gen.study.overview import study_status
@@ -247,7 +247,7 @@ def bids(
     json: AsJson = False,
 ) -> None:
     """Write a study's recordings as a BIDS dataset with sidecars, and band power of each play as derivatives."""
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     from therapy_gen.study.bids import write_bids
     from therapy_gen.study.find import recordings_in

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+# The soundfont bank whose instruments are drum kits.
+DRUM_BANK = 128
+
 
 @dataclass(frozen=True)
 class Note:
@@ -33,7 +36,7 @@ class Part:
     pedal : tuple of (float, float)
         When the sustain pedal goes down and up, in seconds.
     bank : int
-        Soundfont bank; 128 for drums.
+        Soundfont bank; `DRUM_BANK` for drums.
     changes : tuple of (float, float, float)
         Where level and pan change after the beginning: seconds, level and pan, by time. `to_midi` writes them; a part
         that is read has its notes' average level.

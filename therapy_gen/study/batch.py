@@ -17,7 +17,7 @@ SCORED, KNOWN, FAILED = "scored", "scored before", "failed"
 
 
 @dataclass(frozen=True)
-class Job:
+class ScoringJob:
     """A recording to be scored and stored.
 
     Parameters
@@ -52,7 +52,7 @@ class Outcome:
     clean_s: float = 0.0
 
 
-def score_job(where: str, job: Job) -> Outcome:
+def score_job(where: str, job: ScoringJob) -> Outcome:
     """Score one recording and store it in the database at `where`; one that was scored by this plan is left alone.
 
     It is stored in one transaction and known by its digest, so that a job may be stopped and done again at will. The
@@ -63,14 +63,14 @@ def score_job(where: str, job: Job) -> Outcome:
     return _outcome(Store.open(where), job)
 
 
-def _outcome(store: Store, job: Job) -> Outcome:
+def _outcome(store: Store, job: ScoringJob) -> Outcome:
     try:
         return _scored(store, job)
     except TherapyGenError as error:
         return Outcome(job.path, job.listener, FAILED, str(error))
 
 
-def _scored(store: Store, job: Job) -> Outcome:
+def _scored(store: Store, job: ScoringJob) -> Outcome:
     from eeg.io.recording import open_recording
     from eeg.scoring import score_recording, sha256_of
     from sessions.storage.recordings import store_recordings, stored_plays
@@ -111,7 +111,7 @@ def _rank(store: Store, listener: str) -> None:
 
 
 def run_jobs(
-    where: str, jobs: Sequence[Job], *, cluster: str | None = None, done: Callable[[Outcome], None] | None = None
+    where: str, jobs: Sequence[ScoringJob], *, cluster: str | None = None, done: Callable[[Outcome], None] | None = None
 ) -> list[Outcome]:
     """Score recordings and rank the pieces of their listeners, each once; one after the other, or on a cluster.
 
@@ -119,7 +119,7 @@ def run_jobs(
     ----------
     where : str
         Path or URL of the database, as the machines that score see it.
-    jobs : sequence of Job
+    jobs : sequence of ScoringJob
     cluster : str, optional
         Address of a Dask scheduler, or ``"local:N"`` for N worker processes here.
     done : callable, optional

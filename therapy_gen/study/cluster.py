@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from therapy_gen.errors import InputError, MissingExtraError, TherapyGenError
 
-Job = TypeVar("Job")
+Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 _MOST_WORKERS = 256
@@ -92,7 +92,7 @@ def as_they_end(client: Any, function: Callable[..., Result], jobs: Sequence[Any
 
 
 @contextmanager
-def mapped(cluster: str) -> Iterator[Callable[[Callable[[Job], Result], Sequence[Job]], Iterator[Result]]]:
+def mapped(cluster: str) -> Iterator[Callable[[Callable[[Argument], Result], Sequence[Argument]], Iterator[Result]]]:
     """Give a `map` whose calls are made on a cluster, with its results in the order of the jobs.
 
     Parameters
@@ -107,7 +107,7 @@ def mapped(cluster: str) -> Iterator[Callable[[Callable[[Job], Result], Sequence
     """
     with connected(cluster) as client:
 
-        def over(function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
+        def over(function: Callable[[Argument], Result], jobs: Sequence[Argument]) -> Iterator[Result]:
             waiting: dict[int, Result] = {}
             following = 0
             for number, future in as_they_end(client, function, [(job,) for job in jobs]):

@@ -18,7 +18,7 @@ from sessions.errors import ExportError
 
 if TYPE_CHECKING:
     from sessions.export.audio import Sound
-    from sessions.export.bids_events import Event
+    from sessions.export.bids_events import BidsEvent
     from sessions.export.playlists import Naming
     from sessions.export.writer import FileWriter
     from sessions.records import Programme, SessionRecord
@@ -52,7 +52,7 @@ class Export:
         Whether a cue sheet goes with it.
     session : SessionRecord or None
         The session that is written.
-    events : sequence of Event or None
+    events : sequence of BidsEvent or None
         What was heard when in the session; None: what its timeline says.
     ranking : mapping or None
         The ranking that is written, as ``rank --json`` prints it.
@@ -67,7 +67,7 @@ class Export:
     naming: Naming | None = None
     cue: bool = False
     session: SessionRecord | None = None
-    events: Sequence[Event] | None = None
+    events: Sequence[BidsEvent] | None = None
     ranking: Mapping[str, Any] | None = None
 
 

@@ -12,11 +12,11 @@ from therapy_gen.cli.output import count, print_json, progress, say
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store
-    from therapy_gen.cli.context import Settings
-    from therapy_gen.study.batch import Job, Outcome
+    from therapy_gen.cli.context import GlobalOptions
+    from therapy_gen.study.batch import Outcome, ScoringJob
 
 
-def score_all(options: Settings, store: Store, jobs: Sequence[Job], cluster: str | None) -> list[Outcome]:
+def score_all(options: GlobalOptions, store: Store, jobs: Sequence[ScoringJob], cluster: str | None) -> list[Outcome]:
     """Score and store recordings, and rank their listeners' pieces; what fails is said, and the rest goes on."""
     from therapy_gen.study.batch import FAILED, run_jobs
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from therapy_gen.cli.context import settings
+from therapy_gen.cli.context import global_options
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def finish(
     from eeg.headset.recorder import finish_recording
     from eeg.io.formats import find_format
 
-    quiet = settings(context).quiet
+    quiet = global_options(context).quiet
     if find_format(recording).name != "growing recording":
         raise RecordingError(f"{recording} was not cut off: nothing is to be finished")
     made = finish_recording(recording)

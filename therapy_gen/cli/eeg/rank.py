@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from therapy_gen.cli.completion import listener_names
-from therapy_gen.cli.context import Settings, settings, use_one_thread
+from therapy_gen.cli.context import GlobalOptions, global_options, use_one_thread
 from therapy_gen.cli.output import AsJson, brief, clock, count, print_json, print_table, printable, progress, say
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def rank(
 ) -> None:
     """Rank a listener's pieces, and say how sure that is."""
     use_one_thread()
-    store = settings(context).store_to_read()
+    store = global_options(context).store_to_read()
     if group:
         if listener is not None or with_ratings:
             raise typer.BadParameter(
@@ -90,7 +90,7 @@ def _option(listener: str | None) -> str:
 
 
 def export_ranking(
-    options: Settings,
+    options: GlobalOptions,
     listener: str | None,
     top: int | None,
     format: str,

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from therapy_gen.cli.output import say
 
 if TYPE_CHECKING:
-    from therapy_gen.cli.context import Settings as Options
+    from therapy_gen.cli.context import GlobalOptions
 
 
-def recordings_meant(options: Options, paths: Sequence[Path], *, parts: bool = False) -> list[Path]:
+def recordings_meant(options: GlobalOptions, paths: Sequence[Path], *, parts: bool = False) -> list[Path]:
     """Return the recordings to read; with `parts`, those of split recordings as well."""
     once = _each_once(paths)
     return once if parts else _wholes(options, once)
 
 
-def _wholes(options: Options, recordings: Sequence[Path]) -> list[Path]:
+def _wholes(options: GlobalOptions, recordings: Sequence[Path]) -> list[Path]:
     """Leave out the parts of split recordings whose first file is named as well, as by a pattern of the shell."""
     from eeg.errors import SplitPartError
     from eeg.io.recording import part_of

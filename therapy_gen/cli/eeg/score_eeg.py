@@ -10,7 +10,7 @@ import typer
 
 from eeg.io.formats import names_of_formats
 from therapy_gen.cli.completion import listener_names, one_of, session_ids
-from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.eeg.recordings import recordings_meant
 from therapy_gen.cli.eeg.score_options import codes_of, criterion_of, given_settings, labels_in, recordings_at
 from therapy_gen.cli.output import AsJson, print_json, printable, progress, say
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sessions.storage.evidence import Evidence
     from sessions.storage.store import Store
     from sessions.studies.plans import AnalysisPlan
-    from therapy_gen.cli.context import Settings as Options
+    from therapy_gen.cli.context import GlobalOptions
 
 EPILOG = "Example: therapy-gen score-eeg ana_raw.fif --listener ana --report ana.html"
 _LONGEST_OFFSET_S = 30 * 86400.0
@@ -146,7 +146,7 @@ def score_eeg(
     declare. Bands, channels and criterion are the listener's analysis plan: the first recording fixes it, later ones
     follow it.
     """
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     given = given_settings(picks, beta, gamma, band or (), ica, muscle)
     criterion = criterion_of(lower_is_better, higher_is_better)
@@ -219,7 +219,7 @@ def _check_one(recordings: Sequence[Path], events: Path | None, offset: float | 
 
 
 def _on_cluster(
-    options: Options,
+    options: GlobalOptions,
     store: Store,
     owners: Mapping[Path, str],
     plans: Mapping[str, AnalysisPlan],
@@ -231,12 +231,14 @@ def _on_cluster(
 ) -> None:
     """Score recordings on a cluster; what is kept of them is what is stored."""
     from therapy_gen.cli.eeg.cluster import score_all, tell
-    from therapy_gen.study.batch import Job
+    from therapy_gen.study.batch import ScoringJob
 
     if not alone or timing["events"] is not None or any(timing[name] for name in ("codes", "labels", "clicks")):
         raise typer.BadParameter("--cluster goes without --report, --table, --events, --code, --map and --clicks")
     session = None if timing["session"] is None else int(timing["session"])
-    jobs = [Job(str(path.absolute()), who, plans[who], session, timing["offset_s"]) for path, who in owners.items()]
+    jobs = [
+        ScoringJob(str(path.absolute()), who, plans[who], session, timing["offset_s"]) for path, who in owners.items()
+    ]
     tell(score_all(options, store, jobs, cluster), {}, json=json)
 
 
@@ -281,7 +283,7 @@ def _check_targets(report: Path | None, table: Path | None, by: str, *, forget: 
 
 
 def _score(
-    options: Options,
+    options: GlobalOptions,
     owners: Mapping[Path, str],
     plans: Mapping[str, AnalysisPlan],
     library: Library,
@@ -318,7 +320,7 @@ def _names(store: Store, found: Sequence[_Scored]) -> dict[str, str]:
 
 
 def _write(
-    options: Options, store: Store, found: Sequence[_Scored], report: Path | None, table: Path | None, by: str
+    options: GlobalOptions, store: Store, found: Sequence[_Scored], report: Path | None, table: Path | None, by: str
 ) -> None:
     if report is not None:
         from eeg.report.report import write_report

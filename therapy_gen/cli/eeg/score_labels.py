@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from therapy_gen.cli.output import print_json, printable, progress, say
 
 if TYPE_CHECKING:
-    from therapy_gen.cli.context import Settings as Options
+    from therapy_gen.cli.context import GlobalOptions
 
 
 def score_labels(
-    options: Options,
+    options: GlobalOptions,
     recordings: Sequence[Path],
     timing: Mapping[str, Any],
     criterion: tuple[str, bool] | None,

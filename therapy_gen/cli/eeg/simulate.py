@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from therapy_gen.cli.completion import one_of, session_ids
-from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def simulate_eeg(
     Its beta and gamma follow each piece by a known number of decibels; that is printed, for comparison with what
     `score-eeg` and `rank` find.
     """
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     if marks not in ("piece", "session", "none"):
         raise typer.BadParameter(f"--marks {marks!r} is not known; give piece, session or none")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from therapy_gen.cli.completion import model_names
-from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.model.corpus import Cluster, read_corpus
 from therapy_gen.cli.output import AsJson, print_json, print_table, say
 
@@ -49,7 +49,7 @@ def evaluate(
     if not 0 < calmest <= 1:
         raise InputError(f"--calmest {calmest} is out of range; give a share above 0, up to 1")
     check_seed(seed)
-    options = settings(context)
+    options = global_options(context)
     found = open_model(model, options.models_folder())
     windows = read_corpus(corpus, found.config.bars, cluster=cluster, quiet=options.quiet)
     own = windows.digest == dict(found.facts).get("corpus_digest")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from therapy_gen.cli.completion import model_names
-from therapy_gen.cli.context import DEFAULT_MODEL, settings
+from therapy_gen.cli.context import DEFAULT_MODEL, global_options
 from therapy_gen.cli.model import evaluate, model_files, train
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
 
@@ -46,7 +46,7 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
     from therapy_gen.musicvae.weights import ASSETS, SUFFIX
 
     documents = []
-    options = settings(context)
+    options = global_options(context)
     own = options.models_folder()
     seen: set[str] = set()
     for folder in (own, ASSETS):
@@ -91,7 +91,7 @@ def info(
     """Show a model's size, configuration, and what training recorded."""
     from therapy_gen.musicvae.weights import find_model
 
-    document = _document(find_model(model, settings(context).models_folder()))
+    document = _document(find_model(model, global_options(context).models_folder()))
     if json:
         print_json({"model": document})
         return

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from therapy_gen.cli.completion import model_names, one_of
-from therapy_gen.cli.context import settings
+from therapy_gen.cli.context import global_options
 from therapy_gen.cli.output import AsJson, print_json, print_table, printable, progress, say
 
 IMPORT_EPILOG = "Example: therapy-gen model import mel.tar --config hierdec-mel_16bar"
@@ -49,7 +49,7 @@ def import_(
     from therapy_gen.musicvae.magenta.public_checkpoints import find_public
 
     find_config(config)
-    chosen = settings(context)
+    chosen = global_options(context)
     address = find_public(checkpoint).address if download else checkpoint
     if address.startswith(("http://", "https://")):
         source = _downloaded(address, chosen.home_folder() / "downloads", sha256, quiet=chosen.quiet)
@@ -147,7 +147,7 @@ def export(
 
     if format_ not in FORMATS:
         raise InputError(f"--format {format_!r} is not known; give one of: {', '.join(FORMATS)}")
-    chosen = settings(context)
+    chosen = global_options(context)
     found = open_model(model, chosen.models_folder())
     if not isinstance(found, MagentaModel):
         raise InputError(
@@ -178,7 +178,7 @@ def check(
     from therapy_gen.musicvae.magenta.runtime import MagentaModel
     from therapy_gen.musicvae.parity import compare_with_keras
 
-    found = open_model(model, settings(context).models_folder())
+    found = open_model(model, global_options(context).models_folder())
     if isinstance(found, MagentaModel):
         against, differences = "Magenta", compare_with_magenta(found)
     else:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from therapy_gen.cli.completion import model_names, one_of
-from therapy_gen.cli.context import settings
+from therapy_gen.cli.context import global_options
 from therapy_gen.cli.model.corpus import Cluster, read_corpus
 from therapy_gen.cli.output import AsJson, print_json, say
 
@@ -98,7 +98,7 @@ def train(
     _check(calmest, minutes, precision, bars, patience, free_bits, seed, batch_size)
     from therapy_gen.music.corpus.corpus import crop
 
-    chosen = settings(context)
+    chosen = global_options(context)
     run = folder or chosen.home_folder() / "runs" / name
     config, weights = _beginning(start, chosen.models_folder(), name, bars, batch_size, free_bits)
     config = config.with_values(values or ())

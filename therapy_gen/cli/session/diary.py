@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from therapy_gen.cli.completion import listener_names, session_ids
-from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.listener import warn_of_similar
 from therapy_gen.cli.output import AsJson, day_and_time, print_json, print_table
 from therapy_gen.text import printable
@@ -19,7 +19,7 @@ NOTE_EPILOG = "Example: therapy-gen session note 1 'Slept well afterwards.'"
 MEASURE_EPILOG = "Example: therapy-gen session measure 1 --scale vas-calm --after 65"
 ASSIGN_EPILOG = "Example: therapy-gen session assign 1 --listener ana"
 
-Number = Annotated[
+SessionNumber = Annotated[
     int,
     typer.Argument(metavar="ID", autocompletion=session_ids, help="Number of the session, as `session list` shows it"),
 ]
@@ -27,7 +27,7 @@ Number = Annotated[
 
 def heard(
     context: typer.Context,
-    number: Number,
+    number: SessionNumber,
     at: Annotated[
         str | None,
         typer.Option(
@@ -40,7 +40,7 @@ def heard(
     from sessions.storage.library import get_session
     from sessions.storage.play_log import note_heard
 
-    store = settings(context).store(make=False)
+    store = global_options(context).store(make=False)
     record = get_session(store, number)
     play = note_heard(store, record, None if at is None else _moment(at))
     if json:
@@ -61,7 +61,7 @@ def _moment(text: str) -> datetime:
 
 def note(
     context: typer.Context,
-    number: Number,
+    number: SessionNumber,
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="What to keep  [default: show the notes]")] = None,
     json: AsJson = False,
 ) -> None:
@@ -69,7 +69,7 @@ def note(
     from sessions.clients.diary import add_note, list_notes
     from sessions.storage.library import get_session
 
-    store = settings(context).store(make=False)
+    store = global_options(context).store(make=False)
     if text is not None:
         add_note(store, number, text)
     else:
@@ -89,7 +89,7 @@ def note(
 
 def measure(
     context: typer.Context,
-    number: Number,
+    number: SessionNumber,
     scale: Annotated[
         str | None, typer.Option(metavar="NAME", help="Such as vas-calm, vas-tension, stai-6  [default: show all]")
     ] = None,
@@ -106,7 +106,7 @@ def measure(
     from sessions.clients.scales import add_scales, known_scales, read_scales
     from sessions.storage.library import get_session
 
-    store = settings(context).store(make=False)
+    store = global_options(context).store(make=False)
     get_session(store, number)
     if own is not None:
         add_scales(store, read_scales(own))
@@ -143,7 +143,7 @@ def _said(value: float | None, *, sign: bool = False) -> str:
 
 def assign(
     context: typer.Context,
-    number: Number,
+    number: SessionNumber,
     listener: Annotated[
         str,
         typer.Option(
@@ -153,7 +153,7 @@ def assign(
     json: AsJson = False,
 ) -> None:
     """Give a session, with its ratings and recordings, to a listener: from then on they lead the next session."""
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     from sessions.clients.sessions_of import assign_session
     from therapy_gen.study.posterior import Ranker

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from therapy_gen.cli.completion import one_of, session_ids
-from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.output import clock, printable, say
 from therapy_gen.cli.session.record import begin_recording, check_recording, chosen_while_playing, tell_recorded
 from therapy_gen.cli.sound import (
@@ -98,7 +98,7 @@ def play(
 
     On a terminal: space pauses, n goes to the next piece, q ends.
     """
-    options = settings(context)
+    options = global_options(context)
     _check_wait(wait, lsl=lsl)
     check_recording(record, out, score=score, adapt=adapt)
     use_one_thread()

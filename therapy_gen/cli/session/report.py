@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from therapy_gen.cli.completion import listener_names, session_ids
-from therapy_gen.cli.context import settings, use_one_thread
+from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
 from therapy_gen.cli.sound import SoundfontOption, requested_sound
 
@@ -39,7 +39,7 @@ def session_report(
     json: AsJson = False,
 ) -> None:
     """Write a session as one page that works offline: its sound, its notes, its arc, and what was measured."""
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     from sessions.export_paths import check_file_target
     from sessions.reports.session_report import write_session_report
@@ -67,7 +67,7 @@ def listener_report(
     json: AsJson = False,
 ) -> None:
     """Write a listener's history as one page that works offline: sessions, ratings, ranking, recordings over time."""
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     from sessions.export_paths import check_file_target
     from sessions.reports.listener_report import write_listener_report

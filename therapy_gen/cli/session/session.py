@@ -10,7 +10,7 @@ import typer
 
 from sessions.planning.arcs import ARCS
 from therapy_gen.cli.completion import listener_names, model_names, one_of, palette_names, piece_ids, session_ids
-from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, settings, use_one_thread
+from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, global_options, use_one_thread
 from therapy_gen.cli.output import (
     AsJson,
     Limit,
@@ -26,6 +26,7 @@ from therapy_gen.cli.output import (
     say_more,
 )
 from therapy_gen.cli.session import diary, play, report
+from therapy_gen.cli.session.diary import SessionNumber
 from therapy_gen.cli.session.new_options import (
     audio_target,
     interval,
@@ -61,12 +62,6 @@ def _what(attribute: str) -> str:
     """Return what an attribute is, as a help text begins."""
     about = ATTRIBUTES[attribute].about
     return about[0].upper() + about[1:]
-
-
-Number = Annotated[
-    int,
-    typer.Argument(metavar="ID", autocompletion=session_ids, help="Number of the session, as `session list` shows it"),
-]
 
 
 @app.command(epilog="Example: therapy-gen session new --minutes 12 --audio flac --out evening")
@@ -208,7 +203,7 @@ def new(
     json: AsJson = False,
 ) -> None:
     """Generate pieces, arrange them into a session, and store it."""
-    options = settings(context)
+    options = global_options(context)
     use_one_thread()
     from sessions.builder import new_session
     from sessions.composing.compose import DEFAULT_PALETTE
@@ -278,7 +273,7 @@ def list_(
     """List the sessions, oldest first."""
     from sessions.storage.library import count_sessions, iter_sessions, list_sessions
 
-    options = settings(context)
+    options = global_options(context)
     store, most = options.store_to_read(), page_of(limit, json)
     if json:
         print_json_list("sessions", (one.document() for one in iter_sessions(store, listener=listener, limit=most)))
@@ -304,11 +299,11 @@ def list_(
 
 
 @app.command(epilog="Example: therapy-gen session show 1")
-def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
+def show(context: typer.Context, number: SessionNumber, json: AsJson = False) -> None:
     """Show the timeline of a session, why its pieces are there, and its arc: what was asked for, what they came to."""
     from sessions.storage.library import get_session
 
-    record = get_session(settings(context).store_to_read(), number)
+    record = get_session(global_options(context).store_to_read(), number)
     if json:
         print_json(record.document())
         return
@@ -326,7 +321,7 @@ def show(context: typer.Context, number: Number, json: AsJson = False) -> None:
 @app.command(epilog="Example: therapy-gen session rate 1 2 5")
 def rate(
     context: typer.Context,
-    number: Number,
+    number: SessionNumber,
     piece: Annotated[
         str,
         typer.Argument(
@@ -343,7 +338,7 @@ def rate(
     from sessions.storage.library import rate as rate_piece
     from therapy_gen.study.posterior import Ranker
 
-    session, rated = rate_piece(settings(context).store(make=False), number, piece, value, Ranker())
+    session, rated = rate_piece(global_options(context).store(make=False), number, piece, value, Ranker())
     if json:
         print_json({"rating": {"session": session.id, "piece": rated.id, "listener": session.listener, "value": value}})
     else:
@@ -364,7 +359,7 @@ app.command("report", epilog=report.SESSION_EPILOG)(report.session_report)
 @app.command(epilog="Example: therapy-gen session delete 1 --yes")
 def delete(
     context: typer.Context,
-    number: Number,
+    number: SessionNumber,
     pieces: Annotated[
         bool, typer.Option("--pieces", help="Also its pieces that nothing else holds; they stay in the library else")
     ] = False,
@@ -375,7 +370,7 @@ def delete(
     """Delete a session, its ratings and the log of its plays. Recordings and their scores stay."""
     from sessions.storage.library import delete_session, get_session
 
-    store = settings(context).store(make=False)
+    store = global_options(context).store(make=False)
     if not yes and sys.stdin.isatty():
         record = get_session(store, number)
         if not typer.confirm(f"Delete session {record.id} of {day_and_time(record.created)}?"):

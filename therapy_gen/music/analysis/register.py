@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from therapy_gen.music.arranging.palettes import MELODY_PART
-from therapy_gen.music.performance import Note, Performance
+from therapy_gen.music.performance import DRUM_BANK, Note, Performance
 
-_DRUM_BANK = 128
 # Onsets this close together are one, as in `therapy_gen.music.analysis.calmness`.
 _SAME_ONSET_S = 0.05
 _NAMES = ("C", "D♭", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
@@ -17,7 +16,7 @@ def register_of(performance: Performance) -> float | None:
     The melody is the part of that name, else the highest note of every onset, unless a higher one still sounds.
     """
     notes = [note for part in performance.parts if part.name == MELODY_PART for note in part.notes] or _top_line(
-        [note for part in performance.parts if part.bank != _DRUM_BANK for note in part.notes]
+        [note for part in performance.parts if part.bank != DRUM_BANK for note in part.notes]
     )
     return sum(note.pitch for note in notes) / len(notes) if notes else None
 

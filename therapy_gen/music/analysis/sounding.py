@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.performance import Part, Performance
+from therapy_gen.music.performance import DRUM_BANK, Part, Performance
 
 # What rings on in the pedal dies away: it counts as sounding no longer than this.
 _LONGEST_RING_S = 4.0
-_DRUM_BANK = 128
 
 
 class SoundingNotes(NamedTuple):
@@ -29,7 +28,7 @@ class SoundingNotes(NamedTuple):
 def sounding_notes(performance: Performance) -> SoundingNotes:
     """Return the notes of all parts; a note rings `_LONGEST_RING_S` in the pedal at most."""
     rows = [
-        (note.onset, end - note.onset, note.pitch, note.velocity, part.bank == _DRUM_BANK)
+        (note.onset, end - note.onset, note.pitch, note.velocity, part.bank == DRUM_BANK)
         for part in performance.parts
         for note, end in zip(part.notes, _ends(part), strict=True)
     ]

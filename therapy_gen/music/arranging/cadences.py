@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from therapy_gen.music.arranging.harmony import Chord, dominant_chord, tonic_chord
-from therapy_gen.music.arranging.voice_leading import Line
+from therapy_gen.music.arranging.voice_leading import VoiceLine
 from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, STEPS_PER_SECTION, VoiceNote
 
@@ -27,8 +27,8 @@ _OTHER_TONE_COSTS = 2
 
 
 def apply_cadences(
-    lines: Sequence[Line], form: Sequence[str], tonics: Sequence[int], mode: str, metre: Metre = FOUR_FOUR
-) -> list[Line]:
+    lines: Sequence[VoiceLine], form: Sequence[str], tonics: Sequence[int], mode: str, metre: Metre = FOUR_FOUR
+) -> list[VoiceLine]:
     """Return lines whose sections come to rest at their ends.
 
     The last chord of a section is the tonic's where another thought follows, and the dominant's before a variation of
@@ -67,8 +67,8 @@ def apply_cadences(
 
 
 def _at_rest(
-    line: Line, begin: int, end: int, latest: int, tones: Sequence[int] | None = None, stable: Sequence[int] = ()
-) -> Line:
+    line: VoiceLine, begin: int, end: int, latest: int, tones: Sequence[int] | None = None, stable: Sequence[int] = ()
+) -> VoiceLine:
     """Let the last note of a melody that begins by step `latest` of a bar last to its end; of a chord's tones."""
     inside = [n for n, note in enumerate(line) if begin <= note.start < end]
     kept = [n for n in inside if line[n].start <= begin + latest] or inside[:1]
@@ -90,7 +90,7 @@ def _at_rest(
     return [*line[:last], note._replace(end=max(until, note.end), pitch=pitch), *after]
 
 
-def _on_root(line: Line, chord: Chord) -> Line:
+def _on_root(line: VoiceLine, chord: Chord) -> VoiceLine:
     """Have a bass, where it sounds, hold the root of a chord."""
     before, inside, after = _parted(line, chord)
     if not inside:
@@ -105,12 +105,12 @@ def _on_root(line: Line, chord: Chord) -> Line:
     return [*before, held, *after]
 
 
-def _within(line: Line, chord: Chord, melody: Line) -> Line:
+def _within(line: VoiceLine, chord: Chord, melody: VoiceLine) -> VoiceLine:
     """Bring a voice to the tones of a chord, below the melody."""
     before, inside, after = _parted(line, chord)
     above = next((note.pitch for note in reversed(melody) if note.start < chord.end), _INNER_HIGH + 1)
     span = (_INNER_LOW, min(max(above - 1, _INNER_LOW + 12), _INNER_HIGH))
-    moved: Line = []
+    moved: VoiceLine = []
     for n, note in enumerate(inside):
         tail = moved[-1] if moved else before[-1] if before else None
         beside = ([tail.pitch] if tail else []) + ([after[0].pitch] if n == len(inside) - 1 and after else [])
@@ -124,11 +124,11 @@ def _within(line: Line, chord: Chord, melody: Line) -> Line:
     return [*before, *moved, *after]
 
 
-def _parted(line: Line, chord: Chord) -> tuple[Line, Line, Line]:
+def _parted(line: VoiceLine, chord: Chord) -> tuple[VoiceLine, VoiceLine, VoiceLine]:
     """Return what of a line stands before a chord, under it, and after it, notes divided where it begins."""
-    before: Line = []
-    inside: Line = []
-    after: Line = []
+    before: VoiceLine = []
+    inside: VoiceLine = []
+    after: VoiceLine = []
     for note in line:
         if note.end <= chord.start:
             before.append(note)

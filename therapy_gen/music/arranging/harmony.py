@@ -13,7 +13,7 @@ import numpy.typing as npt
 from therapy_gen.music.metre import FOUR_FOUR, Metre
 from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_QUARTER, VOICES, VoiceNote
 
-Weights = npt.NDArray[np.float64]
+Fit = npt.NDArray[np.float64]
 
 _STEPS_PER_CHORD = STEPS_PER_BAR // 2
 
@@ -148,7 +148,7 @@ def _sounding(notes: Sequence[VoiceNote], steps: int, metre: Metre) -> npt.NDArr
     return sounding
 
 
-def _fit(notes: Sequence[VoiceNote], steps: int, triads: Sequence[tuple[int, int, int]], metre: Metre) -> Weights:
+def _fit(notes: Sequence[VoiceNote], steps: int, triads: Sequence[tuple[int, int, int]], metre: Metre) -> Fit:
     """Return how well each triad fits each half bar, about -1 to 1, shape (half bars, triads)."""
     starts, _ = _halves(0, steps, metre)
     counts = np.add.reduceat(_sounding(notes, steps, metre).astype(np.int64), starts, axis=1)
@@ -162,7 +162,7 @@ def _fit(notes: Sequence[VoiceNote], steps: int, triads: Sequence[tuple[int, int
     return np.asarray(weights @ (inside - _OUTSIDE * (1 - inside)) / total + _ROOT_IN_BASS * by_voice[-1][:, roots])
 
 
-def _best_path(fit: Weights) -> list[int]:
+def _best_path(fit: Fit) -> list[int]:
     count, states = fit.shape
     total = fit[0].copy()
     came_from = np.zeros((count, states), dtype=np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.metre import FOUR_FOUR, Metre
-from therapy_gen.music.performance import Note, Part, Performance
+from therapy_gen.music.performance import DRUM_BANK, Note, Part, Performance
 from therapy_gen.music.tokens import (
     HOLD,
     MAX_PITCH,
@@ -26,7 +26,6 @@ MAGENTA_TEMPO = 120.0
 VELOCITY = 80
 
 DRUMS = "drums"
-_DRUM_BANK = 128
 _PIANO, _BASS = 0, 33
 _PROGRAMS = {"melody": _PIANO, "inner": _PIANO, "bass": _PIANO}
 # The first pitch of each of the nine kinds of drum (`DEFAULT_DRUM_TYPE_PITCHES` of note_seq): bass drum, snare,
@@ -85,7 +84,7 @@ def literal_performance(
             name,
             _BASS if band and name == "bass" else _PROGRAMS.get(name, 0),
             tuple(own),
-            bank=_DRUM_BANK if name == DRUMS else 0,
+            bank=DRUM_BANK if name == DRUMS else 0,
         )
         for name, own in zip(voices, notes, strict=True)
     )

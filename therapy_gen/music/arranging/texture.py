@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from therapy_gen.music.arranging.harmony import Chord
-from therapy_gen.music.arranging.voice_leading import Line
+from therapy_gen.music.arranging.voice_leading import VoiceLine
 from therapy_gen.music.metre import Metre
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, STEPS_PER_SECTION, VoiceNote
 
@@ -44,7 +44,9 @@ def patterns_of(form: Sequence[str], seed: int) -> tuple[str, ...]:
     return tuple(of[label] for label in form)
 
 
-def with_patterns(lines: Sequence[Line], chords: Sequence[Chord], patterns: Sequence[str], metre: Metre) -> list[Line]:
+def with_patterns(
+    lines: Sequence[VoiceLine], chords: Sequence[Chord], patterns: Sequence[str], metre: Metre
+) -> list[VoiceLine]:
     """Return melody, inner voice and bass, the latter two moved where they are held and their section has a pattern.
 
     Parameters
@@ -73,7 +75,7 @@ def with_patterns(lines: Sequence[Line], chords: Sequence[Chord], patterns: Sequ
     return [melody, inner, bass]
 
 
-def _inner_turns(melody: Line, bass: Line, chord_at: Callable[[int], Chord], *, broken: bool) -> Turns:
+def _inner_turns(melody: VoiceLine, bass: VoiceLine, chord_at: Callable[[int], Chord], *, broken: bool) -> Turns:
     def turns(note: VoiceNote) -> list[int]:
         around = [*_together(melody, note), *_together(bass, note)]
         above = min((pitch for pitch in _together(melody, note)), default=note.pitch + _FURTHEST + 1)
@@ -92,7 +94,7 @@ def _inner_turns(melody: Line, bass: Line, chord_at: Callable[[int], Chord], *, 
     return turns
 
 
-def _bass_turns(inner: Line, chord_at: Callable[[int], Chord]) -> Turns:
+def _bass_turns(inner: VoiceLine, chord_at: Callable[[int], Chord]) -> Turns:
     def turns(note: VoiceNote) -> list[int]:
         root, _, fifth = chord_at(note.start).pitch_classes
         if note.pitch % 12 != root:
@@ -108,13 +110,13 @@ def _bass_turns(inner: Line, chord_at: Callable[[int], Chord]) -> Turns:
     return turns
 
 
-def _moved(line: Line, begin: int, unit: int, turns: Turns, metre: Metre) -> Line:
+def _moved(line: VoiceLine, begin: int, unit: int, turns: Turns, metre: Metre) -> VoiceLine:
     """Return a line whose held notes of a section, but for its last bar, take turns every so many steps."""
     end = begin + STEPS_PER_SECTION - STEPS_PER_BAR
     inside = [note for note in line if begin <= note.start < begin + STEPS_PER_SECTION]
     if len(inside) > _HELD_NOTES * BARS_PER_SECTION:
         return line
-    moved: Line = []
+    moved: VoiceLine = []
     for note in line:
         cuts = [step for step in range(note.start, note.end, unit) if step % STEPS_PER_BAR < metre.steps]
         held = begin <= note.start and note.end <= end and note.end - note.start >= _HELD_STEPS
@@ -127,7 +129,7 @@ def _moved(line: Line, begin: int, unit: int, turns: Turns, metre: Metre) -> Lin
     return moved
 
 
-def _together(line: Line, note: VoiceNote) -> list[int]:
+def _together(line: VoiceLine, note: VoiceNote) -> list[int]:
     """Return the pitches of a line, by start, that sound with a note."""
     first = max(bisect_right(line, note.start, key=lambda other: other.start) - 1, 0)
     found = []

@@ -23,7 +23,7 @@ from therapy_gen.music.tokens import (
     tokens_to_notes,
 )
 
-Line = list[VoiceNote]
+VoiceLine = list[VoiceNote]
 
 # Where a voice lies by its median over the piece, and where each of its notes may be: two octaves in the middle of the
 # keyboard. Register and range: Eerola, Friberg & Bresin 2013 (Front. Psychol. 4:487).
@@ -52,7 +52,7 @@ _BREATH = STEPS_PER_QUARTER // 2
 _LONG_ENOUGH = 2 * STEPS_PER_QUARTER
 
 
-def gentle_lines(sections: Sequence[Tokens], shift: int, *, fixed_melody: bool = False) -> list[Line]:
+def gentle_lines(sections: Sequence[Tokens], shift: int, *, fixed_melody: bool = False) -> list[VoiceLine]:
     """Return the notes of each voice, `shift` semitones up; the others below a `fixed_melody`.
 
     A note that a section leaves held goes on into the next one, for a bar at most; accompaniment that begins a
@@ -60,7 +60,7 @@ def gentle_lines(sections: Sequence[Tokens], shift: int, *, fixed_melody: bool =
     Voices far from the middle of the keyboard come there by octaves, single notes as well, and leaps of more than an
     octave become smaller by an octave. What then crosses the voice above it goes down an octave, where there is room.
     """
-    lines: list[Line] = [[] for _ in VOICES]
+    lines: list[VoiceLine] = [[] for _ in VOICES]
     for note in tokens_to_notes(np.concatenate(list(sections))):
         seam = (note.start // STEPS_PER_SECTION + 1) * STEPS_PER_SECTION
         end = min(note.end, note.start + _LONGEST, seam + _LONGEST_OVER_SEAM)
@@ -81,7 +81,7 @@ def gentle_lines(sections: Sequence[Tokens], shift: int, *, fixed_melody: bool =
     return [melody, inner, _under(bass, inner, "bass")]
 
 
-def let_ring(lines: Sequence[Line], chords: Sequence[Chord], metre: Metre = FOUR_FOUR) -> list[Line]:
+def let_ring(lines: Sequence[VoiceLine], chords: Sequence[Chord], metre: Metre = FOUR_FOUR) -> list[VoiceLine]:
     """Let notes ring into the rests after them, while the harmony stays and no voice comes in a second away.
 
     The melody, which is the first line, breathes: rests at ends of phrases stay, and a long note that lasts to the next
@@ -136,25 +136,25 @@ def transpositions(pitches: npt.NDArray[np.integer]) -> Transpositions:
     return Transpositions(shifts, moved.mean(axis=1), (moved != straight).mean(axis=1))
 
 
-def _octaves_towards(line: Line, shift: int, register: float) -> int:
+def _octaves_towards(line: VoiceLine, shift: int, register: float) -> int:
     """Return the semitones, whole octaves, that bring a line nearest to a register by its mean."""
     return 12 * round((register - _mean(line) - shift) / 12)
 
 
-def _mean(line: Line) -> float:
+def _mean(line: VoiceLine) -> float:
     return sum(note.pitch for note in line) / len(line)
 
 
-def _into_register(line: Line, shift: int, voice: str) -> Line:
+def _into_register(line: VoiceLine, shift: int, voice: str) -> VoiceLine:
     if not line:
         return line
     shift += _octaves_into(float(np.median([note.pitch for note in line])) + shift, *_COMFORTABLE[voice])
     return _within_reach(line, shift, voice)
 
 
-def _within_reach(line: Line, shift: int, voice: str) -> Line:
+def _within_reach(line: VoiceLine, shift: int, voice: str) -> VoiceLine:
     low, high = _POSSIBLE[voice]
-    moved: Line = []
+    moved: VoiceLine = []
     for note in line:
         pitch = note.pitch + shift
         pitch += _octaves_into(pitch, low, high)
@@ -164,11 +164,11 @@ def _within_reach(line: Line, shift: int, voice: str) -> Line:
     return moved
 
 
-def _under(line: Line, above: Line, voice: str) -> Line:
+def _under(line: VoiceLine, above: VoiceLine, voice: str) -> VoiceLine:
     """Bring what lies above the voice over it an octave down, where that is in its register and no leap."""
     low = _POSSIBLE[voice][0]
     crossing = [any(other.pitch < note.pitch for other in _together(note, above)) for note in line]
-    moved: Line = []
+    moved: VoiceLine = []
     for crosses, run in groupby(zip(crossing, line, strict=True), key=lambda pair: pair[0]):
         notes = [note for _, note in run]
         if crosses:
@@ -183,7 +183,7 @@ def _under(line: Line, above: Line, voice: str) -> Line:
     return moved
 
 
-def _together(note: VoiceNote, line: Line) -> Line:
+def _together(note: VoiceNote, line: VoiceLine) -> VoiceLine:
     """Return the notes of a line, by start, that sound with a note."""
     first = bisect_right(line, note.start, key=lambda other: other.end)
     return list(takewhile(lambda other: other.start < note.end, islice(line, first, None)))
@@ -207,9 +207,9 @@ def _harmony_ends(chords: Sequence[Chord]) -> list[int]:
     return ends
 
 
-def _breathing(line: Line, steps: int, metre: Metre) -> Line:
+def _breathing(line: VoiceLine, steps: int, metre: Metre) -> VoiceLine:
     """Return a melody whose long notes leave an eighth before the next phrase; the last phrase leads to the end."""
-    breathing: Line = []
+    breathing: VoiceLine = []
     for note in line:
         phrase = -(-note.end // _PHRASE) * _PHRASE
         until = phrase - STEPS_PER_BAR + metre.steps - _BREATH
@@ -219,7 +219,7 @@ def _breathing(line: Line, steps: int, metre: Metre) -> Line:
 
 
 def _ringing(
-    line: Line, harmony_ends: Sequence[int], struck: dict[int, list[int]], *, breathes: bool
+    line: VoiceLine, harmony_ends: Sequence[int], struck: dict[int, list[int]], *, breathes: bool
 ) -> Iterable[VoiceNote]:
     for index, note in enumerate(line):
         following = line[index + 1].start if index + 1 < len(line) else len(harmony_ends)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio import SAMPLE_RATE
 from therapy_gen.music.audio.files.decode import decoded, frames_of
 from therapy_gen.music.audio.files.kind import is_audio
 from therapy_gen.music.audio.instruments.soundfont import SoundFont, default_soundfont
@@ -26,7 +27,6 @@ from therapy_gen.music.performance import Part, Performance
 
 Frames = npt.NDArray[np.float32]
 
-SAMPLE_RATE = 44100
 
 # Soft piano peaks up to 19 dB above its loudness: at -23 LUFS nothing comes near this, louder targets do. The true peak
 # between samples lies up to a decibel above.

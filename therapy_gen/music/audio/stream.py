@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.errors import InputError
+from therapy_gen.music.audio import SAMPLE_RATE
 from therapy_gen.music.audio.files.kind import is_audio
 from therapy_gen.music.audio.layers import LayerSound
 from therapy_gen.music.audio.mix import Mix
-from therapy_gen.music.audio.render import SAMPLE_RATE, PieceRenderer, fade_out
+from therapy_gen.music.audio.render import PieceRenderer, fade_out
 from therapy_gen.music.audio.transitions import OVERLAP_S, Key, transition_sound
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.tonality import parse_key

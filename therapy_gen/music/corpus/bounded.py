@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import IO, Any
 
+from therapy_gen.errors import OutOfBoundsError
+
 # Address space of the process; the libraries themselves take some 600 MB of it.
 MEMORY_BYTES = 2 << 30
 # A busy machine may take so many times the seconds of processor time that a call is allowed.
@@ -21,10 +23,6 @@ _WALL_FACTOR = 8.0
 _START_S = 180.0
 _HEAD = struct.Struct(">Q")
 _CHILD = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve({function!r})"
-
-
-class OutOfBoundsError(Exception):
-    """The work took more time or memory than it was given, or its process died."""
 
 
 class BoundedCall:

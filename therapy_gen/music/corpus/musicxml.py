@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from therapy_gen.errors import InputError, MissingExtraError
-from therapy_gen.music.corpus.bounded import BoundedCall, OutOfBoundsError
+from therapy_gen.errors import InputError, MissingExtraError, OutOfBoundsError
+from therapy_gen.music.corpus.bounded import BoundedCall
 from therapy_gen.music.corpus.musicxml_prune import PrunedScore, open_document
 from therapy_gen.music.corpus.notation import DamagedError, Notation, TooMuchError
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.midi.reader import BANK, DRUM_BANK, PAN, SUSTAIN, VOLUME, MidiFile, read_midi_file
+from therapy_gen.music.midi.reader import BANK, PAN, SUSTAIN, VOLUME, MidiFile, read_midi_file
 from therapy_gen.music.midi.rhythm import DRUM_CHANNEL
 from therapy_gen.music.midi.track_events import END_OF_TRACK, EVENT_KEY, EVENT_METRE, EVENT_NAME, EVENT_TEMPO
-from therapy_gen.music.performance import Note, Part, Performance
+from therapy_gen.music.performance import DRUM_BANK, Note, Part, Performance
 from therapy_gen.music.tonality import MODES, key_name, parse_key
 
 TICKS_PER_QUARTER = 960

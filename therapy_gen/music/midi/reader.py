@@ -18,12 +18,12 @@ from therapy_gen.music.midi.track_events import (
     EVENT_TEMPO,
     EXCLUSIVE,
     MAX_EVENTS,
-    Event,
+    ChannelEvent,
     TrackEvents,
     read_track,
 )
+from therapy_gen.music.performance import DRUM_BANK
 
-DRUM_BANK = 128
 VOLUME, PAN, EXPRESSION, SUSTAIN, BANK = 7, 10, 11, 64, 0
 _SOUND_OFF, _RESET, _NOTES_OFF = 120, 121, (123, 124, 125, 126, 127)
 
@@ -40,7 +40,7 @@ _MAX_PREFIX = 4096
 
 
 @dataclass
-class Line:
+class InstrumentLine:
     """The notes of one instrument of a track.
 
     Attributes
@@ -79,7 +79,7 @@ class MidiFile:
         Ticks a quarter note; of a half second where `in_frames`.
     in_frames : bool
         Whether time is counted in frames of film (SMPTE): then there are neither tempi nor bars.
-    lines : list of Line
+    lines : list of InstrumentLine
         By track, channel, bank and program.
     pedals : dict of int to list of (int, int)
         When the sustain pedal of each channel goes down and up.
@@ -97,7 +97,7 @@ class MidiFile:
 
     ticks: float
     in_frames: bool
-    lines: list[Line] = field(default_factory=list)
+    lines: list[InstrumentLine] = field(default_factory=list)
     pedals: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     tempi: list[tuple[int, int]] = field(default_factory=list)
     metres: list[tuple[int, int, int]] = field(default_factory=list)
@@ -248,12 +248,12 @@ def _read_meta(found: MidiFile, tracks: list[TrackEvents]) -> list[str]:
     return names
 
 
-def _merged(tracks: list[TrackEvents]) -> list[tuple[int, int, int, int, Event]]:
+def _merged(tracks: list[TrackEvents]) -> list[tuple[int, int, int, int, ChannelEvent]]:
     """Return the events of all tracks by time.
 
     What sets a channel comes before the notes of the same tick in other tracks; within a track, order stays.
     """
-    rows: list[tuple[int, int, int, int, Event]] = []
+    rows: list[tuple[int, int, int, int, ChannelEvent]] = []
     for number, track in enumerate(tracks):
         struck_at = -1
         for order, event in enumerate(track.events):
@@ -285,12 +285,12 @@ class _Player:
         self.found, self.names, self.ends = found, names, ends
         self.channels = [_Channel() for _ in range(16)]
         self.rhythm = RhythmChannels()
-        self.lines: dict[tuple[int, int, int, int], Line] = {}
+        self.lines: dict[tuple[int, int, int, int], InstrumentLine] = {}
         # Notes that sound, by channel and pitch, then by track.
-        self.held: dict[tuple[int, int], dict[int, deque[tuple[int, int, Line]]]] = {}
+        self.held: dict[tuple[int, int], dict[int, deque[tuple[int, int, InstrumentLine]]]] = {}
         self.count = 0
 
-    def play(self, rows: list[tuple[int, int, int, int, Event]]) -> None:
+    def play(self, rows: list[tuple[int, int, int, int, ChannelEvent]]) -> None:
         """Play events in order of time, and end what still sounds."""
         for tick, _, track, _, (_, status, first, second) in rows:
             message, number = status & 0xF0, status & 0x0F
@@ -322,7 +322,7 @@ class _Player:
         wanted = (track, number, bank, channel.program)
         line = self.lines.get(wanted)
         if line is None:
-            line = Line(self.names[track], number, channel.program, bank, channel.pan)
+            line = InstrumentLine(self.names[track], number, channel.program, bank, channel.pan)
             self.lines[wanted] = line
         line.levels.append((channel.volume * channel.expression / 127**2) ** 2)
         by_track = self.held.setdefault((number, pitch), {})

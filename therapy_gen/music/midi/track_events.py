@@ -19,7 +19,7 @@ _KEPT_CONTROLS = frozenset((0, 7, 10, 11, 64, 120, 121, 123, 124, 125, 126, 127)
 # The status of an exclusive message that is read: its values are those of `read_exclusive`.
 EXCLUSIVE = 0xF0
 
-Event = tuple[int, int, int, int]
+ChannelEvent = tuple[int, int, int, int]
 """Tick, status, and two values."""
 
 
@@ -29,7 +29,7 @@ class TrackEvents:
 
     Attributes
     ----------
-    events : list of Event
+    events : list of ChannelEvent
         Notes, programs, the controls that matter, and what exclusive messages (`EXCLUSIVE`) say of percussion.
     meta : list of (int, int, bytes)
         Tick, kind and body of names, tempi, metres and keys.
@@ -41,7 +41,7 @@ class TrackEvents:
         Whether an end of track stands in it.
     """
 
-    events: list[Event] = field(default_factory=list)
+    events: list[ChannelEvent] = field(default_factory=list)
     meta: list[tuple[int, int, bytes]] = field(default_factory=list)
     end: int = 0
     position: int = 0

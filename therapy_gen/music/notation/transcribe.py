@@ -14,11 +14,10 @@ from therapy_gen.music.arranging.harmony import Chord, infer_chords
 from therapy_gen.music.arranging.literal import VELOCITY
 from therapy_gen.music.arranging.palettes import MELODY_PART, PAD_PART
 from therapy_gen.music.metre import METRES, Metre
-from therapy_gen.music.performance import Note, Part, Performance
+from therapy_gen.music.performance import DRUM_BANK, Note, Part, Performance
 from therapy_gen.music.tokens import STEPS_PER_QUARTER, VoiceNote
 from therapy_gen.music.tonality import find_key, key_name, parse_key, pitch_class_weights
 
-_DRUM_BANK = 128
 _MAX_BARS = 5_000
 _MELODY, _INNER, _BASS = 0, 1, 2
 # A part of which more than this share of notes reach beyond the next one has several voices.
@@ -105,7 +104,7 @@ def transcribe(performance: Performance, title: str = "") -> Sheet:
     (WrittenNote(start=0, end=4, pitch=60), WrittenNote(start=4, end=12, pitch=64))
     """
     clock = _QuarterClock(performance)
-    kept = [part for part in performance.parts if part.notes and part.bank != _DRUM_BANK and part.name != PAD_PART]
+    kept = [part for part in performance.parts if part.notes and part.bank != DRUM_BANK and part.name != PAD_PART]
     if not kept:
         raise InputError("the piece has no notes that can be written down; export it as MIDI")
     parts = tuple(WrittenPart(part.name, part.program, _notes(part, clock)) for part in kept)

@@ -20,7 +20,7 @@ Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Curve:
+class LearningCurve:
     """What a run's log says: points (step, nats a section) of training and of held-out windows."""
 
     reconstruction: Points
@@ -30,7 +30,7 @@ class Curve:
     lowest_at: int | None
 
 
-def read_curve(log: Path) -> Curve:
+def read_curve(log: Path) -> LearningCurve:
     """Read the log of a training run; of steps that were trained twice, after a crash, the later line counts.
 
     Raises
@@ -48,7 +48,7 @@ def read_curve(log: Path) -> Curve:
     steps = sorted(lines)
     judged = [step for step in steps if lines[step].get("held_out")]
     losses = {step: lines[step]["held_out"]["loss"] for step in judged if "loss" in lines[step]["held_out"]}
-    return Curve(
+    return LearningCurve(
         [(step, lines[step]["reconstruction"]) for step in steps],
         [(step, lines[step]["kl"]) for step in steps],
         [(step, lines[step]["held_out"]["reconstruction"]) for step in judged],
@@ -57,7 +57,7 @@ def read_curve(log: Path) -> Curve:
     )
 
 
-def draw_curve(curve: Curve, title: str) -> str:
+def draw_curve(curve: LearningCurve, title: str) -> str:
     """Return a self-contained SVG document: reconstruction above, KL below, both over training steps.
 
     The vertical line is where the loss on held-out windows was lowest.

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.files import check_input
+from therapy_gen.music.audio import SAMPLE_RATE
 from therapy_gen.music.audio.files.resample import resampled
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.midi.title import clean_text
@@ -24,7 +25,6 @@ from therapy_gen.text import clock
 
 Frames = npt.NDArray[np.float32]
 
-SAMPLE_RATE = 44100
 SHORTEST_S, LONGEST_S = 1.0, 3600.0
 _LARGEST_BYTES = 2 * 2**30
 # What is kept in a database.

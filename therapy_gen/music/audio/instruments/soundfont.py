@@ -19,8 +19,7 @@ from therapy_gen.music.audio.instruments.soundfont_file import (
     SoundFontFile,
     ZoneSettings,
 )
-
-DRUM_BANK = 128
+from therapy_gen.music.performance import DRUM_BANK
 
 # Creative's hardware took 0.4 of a file's initial attenuation and soundfonts are tuned for it; FluidSynth does so too.
 _ATTENUATION_IN_USE = 0.4

@@ -16,7 +16,7 @@ from therapy_gen.music.audio.instruments.curves import filled_in
 from therapy_gen.music.audio.instruments.soundfont import Lfo, Zone
 
 Frames = npt.NDArray[np.float32]
-Curve = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
 
 SEGMENT = 1 << 16
 """Frames of a tone that are worked out at a time. Always as many, so that a tone's bytes never depend on its use."""
@@ -150,7 +150,7 @@ def release_curve(frames: int) -> Frames:
     return np.logspace(0, -SILENCE_DB / 20, frames).astype(np.float32)
 
 
-def _volume(zone: Zone, key: int, seconds: Curve) -> Curve:
+def _volume(zone: Zone, key: int, seconds: Floats) -> Floats:
     """Return the volume envelope with its tremolo, as factors of amplitude."""
     envelope = zone.volume
     peak = envelope.delay + envelope.attack
@@ -164,7 +164,7 @@ def _volume(zone: Zone, key: int, seconds: Curve) -> Curve:
     return np.asarray(rise * 10 ** (level_db / 20))
 
 
-def _modulation(zone: Zone, key: int, seconds: Curve) -> Curve:
+def _modulation(zone: Zone, key: int, seconds: Floats) -> Floats:
     """Return the modulation envelope, 0 to 1; its attack is convex (section 8.1.3, generator 26)."""
     envelope = zone.modulation
     peak = envelope.delay + envelope.attack
@@ -176,12 +176,12 @@ def _modulation(zone: Zone, key: int, seconds: Curve) -> Curve:
     return np.asarray(np.where(seconds < peak, np.clip(convex, 0, 1), np.maximum(1 - fall, zone.modulation_sustain)))
 
 
-def _triangle(lfo: Lfo, seconds: Curve) -> Curve:
+def _triangle(lfo: Lfo, seconds: Floats) -> Floats:
     phase = np.maximum(seconds - lfo.delay, 0) * lfo.frequency
     return np.asarray(1 - 4 * np.abs((phase + 0.25) % 1 - 0.5))
 
 
-def _positions(zone: Zone, step: float, seconds: Curve, modulation: Curve) -> Curve:
+def _positions(zone: Zone, step: float, seconds: Floats, modulation: Floats) -> Floats:
     """Return the place in the sample at each control point of a bent tone; `step` from frame to frame is as unbent."""
     cents = zone.modulation_to_pitch * modulation
     for lfo in zone.lfos:
@@ -190,7 +190,7 @@ def _positions(zone: Zone, step: float, seconds: Curve, modulation: Curve) -> Cu
     return np.concatenate(([0.0], steps[:-1]))
 
 
-def _play(zone: Zone, sample: Frames, where: Curve, bandwidth: float) -> Frames:
+def _play(zone: Zone, sample: Frames, where: Floats, bandwidth: float) -> Frames:
     """Read a sample, looped if its zone is, at fractional places; zero before its start and after its end."""
     # Past the loop's end by half the taps, so that those on the left have come round the loop as well.
     turn = zone.loop_end - zone.start + _TAPS // 2
@@ -241,7 +241,7 @@ def _cutoff_step(cutoff: Any, sample_rate: int) -> Any:
     return np.rint(1200 / _CUTOFF_STEP_CENTS * np.log2(np.clip(cutoff, 20, 0.45 * sample_rate)))
 
 
-def _moving_low_pass(tone: Frames, cutoff: Curve, resonance_db: float, sample_rate: int) -> Frames:
+def _moving_low_pass(tone: Frames, cutoff: Floats, resonance_db: float, sample_rate: int) -> Frames:
     """Filter with two poles; `cutoff` is in hertz at the middle of each window."""
     different, which = np.unique(_cutoff_step(cutoff, sample_rate), return_inverse=True)
     responses = np.stack([_response(float(step), resonance_db, sample_rate, _WINDOW) for step in different])

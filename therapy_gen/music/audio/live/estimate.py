@@ -19,7 +19,7 @@ from therapy_gen.music.audio.loudness import LoudnessMeter, weighting
 from therapy_gen.music.audio.reverb import SPACES, Space, energy_of_room
 from therapy_gen.music.audio.synth import StruckNote
 
-Curve = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
 
 TIMES_S = (0.05, 0.15, 0.3, 0.6, 1.2, 2.4, 4.8, 7.0)
 """Of a held note, where its power was measured."""
@@ -55,12 +55,12 @@ class LevelTable:
     """
 
     rows: npt.NDArray[np.int16]
-    keys: Curve
-    velocities: Curve
-    power: Curve
-    bands: Curve
-    sent: Curve
-    ring_s: Curve
+    keys: Floats
+    velocities: Floats
+    power: Floats
+    bands: Floats
+    sent: Floats
+    ring_s: Floats
 
 
 # As bytes: half decibels below these levels, and fiftieths of a second.
@@ -146,8 +146,8 @@ def estimate_loudness(
 
 
 def _between(
-    levels: Curve, rows: npt.NDArray[np.int16], keys: npt.NDArray[np.float64], velocities: npt.NDArray[np.float64]
-) -> Curve:
+    levels: Floats, rows: npt.NDArray[np.int16], keys: npt.NDArray[np.float64], velocities: npt.NDArray[np.float64]
+) -> Floats:
     """Return levels of notes, shape (notes, last axis), between the keys and velocities that were measured."""
     found = np.zeros((len(rows), levels.shape[-1]))
     for key in (np.floor(keys), np.floor(keys) + 1):
@@ -163,7 +163,7 @@ def _bands() -> list[tuple[float, float]]:
     return list(pairwise(BAND_EDGES_HZ))
 
 
-def _room(space: str, sample_rate: int, pitches: tuple[int, ...]) -> tuple[Curve, float]:
+def _room(space: str, sample_rate: int, pitches: tuple[int, ...]) -> tuple[Floats, float]:
     """Return the energy that a room gives for what is sent into it, and how long it takes to die away.
 
     The energy is in each band of each note, shape (notes, bands). Where its fundamental lies, what counts is the room

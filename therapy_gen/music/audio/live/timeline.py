@@ -12,12 +12,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from therapy_gen.music.audio import SAMPLE_RATE
 from therapy_gen.music.audio.files.kind import is_audio
 from therapy_gen.music.audio.live.estimate import estimate_loudness
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import (
-    SAMPLE_RATE,
     Frames,
     PieceRenderer,
     struck_notes,
