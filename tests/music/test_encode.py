@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ import soundfile
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.audio.files.encode import FORMATS, write_audio
+from therapy_gen.music.audio.files.mp3 import Mp3Writer
+from therapy_gen.music.audio.files.mp3_frames import crc16, padding_of, read_frames, told
 from therapy_gen.music.audio.files.png import png
 from therapy_gen.music.audio.files.tags import Tags
 from therapy_gen.music.audio.loudness import LoudnessMeter
@@ -169,7 +172,7 @@ FULL_DISK = """
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1 << 16, 2)).astype(np.float32)
     try:
-        write_audio(Path(sys.argv[1]), (noise for _ in range(20)), 44100, sys.argv[2])
+        write_audio(Path(sys.argv[1]), (noise for _ in range(7)), 44100, sys.argv[2])
     except InputError as error:
         print(error)
 """
@@ -221,3 +224,45 @@ def test_files_follow_one_another_without_a_gap(tmp_path: Path, name: str) -> No
     joined = np.concatenate([soundfile.read(tmp_path / f"{n}.{name}", dtype="float32")[0] for n in (0, 1)])
     assert len(joined) == len(sound)
     assert np.abs(joined - sound)[RATE // 2 : -RATE // 2].max() < 0.1
+
+
+def test_an_mp3_in_stretches_sounds_as_one_that_is_encoded_at_once(tmp_path: Path) -> None:
+    """Strokes over a held tone, so that windows change and frames borrow from one another."""
+    rng = np.random.default_rng(5)
+    sound = tone(6.0)
+    for onset in rng.integers(0, len(sound) - 5000, 20):
+        sound[onset : onset + 5000] += 0.2 * rng.standard_normal((5000, 2)) * np.exp(-np.arange(5000) / 700)[:, None]
+    options = FORMATS["mp3"].options
+    with soundfile.SoundFile(
+        tmp_path / "once.mp3", "w", RATE, 2, format="MP3", subtype="MPEG_LAYER_III", **options
+    ) as file:
+        file.write(sound)
+    made = []
+    for workers in (1, 3):
+        with (
+            (tmp_path / f"{workers}.mp3").open("wb") as target,
+            Mp3Writer(target, RATE, options, workers=workers, stretch=100) as mp3,
+        ):
+            for start in range(0, len(sound), 50_000):
+                mp3.write(sound[start : start + 50_000])
+        made.append((tmp_path / f"{workers}.mp3").read_bytes())
+    assert made[0] == made[1]
+    once, parts = (soundfile.read(tmp_path / name)[0] for name in ("once.mp3", "1.mp3"))
+    assert once.shape == parts.shape == sound.shape
+    noise, further = np.mean((once - sound) ** 2), np.mean((parts - sound) ** 2)
+    assert further < 1.02 * noise
+    assert np.mean(np.abs(once - parts) > 1e-4) < 0.02
+
+
+def test_what_an_mp3_tells_of_itself_is_what_the_encoder_would() -> None:
+    packed = io.BytesIO()
+    soundfile.write(packed, tone(2.0), RATE, format="MP3", subtype="MPEG_LAYER_III", **FORMATS["mp3"].options)
+    first, *frames = read_frames(packed.getvalue())
+    offsets = np.cumsum([0] + [len(frame.start + frame.area) for frame in (first, *frames)])[1:-1].tolist()
+    crc = crc16(b"".join(frame.start + frame.area for frame in frames))
+    again = told(first, offsets, len(packed.getvalue()), padding_of(first), crc)
+    own = first.start + first.area
+    # All but the table of contents, which is rounded elsewhere, and the checksum of it.
+    assert (again[:52], again[152:190]) == (own[:52], own[152:190])
+    assert max(abs(a - b) for a, b in zip(again[52:152], own[52:152], strict=True)) <= 12
+    assert crc16(own[:190]) == int.from_bytes(own[190:192], "big")

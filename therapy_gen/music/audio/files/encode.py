@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from therapy_gen.errors import InputError
 from therapy_gen.files import atomic_write, check_target
 from therapy_gen.music.audio.files.id3 import write_id3
+from therapy_gen.music.audio.files.mp3 import MP3_RATES, Mp3Writer
 from therapy_gen.music.audio.files.ogg import set_serial
 from therapy_gen.music.audio.files.tags import NO_TAGS, Tags, replay_gain
 from therapy_gen.music.audio.files.vorbis_comments import write_flac_tags, write_ogg_tags
@@ -95,14 +97,9 @@ def write_audio(
     written = 0
     try:
         with atomic_write(path) as part:
-            with soundfile.SoundFile(
-                part, "w", sample_rate, 2, format=chosen.container, subtype=chosen.subtype, **chosen.options
-            ) as file:
-                for name, value in tags.texts().items():
-                    if name.lower() in _LIBSNDFILE_TAGS and chosen.container != "MP3":
-                        setattr(file, name.lower(), value)
+            with _writing(part, path, chosen, sample_rate, tags) as write:
                 for block in _measured(_blocks(samples), meter):
-                    file.write(block)
+                    write(block)
                     written += len(block)
                     if chosen.container == "WAV" and written * 4 > _WAV_LIMIT_BYTES:
                         raise InputError(f"{path} would be larger than a WAV file can be; give flac")
@@ -117,6 +114,29 @@ def write_audio(
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path} cannot be written: {error.error_string}") from None
     return written
+
+
+@contextmanager
+def _writing(
+    part: Path, path: Path, chosen: _Format, sample_rate: int, tags: Tags
+) -> Iterator[Callable[[Frames], None]]:
+    """Give what adds sound to a file; `path` is what it will be called."""
+    import soundfile
+
+    if chosen.container == "MP3" and sample_rate in MP3_RATES:
+        try:
+            with part.open("wb") as target, Mp3Writer(target, sample_rate, chosen.options) as mp3:
+                yield mp3.write
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+        return
+    with soundfile.SoundFile(
+        part, "w", sample_rate, 2, format=chosen.container, subtype=chosen.subtype, **chosen.options
+    ) as file:
+        for name, value in tags.texts().items():
+            if name.lower() in _LIBSNDFILE_TAGS and chosen.container != "MP3":
+                setattr(file, name.lower(), value)
+        yield file.write
 
 
 def _measured(blocks: Iterable[Frames], meter: LoudnessMeter) -> Iterator[Frames]:
