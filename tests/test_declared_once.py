@@ -8,14 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from sessions.errors import PlanError
 from sessions.planning.request import SessionRequest
+from therapy_gen.cli.context import GlobalOptions
+from therapy_gen.cli.session import session
+from therapy_gen.cli.session.new_options import with_attribute_options
 from therapy_gen.music.analysis import calmness, valence
 from therapy_gen.music.analysis.additive import Feature
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Note, Part, Performance
-from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES, Attribute
+from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES, Attribute, AttributeOption
 from therapy_gen.musicvae.latent.attributes import attribute_values, attribute_vectors, measured_effects
 from therapy_gen.musicvae.prior.descriptors import DESCRIPTORS, Descriptor, columns, section_descriptors
 
@@ -78,7 +84,21 @@ def test_what_may_be_asked_of_an_attribute_is_declared_with_it(monkeypatch: pyte
     toy = Attribute("notes", "notes a bar", ATTRIBUTES["density"].of, (2.0, 3.0))
     monkeypatch.setitem(ATTRIBUTES, "density", toy)
     with pytest.raises(PlanError, match="density 4 is out of range; give 2 to 3 notes a bar"):
-        SessionRequest(density=(2.0, 4.0))
+        SessionRequest(attributes={"density": (2.0, 4.0)})
+
+
+def test_a_new_attribute_is_asked_for_by_an_option_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    option = AttributeOption("..", "from highest to lowest")
+    toy = Attribute("first pitch", "classes", lambda section: float(section.tokens[0, 0]), (2.0, 40.0), option=option)
+    monkeypatch.setitem(ATTRIBUTES, "beginning", toy)
+    program = typer.Typer()
+    program.command()(with_attribute_options(session.new.__wrapped__))  # type: ignore[attr-defined]
+    there = {option.name: option for option in get_command(program).params}
+    assert (there["beginning"].opts, there["beginning"].metavar) == (["--beginning"], "LOW..HIGH")
+    assert there["beginning"].help == "First pitch; from highest to lowest"  # type: ignore[attr-defined]
+    done = CliRunner().invoke(program, ["--beginning", "3..50"], obj=GlobalOptions(home=tmp_path))
+    assert str(done.exception) == "beginning 50 is out of range; give 2 to 40 classes"
+    assert {"density", "range"} < there.keys()
 
 
 def test_a_new_descriptor_of_sections(tables: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def densities_had(model: Model, requested: float, metre: str, sessions: int) -> 
     had = []
     with TemporaryDirectory() as folder:
         store = Store.open(Path(folder) / "sessions.db")
-        request = SessionRequest(metre=metre, density=(requested, requested))
+        request = SessionRequest(metre=metre, attributes={"density": (requested, requested)})
         for seed in range(100, 100 + sessions):
             for record in new_session(store, model, request, seed=seed).pieces():
                 piece = get_piece(store, record.id)

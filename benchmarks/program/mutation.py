@@ -356,14 +356,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--budget", type=float, default=20.0, help="processor seconds of tests for one change")
     parser.add_argument("--again", type=Path, help="try only what survived in this file")
+    parser.add_argument("--survey", type=Path, help="what each test runs, kept here for a second start at this commit")
     options = parser.parse_args()
     out = options.out.resolve()
+    survey_file = options.survey and options.survey.resolve()
     before = [json.loads(line) for line in options.again.read_text().splitlines()] if options.again else None
     area = AREAS[options.area]
     root, files = clone(area)
     prepare(root)
-    table = root.parent / "tests.json"
-    in_child(lambda: survey(root, area, files, table), 3600, root.parent / "log")
+    table = survey_file or root.parent / "tests.json"
+    if not table.exists():
+        in_child(lambda: survey(root, area, files, table), 3600, root.parent / "log")
     found = json.loads(table.read_text())
     print(
         f"{len(found['seconds'])} tests, {sum(found['seconds'].values()):.0f} s; left out: {found['failed']}",

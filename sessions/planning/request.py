@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sessions.errors import PlanError
@@ -54,10 +54,9 @@ class SessionRequest:
         Silence before and after the music, in seconds.
     repeats : int
         How often each piece is played. Where that is more than once, no play is shorter than `LEAST_PLAY_S`.
-    density : (float, float) or None
-        Fewest and most notes a bar, of all voices together.
-    span : (float, float) or None
-        Smallest and largest range of the melody, in semitones.
+    attributes : mapping of str to (float, float)
+        Lowest and highest value of attributes that the music is led by, such as ``{"density": (5.0, 8.0)}``; each is
+        one of `therapy_gen.musicvae.latent.attribute_kinds.ATTRIBUTES`.
     gap_s : float or None
         Silence between two plays, in seconds; None: `USUAL_GAP_S` with repeats, and without them what tempi leave over,
         6 to 10 s as a rule.
@@ -86,8 +85,7 @@ class SessionRequest:
     key: str | None = None
     baseline_s: float = 0.0
     repeats: int = 1
-    density: tuple[float, float] | None = None
-    span: tuple[float, float] | None = None
+    attributes: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
     arousal: float | None = None
     gap_s: float | None = None
     play_s: float | None = None
@@ -108,6 +106,8 @@ class SessionRequest:
         if self.play_s is not None:
             _check("play length", self.play_s, PLAY_S, " seconds")
         for name, pair in self.attributes.items():
+            if name not in ATTRIBUTES:
+                raise PlanError(f"attribute {name!r} is not known; give one of: {', '.join(ATTRIBUTES)}")
             for value in pair:
                 _check(name, value, ATTRIBUTES[name].limits, f" {ATTRIBUTES[name].unit}")
             if pair[0] > pair[1]:
@@ -131,12 +131,6 @@ class SessionRequest:
     def least_play_s(self) -> float:
         """How short a play may be: plays that are to be compared are not short."""
         return LEAST_PLAY_S if self.repeats > 1 or self.play_s is not None else 0.0
-
-    @property
-    def attributes(self) -> dict[str, tuple[float, float]]:
-        """The attributes of the music that are asked for, by their names in the model."""
-        requested = {"density": self.density, "range": self.span}
-        return {name: pair for name, pair in requested.items() if pair is not None}
 
     @property
     def parameters(self) -> dict[str, object]:

@@ -133,7 +133,9 @@ def test_a_request_is_stored_without_what_was_left_open() -> None:
         "baseline_s": 0.0,
         "repeats": 1,
     }
-    made = SessionRequest(key="Am", gap_s=9.0, play_s=80.0, arousal=0.2, metre="3/4", density=(4.0, 8.0)).parameters
+    made = SessionRequest(
+        key="Am", gap_s=9.0, play_s=80.0, arousal=0.2, metre="3/4", attributes={"density": (4.0, 8.0)}
+    ).parameters
     assert {name: made[name] for name in ("key", "gap_s", "play_s", "from", "metre")} == {
         "key": "Am",
         "gap_s": 9.0,

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from therapy_gen.cli.listener import warn_of_similar
 from therapy_gen.cli.output import progress, say
+from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
 
 if TYPE_CHECKING:
     from sessions.export.audio import Sound
     from sessions.planning.choosing import Preference
     from sessions.records import SessionRecord
     from sessions.storage.store import Store
+
+AttributePairs = dict[str, tuple[float, float]]
+
+
+def with_attribute_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each attribute that has one, in place of its parameter `attributes`."""
+    options = {name: kind.option for name, kind in ATTRIBUTES.items() if kind.option is not None}
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        texts = {name: given.pop(name) for name in options}
+        pairs = {name: _interval(name, text, options[name].between) for name, text in texts.items() if text is not None}
+        command(**given, attributes=pairs)
+
+    signature = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.name != "attributes":
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        for name, option in options.items():
+            about = ATTRIBUTES[name].about
+            asked = typer.Option(
+                f"--{name}",
+                metavar=f"LOW{option.between}HIGH",
+                help=f"{about[0].upper()}{about[1:]}; {option.order}",
+            )
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters.append(inspect.Parameter(name, kind, default=None, annotation=Annotated[str | None, asked]))
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
 
 
 def pieces_again(store: Store, session: int, palette: str | None) -> list[str]:
@@ -84,7 +120,7 @@ def tempo_range(text: str) -> tuple[float, float]:
         raise InputError(f"tempo {text!r} is no tempo; give beats a minute, such as 60 or 54:72") from error
 
 
-def interval(name: str, text: str, between: str) -> tuple[float, float]:
+def _interval(name: str, text: str, between: str) -> tuple[float, float]:
     """Read two numbers, or one for both."""
     from therapy_gen.errors import InputError
 

@@ -28,12 +28,13 @@ from therapy_gen.cli.output import (
 from therapy_gen.cli.session import diary, play, report
 from therapy_gen.cli.session.diary import SessionNumber
 from therapy_gen.cli.session.new_options import (
+    AttributePairs,
     audio_target,
-    interval,
     pieces_again,
     preference_for,
     render,
     tempo_range,
+    with_attribute_options,
 )
 from therapy_gen.cli.session.print_session import print_session
 from therapy_gen.cli.sound import (
@@ -46,7 +47,6 @@ from therapy_gen.cli.sound import (
     requested_sound,
 )
 from therapy_gen.music.arranging.palettes import PALETTES
-from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES
 
 if TYPE_CHECKING:
     pass
@@ -58,13 +58,8 @@ app = typer.Typer(
 )
 
 
-def _what(attribute: str) -> str:
-    """Return what an attribute is, as a help text begins."""
-    about = ATTRIBUTES[attribute].about
-    return about[0].upper() + about[1:]
-
-
 @app.command(epilog="Example: therapy-gen session new --minutes 12 --audio flac --out evening")
+@with_attribute_options
 def new(
     context: typer.Context,
     minutes: Annotated[float, typer.Option(help="Length of the session, silences included")] = 24.0,
@@ -139,16 +134,8 @@ def new(
             "[default: 54:72; wider where an arc begins less calm, with --play-length, and in a session of a minute]",
         ),
     ] = None,
-    density: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LOW..HIGH", help=f"{_what('density')}; from most in the first piece to fewest in the last"
-        ),
-    ] = None,
-    span: Annotated[
-        str | None,
-        typer.Option("--range", metavar="LOW-HIGH", help=f"{_what('range')}; from widest to narrowest"),
-    ] = None,
+    *,
+    attributes: AttributePairs,
     metre: Annotated[
         str, typer.Option(metavar="4/4|3/4", autocompletion=one_of("4/4", "3/4"), help="Of the new pieces")
     ] = "4/4",
@@ -221,8 +208,7 @@ def new(
         gap_s=gap,
         play_s=play,
         metre=metre,
-        density=None if density is None else interval("density", density, ".."),
-        span=None if span is None else interval("range", span, "-"),
+        attributes=attributes,
     )
     sound = requested_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade, loudness=loudness)
     if audio is None and out is None and not (soundfont is None and loudness is None):

@@ -1,7 +1,8 @@
 """Attributes: what the music of a session can be led by, and what the model has directions for.
 
 A new attribute is an entry of `ATTRIBUTES`: training measures it and finds its direction, requests check it, and the
-command line's help and the manual read it there. Nothing of weight is imported, since help texts read it.
+command line takes its option from it, as do help, completion and manual. Nothing of weight is imported, since help
+texts read it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from therapy_gen.musicvae.latent.attributes import SectionNotes
+
+
+@dataclass(frozen=True)
+class AttributeOption:
+    """How ``session new`` asks for an attribute, by an option of its name.
+
+    Attributes
+    ----------
+    between : str
+        What stands between the lower and the higher value: ``".."`` makes it ``--name LOW..HIGH``.
+    order : str
+        Which pieces get the higher value and which the lower, in words.
+    """
+
+    between: str
+    order: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,8 @@ class Attribute:
         Least and most that may be asked for.
     akin : str or None
         The other side of the same thing: neither moves where the other is held.
+    option : AttributeOption or None
+        None: the command line does not ask for it.
     """
 
     about: str
@@ -37,11 +56,16 @@ class Attribute:
     of: Callable[[SectionNotes], float]
     limits: tuple[float, float]
     akin: str | None = None
+    option: AttributeOption | None = None
 
 
 ATTRIBUTES: dict[str, Attribute] = {
     "density": Attribute(
-        "notes a bar, of all voices together", "notes a bar", lambda section: section.notes_a_bar, (1.0, 32.0)
+        "notes a bar, of all voices together",
+        "notes a bar",
+        lambda section: section.notes_a_bar,
+        (1.0, 32.0),
+        option=AttributeOption("..", "from most in the first piece to fewest in the last"),
     ),
     "interval": Attribute(
         "mean interval between successive melody notes, in semitones",
@@ -56,6 +80,7 @@ ATTRIBUTES: dict[str, Attribute] = {
         lambda section: section.melody_range,
         (3.0, 36.0),
         akin="interval",
+        option=AttributeOption("-", "from widest to narrowest"),
     ),
     "syncopation": Attribute(
         "mean weight, a melody note, by which a note on a weak step is held over a stronger one "
