@@ -10,7 +10,6 @@ import contextlib
 import functools
 import os
 import re
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -99,7 +98,7 @@ def atomic_write(
     check_target(path, error)
     remove_leftovers(path.parent)
     part = path.with_name(
-        f".therapy-gen-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix[:16]}",
+        f".therapy-gen-{_machine()}-{os.getpid()}-{os.urandom(4).hex()}.part{path.suffix[:16]}",
     )
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))

@@ -138,18 +138,31 @@ def command_path(arguments: Sequence[str]) -> str:
 def _only(program: typer.Typer, words: Sequence[str]) -> typer.Typer:
     """Return a program, or a group, with nothing but the command that is called: Typer reads the options of every one.
 
-    Where the words name no command, for help or by a slip, the whole is returned.
+    Where the words name no command, for help or by a slip, all commands are there by name alone.
     """
     commands = [info for info in program.registered_commands if _name(info) in words[:1]]
     groups = [copy(info) for info in program.registered_groups if info.name in words[:1]]
     if not commands and not groups:
-        return program
+        commands = [_named(info) for info in program.registered_commands]
+        groups = [copy(info) for info in program.registered_groups]
     for info in groups:
         if info.typer_instance is not None:
             info.typer_instance = _only(info.typer_instance, words[1:])
     only = copy(program)
     only.registered_commands, only.registered_groups = commands, groups
     return only
+
+
+def _named(info: CommandInfo) -> CommandInfo:
+    """Return a command with its name and what it does, without its options."""
+
+    def nothing() -> None:
+        raise RuntimeError(f"the command {_name(info)} was not found by its words")
+
+    nothing.__name__, nothing.__doc__ = getattr(info.callback, "__name__", ""), getattr(info.callback, "__doc__", None)
+    named = copy(info)
+    named.callback = nothing
+    return named
 
 
 def _name(info: CommandInfo) -> str:
