@@ -79,7 +79,9 @@ def test_lock_satisfies_what_pyproject_declares(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in LOCKS if name != "dev"])
 def test_locks_agree_with_each_other(name: str) -> None:
     versions, dev = ({(r.name, str(r.specifier)) for r in read_lock(lock)} for lock in (name, "dev"))
-    assert versions - dev == set()
+    known = {package for package, _ in dev}
+    # What measurements alone compare with is in no other lock.
+    assert {one for one in versions - dev if name != "benchmarks" or one[0] in known} == set()
 
 
 @pytest.fixture(scope="module")
