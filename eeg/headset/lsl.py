@@ -11,6 +11,7 @@ import numpy as np
 from eeg.errors import RecordingError
 from eeg.headset.sources import RECOVER_S, Float32, Float64, Stream
 from therapy_gen.errors import MissingExtraError
+from therapy_gen.lsl_log import keep_quiet
 
 RESOLVE_S = 3.0
 _UNITS = {"": 1e-6, "v": 1.0, "volts": 1.0, "mv": 1e-3, "millivolts": 1e-3, "uv": 1e-6, "µv": 1e-6, "microvolts": 1e-6}
@@ -25,6 +26,7 @@ def _library() -> Any:
         raise MissingExtraError("reading an LSL stream", "headset") from None
     except (OSError, RuntimeError) as error:
         raise RecordingError(f"the LSL library cannot be loaded ({str(error).splitlines()[0]})") from None
+    keep_quiet(pylsl)
     return pylsl
 
 

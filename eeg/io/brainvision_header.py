@@ -70,8 +70,10 @@ def read_brainvision_header(path: Path) -> BrainVisionFiles:
     markers = None
     if len(files) > 2:
         marker_text, marker_decoded = _decode(files[2].read_bytes())
-        markers = marker_text if marker_decoded else None
-    return BrainVisionFiles(tuple(files), mended if decoded or mended != text or markers else None, markers, notes)
+        # MNE-Python knows suffixes in small letters alone.
+        markers = marker_text if marker_decoded or files[2].suffix != ".vmrk" else None
+    as_it_is = not decoded and mended == text and markers is None and path.suffix == ".vhdr"
+    return BrainVisionFiles(tuple(files), None if as_it_is else mended, markers, notes)
 
 
 def _decode(data: bytes) -> tuple[str, bool]:
@@ -96,7 +98,7 @@ def _beside(path: Path, named: str, suffixes: Sequence[str]) -> Path:
     there = sorted(file.name for file in folder.values() if file.name.lower().endswith(tuple(suffixes)))[:4]
     raise RecordingError(
         f"{path} names {name}, which is not beside it"
-        + (f" ({', '.join(there)} is)" if there else "")
+        + (f" ({', '.join(there)} {'is' if len(there) == 1 else 'are'})" if there else "")
         + ": copy all files of the recording, or correct the name in the header"
     )
 

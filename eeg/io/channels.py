@@ -19,7 +19,8 @@ _PREFIX = re.compile(r"^(?:POL\s+|EEG[-_:.]?\s*)(?=[A-Z])", re.IGNORECASE)
 _REFERENCE = re.compile(r"\s*[-_ :/]\s*(?:REF|LE|RE|AVE?|AVG|AR|A1|A2|M1|M2|A1A2|CAR|CZ|NASION)$", re.IGNORECASE)
 _STIM = re.compile(
     r"^(?:STI[ _]?\d*|STIM\w*|STATUS|TRIG\w*(?:[ _]\w+)?|TRG\d*|EVENTS?\d*|DIN[ _]?\d*|D\d{3}|MARKERS?\d*|TTL[ _]?\w*"
-    r"|CODES?)$",
+    r"|CODES?|STATUS[ _]CH\w*|(?:EDF|BDF|EXT|EXTERNAL|DIGITAL)[ _]TRIG\w*|EVENT[ _]?MARKERS?|(?:MARK|MRK|MKR)S?\d*"
+    r"|SYNC\d*|DI|DIGITAL[ _]?IN\w*|PARALLEL[ _]?PORT|LPT\d*)$",
     re.IGNORECASE,
 )
 _ASIDE = (

@@ -331,8 +331,15 @@ def _channels(
         Channel(name, site_of(name), kind_of(name, file_kind))
         for name, file_kind in zip(raw.ch_names, _file_kinds(raw, path), strict=True)
     )
-    channels, scale = _by_unit(path, among_others(channels), opened.units, notes)
+    named = among_others(channels)
+    channels, scale = _by_unit(path, named, opened.units, notes)
     if not any(channel.kind == "eeg" for channel in channels):
+        electrodes = [channel.name for channel in named if channel.kind == "eeg" and channel.name in opened.units]
+        if electrodes:
+            unit = opened.units[electrodes[0]][0]
+            raise RecordingError(
+                f"{path} gives its channels in {unit!r}, not in volts ({some(electrodes)}): export EEG in microvolts"
+            )
         raise RecordingError(f"{path} has no EEG channel (its channels: {some(raw.ch_names)}): name a recording of EEG")
     return channels, None if (scale == 1.0).all() else scale
 

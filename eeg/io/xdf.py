@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from eeg.io.mne import import_mne
 from eeg.io.units import is_counts, is_unknown, to_volts
 
 _MARKER_TYPES = {"markers", "marker", "events", "event", "stim", "stimulus", "trigger", "triggers"}
+# Types of streams of EEG by programs that do not call it EEG; taken where no other stream is one.
+_LIKELY_EEG = {"signal", "signals", "exg", "biosignal", "biosignals"}
+# What elements of a description are called that name channels.
+_CHANNEL_WORDS = {"channels", "channel", "chan", "ch", "labels", "label", "names", "name", "electrodes", "electrode"}
 _STIM_TYPES = {"trg", "stim", "trigger", "status"}
 Float64 = npt.NDArray[np.float64]
 
@@ -71,6 +76,8 @@ def read_xdf(path: Path, wanted: str | None = None) -> tuple[Any, list[str]]:
     found = _markers(streams, grid.start)
     annotations = [(at, 0.0, text) for at, text in found if 0 <= at < length_s]
     notes = [grid.note] if grid.note else []
+    if (kind := _text(stream, "type")).lower() in _LIKELY_EEG:
+        notes.append(f"stream {_text(stream, 'name')!r} is of type {kind}: taken as EEG")
     notes += _left_out(found, length_s)
     annotations += [(at, length, "BAD_gap") for at, length in grid.gaps]
     mne = import_mne()
@@ -112,6 +119,7 @@ def _eeg_stream(path: Path, streams: Sequence[Mapping[str, Any]], wanted: str | 
             )
         return named[0]
     found = [s for s in samples if _text(s, "type").lower() == "eeg"]
+    found = found or [s for s in samples if _text(s, "type").lower() in _LIKELY_EEG]
     if not found:
         raise RecordingError(f"{path} holds no EEG stream with samples (its streams: {listed or 'none'})")
     if len(found) > 1:
@@ -195,11 +203,11 @@ def _channels(path: Path, stream: Mapping[str, Any], count: int) -> tuple[list[s
     Descriptions are written by hand in many programs: what is not as the convention has it
     (github.com/sccn/xdf/wiki/EEG-Meta-Data) is read as far as it goes.
     """
-    described = _described(stream)
+    described = _described(stream, count)
     names: list[str] = []
     kinds, factors = [], []
     for i in range(count):
-        entry = described[i] if len(described) == count else {}
+        entry = described[i] if described else {}
         name = _first(entry, "label") or _first(entry, "name") or f"EEG {i + 1:03d}"
         while name in names:
             name += "+"
@@ -219,14 +227,34 @@ def _channels(path: Path, stream: Mapping[str, Any], count: int) -> tuple[list[s
     return names, kinds, np.array(factors)
 
 
-def _described(stream: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what is said of each channel: elements, or for each its text as its name."""
-    at: Any = stream["info"].get("desc")
-    for name in ("channels", "channel"):
-        at = at[0] if isinstance(at, list) and at else at
-        at = at.get(name) if isinstance(at, Mapping) else None
-    entries = at if isinstance(at, list) else []
-    return [one if isinstance(one, Mapping) else {"label": [one]} for one in entries]
+def _described(stream: Mapping[str, Any], count: int) -> list[Mapping[str, Any]]:
+    """Return what is said of each channel: elements, or for each its text as its name; nothing where that is unclear.
+
+    The convention is `channels` of `channel`; other programs write a list of labels, other words, or names with commas.
+    """
+    levels: list[Any] = [stream["info"].get("desc")]
+    while levels:
+        following: list[Any] = []
+        for level in levels:
+            for entry in level if isinstance(level, list) else [level]:
+                if not isinstance(entry, Mapping):
+                    continue
+                for name, values in entry.items():
+                    found = _entries(values) if name.lower() in _CHANNEL_WORDS else []
+                    if len(found) == count:
+                        return found
+                    following.append(values)
+        levels = following
+    return []
+
+
+def _entries(values: Any) -> list[Mapping[str, Any]]:
+    """Return the channels that an element's values may be; names with commas between are some, too."""
+    entries = values if isinstance(values, list) else [values]
+    if len(entries) == 1 and isinstance(entries[0], str) and re.search("[,;]", entries[0]):
+        entries = re.split(r"\s*[,;]\s*", entries[0].strip(" ,;"))
+    named = [{"label": [one]} if isinstance(one, str) else one for one in entries]
+    return [{key.lower(): value for key, value in one.items()} for one in named if isinstance(one, Mapping)]
 
 
 def _first(entry: Mapping[str, Any], name: str) -> str:
@@ -241,12 +269,22 @@ def _markers(streams: Sequence[Mapping[str, Any]], start: float) -> list[tuple[f
     for stream in streams:
         if not _is_markers(stream):
             continue
-        for at, values in zip(stream["time_stamps"], stream["time_series"], strict=False):
+        series = stream["time_series"]
+        if not isinstance(series, list) and _text(stream, "nominal_srate") not in ("", "0", "0.0"):
+            series = _changes(np.asarray(series))
+        for at, values in zip(stream["time_stamps"], series, strict=False):
             for value in np.atleast_1d(np.asarray(values, dtype=object)).tolist():
                 text = f"{value:g}" if isinstance(value, int | float) else str(value).strip()
                 if text and text != "nan":
                     found.append((float(at) - start, text))
     return found
+
+
+def _changes(levels: npt.NDArray[Any]) -> Float64:
+    """Return the levels of a trigger line (n_samples, n_channels) where they change, but not to 0; NaN elsewhere."""
+    levels = levels.reshape(len(levels), -1).astype(np.float64)
+    before = np.vstack((np.zeros((1, levels.shape[1])), levels[:-1]))
+    return np.where((levels != before) & (levels != 0), levels, np.nan)
 
 
 def _left_out(annotations: Sequence[tuple[float, str]], length_s: float) -> list[str]:

@@ -12,11 +12,11 @@ from eeg.report.head_map import topography
 from eeg.results import PlayScore, RecordingScore
 from eeg.timeline.timeline import moment
 from therapy_gen.pages.plot import Plot
-from therapy_gen.svg import GREY, INK, ticks
+from therapy_gen.svg import GREY, INK, LINE, ticks
 
 WIDTH = 960
 # Silence, and spans marked bad, in the timeline.
-SILENCE, MARKED, LEFT_OUT = "#cccccc", "#444444", "#b2182b"
+SILENCE, MARKED, LEFT_OUT = "#cccccc", "var(--soft,#444444)", "var(--bad,#b2182b)"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def timeline_picture(score: RecordingScore, look: Look) -> str:
             plot.rect(middle - half, middle + half, 0.25, 1.25, LEFT_OUT, opacity=float(np.clip(1 - clean, 0.12, 1)))
     plot.text(low, 2.25, "plays", anchor="end", size=13, dx=-8, dy=4)
     plot.text(low, 0.75, "left out", anchor="end", size=13, dx=-8, dy=4)
-    plot.line([low, high], [0.25, 0.25], "#dddddd", width=1)
+    plot.line([low, high], [0.25, 0.25], LINE, width=1)
     plot.axes(
         "minutes from the first sample",
         "",

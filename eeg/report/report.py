@@ -32,7 +32,7 @@ from eeg.results import FLAGS, PlayScore, RecordingScore
 from eeg.timeline.timeline import moment
 from therapy_gen.files import write_bytes
 from therapy_gen.pages.html import asset, environment
-from therapy_gen.pages.plot import Plot
+from therapy_gen.pages.plot import PHONE, Plot, for_both
 from therapy_gen.svg import GREY, number
 
 if TYPE_CHECKING:
@@ -97,9 +97,12 @@ def render(
     listener: str | None = None,
 ) -> str:
     """Return the report as HTML; parameters as in `write_report`."""
+    chapters = [("ranking", "Ranking")] if ranking is not None else []
+    chapters += [(f"recording-{n}", Path(score.file).name) for n, score in enumerate(scores, 1)]
     return _filled(
         "report.html",
         policy=_POLICY,
+        chapters=chapters,
         listener=listener,
         recordings=len(scores),
         written=datetime.now(UTC),
@@ -165,28 +168,34 @@ def _ranking(ranking: Ranking, look: Look) -> str:
         band=band,
         sentence=_sentence(ranking),
         muscle=number(round(ranking.muscle_slope, 2)),
-        picture=_intervals(ranking, look, band),
+        picture=for_both(_intervals(ranking, look, band), _intervals(ranking, look, band, narrow=True)),
         flags=_once(flag for piece in ranking.pieces for flag in piece.flags),
         texts=FLAGS,
     )
 
 
-def _intervals(ranking: Ranking, look: Look, band: str) -> str:
-    """Return the picture of every piece's mean and interval."""
+def _intervals(ranking: Ranking, look: Look, band: str, *, narrow: bool = False) -> str:
+    """Return the picture of every piece's mean and interval; a narrow one has names above what they name."""
     base = against(silence=ranking.against_silence)
-    height = 64 + 30 * len(ranking.pieces)
+    many = len(ranking.pieces)
     low = min([0.0, *(piece.ci90_db[0] for piece in ranking.pieces)])
     high = max([0.0, *(piece.ci90_db[1] for piece in ranking.pieces)])
     pad = 0.06 * (high - low) + 0.02
-    plot = Plot(WIDTH, height, (low - pad, high + pad), (len(ranking.pieces) + 0.5, 0.5), left=190, top=8)
-    plot.line([0, 0], [0.5, len(ranking.pieces) + 0.5], GREY, width=1.2, dash="4 3")
+    width, row_height, left = (PHONE, 46, 12) if narrow else (WIDTH, 30, 190)
+    plot = Plot(width, 64 + row_height * many, (low - pad, high + pad), (many + 0.5, 0.5), left=left, top=8)
+    plot.line([0, 0], [0.5, many + 0.5], GREY, width=1.2, dash="4 3")
     for piece in ranking.pieces:
         colour, row = look.colours[piece.piece], piece.rank
         plot.line(piece.ci90_db, [row, row], colour, width=4, title=f"{piece.piece}: 90 % interval")
         plot.dots(np.array([piece.mean_db]), np.array([float(row)]), colour, radius=6)
-        plot.text(plot.x[0], row, f"{row}  {look.names[piece.piece]}", anchor="end", size=13, dx=-10, dy=4)
+        name = f"{row}  {look.names[piece.piece]}"
+        if narrow:
+            plot.text(plot.x[0], row, name, size=13, dy=-12)
+        else:
+            plot.text(plot.x[0], row, name, anchor="end", size=13, dx=-10, dy=4)
     better = "left, less" if ranking.lower_is_better else "right, more"
-    plot.axes(f"{band} power against {base}, dB: mean and 90 % interval ({better}, is better)", "", y_ticks=[])
+    what = f"{band} power, dB" if narrow else f"{band} power against {base}, dB: mean and 90 % interval"
+    plot.axes(f"{what} ({better}, is better)", "", y_ticks=[])
     return plot.svg("Ranking of the pieces with 90 % intervals")
 
 

@@ -171,7 +171,9 @@ def stimulus_annotations(recording: Recording, codes: Mapping[int, str]) -> tupl
             i for i, c in enumerate(recording.channels) if c.name.strip().upper() in {"STATUS", "TRIGGER", "STI"}
         ]
     if not channels:
-        raise TimelineError(f"{recording.path} has no stimulus channel for the codes given")
+        names = [channel.name for channel in recording.channels]
+        listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+        raise TimelineError(f"{recording.path} has no stimulus channel for the codes given (its channels: {listed})")
     step = max(int(60 * recording.sfreq), 1)
     seen: set[int] = set()
     annotations: list[Annotation] = []

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sessions.errors import PlayError
 from therapy_gen.errors import MissingExtraError
+from therapy_gen.lsl_log import keep_quiet
 
 STREAM_NAME = "therapy-gen"
 STREAM_TYPE = "Markers"
@@ -43,7 +42,7 @@ class LslMarkers:
             raise PlayError(
                 f"the LSL library cannot be loaded ({str(error).splitlines()[0]}); play without --lsl"
             ) from None
-        _be_quiet(pylsl)
+        keep_quiet(pylsl)
         self._clock = pylsl.local_clock
         try:
             info = pylsl.StreamInfo(
@@ -88,11 +87,3 @@ class MarkersTogether:
         """Send a marker of what will be heard in `ahead_s` seconds."""
         for taker in self._takers:
             taker.send(text, ahead_s)
-
-
-def _be_quiet(pylsl: Any) -> None:
-    """Let LSL say only what went wrong, unless the user has settings for it, which would be lost."""
-    places = [Path("lsl_api.cfg"), Path("~/lsl_api/lsl_api.cfg").expanduser(), Path("/etc/lsl_api/lsl_api.cfg")]
-    set_content = getattr(pylsl, "set_config_content", None)
-    if set_content is not None and "LSLAPICFG" not in os.environ and not any(place.is_file() for place in places):
-        set_content("[log]\nlevel = -2\n")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sessions.planning.arcs import Curve
 from therapy_gen.music.performance import Performance
-from therapy_gen.pages.plot import Plot, label, scrolling
+from therapy_gen.pages.plot import PHONE, Plot, for_both, label, scrolling
 from therapy_gen.svg import GREY, LINE, element, line, number, picture, ticks, tip
 from therapy_gen.text import clock
 
@@ -80,31 +80,40 @@ def arc(target: Curve, achieved: Sequence[tuple[float, float, float]], duration_
         y_text=lambda value: f"{value:.2f}",
     )
     plot.parts.append(element("line", class_="cursor", id="arc-cursor", x1=ARC_LEFT, x2=ARC_LEFT, y1=10, y2=170))
-    return plot.svg("Arc of the session: calmness asked for and achieved over time")
+    return plot.svg("Arc of the session: calmness asked for and achieved over time", fits=True)
 
 
 def intervals(rows: Sequence[Interval], what: str, unit: str = "dB") -> str:
     """Draw values with their intervals, one row each, on an axis with ticks, zero marked."""
+    broad, narrow = (_intervals(rows, what, unit, narrow=narrow) for narrow in (False, True))
+    return for_both(broad, narrow)
+
+
+def _intervals(rows: Sequence[Interval], what: str, unit: str, *, narrow: bool) -> str:
+    """Draw the rows; for a phone with the names above what they name."""
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
     low, high = min(*ends, 0.0), max(*ends, 0.0)
     room = max(high - low, 0.1) * 0.06
     low, high = low - room, high + room
-    width, left, right = 640.0, 190.0, 16.0
-    foot = _ROW * len(rows)
+    width, left, right, height = (float(PHONE), 12.0, 16.0, 46.0) if narrow else (640.0, 190.0, 16.0, _ROW)
+    foot = height * len(rows)
 
     def x(value: float) -> float:
         return left + (value - low) / (high - low) * (width - left - right)
 
     drawn = []
-    for value in ticks(low, high, 6):
+    for value in ticks(low, high, 4 if narrow else 6):
         drawn.append(line(x(value), x(value), 0, foot, stroke=GREY if value == 0 else LINE))
         drawn.append(
             label(x(value), foot + 16, f"{number(value)} {unit}" if value == 0 else number(value), colour=GREY)
         )
     for place, row in enumerate(rows):
-        y = _ROW * (place + 0.5)
-        name = row.label if len(row.label) <= 22 else row.label[:21] + "…"
-        drawn.append(label(left - 12, y + 4, name, anchor="end", size=13))
+        y = height * (place + 0.5) + (10 if narrow else 0)
+        name = row.label if narrow or len(row.label) <= 22 else row.label[:21] + "…"
+        if narrow:
+            drawn.append(label(left, y - 14, name, anchor="start", size=13))
+        else:
+            drawn.append(label(left - 12, y + 4, name, anchor="end", size=13))
         if row.low is not None and row.high is not None:
             drawn.append(line(x(row.low), x(row.high), y, y, stroke="var(--p0,#0072b2)", stroke_width=2))
         drawn.append(element("circle", cx=x(row.value), cy=y, r=5, fill="var(--p0,#0072b2)"))
@@ -133,4 +142,4 @@ def trend(pairs: Sequence[tuple[str, float | None, float | None]], what: str, li
                 circle = {"cx": plot.px(place), "cy": plot.py(one), "r": 5, "fill": fill, "stroke_width": 2}
                 said = tip(f"{name}, {word}: {one:g}")
                 plot.parts.append(element("circle", said, **circle, stroke="var(--p0,#0072b2)"))
-    return plot.svg(what)
+    return plot.svg(what, fits=True)

@@ -118,6 +118,9 @@ def test_no_serious_fault_for_those_who_see_less(looking: Callable[..., Any], ap
         serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
         assert serious == [], path
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390, path
+        # On a phone no table and no picture is cut.
+        boxes = "[...document.querySelectorAll('.scroll, .wide')].filter((box) => box.scrollWidth > box.clientWidth)"
+        assert tab.evaluate(f"{boxes}.map((box) => box.ariaLabel)") == [], path
 
 
 def refused(app: App, request: urllib.request.Request | str, opener: Any = None) -> str:

@@ -78,6 +78,8 @@ def test_annotations_in_other_encodings(tmp_path: Path, text: bytes) -> None:
     [("Erg1", "not EEG"), ("Plet", "ECG"), ("E1-M2", "EOG"), ("Leg 1", "EMG"), ("LAT", "EMG"), ("OSAT", "not EEG"),
      ("Heart Rate", "ECG"), ("RAW_CQ", "not EEG"), ("MARKER_HARDWARE", "not EEG"), ("EQ_OVERALL", "not EEG"),
      ("Q3", "not EEG"), ("x_dir", "not EEG"), ("X1", "not EEG"), ("Validation Indicator", "not EEG"), ("TRG", "stim"),
+     ("MKR", "stim"), ("Mark", "stim"), ("EventMarker", "stim"), ("Status Channel", "stim"), ("Sync", "stim"),
+     ("EDF Trigger", "stim"), ("parallel port", "stim"),
      ("SpO2", "not EEG"), ("Nasal Pressure", "not EEG"), ("Gyro_X", "not EEG"), ("HSI_TP9", "not EEG"),
      ("STI101", "stim"), ("STI 014", "stim"), ("DIN1", "stim"), ("TTL", "stim"), ("Event", "stim"), ("D255", "stim"),
      ("Fz", "eeg"), ("EEG Fp1-REF", "eeg"), ("T7", "eeg"), ("FT10", "eeg"), ("E5", "eeg"), ("FCz", "eeg")],
@@ -151,6 +153,19 @@ def test_a_file_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -
     (tmp_path / "rec.eeg").rename(tmp_path / "third.eeg")
     with pytest.raises(RecordingError, match=r"names other.eeg, which is not beside it \(third.eeg is\)"):
         open_recording(path)
+
+
+def test_names_in_capitals(tmp_path: Path) -> None:
+    for file in brainvision(tmp_path).parent.glob("rec.*"):
+        file.rename(file.with_name(file.name.upper()))
+    with open_recording(tmp_path / "REC.VHDR") as recording:
+        assert len(recording.eeg) == 6
+        assert recording.annotations
+
+
+def test_a_unit_that_is_no_voltage_is_named_where_all_channels_have_it(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="gives its channels in 'uVrms', not in volts"):
+        open_recording(edf(tmp_path / "rec.edf", unit=b"uVrms"))
 
 
 @pytest.fixture

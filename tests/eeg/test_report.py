@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_report_is_whole_and_self_contained(listener_fif: Path, tmp_path: Path) 
     check = Balance()
     check.feed(text)
     assert check.open == []
-    assert not re.findall(r'(?:src|href)="(?!data:)', text), "refers to something outside"
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', text), "refers to something outside"
     assert "<script" not in text
     for heading in ("Ranking", "Timeline", "Band power over the session", "Spectra", "Topography", "Plays", "Left out"):
         assert f">{heading}</h" in text
@@ -67,6 +68,31 @@ def test_report_is_whole_and_self_contained(listener_fif: Path, tmp_path: Path) 
     assert "heal" not in text
     assert "treat" not in text
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.long
+def test_in_a_browser_it_is_dark_where_that_is_wished_and_as_narrow_as_a_phone(
+    listener_fif: Path, tmp_path: Path, chromium: Any
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    score = score_recording(listener_fif)
+    path = tmp_path / "report.html"
+    write_report(path, [score, score], rank(observations([score])))
+    for scheme, ground in (("light", "rgb(251, 250, 247)"), ("dark", "rgb(20, 24, 27)")):
+        context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(path.as_uri())
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        found = axe.Axe().run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
+        # The ranking's picture and its rows are drawn for a phone: nothing of them is cut.
+        shown = "[...document.querySelectorAll('#ranking .wide')].filter((box) => box.offsetWidth)"
+        assert page.evaluate(f"{shown}.length") == 2
+        assert page.evaluate(f"{shown}.every((box) => box.scrollWidth <= box.clientWidth)")
+        page.click(f"nav >> text={listener_fif.name} >> nth=1")
+        assert page.evaluate("location.hash") == "#recording-2"
+        context.close()
 
 
 def test_report_says_what_is_marked_bad_and_what_flags_mean(listener_fif: Path) -> None:

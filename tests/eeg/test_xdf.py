@@ -174,3 +174,67 @@ def test_one_of_several_streams_is_chosen_by_its_name(tmp_path: Path) -> None:
     with open_recording(path, "cap") as recording:
         assert [channel.name for channel in recording.channels] == ["Fz", "Oz"]
         assert np.allclose(recording.read(0, 1000, [0, 1]) * 1e6, 2 * samples, atol=1e-5)
+
+
+def described(path: Path, description: str, kind: str = "EEG") -> Path:
+    """A file of two channels, Cz and Pz, with another description of them."""
+    samples = np.random.default_rng(0).standard_normal((2, 300))
+    write_xdf(path, np.arange(300) / 100, samples, [(1.0, "x")], ["Cz", "Pz"], 100.0)
+    whole, at = path.read_bytes(), 4
+    parts = [whole[:4]]
+    while at < len(whole):
+        length = int.from_bytes(whole[at + 1 : at + 5], "little")
+        part = whole[at + 5 : at + 5 + length]
+        if part[:6] == struct.pack("<HI", 2, 1):
+            text = part[6:].decode().replace("<type>EEG</type><channel_count>", f"<type>{kind}</type><channel_count>")
+            text = text.partition("<desc>")[0] + f"<desc>{description}</desc></info>"
+            parts.append(chunk(2, part[2:6] + text.encode()))
+        else:
+            parts.append(whole[at : at + 5 + length])
+        at += 5 + length
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "<channels><channel><Label>Cz</Label></channel><channel><Label>Pz</Label></channel></channels>",
+        "<channels><chan><label>Cz</label></chan><chan><label>Pz</label></chan></channels>",
+        "<labels><label>Cz</label><label>Pz</label></labels>",
+        "<channels>Cz, Pz</channels>",
+        "<setup><electrodes><electrode>Cz</electrode><electrode>Pz</electrode></electrodes></setup>",
+    ],
+)
+def test_names_by_other_words(tmp_path: Path, description: str) -> None:
+    with open_recording(described(tmp_path / "rec.xdf", description)) as recording:
+        assert [channel.name for channel in recording.channels] == ["Cz", "Pz"]
+
+
+def test_a_stream_of_signals_is_taken_as_eeg_and_said_to_be(tmp_path: Path) -> None:
+    path = described(tmp_path / "rec.xdf", "<channels>Cz, Pz</channels>", kind="Signal")
+    with open_recording(path) as recording:
+        assert len(recording.eeg) == 2
+        assert "stream 'amp' is of type Signal: taken as EEG" in recording.notes
+
+
+def test_a_trigger_line_marks_where_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "rec.xdf"
+    stamps = np.arange(600) / 100
+    write_xdf(path, stamps, np.random.default_rng(0).standard_normal((2, 600)), [(5.0, "x")], ["Cz", "Pz"], 100.0)
+    levels = np.zeros(600, dtype="<i4")
+    levels[200:210], levels[300:305], levels[305:310] = 7, 1, 2
+    header = (
+        "<info><name>line</name><type>Trigger</type><channel_count>1</channel_count><nominal_srate>100</nominal_srate>"
+        "<channel_format>int32</channel_format><desc/></info>"
+    )
+    body = struct.pack("<I", 3) + b"\x04" + struct.pack("<I", 600)
+    body += b"".join(b"\x08" + struct.pack("<di", at, level) for at, level in zip(stamps, levels, strict=True))
+    end = "<info><first_timestamp>0</first_timestamp><last_timestamp>6</last_timestamp></info>"
+    number = struct.pack("<I", 3)
+    path.write_bytes(
+        path.read_bytes() + chunk(2, number + header.encode()) + chunk(3, body) + chunk(6, number + end.encode())
+    )
+    with open_recording(path) as recording:
+        marks = [(round(one.onset_s, 2), one.text) for one in recording.annotations]
+    assert marks == [(2.0, "7"), (3.0, "1"), (3.05, "2"), (5.0, "x")]

@@ -11,7 +11,7 @@ import typer
 
 from therapy_gen.cli.completion import listener_names
 from therapy_gen.cli.context import global_options, use_one_thread
-from therapy_gen.cli.output import AsJson, day_and_time, print_json, print_table, say
+from therapy_gen.cli.output import AsJson, count, day_and_time, print_json, print_table, say
 from therapy_gen.text import clock, printable
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def show(context: typer.Context, name: Name, json: AsJson = False) -> None:
     summary = found.summary
     print(printable(summary.name) + (f" (shown as {printable(summary.alias)})" if summary.alias else ""))
     counts = ("sessions", "plays", "ratings", "recordings")
-    print(", ".join(f"{getattr(summary, what)} {what}" for what in counts))
+    print(", ".join(count(getattr(summary, what), what[:-1]) for what in counts))
     if found.sessions:
         print()
         rows = [
@@ -148,7 +148,7 @@ def merge(
     if json:
         print_json({"listener": {"from": source.strip(), "into": target.strip(), "sessions": moved}})
     else:
-        print(f"{printable(source.strip())} is now {printable(target.strip())}: {moved} sessions moved")
+        print(f"{printable(source.strip())} is now {printable(target.strip())}: {count(moved, 'session')} moved")
 
 
 @app.command(epilog="Example: therapy-gen listener export ana -o ana.zip")
@@ -165,7 +165,7 @@ def export(
     if json:
         print_json({"listener": {"file": str(out), "bytes": out.stat().st_size, "tables": lines}})
     else:
-        print(f"Wrote {printable(str(out))}: {lines['sessions']} sessions, {lines['pieces']} pieces")
+        print(f"Wrote {printable(str(out))}: {count(lines['sessions'], 'session')}, {count(lines['pieces'], 'piece')}")
 
 
 @app.command(epilog="Example: therapy-gen listener forget ana --yes")
@@ -188,7 +188,8 @@ def forget(
     store = options.store(make=False)
     (summary,) = list_listeners(store, name)
     if not yes and sys.stdin.isatty():
-        what = f"{summary.sessions} sessions, {summary.ratings} ratings and {summary.recordings} recordings"
+        what = f"{count(summary.sessions, 'session')}, {count(summary.ratings, 'rating')}"
+        what += f" and {count(summary.recordings, 'recording')}"
         if not typer.confirm(f"Forget {printable(summary.name)}, with {what}, for ever?"):
             print("Nothing was deleted")
             return
@@ -207,7 +208,8 @@ def forget(
             }
         )
         return
-    print(f"Forgot {printable(done.listener)}: {done.sessions} sessions, {done.pieces} pieces, {len(done.files)} files")
+    gone = ((done.sessions, "session"), (done.pieces, "piece"), (len(done.files), "file"))
+    print(f"Forgot {printable(done.listener)}: {', '.join(count(*one) for one in gone)}")
     print(
         f"Searched {done.searched} files: nothing is left in them. Exports and backups elsewhere are yours to delete."
     )

@@ -72,7 +72,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
         shown = []
         for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
             if cell_len(cell) > width:
-                cell = set_cell_size(cell, width - 1) + "…"
+                cut = set_cell_size(cell, width - 1)
+                # Between words, where that leaves half of it or more.
+                words = cut.rpartition(" ")[0].rstrip()
+                cell = (words if 2 * cell_len(words) >= width else cut) + "…"
             space = " " * (width - cell_len(cell))
             shown.append(space + cell if place in right else cell + space)
         return _GAP.join(shown)

@@ -153,18 +153,18 @@ class Config:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Config:
-        """Read what `to_json` wrote; InputError where a name or a value does not fit."""
+    def from_json(cls, text: str, name: str = "model config") -> Config:
+        """Read what `to_json` wrote; InputError, which calls it by a name, where a name or a value does not fit."""
         try:
             values: dict[str, Any] = json.loads(text)
             known = {field.name for field in fields(cls)}
             unknown = sorted(set(values) - known)
             if unknown:
                 raise InputError(
-                    f"model config has unknown names {unknown}; it was written by another version of therapy-gen"
+                    f"{name} has unknown names {unknown}; it was written by another version of therapy-gen"
                 )
             if "bar_units" in values:
                 values["bar_units"] = tuple(values["bar_units"])
             return cls(**values)._checked()
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise InputError(f"model config is not valid: {error}") from error
+            raise InputError(f"{name} is not valid: {error}") from error

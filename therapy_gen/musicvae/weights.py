@@ -133,7 +133,7 @@ def load_weights(path: Path) -> Weights:
         raise InputError(
             f"model {path} holds values that are no numbers ({spoilt}); take a whole copy, or train it again"
         )
-    config = Config.from_json(metadata["config"])
+    config = Config.from_json(metadata["config"], f"the config of model {path}")
     sha256 = hashlib.sha256(content).hexdigest()
     if path.parent == ASSETS and EMBEDDED.get(path.stem, sha256) != sha256:
         raise InputError(

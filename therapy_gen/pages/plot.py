@@ -10,6 +10,10 @@ from typing import Any
 
 from therapy_gen.svg import GREY, INK, LINE, element, line, number, picture, polyline, rect, text, ticks
 
+# How wide a letter of an axis is, about, in pixels; and a picture that is drawn for a phone.
+_LETTER = 7.0
+PHONE = 380
+
 
 def label(
     x: float, y: float, words: str, *, anchor: str = "middle", size: float = 12, colour: str = INK, **attributes: Any
@@ -132,7 +136,10 @@ class Plot:
         for value in ticks(*self.x) if x_ticks is None else x_ticks:
             at = self.px(value)
             back.append(line(at, at, top, bottom, stroke=LINE))
-            self.parts.append(label(at, bottom + 17, x_text(value)))
+            words = x_text(value)
+            # The last one does not run out of the picture.
+            out = at + _LETTER * len(words) / 2 > self.width
+            self.parts.append(label(self.width if out else at, bottom + 17, words, anchor="end" if out else "middle"))
         for value in ticks(*self.y) if y_ticks is None else y_ticks:
             at = self.py(value)
             back.append(line(left, right, at, at, stroke=LINE))
@@ -146,14 +153,22 @@ class Plot:
             middle = (top + bottom) / 2
             self.parts.append(label(16, middle, y_label, size=13, transform=f"rotate(-90 16 {middle:.0f})"))
 
-    def svg(self, what: str) -> str:
-        """Return the picture in a box that scrolls on a narrow screen; `what` says in words what it shows."""
-        return scrolling(
-            picture(self.width, self.height, what, "".join(self.parts), width=self.width), what, self.width
-        )
+    def svg(self, what: str, *, fits: bool = False) -> str:
+        """Return the picture in a box that scrolls on a narrow screen; `what` says in words what it shows.
+
+        One that `fits` is made as narrow as a phone instead, with larger letters.
+        """
+        drawn = picture(self.width, self.height, what, "".join(self.parts), width=self.width)
+        return scrolling(drawn, what, self.width, fits=fits)
 
 
-def scrolling(drawn: str, what: str, width: float) -> str:
+def scrolling(drawn: str, what: str, width: float, *, fits: bool = False) -> str:
     """Return a picture in a box in which a narrow screen scrolls it, rather than made too small to read."""
-    box = f'class="wide" tabindex="0" role="region" aria-label="{escape(what)}" style="--least:{0.7 * width:.0f}px"'
+    kind = "wide fits" if fits else "wide"
+    box = f'class="{kind}" tabindex="0" role="region" aria-label="{escape(what)}" style="--least:{0.7 * width:.0f}px"'
     return f"<div {box}>{drawn}</div>"
+
+
+def for_both(broad: str, narrow: str) -> str:
+    """Return a picture that is drawn twice: for a broad page, and for a phone."""
+    return f'<div class="broad">{broad}</div><div class="narrow">{narrow}</div>'

@@ -88,20 +88,20 @@ class MagentaConfig:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> MagentaConfig:
-        """Read what `to_json` wrote; InputError where a name or a value does not fit."""
+    def from_json(cls, text: str, name: str = "model config") -> MagentaConfig:
+        """Read what `to_json` wrote; InputError, which calls it by a name, where a name or a value does not fit."""
         try:
             values: dict[str, Any] = json.loads(text)
             unknown = sorted(set(values) - {field.name for field in fields(cls)})
             if unknown:
-                raise InputError(f"model config has unknown names {unknown}; it was written by a newer therapy-gen")
-            for name in ("encoder_units", "decoder_units", "outputs"):
-                if name in values:
-                    values[name] = tuple(int(value) for value in values[name])
+                raise InputError(f"{name} has unknown names {unknown}; it was written by a newer therapy-gen")
+            for units in ("encoder_units", "decoder_units", "outputs"):
+                if units in values:
+                    values[units] = tuple(int(value) for value in values[units])
             config = cls(**values)
             _check_types(config)
         except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            raise InputError(f"model config is not valid: {error}") from error
+            raise InputError(f"{name} is not valid: {error}") from error
         sizes = (config.z_size, *config.encoder_units, *config.decoder_units, *config.outputs)
         sized = config.encoder_units and config.decoder_units and config.outputs
         if (
@@ -110,7 +110,7 @@ class MagentaConfig:
             or not 0 < config.segments <= MAX_STEPS
             or not 0 < config.steps <= MAX_STEPS
         ):
-            raise InputError(f"model config is not valid: {text[:200]}")
+            raise InputError(f"{name} is not valid: {text[:200]}")
         return config
 
 

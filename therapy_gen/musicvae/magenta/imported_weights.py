@@ -108,7 +108,7 @@ def load_stored(path: Path) -> StoredModel:
     if not header.is_magenta:
         raise InputError(f"model {path} is not one of Magenta's; import one with: therapy-gen model import")
     try:
-        config = MagentaConfig.from_json(header.metadata["config"])
+        config = MagentaConfig.from_json(header.metadata["config"], f"the config of model {path}")
         facts = json.loads(header.metadata.get("facts", "{}"))
         if not isinstance(facts, dict):
             raise TypeError("its facts are none")

@@ -348,7 +348,7 @@ class _Run:
         try:
             with safe_open(str(path), framework="numpy") as stored:
                 metadata = stored.metadata()
-                theirs = Config.from_json(metadata["config"])
+                theirs = Config.from_json(metadata["config"], f"the config of {path}")
                 if replace(theirs, **{name: getattr(self.config, name) for name in _RATES}) != self.config:
                     raise InputError(f"{self.folder} holds a run with another config; train into another folder")
                 for n, variable in enumerate(self._variables()):
