@@ -355,6 +355,26 @@ def test_what_came_first_from_an_address_must_come_again(server: Server, tmp_pat
         download_known(where, tmp_path)
 
 
+def test_what_a_public_copy_hashes_to_is_wanted_the_first_time(server: Server, tmp_path: Path) -> None:
+    where, digest = address(server), hashlib.sha256(server.content).hexdigest()
+    with pytest.raises(InputError, match="a public copy of it has that SHA-256; give the other one if you trust"):
+        download_known(where, tmp_path, pinned="0" * 64)
+    assert not (tmp_path / "file.tar").exists()
+    # Whoever trusts the server need not fetch it again, and what is recorded counts from then on.
+    server.content = b""
+    assert download_known(where, tmp_path, sha256=digest, pinned="0" * 64)[1:] == (digest, True)
+    assert download_known(where, tmp_path, pinned="0" * 64)[1:] == (digest, False)
+
+
+def test_public_checkpoints_with_a_known_copy_are_pinned() -> None:
+    from therapy_gen.musicvae.magenta.public_checkpoints import find_public, known_digest
+
+    melody = find_public("hierdec-mel_16bar")
+    assert known_digest(melody.address) == melody.sha256
+    assert melody.sha256 is not None
+    assert len(bytes.fromhex(melody.sha256)) == 32
+
+
 def test_a_checkpoint_is_imported_from_a_web_address(server: Server, prefix: Path, cli: Cli, home: Path) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:

@@ -81,6 +81,7 @@ def _downloaded(address: str, folder: Path, sha256: str | None, *, quiet: bool) 
 
 def _fetched(address: str, folder: Path, sha256: str | None, *, quiet: bool) -> Path:
     from therapy_gen.musicvae.magenta.download import download_known
+    from therapy_gen.musicvae.magenta.public_checkpoints import known_digest
 
     with progress("downloading", 1.0, quiet=quiet) as advance:
         before = 0.0
@@ -91,7 +92,7 @@ def _fetched(address: str, folder: Path, sha256: str | None, *, quiet: bool) -> 
                 advance(done / total - before)
                 before = done / total
 
-        path, digest, new = download_known(address, folder, sha256=sha256, progress=tell)
+        path, digest, new = download_known(address, folder, sha256=sha256, pinned=known_digest(address), progress=tell)
     say(f"{address}: SHA-256 {digest}{', recorded: it must be the same next time' if new else ''}", quiet=quiet)
     return path
 

@@ -30,6 +30,7 @@ def download(
     target: Path,
     *,
     sha256: str | None = None,
+    keep: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Path:
     """Fetch a file to `target`, going on from what an earlier attempt left in ``target.part``.
@@ -42,6 +43,8 @@ def download(
         Taken as it is where it exists and has the hash.
     sha256 : str, optional
         What the file must hash to. Without it, the server must name a hash (``x-goog-hash`` or ``Content-MD5``).
+    keep : bool
+        Whether a file with another hash stays as ``target.part``, to be taken as it is with the hash that it has.
     progress : callable, optional
         Called with bytes so far and bytes in all (None where the server does not say).
 
@@ -70,8 +73,10 @@ def download(
                 f"its SHA-256 is {_hash(part, 'sha256')})"
             )
         if (found := _hash(part, wanted[0])) != wanted[1]:
-            part.unlink()
-            raise InputError(f"{address} hashes to {found}, not to {wanted[1]} ({wanted[0]}); it was removed")
+            if not keep:
+                part.unlink()
+            left = f"it is kept as {part}" if keep else "it was removed"
+            raise InputError(f"{address} hashes to {found}, not to {wanted[1]} ({wanted[0]}); {left}")
         part.replace(target)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         why = getattr(error, "reason", None) or error
@@ -86,6 +91,7 @@ def download_known(
     folder: Path,
     *,
     sha256: str | None = None,
+    pinned: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Path, str, bool]:
     """Download a file into a folder that remembers the SHA-256 of what came from each address.
@@ -97,6 +103,8 @@ def download_known(
         Its `sha256.json` has the digest of each address: recorded at the first download, held to ever after.
     sha256 : str, optional
         What the file must hash to, in place of what is recorded.
+    pinned : str, optional
+        What a public copy of the file hashes to: it must, too, where nothing is given or recorded.
     progress : callable, optional
         As of `download`.
 
@@ -114,8 +122,14 @@ def download_known(
     known = _digests(folder)
     recorded = known.get(address)
     try:
-        path = download(address, target, sha256=sha256 or recorded, progress=progress)
+        wanted = sha256 or recorded or pinned
+        only_pinned = wanted is not None and sha256 is None and recorded is None
+        path = download(address, target, sha256=wanted, keep=only_pinned, progress=progress)
     except InputError as error:
+        if only_pinned and "hashes to" in str(error):
+            raise InputError(
+                f"{error}: a public copy of it has that SHA-256; give the other one if you trust the server (sha256)"
+            ) from error
         if recorded is None or sha256 is not None or "hashes to" not in str(error):
             raise
         raise InputError(

@@ -19,12 +19,16 @@ PARTS = (".data-00000-of-00001", ".index")
 
 @dataclass(frozen=True)
 class PublicCheckpoint:
-    """A checkpoint that anyone can get: its name, its configuration, what it writes, and where it is."""
+    """A checkpoint that anyone can get: its name, its configuration, what it writes, and where it is.
+
+    Magenta publishes no digests. `sha256` is that of a public copy, where one is known; None elsewhere.
+    """
 
     name: str
     config: str
     about: str
     address: str
+    sha256: str | None = None
 
     @property
     def is_downloadable(self) -> bool:
@@ -50,6 +54,9 @@ PUBLIC: tuple[PublicCheckpoint, ...] = (
         "hierdec-mel_16bar",
         "melodies of sixteen bars",
         f"{_PUBLIC}/models/music_vae/checkpoints/hierdec-mel_16bar.tar",
+        # By the Git LFS pointer `src/hierdec-mel_16bar.tar` (704,249,856 bytes) of the GitHub repository
+        # lucaspbastos/Audio-Based-Melody-Generation at its commit 76c917c.
+        "6f568ca26b79dbe83001beb6f33804e1faa86be6f0130726b8b19f216fa3b1ed",
     ),
     PublicCheckpoint(
         "flat-trio_16bar",
@@ -79,3 +86,12 @@ def find_public(name: str) -> PublicCheckpoint:
             return checkpoint
     known = ", ".join(checkpoint.name for checkpoint in PUBLIC if checkpoint.is_downloadable)
     raise InputError(f"no public checkpoint {name!r} is known; give a file, or one of: {known}")
+
+
+def known_digest(address: str) -> str | None:
+    """Return the SHA-256 that a public copy of what lies at an address has; None where none is known.
+
+    >>> known_digest("https://example.org/other.tar") is None
+    True
+    """
+    return next((one.sha256 for one in PUBLIC if one.address == address), None)
