@@ -50,6 +50,22 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def criterion_text(criterion: str) -> str:
+    """Return what plays are ranked by, as it stands in a sentence.
+
+    Examples
+    --------
+    >>> criterion_text("beta"), criterion_text("both")
+    ('beta power', 'beta and gamma power')
+    >>> criterion_text("alpha-asymmetry")
+    'alpha asymmetry (right over left)'
+    """
+    band, asymmetry, _ = criterion.partition("-asymmetry")
+    if asymmetry:
+        return f"{band} asymmetry (right over left)"
+    return "beta and gamma power" if criterion == "both" else f"{criterion} power"
+
+
 def json_text(document: object, *, ascii_only: bool = False) -> str:
     r"""Return a document as JSON, indented, with characters that terminals obey or that turn a line around escaped.
 

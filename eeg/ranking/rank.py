@@ -17,7 +17,7 @@ from eeg.ranking.mixed_model import MixedModel, Posterior
 from eeg.ranking.observations import Observation, Rating, check_criterion, rated
 from eeg.ranking.ranked_pieces import PieceRank, Ranking, RatedPiece, WithRatings
 from eeg.ranking.verdict import LEVEL, decide
-from eeg.settings import FLAG_BELOW_S
+from eeg.settings import ASYMMETRY, FLAG_BELOW_S
 
 Float64 = npt.NDArray[np.float64]
 
@@ -32,6 +32,7 @@ def rank(
     lower_is_better: bool = True,
     use_muscle: bool = True,
     other_days: bool = True,
+    may_be_muscle: bool | None = None,
     seed: int = 0,
 ) -> Ranking:
     """Rank pieces from plays.
@@ -57,6 +58,9 @@ def rank(
         Take out what goes with the muscle index.
     other_days : bool
         Whether figures and order are to hold on other days, too. Without it a single recording is described as it is.
+    may_be_muscle : bool, optional
+        Whether the band reaches above 30 Hz, where muscle is strong: pieces are then flagged until there is a reliable
+        order. By default so for gamma and both.
     seed : int
         Of the draws that give P(best) and expected rank.
 
@@ -78,6 +82,8 @@ def rank(
     ['A', 'B']
     """
     check_criterion(criterion)
+    if may_be_muscle is None:
+        may_be_muscle = criterion.removesuffix(ASYMMETRY) in ("gamma", "both")
     for row in data:
         if not (math.isfinite(row.value_db) and math.isfinite(row.time_s) and row.clean_s > 0):
             raise ParameterError(
@@ -102,7 +108,7 @@ def rank(
         reliable_order=reliable,
         reason=reason,
         p_value=p_value,
-        pieces=_ranked(found, played, order, sign, data, ratings, criterion, reliable=reliable),
+        pieces=_ranked(found, played, order, sign, data, ratings, doubtful=may_be_muscle and not reliable),
         against_silence=found.has_mean,
         tau_db=found.posterior.average_tau(),
         noise_db=math.hypot(noise[0], noise[1]),
@@ -168,9 +174,8 @@ def _ranked(
     sign: float,
     data: Sequence[Observation],
     ratings: Sequence[Rating],
-    criterion: str,
     *,
-    reliable: bool,
+    doubtful: bool,
 ) -> tuple[PieceRank, ...]:
     """Return the pieces with their figures, best first."""
     sd = found.draws.std(axis=0)
@@ -194,7 +199,7 @@ def _ranked(
             plays=len(plays[names[j]]),
             clean_s=float(sum(row.clean_s for row in plays[names[j]])),
             ratings=rated_often[names[j]],
-            flags=_flags(plays[names[j]], criterion, reliable),
+            flags=_flags(plays[names[j]], doubtful=doubtful),
         )
         for place, j in enumerate(order)
     )
@@ -230,14 +235,14 @@ def _order(values: Float64, mean: Float64) -> npt.NDArray[np.int64]:
     return np.lexsort((mean, np.round(_places(values).mean(axis=0), 9)))
 
 
-def _flags(rows: Sequence[Observation], criterion: str, reliable: bool) -> tuple[str, ...]:
+def _flags(rows: Sequence[Observation], *, doubtful: bool) -> tuple[str, ...]:
     """Return what a reader must know about a piece; gamma is taken for muscle until an order survives the regressor."""
     flags = []
     if len(rows) < 2:
         flags.append("one-play")
     if sum(row.clean_s for row in rows) < FLAG_BELOW_S:
         flags.append("short")
-    if criterion != "beta" and not reliable:
+    if doubtful:
         flags.append("gamma-may-be-muscle")
     return tuple(flags)
 

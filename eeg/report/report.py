@@ -34,6 +34,7 @@ from therapy_gen.files import write_bytes
 from therapy_gen.pages.html import asset, environment
 from therapy_gen.pages.plot import PHONE, Plot, for_both
 from therapy_gen.svg import GREY, number
+from therapy_gen.text import criterion_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -160,21 +161,21 @@ def _db(value: float | None, digits: int = 2) -> str:
 
 
 def _ranking(ranking: Ranking, look: Look) -> str:
-    band = "beta and gamma" if ranking.criterion == "both" else ranking.criterion
+    measure = criterion_text(ranking.criterion)
     return _filled(
         "ranking.html",
         ranking=ranking,
         look=look,
-        band=band,
+        measure=measure,
         sentence=_sentence(ranking),
         muscle=number(round(ranking.muscle_slope, 2)),
-        picture=for_both(_intervals(ranking, look, band), _intervals(ranking, look, band, narrow=True)),
+        picture=for_both(_intervals(ranking, look, measure), _intervals(ranking, look, measure, narrow=True)),
         flags=_once(flag for piece in ranking.pieces for flag in piece.flags),
         texts=FLAGS,
     )
 
 
-def _intervals(ranking: Ranking, look: Look, band: str, *, narrow: bool = False) -> str:
+def _intervals(ranking: Ranking, look: Look, measure: str, *, narrow: bool = False) -> str:
     """Return the picture of every piece's mean and interval; a narrow one has names above what they name."""
     base = against(silence=ranking.against_silence)
     many = len(ranking.pieces)
@@ -194,7 +195,7 @@ def _intervals(ranking: Ranking, look: Look, band: str, *, narrow: bool = False)
         else:
             plot.text(plot.x[0], row, name, anchor="end", size=13, dx=-10, dy=4)
     better = "left, less" if ranking.lower_is_better else "right, more"
-    what = f"{band} power, dB" if narrow else f"{band} power against {base}, dB: mean and 90 % interval"
+    what = f"{measure}, dB" if narrow else f"{measure} against {base}, dB: mean and 90 % interval"
     plot.axes(f"{what} ({better}, is better)", "", y_ticks=[])
     return plot.svg("Ranking of the pieces with 90 % intervals")
 

@@ -18,7 +18,7 @@ from sessions.storage.play_log import list_plays
 from sessions.storage.recordings import RecordingPower, recorded_power
 from sessions.storage.store import Store
 from therapy_gen.pages.html import render
-from therapy_gen.text import clock
+from therapy_gen.text import clock, criterion_text
 
 BANDS = ("beta", "gamma")
 # Share of the plays that an interval of their mean covers.
@@ -137,7 +137,7 @@ def _ranking(ranking: Mapping[str, Any] | None, titles: Mapping[str, str]) -> di
     if measured:
         columns = ("rank", "piece", "dB", "90 % interval", "P(best)", "plays", "clean")
         reliable = "The order is reliable." if ranking["reliable_order"] else "There is no reliable order yet."
-        verdict = f"By {ranking['criterion']} power, as declared. {reliable}"
+        verdict = f"By {criterion_text(ranking['criterion'])}, as declared. {reliable}"
         pieces = measured
     rows = [Interval(titles.get(one["piece"], one["piece"]), one["mean_db"], *one["ci90_db"]) for one in measured]
     return {

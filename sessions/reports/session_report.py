@@ -22,7 +22,7 @@ from sessions.storage.store import Store
 from therapy_gen.music.analysis.register import pitch_name
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.pages.html import render
-from therapy_gen.text import clock
+from therapy_gen.text import clock, criterion_text
 
 NO_CLAIM = "This page shows what was made and measured. It makes no medical claim."
 
@@ -167,7 +167,7 @@ def _measured(
     ranked |= {one["piece"]: one for one in (ranking or {}).get("pieces", ())}
     own = sorted((ranked[id_] for id_ in titles if id_ in ranked and ranked[id_]["plays"]), key=lambda one: one["rank"])
     rows = [Interval(titles[one["piece"]], one["mean_db"], *one["ci90_db"]) for one in own]
-    criterion = (ranking or {}).get("criterion", "")
+    measure = criterion_text((ranking or {}).get("criterion", ""))
     shown = [
         {
             "name": f"Recording {one.file}, {one.moment:%Y-%m-%d %H:%M} UTC",
@@ -185,8 +185,8 @@ def _measured(
     ]
     return {
         "ranked": ranked,
-        "measured": intervals(rows, f"{criterion} power of each piece with its 90 % interval") if rows else "",
-        "criterion": criterion,
+        "measured": intervals(rows, f"{measure} of each piece with its 90 % interval") if rows else "",
+        "measure": measure,
         "reliable": bool((ranking or {}).get("reliable_order")),
         "recordings": shown,
         "chapters": [(f"recording-{place + 1}", one["name"]) for place, one in enumerate(shown)],

@@ -409,6 +409,15 @@ def test_later_recordings_follow_the_first_ones_plan(cli: Cli, ana: Path, home: 
     assert "therapy-gen" in main["versions"]
     assert "4 bands in 2 plans (main, narrow), after 1 recording" in cli("rank").out
     assert "narrow" in cli("rank", "--plan", "wide").error_line
+    # A band that lies below muscle is not called muscle, and asymmetry is no power.
+    low = ("--plan", "low", "--band", "smr=12-15", "--lower-is-better")
+    assert "Gamma may be muscle" not in cli("score-eeg", ana, *low, "smr").out
+    assert "Gamma may be muscle" in cli("rank").out
+    # The session was made for somebody else.
+    told = cli("score-eeg", ana, "--session", 1, "--offset", 0, "--listener", "ben")
+    assert "session 1 was made for ana, and is taken as heard by ben, as asked" in told.err
+    assert "scored as ana's before, and ben's from now on" in told.err
+    assert cli("score-eeg", ana, "--listener", "ana").status == 0
     # With nothing left that was scored by it, a plan may be made anew.
     assert cli("score-eeg", ana, "--forget").status == 0
     assert cli("score-eeg", ana, "--beta", "15-25", "--json").document["ranking"]["criterion"] == "beta"
@@ -448,6 +457,10 @@ def test_nobodys_recordings_are_never_ranked_together(cli: Cli, ana: Path, tmp_p
     assert cli("score-eeg", subjects[0], "--plan", "low", "--beta", "13-20").status == 0
     assert cli("score-eeg", subjects[1], "--plan", "low", "--beta", "13-21").status == 0
     assert "has beta 13-20, not 13-21" in cli("rank", "--group", "--plan", "low").error_line
+    # Others, who have no plan of that name, are not in the way.
+    assert cli("score-eeg", ana, "--listener", "sub-03").status == 0
+    assert "has beta 13-20, not 13-21" in cli("rank", "--group", "--plan", "low").error_line
+    assert "give one of: main, low" in cli("rank", "--group", "--plan", "high").error_line
 
 
 def test_parts_of_a_split_recording_count_with_the_whole(cli: Cli, ana: Path, tmp_path: Path) -> None:

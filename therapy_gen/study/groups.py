@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,23 +23,31 @@ def group_evidence(store: Store, listeners: Sequence[str] | None = None, plan: s
     listeners : sequence of str, optional
         Who; all by default.
     plan : str, optional
-        Name of the analysis plan; the main one by default.
+        Name of the analysis plan, of which those are who have one of that name; the main one by default.
 
     Raises
     ------
     InputError
-        Where there are fewer than two, or their plans differ.
+        Where nobody has such a plan, there are fewer than two listeners, or their plans differ.
     """
     from sessions.storage.evidence import evidence_of
     from sessions.storage.recordings import listeners_with_evidence
     from sessions.studies.plans import differences
 
     known = listeners if listeners is not None else [name for name in listeners_with_evidence(store) if name]
-    found = [one for one in (evidence_of(store, name, plan) for name in known) if one.recordings]
+    every = [evidence_of(store, name) for name in known]
+    if plan is not None:
+        planned = {one.listener: [own.name for own in one.plans] for one in every}
+        if every and not any(plan in names for names in planned.values()):
+            there = dict.fromkeys(name for names in planned.values() for name in names)
+            raise InputError(f"there is no analysis plan {plan!r}; give one of: {', '.join(there)}")
+        every = [evidence_of(store, name, plan) for name, names in planned.items() if plan in names]
+    found = [one for one in every if one.recordings]
     if len(found) < 2:
+        by_plan = "" if plan is None else f" by plan {plan}"
         raise InputError(
-            f"a group needs two listeners with scored recordings, and there are {len(found)}; to score one: "
-            "therapy-gen score-eeg RECORDING --listener NAME"
+            f"a group needs two listeners with recordings scored{by_plan}, and there are {len(found)}; to score one: "
+            f"therapy-gen score-eeg RECORDING --listener NAME{'' if plan is None else f' --plan {shlex.quote(plan)}'}"
         )
     first = found[0]
     for one in found[1:]:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from sessions.storage.evidence import Evidence, StoredRanking
     from sessions.storage.store import Store
 
+# From here on muscle is strong at the scalp.
+_MUSCLE_FROM_HZ = 30.0
+
 
 def observations_of(evidence: Evidence) -> list[Observation]:
     """Return plays and silences of a listener's recordings as the ranking sees them, where enough is clean."""
@@ -54,7 +57,18 @@ def posterior(evidence: Evidence, *, with_ratings: bool = True, other_days: bool
         lower_is_better=evidence.lower_is_better,
         use_muscle=bool(evidence.plan.settings.get("muscle", True)),
         other_days=other_days,
+        may_be_muscle=_may_be_muscle(evidence),
     )
+
+
+def _may_be_muscle(evidence: Evidence) -> bool:
+    """Return whether what is ranked by reaches above 30 Hz."""
+    from eeg.settings import ASYMMETRY
+
+    band = evidence.criterion.removesuffix(ASYMMETRY)
+    settings = evidence.plan.settings
+    limits = {**settings, **(settings.get("bands") or {})}.get(band)
+    return band in ("gamma", "both") or (limits is not None and limits[1] > _MUSCLE_FROM_HZ)
 
 
 class Ranker:

@@ -11,6 +11,7 @@ from sessions.reports.charts import Interval, intervals
 from sessions.reports.session_report import NO_CLAIM
 from therapy_gen.pages.html import render
 from therapy_gen.study.overview import SessionStatus, flow_of
+from therapy_gen.text import criterion_text
 
 if TYPE_CHECKING:
     from eeg.ranking.group import GroupRanking
@@ -55,7 +56,7 @@ def write_study_report(
         pieces=len(protocol["pieces"]),
         repeats=protocol["repeats"],
         direction="less" if protocol["lower_is_better"] else "more",
-        criterion=protocol["criterion"],
+        measure=criterion_text(protocol["criterion"]),
         flow=[[step, str(number), left] for step, number, left in flow_of(study, status).steps()],
         verdict=_verdict(ranking),
         chart=intervals(rows, "Pieces over all participants with 90 % intervals") if rows else "",

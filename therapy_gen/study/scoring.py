@@ -140,6 +140,23 @@ def listener_of(
     return listener
 
 
+def other_owners(store: Store, score: RecordingScore, listener: str) -> list[str]:
+    """Return what speaks against a recording being a listener's, whose it is said to be; one sentence each."""
+    from sessions.storage.library import get_session
+    from sessions.storage.recordings import owners_of
+
+    found = []
+    made_for = get_session(store, int(score.session)).listener if score.session is not None else None
+    if made_for not in (None, listener):
+        found.append(f"session {score.session} was made for {made_for}, and is taken as heard by {listener}, as asked")
+    found += [
+        f"scored as {before}'s before, and {listener}'s from now on"
+        for before in owners_of(store, [score.sha256])
+        if before not in (None, listener)
+    ]
+    return found
+
+
 def bids_subject(path: Path) -> str | None:
     """Return the subject that a file's BIDS name tells: ``sub-07`` of ``sub-07_task-music_eeg.edf``.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from therapy_gen.cli.output import brief, count, print_table, printable
+from therapy_gen.text import criterion_text
 
 if TYPE_CHECKING:
     from eeg.ranking.group import GroupRanking
@@ -29,10 +30,10 @@ def group_document(ranking: GroupRanking, evidence: Sequence[Evidence]) -> dict[
 
 def print_group(ranking: GroupRanking, evidence: Sequence[Evidence], names: Mapping[str, str]) -> None:
     """Print a group's ranking as a table, its verdict first, and who differs."""
-    band = "beta and gamma" if ranking.criterion == "both" else ranking.criterion
     want = "lower" if ranking.lower_is_better else "higher"
     print(
-        f"Ranking over {count(ranking.listeners, 'listener')} by {band} power, {want} is better (as declared): "
+        f"Ranking over {count(ranking.listeners, 'listener')} by {criterion_text(ranking.criterion)}, {want} is better "
+        "(as declared): "
         f"{count(ranking.plays, 'play')} in {count(ranking.recordings, 'recording')}"
     )
     print(ranking.reason[0].upper() + ranking.reason[1:])

@@ -13,6 +13,7 @@ import typer
 from therapy_gen.cli.completion import listener_names
 from therapy_gen.cli.context import GlobalOptions, global_options, use_one_thread
 from therapy_gen.cli.output import AsJson, brief, clock, count, print_json, print_table, printable, progress, say
+from therapy_gen.text import criterion_text
 
 if TYPE_CHECKING:
     from eeg.ranking.ranked_pieces import Ranking
@@ -192,10 +193,9 @@ def _print_looks(ranking: Ranking, evidence: Evidence) -> None:
 
 
 def _print_measured(ranking: Ranking, who: str, names: dict[str, str]) -> None:
-    band = "beta and gamma" if ranking.criterion == "both" else ranking.criterion
     want = "lower" if ranking.lower_is_better else "higher"
     print(
-        f"Ranking{who} by {band} power, {want} is better (as declared): "
+        f"Ranking{who} by {criterion_text(ranking.criterion)}, {want} is better (as declared): "
         f"{count(ranking.plays, 'play')} in {count(ranking.recordings, 'recording')}"
     )
     print(ranking.reason[0].upper() + ranking.reason[1:])

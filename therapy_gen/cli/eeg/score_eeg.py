@@ -182,7 +182,7 @@ def score_eeg(
     if dry_run:
         _show_plans(store, recordings, library, {**timing, "settings": _first_settings(given)}, json=json)
         return
-    from therapy_gen.study.scoring import listener_of, to_store
+    from therapy_gen.study.scoring import listener_of, other_owners, to_store
 
     said: dict[str, Any] = {**timing, "settings": _first_settings(given)}
     owners = {
@@ -201,6 +201,9 @@ def score_eeg(
 
     ranker, replaced = Ranker(), list[str]()
     for who, made in scores.items():
+        for score in made:
+            for doubt in other_owners(store, score, who):
+                say(f"{Path(score.file).name}: {doubt}", quiet=options.quiet)
         rows = [to_store(score, session, plans[who]) for score in made]
         replaced += store_recordings(store, rows, ranker, listener=who)
     found = [_Scored(who, made, *ranked_by(store, who, plans[who].name, ranker)) for who, made in scores.items()]
