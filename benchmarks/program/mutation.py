@@ -85,6 +85,7 @@ AREAS = {
             "tests/cli/test_completion.py",
             "tests/cli/test_listeners.py",
             "tests/cli/test_piece_import.py",
+            "tests/cli/test_recorded_pieces.py",
             "tests/cli/test_score_eeg.py",
         ),
     ),

@@ -36,7 +36,7 @@ def use_pseudonyms(key: bytes | None) -> None:
     _key = key
 
 
-def read_key(folder: Path, *, make: bool = False) -> bytes | None:
+def read_key(folder: Path, *, make: bool) -> bytes | None:
     """Return the key of a home folder, made where there is none and `make` says so; None without one.
 
     Raises

@@ -192,7 +192,7 @@ class _MigratedMeanwhile(Exception):
     """A database is no longer of the revision that was to be copied."""
 
 
-def backup(engine: Engine, target: Path, *, overwrite: bool = False, of_revision: str | None = None) -> None:
+def backup(engine: Engine, target: Path, *, overwrite: bool, of_revision: str | None = None) -> None:
     """Copy an SQLite database, consistent also while others write, to `target`, whole or not at all.
 
     Raises

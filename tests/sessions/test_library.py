@@ -21,11 +21,12 @@ from sessions.storage.library import (
     list_sessions,
     midi_of,
     rate,
+    z_of,
 )
 from sessions.storage.listeners import listener_name
 from sessions.storage.piece_edits import rename_piece
 from sessions.storage.store import Store
-from sessions.storage.tables import PieceRow, PlayRow, RatingRow, RecordingRow
+from sessions.storage.tables import ModelRow, PieceRow, PlayRow, RatingRow, RecordingRow
 from therapy_gen.errors import InputError
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.musicvae.model import Model, load_model
@@ -58,6 +59,14 @@ def test_a_stored_latent_vector_is_the_piece(store: Store, session: SessionRecor
             assert row.form is not None
             z = np.frombuffer(row.z, "<f4").reshape(-1, model.config.z_size)
             assert len(z) == len(set(row.form.split()))
+    ids = [piece.id for piece in list_pieces(store)]
+    with store.write() as database:
+        other = ModelRow(name="other", sha256="0" * 64, config={})
+        database.add(other)
+        database.flush()
+        database.get_one(PieceRow, ids[-1]).model_id = other.id
+    assert z_of(store, ids, model.sha256).keys() == set(ids[:-1])
+    assert z_of(store, ids, other.sha256).keys() == {ids[-1]}
 
 
 @pytest.mark.parametrize("number", [0, -1, 2, 2**31, 10**30])
