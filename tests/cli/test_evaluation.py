@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tests.needs import needs
+
+needs("symusic", "symusic has no wheels for this Python")
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

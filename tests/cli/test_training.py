@@ -14,6 +14,7 @@ import symusic
 
 from tests.needs import needs
 
+needs("symusic", "symusic has no wheels for this Python")
 needs("keras", "keras is an extra")
 
 PROGRAM = [sys.executable, "-c", "import sys; from therapy_gen.cli.main import main; sys.exit(main())"]

@@ -23,6 +23,7 @@ SAMPLES = 10e-6 * RNG.standard_normal((6, int(90 * SFREQ)))
 
 def edf(path: Path, unit: bytes = b"uV", labels: list[str] | None = None, annotation: bytes = b"") -> Path:
     """Write EDF+, whose units and annotations may be any bytes; values are in microvolts."""
+    pytest.importorskip("edfio", reason="edfio, which writes EDF, is not installed")
     from edfio import Edf, EdfAnnotation, EdfSignal
 
     signals = [

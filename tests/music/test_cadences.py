@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from therapy_gen.music.arranging.arrange import arrange, steps_of
 from therapy_gen.music.arranging.cadences import apply_cadences
-from therapy_gen.music.arranging.voice_leading import Line, gentle_lines
+from therapy_gen.music.arranging.voice_leading import VoiceLine, gentle_lines
 from therapy_gen.music.tokens import STEPS_PER_BAR, STEPS_PER_SECTION, Tokens
 from therapy_gen.music.tonality import scale_pitch_classes
 
@@ -27,7 +27,7 @@ def running(seed: int) -> Tokens:
     return section
 
 
-def at(line: Line, step: int) -> int:
+def at(line: VoiceLine, step: int) -> int:
     return next(note.pitch for note in line if note.start <= step < note.end)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from tests.needs import needs
+
+needs("mido", "mido is for the tests alone")
+needs("pretty_midi", "pretty_midi is for the tests alone")
+
 import io
 import struct
 import xml.etree.ElementTree as ET

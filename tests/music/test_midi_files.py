@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tests.needs import needs
+
+needs("mido", "mido is for the tests alone")
+
 import contextlib
 import os
 import struct

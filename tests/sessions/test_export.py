@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+from tests.needs import needs
+
+needs("symusic", "symusic has no wheels for this Python")
+needs("mido", "mido is for the tests alone")
+needs("pretty_midi", "pretty_midi is for the tests alone")
+
 import csv
 import io
 import json

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from tests.needs import needs
+
+needs("symusic", "symusic has no wheels for this Python")
+
 from pathlib import Path
 
 import numpy as np
