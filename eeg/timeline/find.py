@@ -245,7 +245,7 @@ def _resolve(
     if unknown:
         raise TimelineError(
             f"{where} names unknown pieces ({few(unknown)}); {labels_of(annotations)}: "
-            "use the database that generated them"
+            "use the database that generated them, or --any-label, which stores nothing"
         )
     return items
 
