@@ -46,6 +46,7 @@ def test_an_imported_piece_is_listed_and_heard_in_a_session(cli: Cli, tmp_path: 
     assert piece["source"] == "lullaby.mid"
     assert piece["model"] is None
     assert piece["key"] == "D major"
+    assert cli("piece", "show", piece["piece"], "--json").document["piece"]["register"] == 64.91
     assert piece["tempo"] == pytest.approx(64.0, abs=0.01)
     assert 60 < piece["duration_s"] < 66
     assert 0 <= piece["calm"] <= 1

@@ -23,7 +23,7 @@ from sessions.storage.library import (
     rate,
     z_of,
 )
-from sessions.storage.listeners import listener_name
+from sessions.storage.listeners import listener_name, new_listener, only_listener_of, similar_listeners
 from sessions.storage.piece_edits import rename_piece
 from sessions.storage.store import Store
 from sessions.storage.tables import ModelRow, PieceRow, PlayRow, RatingRow, RecordingRow
@@ -41,6 +41,11 @@ def test_what_was_made_is_what_is_found(store: Store, session: SessionRecord) ->
     assert list_pieces(store) == sorted(session.pieces(), key=lambda piece: piece.id)
     assert session.listener == "ana"
     assert store.check() == []
+    ids = [piece.id for piece in session.pieces()]
+    assert only_listener_of(store, ids) == "ana"
+    assert only_listener_of(store, [*ids, "0" * 26]) is None
+    new_listener(store, "ben")
+    assert only_listener_of(store, ids) is None
 
 
 def test_pieces_sort_as_they_come_and_differ_early(store: Store, session: SessionRecord) -> None:
@@ -157,6 +162,19 @@ def test_any_name_comes_back_as_it_was(name: str, store: Store, model: Model) ->
     assert get_session(store, made.id).listener == name
     assert new_session(store, model, SHORT, seed=2, listener=f" {name} ").listener == name
     assert store.info().listeners == 1
+
+
+def test_names_that_differ_in_case_and_dots_are_found(store: Store) -> None:
+    for name in ("ana", "ANA", "Ána.", "anna"):
+        new_listener(store, name)
+    assert set(similar_listeners(store, "ana")) == {"ANA", "Ána."}
+    assert set(similar_listeners(store, "Ána.")) == {"ANA", "ana"}
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\udfff", "a\0b"])
+def test_a_name_that_is_no_text_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="is not text"):
+        listener_name(name)
 
 
 @given(st.text(max_size=250))

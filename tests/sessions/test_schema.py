@@ -209,10 +209,21 @@ def test_an_older_database_is_migrated_when_it_is_opened(tmp_path: Path, monkeyp
     )
     monkeypatch.setattr(schema, "scripts_folder", lambda: scripts)
     monkeypatch.setattr(schema, "HEAD", "next")
+    dangling = tmp_path / "dangling.db"
+    dangling.write_bytes(path.read_bytes())
+    with sqlite3.connect(dangling) as connection:
+        connection.execute(
+            "INSERT INTO ratings (session_id, piece_id, value, created) VALUES (7, 'x', 3, '2026-01-01')"
+        )
     Store.open(path)
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT name, notes FROM listeners").fetchall() == [("ana", None)]
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("next",)]
+    # What refers to nothing is said, and nothing changed.
+    with pytest.raises(DatabaseError, match="dangling references; see `db check`"):
+        Store.open(dangling)
+    with sqlite3.connect(dangling) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() != [("next",)]
 
 
 def test_a_database_of_the_first_tables_keeps_its_rows(tmp_path: Path) -> None:
