@@ -97,6 +97,90 @@ def test_numbers_are_never_cut_on_a_narrow_terminal(wide_home: Path) -> None:
     assert head.split() == ["start", "length", "title", "key", "tempo", "calm", "piece", "rated"]
 
 
+@pytest.mark.long
+def test_tables_of_60_columns_are_cut_between_words(wide_home: Path) -> None:
+    import re
+
+    for words in (["session", "list"], ["piece", "list"], ["listener", "list"], ["session", "show", "1"]):
+        said = on_a_terminal(["--home", str(wide_home), *words], 60)
+        table = [
+            re.sub(r"\x1b\[[0-9;]*m", "", line) for line in said.split("\r\n\r\n")[words[1] == "show"].splitlines()
+        ]
+        assert all(cells(row) <= 60 for row in table), words
+        # What is cut ends with a whole word of the name, of the title, of the date.
+        whole = set(f"{LONG} The Long Way Home Through Very Tall Grass".split())
+        for cut in re.findall(r"(\S+)…", " ".join(table[1:])):
+            assert cut in whole or re.fullmatch(r"[0-9A-Z]{5,}|\d{4}-\d\d-\d\d", cut) or len(cut) <= 8, cut
+
+
+@pytest.mark.long
+def test_an_answer_no_is_no_error(with_session: Path) -> None:
+    pty = pytest.importorskip("pty")
+    for words in (["session", "delete", "1"], ["listener", "forget", "ana"]):
+        leader, follower = pty.openpty()
+        process = subprocess.Popen(
+            [*PROGRAM, "--home", str(with_session), *words],
+            stdin=follower,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        os.write(leader, b"n\n")
+        out, err = process.communicate(timeout=60)
+        for end in (leader, follower):
+            os.close(end)
+        assert (process.returncode, err) == (0, b"")
+        assert b"Nothing was deleted" in out
+
+
+@pytest.mark.long
+def test_progress_shows_within_the_first_second_of_work(with_session: Path, tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty")
+    recording = str(tmp_path / "a_raw.fif")
+    for words in (
+        ["export", "--session", "1", "--format", "wav", "-o", str(tmp_path / "a.wav")],
+        ["simulate-eeg", "--session", "1", "--channels", "3", "-o", recording],
+        ["score-eeg", recording, "--listener", "ana"],
+    ):
+        leader, follower = pty.openpty()
+        process = subprocess.Popen(
+            [*PROGRAM, "--home", str(with_session), *words],
+            stdout=subprocess.DEVNULL,
+            stderr=follower,
+            env={**os.environ, "TERM": "xterm"},
+        )
+        os.close(follower)
+        assert os.read(leader, 1000)
+        # By the processor's time, of which other work takes a third more.
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        assert (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") < 1.4, words
+        with pytest.raises(OSError, match=r"."):  # noqa: PT012 (it ends when nobody writes any more)
+            while os.read(leader, 1000):
+                pass
+            raise OSError("the end")
+        assert process.wait(120) == 0
+        os.close(leader)
+
+
+@pytest.mark.long
+def test_a_hint_runs_as_pasted_where_the_command_was_run(with_session: Path, tmp_path: Path) -> None:
+    # The program of an environment that is not on the path, as the README calls it.
+    program = tmp_path / "clone" / ".venv" / "bin" / "therapy-gen"
+    program.parent.mkdir(parents=True)
+    text = "import sys\nfrom therapy_gen.cli.main import main\nsys.exit(main())\n"
+    program.write_text(f"#!{sys.executable}\n{text}", encoding="utf-8")
+    program.chmod(0o755)
+    run: dict[str, Any] = {"cwd": tmp_path / "clone", "capture_output": True, "text": True, "check": True}
+    made = subprocess.run(
+        [".venv/bin/therapy-gen", "--home", with_session, "session", "new", "--minutes", "1", "--listener", "ana.b"],
+        **run,
+    )
+    hint = made.stdout.splitlines()[-1].removeprefix("To hear it: ")
+    assert hint.startswith(".venv/bin/therapy-gen --home ")
+    pasted = hint.replace("flac", "mid")
+    assert subprocess.run(pasted, shell=True, **run).stdout == "session-2.mid\n"
+    assert (tmp_path / "clone" / "session-2.mid").exists()
+
+
 def test_a_listing_imports_no_more_than_it_needs(wide_home: Path) -> None:
     code = (
         "import sys; from therapy_gen.cli.main import run; status = run(sys.argv[1:]);"

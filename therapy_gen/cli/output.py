@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Annotated, Any
@@ -30,8 +30,8 @@ Limit = Annotated[
 
 _NARROW = 80
 _GAP = "  "
-# A column of words keeps at least this many characters.
-_LEAST = 6
+# A column of words keeps at least this many characters; one of moments keeps its days.
+_LEAST, _DATE = 6, 11
 Advance = Callable[[float], None]
 
 
@@ -66,7 +66,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
     total = shutil.get_terminal_size((_NARROW, 24)).columns if terminal else _NARROW
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(cell_len(cell) for cell in column) for column in zip(columns, *cells, strict=True)]
-    _fit(widths, total - len(_GAP) * (len(widths) - 1), [n for n in range(len(widths)) if n not in right])
+    elastic = {
+        n: _DATE if _are_moments(row[n] for row in cells) else _LEAST for n in range(len(widths)) if n not in right
+    }
+    _fit(widths, total - len(_GAP) * (len(widths) - 1), elastic)
 
     def line(row: Sequence[str]) -> str:
         shown = []
@@ -90,13 +93,18 @@ def _bold(text: str) -> str:
     return text if sys.platform == "win32" or os.environ.get("TERM") == "dumb" else f"\x1b[1m{text}\x1b[0m"
 
 
-def _fit(widths: list[int], total: int, elastic: Sequence[int]) -> None:
-    """Make the widest of the elastic columns narrower until all have room, or none gives way."""
-    while sum(widths) > total and elastic:
-        widest = max(elastic, key=lambda place: widths[place])
-        if widths[widest] <= _LEAST:
+def _are_moments(cells: Iterable[str]) -> bool:
+    """Return whether cells are what `day_and_time` writes, or nothing."""
+    return all(not cell or (len(cell) == len("2026-11-28 07:15") and cell[4:8:3] == "--") for cell in cells)
+
+
+def _fit(widths: list[int], total: int, elastic: Mapping[int, int]) -> None:
+    """Make the widest of the elastic columns narrower until all have room, or all are at their least width."""
+    while sum(widths) > total:
+        giving = [place for place, least in elastic.items() if widths[place] > least]
+        if not giving:
             return
-        widths[widest] -= 1
+        widths[max(giving, key=lambda place: widths[place])] -= 1
 
 
 def print_text(text: str, *, indent: str = "") -> None:

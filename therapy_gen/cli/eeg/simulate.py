@@ -10,7 +10,7 @@ import typer
 
 from therapy_gen.cli.completion import one_of, session_ids
 from therapy_gen.cli.context import global_options, use_one_thread
-from therapy_gen.cli.output import AsJson, print_json, print_table, printable
+from therapy_gen.cli.output import AsJson, print_json, print_table, printable, progress
 
 if TYPE_CHECKING:
     from sessions.records import PieceRecord
@@ -81,8 +81,9 @@ def simulate_eeg(
     ]
     listener = Listener(effects=effects, drift_db=drift, blinks_per_min=blinks, muscle_per_min=muscle)
     check_size(channels, sfreq, max(item.onset_s + item.duration_s for item in items))
-    made = simulate(items, sfreq=sfreq, channels=channels, listener=listener, seed=seed)
-    write_fif(made, out, annotate={"piece": "piece", "session": f"session/{record.id}", "none": None}[marks])
+    with progress("simulating", 1.0, quiet=options.quiet):
+        made = simulate(items, sfreq=sfreq, channels=channels, listener=listener, seed=seed)
+        write_fif(made, out, annotate={"piece": "piece", "session": f"session/{record.id}", "none": None}[marks])
     _print_effects(out, pieces, effects, json=json)
 
 
