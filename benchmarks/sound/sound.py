@@ -25,6 +25,7 @@ from sessions.planning.plan import SessionRequest
 from sessions.storage.library import midi_of
 from sessions.storage.store import Store
 from therapy_gen.music.arranging.palettes import MELODY_PART, PALETTES
+from therapy_gen.music.audio.instruments.soundfont import default_soundfont
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.render import render
 from therapy_gen.music.midi.midi import read_performance, to_midi
@@ -185,6 +186,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="keep what was rendered in this folder")
     options = parser.parse_args()
     fonts = [font for font in options.fonts if font.is_file() and shutil.which("fluidsynth")]
+    # The same samples by another player: what of a leap is the instrument's.
+    own = [default_soundfont()] if fonts else []
     rows, touches = [], []
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
@@ -198,9 +201,9 @@ def main() -> None:
             midi, chord = midi_of(store, [first.id])[first.id], stopped_chord(palette)
             touches.append([palette, *(f"{value:.2f}" for value in touch(midi))])
             rendered = {"therapy-gen": (render(midi), render(chord))}
-            for font in fonts:
+            for font in (*fonts, *own):
                 rendered[f"FluidSynth {font.stem}"] = tuple(fluidsynth(m, font, scratch) for m in (midi, chord))
-                if options.out is not None:
+                if options.out is not None and font not in own:
                     rendered[f"therapy-gen {font.stem}"] = tuple(render(m, soundfont=font) for m in (midi, chord))
             for name, (sound, stopped) in rendered.items():
                 rows.append([palette, name, *figures(np.asarray(sound), np.asarray(stopped))])

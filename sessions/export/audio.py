@@ -34,6 +34,7 @@ __all__ = [
     "item_sounds",
     "present_midi",
     "present_music",
+    "sound_of_item",
     "stream_session",
 ]
 
@@ -170,6 +171,22 @@ def item_sounds(store: Store, items: Sequence[ItemRecord], sound: Sound) -> Iter
         blocks.close()
 
 
+@contextlib.contextmanager
+def sound_of_item(store: Store, items: Sequence[ItemRecord], number: int, sound: Sound) -> Iterator[Iterator[Samples]]:
+    """Give the sound of one of the items that follow one another, in blocks: what lies under all of them goes on in it.
+
+    Raises
+    ------
+    NotFoundError
+        Where a piece is no longer in the library.
+    """
+    blocks = _Blocks(items, present_music(store, items), sound, only=number)
+    try:
+        yield blocks.following(1)
+    finally:
+        blocks.close()
+
+
 def stream_session(
     store: Store, number: int, *, start_s: float = 0.0, sound: Sound | None = None
 ) -> Generator[Samples, None, None]:
@@ -295,6 +312,7 @@ class _Blocks:
         *,
         apart: bool = False,
         start_s: float = 0.0,
+        only: int | None = None,
     ) -> None:
         from therapy_gen.music.audio.stream import TimelineItem, lengths_of, render_timeline
 
@@ -304,9 +322,18 @@ class _Blocks:
             else TimelineItem(item.duration_s)
             for item in items
         ]
-        self._lengths = iter(lengths_of([item.duration_s for item in items], SAMPLE_RATE, apart=apart))
+        lengths = lengths_of([item.duration_s for item in items], SAMPLE_RATE, apart=apart)
+        if only is not None:
+            start_s, lengths = sum(lengths[:only]) / SAMPLE_RATE, lengths[only : only + 1]
+        self._lengths = iter(lengths)
         blocks = render_timeline(
-            placed, mix=sound.mix(), sample_rate=SAMPLE_RATE, workers=sound.threads, apart=apart, start_s=start_s
+            placed,
+            mix=sound.mix(),
+            sample_rate=SAMPLE_RATE,
+            workers=sound.threads,
+            apart=apart,
+            start_s=start_s,
+            count=None if only is None else 1,
         )
         self._blocks = cast(Generator[Samples, None, None], blocks)
         self._advance = sound.advance

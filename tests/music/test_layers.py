@@ -119,6 +119,15 @@ def test_a_transition_fills_the_pause_without_a_hole_or_a_step(name: str) -> Non
 
 
 @pytest.mark.long
+def test_one_item_of_a_timeline_has_what_lies_under_all_of_it() -> None:
+    """What is chosen while it plays is rendered one by one."""
+    items = [TimelineItem(6.0, piece(0)), TimelineItem(3.0), TimelineItem(1.0)]
+    mix = Mix(layers=(Layer("brown", -20.0),), fade_s=8.0)
+    parts = [np.concatenate(list(render_timeline(items, mix=mix, start_s=at, count=1))) for at in (0.0, 6.0, 9.0)]
+    assert np.array_equal(np.concatenate(parts), sound_of(items, mix))
+
+
+@pytest.mark.long
 def test_a_timeline_dies_away_over_its_fade() -> None:
     items = [TimelineItem(25.0, piece(0)), TimelineItem(25.0, piece(0))]
     plain, faded = (sound_of(items, Mix(fade_s=seconds, layers=(Layer("pink", 0.0),))) for seconds in (0.0, 20.0))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.needs import needs
@@ -17,9 +18,11 @@ needs("mne", "mne is not installed")
 from eeg.simulation.file import write_fif
 from eeg.simulation.simulate import Listener, simulate
 from eeg.timeline.known_pieces import Item
+from sessions.export.audio import SAMPLE_RATE, Sound, stream_session
 from sessions.storage.library import get_session
 from sessions.storage.play_log import log_play
 from sessions.storage.store import Store
+from therapy_gen.cli.session.record import chosen_while_playing
 from therapy_gen.errors import InputError
 from therapy_gen.study.adapt import Adaptive, AdaptiveItems, Decision, Yoked
 
@@ -106,3 +109,26 @@ def test_items_come_as_they_are_chosen_and_are_logged_first(store: Store, tmp_pa
             assert json.loads(log.read_text().splitlines()[-1])["piece"] == item.piece.id
     assert given == [pieces[(slot + 1) % 2] for slot in range(len(given))]
     assert requested == [(0, None), *((slot, given[slot - 1]) for slot in range(1, len(given)))]
+
+
+@pytest.mark.long
+def test_what_is_chosen_plays_over_the_layers_and_without_transitions(
+    store: Store, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where chance has it as planned, it sounds as the session does."""
+    how = ("--layer", "pink:-12dB", "--transition", "crossfade", "--listener", "ana")
+    assert cli("session", "new", "--minutes", "3", "--baseline", "5", "--seed", "6", *how).status == 0
+    session = get_session(store, 3)
+    starts = np.cumsum([0.0, *(item.duration_s for item in session.items)])
+    log_play(store, 3, datetime.now(UTC), [(item.position, starts[n], 1.0) for n, item in enumerate(session.items)])
+    chosen = chosen_while_playing(store, session, "yoked:3", tmp_path / "none.fif", Sound().over(session.parameters))
+    assert chosen is not None
+    assert "nothing sounds between the pieces" in capsys.readouterr().err
+    whole = np.concatenate(list(stream_session(store, 3, sound=Sound(transition="silence"))))
+    begun = 0
+    for (item, blocks), start in zip(zip(chosen.items(), chosen.sounds(), strict=False), starts, strict=False):
+        block, at = next(iter(blocks)), round(start * SAMPLE_RATE)
+        assert item == session.items[begun]
+        assert np.array_equal(block, whole[at : at + len(block)])
+        begun += 1
+    assert begun == len(session.items)

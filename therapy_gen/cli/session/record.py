@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sessions.storage.store import Store
     from therapy_gen.study.adapt import AdaptiveItems
 
+NO_TRANSITION = "silence"
 # What `--adapt` alone means.
 ADAPT = "on"
 _YOKED = "yoked:"
@@ -69,23 +70,27 @@ class ChosenWhilePlaying:
 
     store: Store
     sound: Sound
+    planned: tuple[ItemRecord, ...]
     chosen: AdaptiveItems
-    item: ItemRecord | None = None
+    begun: list[ItemRecord] = field(default_factory=list)
+    going: bool = True
 
     def items(self) -> Iterator[ItemRecord]:
         """Give the items; each is chosen when the one before it has ended."""
         for item in self.chosen:
-            self.item = item
+            self.begun.append(item)
             yield item
-        self.item = None
+        self.going = False
 
     def sounds(self) -> Iterator[Iterator[Any]]:
         """Give the sound of the item that was given last."""
-        from sessions.export.audio import item_sounds
+        from sessions.export.audio import sound_of_item
 
-        while self.item is not None:
-            with item_sounds(self.store, [self.item], self.sound) as sounds:
-                yield next(sounds)
+        while self.going:
+            # What comes later is not chosen yet; it is taken to be what was planned, which decides where layers end.
+            items = [*self.begun, *self.planned[len(self.begun) :]]
+            with sound_of_item(self.store, items, len(self.begun) - 1, self.sound) as blocks:
+                yield blocks
 
 
 def chosen_while_playing(
@@ -97,11 +102,16 @@ def chosen_while_playing(
     """
     if adapt is None or out is None:
         return None
+    if sound.transition not in (None, NO_TRANSITION):
+        say("nothing sounds between the pieces: which one comes next is chosen when the one before it has ended")
+        sound = replace(sound, transition=NO_TRANSITION)
     from therapy_gen.study.adapt import Adaptive, AdaptiveItems, Yoked
 
     other = _yoked_to(adapt)
     choose = Adaptive(store, session, out, seed=session.seed) if other is None else Yoked(store, session, other)
-    return ChosenWhilePlaying(store, sound, AdaptiveItems(session, choose, out.with_suffix(".decisions.jsonl")))
+    return ChosenWhilePlaying(
+        store, sound, session.items, AdaptiveItems(session, choose, out.with_suffix(".decisions.jsonl"))
+    )
 
 
 def _yoked_to(adapt: str) -> int | None:

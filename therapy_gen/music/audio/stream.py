@@ -47,6 +47,7 @@ def render_timeline(
     workers: int = 2,
     apart: bool = False,
     start_s: float = 0.0,
+    count: int | None = None,
 ) -> Iterator[Frames]:
     """Render pieces and silences one after the other, in blocks of at most 65,536 frames of shape (frames, 2).
 
@@ -55,7 +56,8 @@ def render_timeline(
     more than that are held in memory. Without any, each is rendered when its turn comes. Errors are those of `render`,
     raised when a piece's turn comes.
 
-    With `start_s`, it begins so many seconds into the timeline: the samples are those that all of it has there.
+    With `start_s`, it begins so many seconds into the timeline: the samples are those that all of it has there. With
+    `count`, it ends after so many items.
 
     Examples
     --------
@@ -74,6 +76,7 @@ def render_timeline(
         skipped -= lengths[0]
         at += lengths[0]
         items, lengths = items[1:], lengths[1:]
+    items, lengths = items[:count], lengths[:count]
     pieces = deque(item for item in items if item.music is not None)
     with ThreadPoolExecutor(max(workers, 1), thread_name_prefix="render") as pool:
         under_way: deque[Future[Frames]] = deque()
