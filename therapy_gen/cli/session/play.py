@@ -87,8 +87,8 @@ def play(
         typer.Option(
             "--adapt",
             metavar="[yoked:SESSION]",
-            help="With --record: draw each next piece from what was just measured; yoked: in the order of another play; "
-            "no --transition sounds between them",
+            help="With --record: draw each next piece from what was just measured; yoked: in the order of another "
+            "play; no --transition sounds between them",
         ),
     ] = None,
 ) -> None:
