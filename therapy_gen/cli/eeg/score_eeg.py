@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sessions.storage.store import Store
     from sessions.studies.plans import AnalysisPlan
     from therapy_gen.cli.context import GlobalOptions
+    from therapy_gen.study.posterior import Ranker
 
 EPILOG = "Example: therapy-gen score-eeg ana_raw.fif --listener ana --report ana.html"
 _LONGEST_OFFSET_S = 30 * 86400.0
@@ -182,7 +183,7 @@ def score_eeg(
     if dry_run:
         _show_plans(store, recordings, library, {**timing, "settings": _first_settings(given)}, json=json)
         return
-    from therapy_gen.study.scoring import listener_of, other_owners, to_store
+    from therapy_gen.study.scoring import listener_of
 
     said: dict[str, Any] = {**timing, "settings": _first_settings(given)}
     owners = {
@@ -196,19 +197,36 @@ def score_eeg(
         _on_cluster(options, store, owners, plans, timing, cluster, alone=report is None and table is None, json=json)
         return
     scores = _score(options, owners, plans, library, timing)
-    from sessions.storage.recordings import store_recordings
     from therapy_gen.study.posterior import Ranker, ranked_by
 
-    ranker, replaced = Ranker(), list[str]()
-    for who, made in scores.items():
-        for score in made:
-            for doubt in other_owners(store, score, who):
-                say(f"{Path(score.file).name}: {doubt}", quiet=options.quiet)
-        rows = [to_store(score, session, plans[who]) for score in made]
-        replaced += store_recordings(store, rows, ranker, listener=who)
+    ranker = Ranker()
+    replaced = _store(store, scores, session, plans, ranker, quiet=options.quiet)
     found = [_Scored(who, made, *ranked_by(store, who, plans[who].name, ranker)) for who, made in scores.items()]
     _write(options, store, found, report, table, by)
     _show(store, found, replaced, json=json)
+
+
+def _store(
+    store: Store,
+    scores: Mapping[str, Sequence[RecordingScore]],
+    session: int | None,
+    plans: Mapping[str, AnalysisPlan],
+    ranker: Ranker,
+    *,
+    quiet: bool,
+) -> list[str]:
+    """Store what recordings came to, by listener, and return the names of those that were stored before."""
+    from sessions.storage.recordings import store_recordings
+    from therapy_gen.study.scoring import other_owners, to_store
+
+    replaced: list[str] = []
+    for who, made in scores.items():
+        for score in made:
+            for doubt in other_owners(store, score, who):
+                say(f"{Path(score.file).name}: {doubt}", quiet=quiet)
+        rows = [to_store(score, session, plans[who]) for score in made]
+        replaced += store_recordings(store, rows, ranker, listener=who)
+    return replaced
 
 
 def _check_one(recordings: Sequence[Path], events: Path | None, offset: float | None, clicks: str | None) -> None:
