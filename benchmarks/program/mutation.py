@@ -232,7 +232,10 @@ PYTEST = ("-q", "-n", "0", "-p", "no:cacheprovider", "-m", "not long and not hou
 
 
 def in_child(work: Any, cpu_s: float, log: Path) -> str:
-    """Run `work` in a child: `passed`, `killed`, or `timeout`."""
+    """Run `work` in a child: `passed`, `killed`, `timeout` by processor time, or `stalled` by the clock.
+
+    What stalls may have waited for a busy machine: it is not counted as noticed, and `--again` tries it again.
+    """
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
@@ -255,7 +258,7 @@ def in_child(work: Any, cpu_s: float, log: Path) -> str:
         if time.monotonic() > until:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return "timeout"
+            return "stalled"
         time.sleep(0.02)
     if os.WIFSIGNALED(status):
         return "timeout"
@@ -375,7 +378,9 @@ def main() -> None:
     )
     results = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     known = {(one["file"], one["diff"]) for one in results}
-    wanted = {(one["file"], one["diff"]) for one in before or () if one["outcome"] in ("survived", "uncovered")}
+    wanted = {
+        (one["file"], one["diff"]) for one in before or () if one["outcome"] in ("survived", "uncovered", "stalled")
+    }
     for mutant in mutants(files, root, random.Random(options.seed)):
         key = (mutant.file, mutant.diff((root / mutant.file).read_text(encoding="utf-8")))
         if (before is not None and key not in wanted) or key in known:
