@@ -28,7 +28,7 @@ _MOST_INTERPOLATIONS = 12
 
 
 def sections_for(model: ScoringModel, tokens: IntArray) -> tuple[IntArray, npt.NDArray[np.intp]]:
-    """Return windows (n, 256, 3) of melody, inner voice and bass as the model reads sections, and of which they are.
+    """Return windows (n, 256, 3) of melody, inner voice and bass as the model reads sections.
 
     A model of fewer bars gets the first bars of each window in which the melody begins; drums are silent.
 

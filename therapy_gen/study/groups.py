@@ -23,7 +23,7 @@ def group_evidence(store: Store, listeners: Sequence[str] | None = None, plan: s
     listeners : sequence of str, optional
         Who; all by default.
     plan : str, optional
-        Name of the analysis plan, of which those are who have one of that name; the main one by default.
+        Name of the analysis plan: only listeners who have one of that name count. By default the main plan.
 
     Raises
     ------

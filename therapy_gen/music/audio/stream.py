@@ -111,7 +111,7 @@ def render_timeline(
 
 
 def lengths_of(durations: Sequence[float], sample_rate: int, *, apart: bool = False) -> list[int]:
-    """Return the frames of items that follow one another, or of which each stands apart."""
+    """Return how many frames each item has: of items that follow one another, or, `apart`, of each by itself."""
     seconds = np.asarray(durations, dtype=np.float64)
     if apart:
         return [int(frames) for frames in np.rint(seconds * sample_rate)]

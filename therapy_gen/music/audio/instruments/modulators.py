@@ -40,7 +40,7 @@ class Modulator:
 
     @property
     def identity(self) -> tuple[int, int, int]:
-        """What two modulators share of which the later one replaces the earlier (section 9.5.1)."""
+        """By what a later modulator is found to replace an earlier one (section 9.5.1)."""
         return self.source, self.destination, self.amount_source
 
     def value(self, key: int, velocity: int) -> float:
