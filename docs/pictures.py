@@ -115,8 +115,12 @@ def photograph_files(camera: Photographer, folder: Path) -> None:
         camera.take(name, (folder / f"{name}.html").as_uri())
     for name in MANUAL:
         camera.take(f"manual-{name}", (folder / "site" / f"{name}.html").as_uri())
-    found = "document.querySelectorAll('#mkdocs-search-results article, #mkdocs-search-results a').length > 0"
-    camera.take("manual-search", f"{(folder / 'site' / 'search.html').as_uri()}?q=calmness", ready=found)
+    search = (
+        "document.querySelector('[data-bs-target=\"#mkdocs_search_modal\"]').click();"
+        "const box = document.getElementById('mkdocs-search-query');"
+        "box.value = 'calmness'; for (const name of ['input', 'keyup']) box.dispatchEvent(new Event(name));"
+    )
+    camera.take("manual-search", (folder / "site" / "index.html").as_uri(), before=search)
 
 
 def main() -> None:

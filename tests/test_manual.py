@@ -47,6 +47,36 @@ def test_the_manual_builds_without_a_warning_and_stays_on_the_disk(tmp_path: Pat
         assert outside == [], page.name
 
 
+@pytest.mark.long
+def test_the_manual_is_read_and_searched_from_the_disk(tmp_path: Path, chromium: Any) -> None:
+    if find_spec("mkdocs") is None:
+        pytest.skip("mkdocs is not installed")
+    build = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path / "site")]
+    subprocess.run(build, cwd=ROOT, check=True)
+    for scheme in ("light", "dark"):
+        context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        for name in ("index", "model", "reference", "guide-listener", "reliability"):
+            page.goto((tmp_path / "site" / f"{name}.html").as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        page.set_viewport_size({"width": 1280, "height": 844})
+        # The links of the navigation are not of the colour of what they stand on.
+        contrast = """() => [...document.querySelectorAll('.navbar a:not(.disabled):not(.active)')].map((link) => {
+            const light = (style) => style.match(/[\\d.]+/g).slice(0, 3).reduce((sum, one) => sum + Number(one), 0);
+            const ground = getComputedStyle(link.closest('.dropdown-menu') ?? document.querySelector('.navbar'));
+            return Math.abs(light(getComputedStyle(link).color) - light(ground.backgroundColor)) / 765;
+        })"""
+        assert min(page.evaluate(contrast)) > 0.3
+        page.click('[data-bs-target="#mkdocs_search_modal"]')
+        page.fill("#mkdocs-search-query", "calmness")
+        page.wait_for_selector("#mkdocs-search-results article a")
+        page.click("#mkdocs-search-results article a >> nth=0")
+        assert page.url.startswith((tmp_path / "site").as_uri())
+        assert "calm" in page.inner_text("body").lower()
+        context.close()
+
+
 def shown_commands() -> list[tuple[str, str]]:
     """Every command line of the program in a code block of the README or the manual."""
     found = []

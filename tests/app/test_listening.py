@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sessions.storage.library import list_sessions
 from sessions.storage.play_log import list_plays
 from sessions.storage.store import Store
 from tests.app.running import NAME, App, reaches
@@ -159,6 +160,32 @@ def test_wishes_are_remembered(looking: Callable[..., Any]) -> None:
     reaches(tab, READY)
     again = looking(context=tab.context)
     assert again.input_value("[name=palette]") == "harp"
+
+
+@pytest.mark.long
+def test_the_history_plays_again_and_deletes(looking: Callable[..., Any], app: App) -> None:
+    tab = looking("?session=1")
+    playing(tab)
+    first, second = tab.evaluate("player.session.items.filter((one) => one.piece).slice(0, 2).map((one) => one.onset)")
+    for button, onset in (("#next", first), ("#next", second), ("#back", first)):
+        tab.click(button)
+        reaches(tab, f"player.item.piece !== null && player.item.onset === {onset}")
+        # Back leads to the beginning of a piece that was heard for longer.
+        reaches(tab, f"player.at > {onset + 0.2}")
+    title = tab.evaluate("player.item.title")
+    tab.click("#favourite")
+    reaches(tab, "player.item.mark === 'favourite'")
+    tab.evaluate("player.pause()")
+    tab.goto(app.base + "history")
+    reaches(tab, "document.querySelector('main').innerText.includes('heard')")
+    assert title in tab.inner_text("main")
+    tab.click("a[href='/?session=1'] >> nth=0")
+    reaches(tab, "window.player?.session?.id === 1")
+    tab.goto(app.base + "sessions/1")
+    tab.on("dialog", lambda dialog: dialog.accept())
+    tab.click("text=Delete session")
+    tab.wait_for_url("**/history")
+    assert [session.id for session in list_sessions(Store.open(app.home / "therapy.db"))].count(1) == 0
 
 
 @pytest.mark.long
