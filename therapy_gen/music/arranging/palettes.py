@@ -67,23 +67,23 @@ PALETTES: dict[str, Palette] = {
     "harp": Palette(
         "harp with strings",
         Instrument(MELODY_PART, 46, 58, 1.0, 0.1, pedal=True),
-        Instrument("Inner voice", 46, 50, 1.0, 0.05, pedal=True),
+        Instrument("Inner voice", 46, 50, 0.8, 0.05, pedal=True),
         Instrument("Bass", 42, 48, 0.2, -0.1),
         Instrument(PAD_PART, 49, 46, 0.1, 0.0),
     ),
     "guitar": Palette(
         "nylon-string guitar",
         Instrument(MELODY_PART, 24, 60, 1.0, 0.1, pedal=True),
-        Instrument("Inner voice", 24, 52, 1.0, -0.15, pedal=True),
-        Instrument("Bass", 24, 50, 0.6, -0.05, pedal=True),
+        Instrument("Inner voice", 24, 52, 0.62, -0.15, pedal=True),
+        Instrument("Bass", 24, 50, 0.38, -0.05, pedal=True),
         Instrument(PAD_PART, 89, 46, 0.11, 0.0),
     ),
     "pad": Palette(
         "soft pads under a vibraphone",
         Instrument(MELODY_PART, 11, 56, 1.0, 0.1, pedal=True),
-        Instrument("Inner voice", 89, 48, 0.25, -0.2),
-        Instrument("Bass", 89, 50, 0.2, 0.0),
-        Instrument(PAD_PART, 89, 46, 0.15, 0.2),
+        Instrument("Inner voice", 89, 48, 0.2, -0.2),
+        Instrument("Bass", 89, 50, 0.17, 0.0),
+        Instrument(PAD_PART, 89, 46, 0.13, 0.2),
     ),
 }
 """Every palette by its name. Help texts, completion and errors read them from here."""

@@ -31,9 +31,9 @@ _MOST = 0.9
 # brass, reeds, pipes, leads, pads, effects, folk instruments, percussion, sounds.
 _FAMILIES = (
     Seat(0.0, 1.0),
-    Seat(0.75, 1.2),
+    Seat(0.75, 1.45),
     Seat(0.2, 1.0),
-    Seat(0.9, 1.6),
+    Seat(0.9, 1.25),
     Seat(0.1, 0.6),
     Seat(0.3, 1.1),
     Seat(0.3, 1.1),
@@ -47,7 +47,7 @@ _FAMILIES = (
     Seat(0.3, 0.8),
     Seat(0.0, 0.8),
 )
-_SEATS: Mapping[int, Seat] = MappingProxyType({46: Seat(0.9, 1.45)})
+_SEATS: Mapping[int, Seat] = MappingProxyType({46: Seat(0.9, 1.95)})
 
 
 def seat_of(program: int) -> Seat:
