@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import symusic
 
 from tests.needs import needs
 
 needs("symusic", "symusic has no wheels for this Python")
 needs("keras", "keras is an extra")
+
+import symusic
 
 PROGRAM = [sys.executable, "-c", "import sys; from therapy_gen.cli.main import main; sys.exit(main())"]
 
