@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from realism_features import PITCH_CLASS_MARK, section_features
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from therapy_gen.music.tokens import FIRST_PITCH_CLASS, NOTE_OFF, Tokens
 from therapy_gen.musicvae.features import sounding
+from therapy_gen.musicvae.training.memory.section_features import PITCH_CLASS_MARK, section_features
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

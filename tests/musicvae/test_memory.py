@@ -11,8 +11,16 @@ from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.model import load_model
 from therapy_gen.musicvae.prior.section_memory import PREFIX, SectionMemory
-from therapy_gen.musicvae.training.memory_fit import MemoryMaterial, dissonance, fit_memory, written_pairs
-from therapy_gen.musicvae.training.section_variations import MOVES, fit_progressions, moved_classes, varied
+from therapy_gen.musicvae.training.memory.candidates import (
+    MemoryMaterial,
+    Pairs,
+    dissonance,
+    most_real,
+    written_pairs,
+)
+from therapy_gen.musicvae.training.memory.critic import log_odds_of_real
+from therapy_gen.musicvae.training.memory.fit import fit_memory
+from therapy_gen.musicvae.training.memory.section_variations import MOVES, fit_progressions, moved_classes, varied
 from therapy_gen.musicvae.weights import load_weights, save_weights
 
 
@@ -92,6 +100,29 @@ def test_no_section_holds_two_bars_of_what_was_learned(sections: np.ndarray) -> 
         assert not np.array_equal(theme, other)
         for written in (theme, other):
             assert not any(written[start : start + 32].tobytes() in known for start in range(0, 225, 16))
+
+
+def test_a_critic_tells_bars_turned_round_from_real_ones() -> None:
+    real = np.stack([section(seed) for seed in range(100, 140)])
+    reversed_bars = real[:20].reshape(20, 16, 16, 3)[:, :, ::-1].reshape(20, 256, 3)
+    written = np.concatenate([np.stack([section(seed) for seed in range(200, 220)]), reversed_bars])
+    odds = log_odds_of_real(written, np.arange(40), real, np.arange(40, 80))
+    assert np.mean(odds[:20, None] > odds[None, 20:]) > 0.9
+    assert not log_odds_of_real(written[:9], np.arange(9), real, np.arange(40, 80)).any()
+
+
+def test_the_better_half_of_the_plans_is_kept_once_each(sections: np.ndarray) -> None:
+    count = len(sections)
+    material = MemoryMaterial(
+        sections, np.zeros(count, dtype=bool), np.full(count, 4, dtype=np.int8), np.arange(count, dtype=np.int32)
+    )
+    draws = [written_pairs(material, sections, seed) for seed in (0, 1)]
+    candidates = Pairs(*(np.concatenate(part) for part in zip(*draws, strict=True)))
+    kept = most_real(candidates, material)
+    plans = set(candidates.plan.tolist())
+    assert len(kept.plan) == len(set(kept.plan.tolist())) == len(plans) // 2
+    written = {pair.tobytes() for pair in candidates.tokens}
+    assert all(pair.tobytes() in written for pair in kept.tokens)
 
 
 def test_where_nothing_may_be_kept_there_is_no_memory(sections: np.ndarray) -> None:

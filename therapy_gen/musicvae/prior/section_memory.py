@@ -23,10 +23,10 @@ _AS_DENSE = 0.5
 
 
 class SectionMemory:
-    """Recombined sections of calm music as z, each with a variation, by mode, metre and density.
+    """New sections of calm music as z, each with a variation, by mode, metre and density.
 
-    No section is of one piece: each follows the plan of a real one (its rhythm, which bars return, how lines rise and
-    fall), with the pitches of bars of other pieces (`therapy_gen.musicvae.training.recombination`).
+    Each follows the plan of a real section (its rhythm, which bars return, how lines rise and fall within a bar), with
+    bars moved along the scale so that harmony goes another way (`therapy_gen.musicvae.training.memory`).
 
     Parameters
     ----------

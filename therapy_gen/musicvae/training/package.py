@@ -47,7 +47,7 @@ class PriorMaterial:
     metre : int array of shape (n,)
         Beats a bar (6 for 6/8) of each section.
     piece : int array of shape (n,), optional
-        Number of the piece of each section: with it the model gets a memory (`memory_fit`).
+        Number of the piece of each section: with it the model gets a memory (`training.memory`).
     """
 
     tokens: Tokens
@@ -122,12 +122,13 @@ def finish(
 
 def _memory(model: Model, arrays: dict[str, FloatArray], prior: PriorMaterial, piece: Ints, seed: int) -> Any:
     """Return the arrays of a memory on plans of the calm sections that are not held out."""
-    from therapy_gen.musicvae.training import memory_fit
+    from therapy_gen.musicvae.training.memory.candidates import MemoryMaterial
+    from therapy_gen.musicvae.training.memory.fit import fit_memory
 
     learned = ~prior.held_out
     calm = np.flatnonzero(learned & prior.calm)
-    material = memory_fit.MemoryMaterial(prior.tokens, prior.minor, prior.metre, piece).part(calm)
-    return memory_fit.fit_memory(model.config, arrays, model.encode, material, prior.tokens[learned], seed)
+    material = MemoryMaterial(prior.tokens, prior.minor, prior.metre, piece).part(calm)
+    return fit_memory(model.config, arrays, model.encode, material, prior.tokens[learned], seed)
 
 
 def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:

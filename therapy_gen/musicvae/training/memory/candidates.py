@@ -1,24 +1,21 @@
-"""The memory of a model: new sections on the plans of real ones, as points at which its decoder writes them."""
+"""Candidates of a memory: sections on the plans of real ones, each with a variation, and which of them are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.tokens import FIRST_PITCH_CLASS, MIN_PITCH
-from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.features import NOTE_OFF, sounding
-from therapy_gen.musicvae.prior.section_memory import PREFIX
-from therapy_gen.musicvae.training.section_variations import fit_progressions, varied
+from therapy_gen.musicvae.training.memory.critic import log_odds_of_real
+from therapy_gen.musicvae.training.memory.section_variations import fit_progressions, varied
 
-FloatArray = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer]
-Encode = Callable[[Tokens], tuple[FloatArray, FloatArray]]
 
 # At most so many plans of a metre, and of one piece.
 MOST_PLANS = {4: 2600}
@@ -41,13 +38,10 @@ _LOWEST, _HIGHEST = 28, 100
 _COPIED_BARS = 2
 _LEAST_COPIED_NOTES = 4
 _STEPS_PER_BAR = 16
-# Steps by which a point is led to where its section is written, their size at first and at last, and the pull back, in
-# nats for each unit squared of the way.
-_REFINEMENTS = 8
-_RATES = (0.2, 0.06)
-_PULL = 0.01
-_BATCH = 32
-_QUANTISED = 127
+# The critic learns from at most so many real sections of a metre, and of one piece.
+_CRITIC_SECTIONS, _CRITIC_OF_PIECE = 1500, 4
+# It keeps this share of the plans, those whose sections are most like real ones.
+_KEPT = 0.5
 
 
 class MemoryMaterial(NamedTuple):
@@ -118,20 +112,26 @@ def _plans(material: MemoryMaterial, rng: np.random.Generator) -> list[int]:
     chosen: list[int] = []
     for metre in sorted({int(value) for value in material.metre}):
         rows = rng.permutation(np.flatnonzero(material.metre == metre))
-        taken: dict[int, list[set[bytes]]] = {}
-        kept: list[int] = []
-        for row in rows.tolist():
-            others = taken.setdefault(int(material.piece[row]), [])
-            bars = material.tokens[row].reshape(-1, _STEPS_PER_BAR * material.tokens.shape[-1])
-            own = [bar.tobytes() for bar in bars]
-            shared = sum(any(bar in other for other in others) for bar in own)
-            if len(others) < _OF_ONE_PIECE and shared <= _SHARED_BARS * len(own):
-                others.append(set(own))
-                kept.append(row)
+        kept = _unlike(material, rows.tolist())
         # One plan of every piece, then a second one, and so on: no piece is left out.
         order = _rounds([int(material.piece[row]) for row in kept])
         chosen += [kept[n] for n in order[: MOST_PLANS.get(metre, _MOST_PLANS_ELSE)]]
     return chosen
+
+
+def _unlike(material: MemoryMaterial, rows: Iterable[int]) -> list[int]:
+    """Keep those of rows, first come, that share few bars with those kept before, and not too many of a piece."""
+    taken: dict[int, list[set[bytes]]] = {}
+    kept: list[int] = []
+    for row in rows:
+        others = taken.setdefault(int(material.piece[row]), [])
+        bars = material.tokens[row].reshape(-1, _STEPS_PER_BAR * material.tokens.shape[-1])
+        own = [bar.tobytes() for bar in bars]
+        shared = sum(any(bar in other for other in others) for bar in own)
+        if len(others) < _OF_ONE_PIECE and shared <= _SHARED_BARS * len(own):
+            others.append(set(own))
+            kept.append(row)
+    return kept
 
 
 def _rounds(pieces: list[int]) -> list[int]:
@@ -176,91 +176,57 @@ def _fits(section: Tokens, phrases: set[bytes]) -> bool:
     return dissonance(section) <= _MOST_DISSONANT and not any(phrase in phrases for phrase in _phrases(section))
 
 
-def refined(config: Config, arrays: Mapping[str, FloatArray], tokens: Tokens, mu: FloatArray) -> FloatArray:
-    """Lead points (n, z_size) to where the decoder writes `tokens` (n, steps, voices), by gradient, from their means.
+def most_real(candidates: Pairs, material: MemoryMaterial, seed: int = 0) -> Pairs:
+    """Return of each plan the pair that a critic takes for real most surely, and of the plans the better half.
 
-    The network stays what it is. A pull back keeps points near where the encoder puts the section.
+    Parameters
+    ----------
+    candidates : Pairs
+        Several of many plans.
+    material : MemoryMaterial
+        What they were written on, and what the critic knows of real music.
+    seed : int
+
+    Returns
+    -------
+    Pairs
+        In the order of the candidates. Plans share at most half of their bars with each other.
     """
-    import keras
-    from keras import ops
-
-    from therapy_gen.musicvae.training.network import MusicVAE, batch_inputs
-    from therapy_gen.musicvae.training.network_weights import assign_weights
-
-    network = MusicVAE(config)
-    network(batch_inputs(tokens[:1], config)[0])
-    assign_weights(network, arrays)
-    network.trainable = False
-
-    class Points(keras.Model):  # type: ignore[misc]
-        """Points of the latent space as the only weights."""
-
-        def __init__(self, count: int) -> None:
-            super().__init__()
-            self.network = network
-            self.start = self.add_weight(shape=(count, config.z_size), initializer="zeros", trainable=False)
-            self.way = self.add_weight(shape=(count, config.z_size), initializer="zeros")
-
-        def call(self, inputs: dict[str, object]) -> object:
-            return self.network.decode(self.start + self.way, inputs["inputs"], inputs["couplings"])
-
-        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):  # type: ignore[no-untyped-def]
-            """Return the sum over sections: each goes its own way."""
-            log_p = ops.log_softmax(y_pred, axis=-1)
-            right = ops.take_along_axis(log_p, ops.expand_dims(y, -1), axis=-1)
-            return _PULL * ops.sum(ops.square(self.way)) - ops.sum(right)
-
-    points = Points(_BATCH)
-    rate = keras.optimizers.schedules.PolynomialDecay(_RATES[0], _REFINEMENTS, _RATES[1])
-    found = []
-    for first in range(0, len(tokens), _BATCH):
-        # The last batch is filled up with the first section, so that all have one shape.
-        rows = np.resize(np.arange(first, min(first + _BATCH, len(tokens))), _BATCH)
-        inputs, targets = batch_inputs(tokens[rows], config)
-        inputs = {name: inputs[name] for name in ("inputs", "couplings")}
-        points.start.assign(mu[rows])
-        points.way.assign(np.zeros_like(mu[rows]))
-        points.compile(keras.optimizers.Adam(rate, beta_1=0.8, beta_2=0.95), run_eagerly=False)
-        for _ in range(_REFINEMENTS):
-            points.train_on_batch(inputs, targets)
-        moved = np.asarray(ops.convert_to_numpy(points.start.value + points.way.value), dtype=np.float32)
-        found.append(moved[: min(_BATCH, len(tokens) - first)])
-    return np.concatenate(found)
+    kept: list[int] = []
+    for metre in sorted({int(value) for value in material.metre[candidates.plan]}):
+        rows = np.flatnonzero(material.metre[candidates.plan] == metre)
+        real = _for_the_critic(material, metre, seed)
+        odds = np.sum(
+            [
+                log_odds_of_real(
+                    candidates.tokens[rows, side],
+                    material.piece[candidates.plan[rows]],
+                    material.tokens[real],
+                    material.piece[real],
+                    seed,
+                )
+                for side in (0, 1)
+            ],
+            axis=0,
+        )
+        best: dict[int, int] = {}
+        for number in np.argsort(-odds, kind="stable").tolist():
+            best.setdefault(int(candidates.plan[rows[number]]), int(rows[number]))
+        plans = _unlike(material, best)
+        kept += [best[plan] for plan in plans[: max(int(_KEPT * len(plans)), 1)]]
+    chosen = np.array(sorted(kept), dtype=np.intp)
+    return Pairs(candidates.tokens[chosen], candidates.plan[chosen])
 
 
-def memory_arrays(
-    material: MemoryMaterial, pairs: Pairs, z: FloatArray, bar_z: int
-) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the arrays of a memory (see `SectionMemory`) for z (2 n, z_size) of pairs, theme after theme."""
-    parts = z.reshape(len(pairs.plan), 2, -1, bar_z)
-    scale = np.abs(parts).max(axis=(0, 1, 2)) / _QUANTISED
-    bars = pairs.tokens.shape[2] // _STEPS_PER_BAR
-    arrays = {
-        "sections": np.rint(parts / scale).astype(np.int8).reshape(len(parts), 2, -1),
-        "scale": scale.astype(np.float32),
-        "minor": material.minor[pairs.plan].astype(np.uint8),
-        "metre": material.metre[pairs.plan].astype(np.uint8),
-        "density": ((pairs.tokens[:, 0] > NOTE_OFF).sum(axis=(1, 2)) / bars).astype(np.float32),
-        "source": material.piece[pairs.plan].astype(np.uint16),
-    }
-    return {PREFIX + name: array for name, array in arrays.items()}
-
-
-def fit_memory(
-    config: Config,
-    arrays: Mapping[str, FloatArray],
-    encode: Encode,
-    material: MemoryMaterial,
-    known: Tokens,
-    seed: int = 0,
-) -> dict[str, npt.NDArray[np.generic]]:
-    """Make the memory of a model: sections written on plans of `material`, and the points at which it writes them.
-
-    Where none of the plans gives sections that may be kept, there is no memory: the result is empty.
-    """
-    pairs = written_pairs(material, known, seed)
-    if not len(pairs.plan):
-        return {}
-    tokens = pairs.tokens.reshape(-1, *pairs.tokens.shape[2:])
-    mu, _ = encode(tokens)
-    return memory_arrays(material, pairs, refined(config, arrays, tokens, mu), config.bar_z)
+def _for_the_critic(material: MemoryMaterial, metre: int, seed: int) -> npt.NDArray[np.intp]:
+    """Draw real sections of a metre, a few of each piece."""
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(material.metre == metre))
+    order = np.array(_rounds([int(material.piece[row]) for row in rows]), dtype=np.intp)
+    seen: dict[int, int] = {}
+    chosen = []
+    for row in rows[order].tolist():
+        piece = int(material.piece[row])
+        seen[piece] = seen.get(piece, 0) + 1
+        if seen[piece] <= _CRITIC_OF_PIECE:
+            chosen.append(row)
+    return np.array(chosen[:_CRITIC_SECTIONS], dtype=np.intp)

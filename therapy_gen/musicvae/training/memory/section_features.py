@@ -7,6 +7,7 @@ music from diatonic music, and are left out where that is not the question.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +78,7 @@ def _entropy(labels: npt.NDArray[np.integer]) -> float:
     return float(-(shares * np.log(shares)).sum() / np.log(len(labels)))
 
 
-def _mean(values: npt.NDArray[np.generic]) -> float:
+def _mean(values: npt.NDArray[Any]) -> float:
     return float(np.mean(values)) if len(values) else np.nan
 
 
