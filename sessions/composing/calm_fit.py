@@ -30,7 +30,7 @@ Arranged = TypeVar("Arranged")
 # The densities at which a section is decoded, as shares of the one that is guessed.
 LEVELS = (0.65, 1.0, 1.5)
 # The same, where sections are drawn from a model's memory: each is another piece, all of whose sections are taken.
-MEMORY_LEVELS = (0.7, 0.9, 1.2)
+MEMORY_LEVELS = (0.8, 1.0, 1.3)
 # The guess: the logit of the score falls with the logarithm of the notes a second, as its strongest feature does
 # (`therapy_gen.music.analysis.calmness`). It need not be right, since what was decoded is measured.
 _AT_NOTHING, _SLOPE, _OFFSET = 9.7, 3.5, 4.0

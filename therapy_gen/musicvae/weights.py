@@ -24,7 +24,7 @@ DEFAULT_MODEL = "calm"
 SUFFIX = ".safetensors"
 MAX_FILE_BYTES = 2_000_000_000
 # The embedded models as this version carries them: SHA-256 of their files.
-EMBEDDED = {"calm": "234f642530cb8353c3e7fdc8a22dbe1cfec75669b632204f3ba8023797d9a781"}
+EMBEDDED = {"calm": "0a8d3367bba805ed28414db058a83a0ab289d0a30dfc492bb9f1a26dd162227b"}
 _DEEPEST = 32
 
 
