@@ -28,9 +28,9 @@ _COUNTED = 1500
 _TRIES = 4
 # A variation begins as its section does, for one bar in so many, and as many bars at least are others.
 _BEGINNING = 4
-# Sections are left out that are more dissonant: of calm real music in 4/4 four fifths are less, by the share of
+# Sections are left out that are more dissonant: of calm real music in 4/4 three quarters are less, by the share of
 # intervals between voices, sixteenth by sixteenth, that are seconds, sevenths or tritones.
-_MOST_DISSONANT = 0.22
+_MOST_DISSONANT = 0.2
 _DISSONANT = np.isin(np.arange(12), (1, 2, 6, 10, 11))
 # They stay within these pitches, so that no key leads off the piano.
 _LOWEST, _HIGHEST = 28, 100
