@@ -219,8 +219,8 @@ class Bench:
         own = Features.of(made.tokens, self.libraries)
         return Features(own.names, np.concatenate([self.own.values[rows], own.values]))
 
-    def separating(self, made: Made) -> list[tuple[str, ...]]:
-        """Return the features that by themselves separate most, each with its area and both means."""
+    def separating(self, made: Made, named: Sequence[str] = ()) -> list[tuple[str, ...]]:
+        """Return the features that by themselves separate most, or those named, each with its area and both means."""
         from sklearn.metrics import roc_auc_score
 
         other = Features.of(made.tokens, self.libraries)
@@ -233,7 +233,8 @@ class Bench:
                 auc = roc_auc_score(labels[known], both[known])
                 found.append((max(auc, 1 - auc), name, np.nanmean(a), np.nanmean(b)))
         found.sort(reverse=True)
-        return [(name, f"{auc:.3f}", f"{a:.3g}", f"{b:.3g}") for auc, name, a, b in found[:_SEPARATING]]
+        chosen = [row for row in found if row[1] in named] if named else found[:_SEPARATING]
+        return [(name, f"{auc:.3f}", f"{a:.3g}", f"{b:.3g}") for auc, name, a, b in chosen]
 
 
 def main() -> None:
@@ -248,6 +249,7 @@ def main() -> None:
     parser.add_argument("--kept", action="store_true", help="judge by the held-out pieces that no choice has seen")
     parser.add_argument("--mutations", action="store_true", help="check the judges themselves")
     parser.add_argument("--separating", nargs="+", metavar="KIND", default=(), help="show what separates these most")
+    parser.add_argument("--features", nargs="+", metavar="NAME", default=(), help="show these in place of them")
     parser.add_argument("--fast", action="store_true", help="trees over own features alone")
     arguments = parser.parse_args()
     corpus, model = Corpus.load(arguments.corpus).of_metre(FOUR_FOUR), load_model(arguments.model)
@@ -294,8 +296,8 @@ def main() -> None:
     rows = [bench.judged(name, sections) for name, sections in made.items()]
     print(table(HEAD[: len(rows[0])], rows))
     for name in arguments.separating:
-        print(f"\n{name}: what separates most")
-        print(table(("feature", "alone", "real", "made"), bench.separating(made[name])))
+        print(f"\n{name}: {'features' if arguments.features else 'what separates most'}")
+        print(table(("feature", "alone", "real", "made"), bench.separating(made[name], arguments.features)))
 
 
 def _parts(real: Real) -> tuple[npt.NDArray[np.generic], ...]:
