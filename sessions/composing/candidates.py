@@ -34,7 +34,7 @@ _CHROMATIC = 1.5
 _CONSONANCE = 0.7
 # Those of a memory are like real music as they stand, chromatic notes included; notes that clash are a little rarer.
 _MEMORY_CHROMATIC = 0.0
-_MEMORY_CONSONANCE = 0.25
+_MEMORY_CONSONANCE = 0.35
 
 FloatArray = npt.NDArray[np.float32]
 

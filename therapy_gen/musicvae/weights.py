@@ -24,7 +24,7 @@ DEFAULT_MODEL = "calm"
 SUFFIX = ".safetensors"
 MAX_FILE_BYTES = 2_000_000_000
 # The embedded models as this version carries them: SHA-256 of their files.
-EMBEDDED = {"calm": "0a8d3367bba805ed28414db058a83a0ab289d0a30dfc492bb9f1a26dd162227b"}
+EMBEDDED = {"calm": "137eacc21c84bf14caeff7a42b896df5efd4f2515e7e32d165e17fc72f491d8c"}
 _DEEPEST = 32
 
 
