@@ -190,30 +190,33 @@ def most_real(candidates: Pairs, material: MemoryMaterial, seed: int = 0) -> Pai
     Returns
     -------
     Pairs
-        In the order of the candidates. Plans share at most half of their bars with each other.
+        In the order of the candidates. Plans share at most half of their bars with each other. Where there is too
+        little music for a critic, or sections are of other lengths than sixteen bars, all plans are kept.
     """
     kept: list[int] = []
     for metre in sorted({int(value) for value in material.metre[candidates.plan]}):
         rows = np.flatnonzero(material.metre[candidates.plan] == metre)
         real = _for_the_critic(material, metre, seed)
-        odds = np.sum(
-            [
-                log_odds_of_real(
-                    candidates.tokens[rows, side],
-                    material.piece[candidates.plan[rows]],
-                    material.tokens[real],
-                    material.piece[real],
-                    seed,
-                )
-                for side in (0, 1)
-            ],
-            axis=0,
-        )
+        sides = [
+            log_odds_of_real(
+                candidates.tokens[rows, side],
+                material.piece[candidates.plan[rows]],
+                material.tokens[real],
+                material.piece[real],
+                seed,
+            )
+            for side in (0, 1)
+        ]
+        odds = np.zeros(len(rows))
+        share = 1.0
+        for side in sides:
+            if side is not None:
+                odds, share = odds + side, _KEPT
         best: dict[int, int] = {}
         for number in np.argsort(-odds, kind="stable").tolist():
             best.setdefault(int(candidates.plan[rows[number]]), int(rows[number]))
         plans = _unlike(material, best)
-        kept += [best[plan] for plan in plans[: max(int(_KEPT * len(plans)), 1)]]
+        kept += [best[plan] for plan in plans[: max(int(share * len(plans)), 1)]]
     chosen = np.array(sorted(kept), dtype=np.intp)
     return Pairs(candidates.tokens[chosen], candidates.plan[chosen])
 

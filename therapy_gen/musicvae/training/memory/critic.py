@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from therapy_gen.music.tokens import STEPS_PER_SECTION
 from therapy_gen.musicvae.training.memory.section_features import section_features
 
 FloatArray = npt.NDArray[np.float64]
@@ -21,7 +22,7 @@ _FOLDS = 4
 _REPEATS = 2
 
 
-def log_odds_of_real(written: Tokens, piece: Ints, real: Tokens, real_piece: Ints, seed: int = 0) -> FloatArray:
+def log_odds_of_real(written: Tokens, piece: Ints, real: Tokens, real_piece: Ints, seed: int = 0) -> FloatArray | None:
     """Return the log odds (n,) that written sections are real ones, as trees say that do not know their pieces.
 
     Parameters
@@ -36,11 +37,12 @@ def log_odds_of_real(written: Tokens, piece: Ints, real: Tokens, real_piece: Int
 
     Returns
     -------
-    array, shape (n,)
-        The mean of two divisions into four folds; 0 where there are fewer than `LEAST_SECTIONS` of either kind.
+    array, shape (n,), or None
+        The mean of two divisions into four folds. None where there are fewer than `LEAST_SECTIONS` of either kind, or
+        where sections have not sixteen bars, of which the features are.
     """
-    if min(len(written), len(real)) < LEAST_SECTIONS:
-        return np.zeros(len(written))
+    if min(len(written), len(real)) < LEAST_SECTIONS or written.shape[1] != STEPS_PER_SECTION:
+        return None
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
