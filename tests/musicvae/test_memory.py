@@ -11,15 +11,15 @@ from therapy_gen.music.tokens import VoiceNote, notes_to_tokens
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.model import load_model
 from therapy_gen.musicvae.prior.section_memory import PREFIX, SectionMemory
-from therapy_gen.musicvae.training.memory.candidates import (
+from therapy_gen.musicvae.training.memory.critic import log_odds_of_real
+from therapy_gen.musicvae.training.memory.memory_fit import fit_memory
+from therapy_gen.musicvae.training.memory.section_pairs import (
     MemoryMaterial,
     Pairs,
     dissonance,
     most_real,
     written_pairs,
 )
-from therapy_gen.musicvae.training.memory.critic import log_odds_of_real
-from therapy_gen.musicvae.training.memory.fit import fit_memory
 from therapy_gen.musicvae.training.memory.section_variations import MOVES, fit_progressions, moved_classes, varied
 from therapy_gen.musicvae.weights import load_weights, save_weights
 

@@ -122,8 +122,8 @@ def finish(
 
 def _memory(model: Model, arrays: dict[str, FloatArray], prior: PriorMaterial, piece: Ints, seed: int) -> Any:
     """Return the arrays of a memory on plans of the calm sections that are not held out."""
-    from therapy_gen.musicvae.training.memory.candidates import MemoryMaterial
-    from therapy_gen.musicvae.training.memory.fit import fit_memory
+    from therapy_gen.musicvae.training.memory.memory_fit import fit_memory
+    from therapy_gen.musicvae.training.memory.section_pairs import MemoryMaterial
 
     learned = ~prior.held_out
     calm = np.flatnonzero(learned & prior.calm)

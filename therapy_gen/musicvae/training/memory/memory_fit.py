@@ -10,8 +10,8 @@ import numpy.typing as npt
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.features import NOTE_OFF
 from therapy_gen.musicvae.prior.section_memory import PREFIX
-from therapy_gen.musicvae.training.memory.candidates import MemoryMaterial, Pairs, most_real, written_pairs
 from therapy_gen.musicvae.training.memory.points import refined
+from therapy_gen.musicvae.training.memory.section_pairs import MemoryMaterial, Pairs, most_real, written_pairs
 
 FloatArray = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.uint8]
