@@ -243,7 +243,7 @@ def _take_name(part: Path, path: Path, error: type[InputError]) -> None:
 def already_exists(path: Path, side_of: Path | None = None) -> str:
     """Return what is said of a file that is there where another, or one that goes with `side_of`, is to be written."""
     what = f"{path}, the side file of {side_of}," if side_of else str(path)
-    return f"{what} exists and holds something else; choose another place, or give --overwrite"
+    return f"{what} exists and holds something else; choose another place, or give `overwrite`"
 
 
 def _lives(pid: int) -> bool:

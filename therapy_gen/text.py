@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Compiled on first use: `re` takes 30 ms for such sets.
 # XML 1.0, section 2.2.
 _NOT_XML = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 # Of the control characters JSON itself escapes only the first 32.
 _CONTROLS = "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+# A name of a parameter in the text of an error.
+_PARAMETER = "`([a-z][a-z0-9_]*)`"
 # What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -35,6 +41,19 @@ def clock(seconds: float, *, decimals: int = 0) -> str:
     sign = "-" if seconds < 0 and whole else ""
     fraction = f".{rest % scale:0{decimals}d}" if decimals else ""
     return f"{sign}{minutes}:{rest // scale:02d}{fraction}"
+
+
+def with_parameters(text: str, form: Callable[[str], str]) -> str:
+    """Return the text of an error with the names of parameters as those who read it know them.
+
+    Libraries name a parameter as `name`; the command line makes an option of it, a page a word.
+
+    Examples
+    --------
+    >>> with_parameters("give another `play_length`", lambda name: "--" + name.replace("_", "-"))
+    'give another --play-length'
+    """
+    return re.sub(_PARAMETER, lambda found: form(found[1]), text)
 
 
 def printable(text: str) -> str:

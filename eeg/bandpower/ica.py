@@ -90,11 +90,11 @@ def fit_unmixing(
     if len(kept) < _MIN_CHANNELS:
         raise TooLittleDataError(
             f"{recording.path}: independent components need at least {_MIN_CHANNELS} good channels, "
-            f"there are {len(kept)}: leave --ica out"
+            f"there are {len(kept)}: leave `ica` out"
         )
     samples, eog = _gather(recording, picks, starts, length, quality, good, average)
     if samples.shape[1] < 20 * len(kept):
-        raise TooLittleDataError(f"{recording.path}: too little data for independent components: leave --ica out")
+        raise TooLittleDataError(f"{recording.path}: too little data for independent components: leave `ica` out")
     weights, mixing = _decompose(_emphasise(samples, length, recording.sfreq), rank=len(kept) - int(average))
     sources = weights @ samples
     sfreq = recording.sfreq / _step(recording.sfreq)

@@ -31,7 +31,7 @@ def scored_channels(recording: Recording, picks: str | Sequence[str]) -> tuple[i
         if not found:
             raise ParameterError(
                 f"{recording.path} has no channel near the vertex that its names tell "
-                f"(its EEG channels: {some_of(c.label for c in eeg)}): give --picks all or channel names"
+                f"(its EEG channels: {some_of(c.label for c in eeg)}): give `picks` all or channel names"
             )
         return found
     names = [picks] if isinstance(picks, str) else list(picks)
@@ -43,7 +43,7 @@ def scored_channels(recording: Recording, picks: str | Sequence[str]) -> tuple[i
         ]
         if not match:
             raise ParameterError(
-                f"--picks {name}: {recording.path} has no such EEG channel (it has {some_of(c.label for c in eeg)})"
+                f"`picks` {name}: {recording.path} has no such EEG channel (it has {some_of(c.label for c in eeg)})"
             )
         chosen.append(match[0])
     return tuple(dict.fromkeys(chosen))

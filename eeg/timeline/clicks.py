@@ -69,7 +69,7 @@ def find_clicks(recording: Recording, place: str, offset_s: float | None, notes:
     for number, channel in enumerate(recording.channels):
         if channel.name.strip().upper() == wanted:
             if offset_s is not None:
-                notes.append("--offset is not used: the clicks are in the recording itself")
+                notes.append("the offset is not used: the clicks are in the recording itself")
             found = _clicks(_of_channel(recording, number), recording.sfreq)
             return _standing_out(ClickTrack(f"channel {channel.name}", found), str(recording.path))
     path, channel_of_file = _file(place)

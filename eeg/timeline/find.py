@@ -85,7 +85,7 @@ def find_timeline(
     ids = found.sessions
     if session is not None and ids - {session}:
         where, named = events or recording.path, ", ".join(sorted(ids))
-        raise TimelineError(f"{where} is marked as session {named}, not {session}: leave --session out")
+        raise TimelineError(f"{where} is marked as session {named}, not {session}: leave `session` out")
     _check_seams(recording, found)
     return _finish(recording, found, notes, edge_s, baseline_max_s)
 
@@ -138,16 +138,16 @@ def _find(
     )
     if found is not None:
         if offset_s is not None:
-            notes.append("--offset is not used: the annotations say when the pieces played")
+            notes.append("the offset is not used: the annotations say when the pieces played")
         if codes:
-            notes.append("--code is not used: the annotations say when the pieces played")
+            notes.append("codes are not used: the annotations say when the pieces played")
         return found
     if codes:
         annotations, others = coded_annotations(recording.annotations, codes)
         if not annotations:
             annotations, others = stimulus_annotations(recording, codes)
         if others:
-            notes.append(f"codes that --code does not name: {few(map(str, others), 12)}")
+            notes.append(f"codes that nobody named: {few(map(str, others), 12)}")
         found = _from_annotations(
             annotations, recording.sfreq, library, str(recording.path), "the stimulus channel", notes
         )
@@ -155,7 +155,7 @@ def _find(
             return found
         raise TimelineError(f"{recording.path}: the codes given stand for no piece/<id> or session/<id>")
     if session is not None and offset_s is not None:
-        known = session_of(session, library, "--session")
+        known = session_of(session, library, "`session`")
         items = _shift(known, offset_s)
         source = f"session {known.id} at {offset_s:g} s"
         return _Found(items, source, {known.id}, fixed=((offset_s, known.id, items),))
@@ -173,7 +173,7 @@ def _from_clicks(
     rename: Callable[[Sequence[Annotation]], list[Annotation]],
 ) -> _Found:
     track = find_clicks(recording, clicks, offset_s, notes)
-    known = None if session is None else session_of(session, library, "--session")
+    known = None if session is None else session_of(session, library, "`session`")
     marks = rename(annotations_of(track, known, notes))
     if known is None and codes:
         marks, _ = coded_annotations(marks, codes)
@@ -182,8 +182,8 @@ def _from_clicks(
     )
     if found is None:
         raise TimelineError(
-            f"{recording.path}: nothing says what the {len(track.clicks)} clicks in {track.name} are: give --session "
-            "ID, or say it by --code 1=piece/ID, or by --map with the labels click/1, click/2, …"
+            f"{recording.path}: nothing says what the {len(track.clicks)} clicks in {track.name} are: give `session` "
+            "ID, or say it by `code` 1=piece/ID, or by `map` with the labels click/1, click/2, …"
         )
     sessions = found.sessions if known is None else {known.id}
     return found._replace(items=until_the_next(found.items, marks), sessions=sessions)
@@ -245,7 +245,7 @@ def _resolve(
     if unknown:
         raise TimelineError(
             f"{where} names unknown pieces ({few(unknown)}); {labels_of(annotations)}: "
-            "use the database that generated them, or --any-label, which stores nothing"
+            "use the database that generated them, or `any_label`, which stores nothing"
         )
     return items
 
@@ -267,8 +267,8 @@ def _from_log(
             raise TimelineError(
                 f"{recording.path} begins at {begin:%Y-%m-%d %H:%M:%S %z} by this machine's time zone, "
                 "when no session played; "
-                f"if its clock was UTC, give --session {first.session} "
-                f"--offset {(first.started - recording.meas_date).total_seconds():.1f}"
+                f"if its clock was UTC, give `session` {first.session} "
+                f"`offset` {(first.started - recording.meas_date).total_seconds():.1f}"
             )
         return None
     if recording.clock == "local":
@@ -293,7 +293,7 @@ def _check_seams(recording: Recording, found: _Found) -> None:
             if begin < seam.onset_s < min(end, recording.duration_s):
                 raise TimelineError(
                     f"{recording.path} was interrupted or cut at {moment(seam.onset_s)} ({seam.text.strip('/')}), so "
-                    f"that the fixed timeline of session {session} does not hold behind it: give --events FILE.tsv "
+                    f"that the fixed timeline of session {session} does not hold behind it: give `events` FILE.tsv "
                     "with the onset of each piece in the recording"
                 )
 
@@ -328,7 +328,7 @@ def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float
     if not any(item.role == MUSIC for item in inside):
         raise TimelineError(
             f"{recording.path} is {moment(length)} long and no play lies in it (timeline from {found.source}, "
-            f"{moment(items[0].onset_s)} to {moment(items[-1].end_s)}): check --offset or the events"
+            f"{moment(items[0].onset_s)} to {moment(items[-1].end_s)}): check `offset` or the events"
         )
     baseline = [item for item in inside if item.role == SILENCE]
     first, last = inside[0].onset_s, max(item.end_s for item in inside)

@@ -55,7 +55,7 @@ def heard_in(
         return again, others, None
     note = (
         f"the recorder's clock showed {begin:%Y-%m-%d %H:%M} twice that day, and both times a session played: the "
-        "first is taken; --session with --offset says otherwise"
+        "first is taken; a session with an offset says otherwise"
     )
     return begin, matches, note
 

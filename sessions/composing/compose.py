@@ -332,7 +332,7 @@ def check_temperature(temperature: float) -> None:
 def check_metre(metre: Metre, model: SectionModel) -> None:
     """Raise PlanError where a model does not write bars of a metre."""
     if metre.beats not in model.metres:
-        written = " or ".join(f"--metre {metre_of(beats).name}" for beats in model.metres)
+        written = " or ".join(f"`metre` {metre_of(beats).name}" for beats in model.metres)
         raise PlanError(f"model {model.name} writes no bars of {metre.name}; give {written}, or another model")
 
 

@@ -95,7 +95,7 @@ def write_interpolation(
         check_palette(palette)
         if not writes_sections(model):
             raise InputError(
-                "--palette arranges what therapy-gen's own models write, sixteen bars at a time; "
+                "`palette` arranges what therapy-gen's own models write, sixteen bars at a time; "
                 "leave it out with Magenta's and with those of fewer bars"
             )
     voices, band = model.voices, "drums" in model.voices

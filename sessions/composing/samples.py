@@ -79,7 +79,7 @@ def write_samples(
     if not writes_sections(model):
         if palette is not None:
             raise InputError(
-                "--palette arranges what therapy-gen's own models write, sixteen bars at a time; "
+                "`palette` arranges what therapy-gen's own models write, sixteen bars at a time; "
                 "leave it out with Magenta's and with those of fewer bars"
             )
         chosen = DEFAULT_TEMPERATURE if temperature is None else temperature

@@ -27,12 +27,12 @@ def cue_sheet(programme: Programme, file_name: str, format: str) -> str:
     if any(c == '"' or unicodedata.category(c) == "Cc" for c in file_name):
         raise ExportError(
             f"a cue sheet cannot name {file_name!a}: quotation marks and control characters have no place in it; "
-            "call the file something else, or leave out --cue"
+            "call the file something else, or leave out `cue`"
         )
     if len(programme.items) > _MOST_TRACKS:
         raise ExportError(
             f"a cue sheet counts to {_MOST_TRACKS}, this session has {len(programme.items)} pieces and silences; "
-            "leave out --cue, and give --format events for where each begins"
+            "leave out `cue`, and give `format` events for where each begins"
         )
     lines = [
         f"TITLE {_quoted(programme.title)}",

@@ -29,7 +29,7 @@ def join_midi(pieces: Sequence[tuple[float, bytes]], *, title: str, duration_s: 
     if _instruments(parts) > MOST_INSTRUMENTS:
         raise ExportError(
             f"the pieces have {_instruments(parts)} instruments, one MIDI file has channels for {MOST_INSTRUMENTS} and "
-            "drums; export the pieces one by one (therapy-gen piece export), or all as audio (--format flac)"
+            "drums; export the pieces one by one (therapy-gen piece export), or all as audio (`format` flac)"
         )
     tempi = tuple((onset + at, tempo) for onset, piece in placed for at, tempo in piece.tempi)
     # A clock starts at 0, also where silence comes first.

@@ -56,7 +56,7 @@ class Naming:
         try:
             found = os.path.relpath(file.absolute(), base.absolute())
         except ValueError as error:
-            raise ExportError(f"no relative path leads from {base} to {file}; give another --relative-to") from error
+            raise ExportError(f"no relative path leads from {base} to {file}; give another `relative_to`") from error
         check_text_name(self.prefix + found)
         return PurePath(found).as_posix()
 
@@ -157,7 +157,7 @@ def _named(entry: Entry, naming: Naming | None) -> str:
     naming = naming or Naming()
     name = naming.prefix + (quote(entry.path) if naming.urlencode else entry.path)
     if any(character in "\r\n\0" for character in name):
-        raise ExportError(f"the path {name!a} has a line break, which no playlist can name; give --urlencode")
+        raise ExportError(f"the path {name!a} has a line break, which no playlist can name; give `urlencode`")
     return name
 
 

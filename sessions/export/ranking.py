@@ -62,7 +62,7 @@ def ranked_programme(
         Where `top` is not positive.
     """
     if top is not None and top < 1:
-        raise ExportError(f"--top {top} is out of range; give how many pieces, 1 or more")
+        raise ExportError(f"`top` {top} is out of range; give how many pieces, 1 or more")
     pieces = [get_piece(store, row["piece"]) for row in ranking["pieces"][:top]]
     onsets = accumulate((piece.duration_s for piece in pieces), initial=0.0)
     who = f" for {ranking['listener']}" if with_name and ranking["listener"] else ""

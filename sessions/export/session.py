@@ -158,7 +158,7 @@ def write_export(export: Export, format: str) -> list[WrittenFile]:
     export = replace(export, sound=export.sound.over(export.programme.sound))
     if export.cue and not chosen.sounds:
         raise ExportError(
-            f"--cue describes one audio file, not {chosen.name}; give --format {', '.join(audio_formats())}"
+            f"`cue` describes one audio file, not {chosen.name}; give `format` {', '.join(audio_formats())}"
         )
     if export.sound.clicks and chosen.name not in ("wav", "flac"):
         raise ExportError(f"clicks are kept exactly by wav and flac, not by {chosen.name}; give one of these")

@@ -154,7 +154,7 @@ def choose_requested(
         if piece.duration_s < request.least_play_s:
             raise PlanError(
                 f"piece {piece.id} lasts {piece.duration_s:.0f} s; plays to be compared last "
-                f"{request.least_play_s:g} s or more: leave it out, or --repeats"
+                f"{request.least_play_s:g} s or more: leave it out, or `repeats`"
             )
     try:
         fresh = len(plan_session(request, np.random.default_rng(seed), duration_of).pieces)
@@ -178,11 +178,11 @@ def choose_requested(
             why = tuple(_REQUESTED if isinstance(piece, HeldPiece) else "new" for piece in plan.pieces)
             return Choice(plan, why, (None,) * len(plan.composed()))
     music = request.repeats * sum(piece.duration_s for piece in held)
-    gaps = ", another --gap" if request.fixed_gap_s is not None else ""
+    gaps = ", another `gap`" if request.fixed_gap_s is not None else ""
     alone = " and nothing else" if most_new == 0 else ""
     raise PlanError(
         f"no session of {request.minutes:g} minutes {request.conditions}holds the pieces asked for{alone} "
-        f"({music / 60:.1f} minutes of music); give other --minutes{gaps}, or fewer pieces"
+        f"({music / 60:.1f} minutes of music); give other `minutes`{gaps}, or fewer pieces"
     )
 
 

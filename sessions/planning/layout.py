@@ -160,7 +160,7 @@ def best_layout(
     if best is None:
         raise PlanError(
             f"no pieces between {request.tempo[0]:g} and {request.tempo[1]:g} BPM fill {request.minutes:g} minutes "
-            f"{request.conditions}within {TOLERANCE:.0%}{_least(request)}; give a wider --tempo or other minutes"
+            f"{request.conditions}within {TOLERANCE:.0%}{_least(request)}; give a wider `tempo` or other minutes"
         )
     return best
 
@@ -198,7 +198,7 @@ class _Search:
         if request.play_s is not None and request.play_s > longest * (1.0 + _NEARLY):
             raise PlanError(
                 f"play length {request.play_s:g} is out of reach: pieces have at most {_MOST_SECTIONS} sections, "
-                f"{longest:.0f} s at {request.tempo[0]:g} BPM; give a shorter --play-length or a slower --tempo"
+                f"{longest:.0f} s at {request.tempo[0]:g} BPM; give a shorter `play_length` or a slower `tempo`"
             )
 
     def most_pieces(self) -> int:
@@ -312,7 +312,7 @@ def _change_within(request: SessionRequest, pieces: int) -> float:
 def _remedies(request: SessionRequest) -> str:
     """Return in words what would leave more time for music, or need less."""
     remedies = ["more minutes"]
-    remedies += ["a faster --tempo"] if request.tempo[1] < TEMPI[1] else []
+    remedies += ["a faster `tempo`"] if request.tempo[1] < TEMPI[1] else []
     remedies += ["less baseline"] if request.baseline_s else []
     remedies += ["fewer repeats"] if request.repeats > 1 else []
     return remedies[0] if len(remedies) == 1 else f"{', '.join(remedies[:-1])} or {remedies[-1]}"

@@ -37,10 +37,10 @@ class LslMarkers:
         try:
             import pylsl
         except ImportError:
-            raise MissingExtraError("sending markers (--lsl)", "play") from None
+            raise MissingExtraError("sending markers (`lsl`)", "play") from None
         except (OSError, RuntimeError) as error:
             raise PlayError(
-                f"the LSL library cannot be loaded ({str(error).splitlines()[0]}); play without --lsl"
+                f"the LSL library cannot be loaded ({str(error).splitlines()[0]}); play without `lsl`"
             ) from None
         keep_quiet(pylsl)
         self._clock = pylsl.local_clock
@@ -50,7 +50,7 @@ class LslMarkers:
             )
             self._outlet = pylsl.StreamOutlet(info)
         except RuntimeError as error:
-            raise PlayError(f"LSL cannot open a stream ({error}); play without --lsl") from None
+            raise PlayError(f"LSL cannot open a stream ({error}); play without `lsl`") from None
 
     def wait(self, seconds: float) -> bool:
         """Wait until somebody receives, at most so long; say whether somebody does."""

@@ -43,18 +43,18 @@ def locate(where: str | Path) -> URL:
         # SQLite's own spelling of a file, without what may follow a question mark.
         text = text.removeprefix("file:")
         if not text or "\0" in text:
-            raise DatabaseError("the database has no name; give --db a path or a URL")
+            raise DatabaseError("the database has no name; give `db` a path or a URL")
         try:
             path = Path(text).expanduser()
         except RuntimeError as error:
             raise DatabaseError(
-                f"--db {text}: the home folder of {Path(text).parts[0]} is not known; write its path out"
+                f"`db` {text}: the home folder of {Path(text).parts[0]} is not known; write its path out"
             ) from error
         return URL.create("sqlite", database=str(path))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
-        raise DatabaseError(f"--db {_without_password(text)} is not a database URL; give a path, or {_URLS}") from error
+        raise DatabaseError(f"`db` {_without_password(text)} is not a database URL; give a path, or {_URLS}") from error
     backend = url.drivername.partition("+")[0]
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
@@ -62,7 +62,7 @@ def locate(where: str | Path) -> URL:
         if url.database and url.database.startswith("file:") and "uri" not in url.query:
             return url.set(database=url.database.removeprefix("file:"))
         return url
-    raise DatabaseError(f"{backend} databases are not supported; give --db a path, or {_URLS}")
+    raise DatabaseError(f"{backend} databases are not supported; give `db` a path, or {_URLS}")
 
 
 _URLS = "sqlite:///FILE or postgresql://USER@HOST/NAME"
@@ -116,7 +116,7 @@ def connect(url: URL, *, read_only: bool = False) -> Engine:
     path = sqlite_path(url)
     if path is not None:
         if path.is_dir():
-            raise DatabaseError(f"database {path} is a folder; give --db a file in it, such as {path / 'therapy.db'}")
+            raise DatabaseError(f"database {path} is a folder; give `db` a file in it, such as {path / 'therapy.db'}")
         if not path.parent.is_dir():
             raise DatabaseError(f"database {path}: the folder {path.parent} does not exist; make it, or choose another")
     # Transactions are begun by the events below, not by the driver, which would leave DDL and reads outside.
@@ -208,16 +208,16 @@ def is_full(error: BaseException) -> bool:
 
 # What SQLite or PostgreSQL says -> what is wrong and how to mend it.
 _MEANINGS = (
-    ("not a database", "is not an SQLite database; give another file with --db"),
+    ("not a database", "is not an SQLite database; give another file with `db`"),
     ("malformed", "is damaged; restore a backup, or see what `db check` says"),
-    ("readonly", "is read-only; make it writable, or copy it and give the copy with --db"),
+    ("readonly", "is read-only; make it writable, or copy it and give the copy with `db`"),
     ("locked", "is locked by another program; try again when that is done"),
     ("lock timeout", "is locked by another program; try again when that is done"),
     ("full", "cannot grow: the disk is full; free some space and try again"),
     ("No space left", "cannot grow: the disk of its server is full; free some space and try again"),
-    ("unable to open", "cannot be opened; check that its folder may be read and written, or choose another with --db"),
+    ("unable to open", "cannot be opened; check that its folder may be read and written, or choose another with `db`"),
     ("disk I/O", "cannot be read or written (disk error); check the disk and its free space"),
-    ("permission denied", "may not be accessed; check its rights, or choose another with --db"),
+    ("permission denied", "may not be accessed; check its rights, or choose another with `db`"),
 )
 _PASSING = frozenset(("locked", "lock timeout", "full", "No space left", "unable to open", "disk I/O"))
 

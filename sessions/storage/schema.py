@@ -47,7 +47,7 @@ def revision_of(connection: Connection) -> str | None:
     if not names:
         return None
     raise DatabaseError(
-        f"database {label(connection.engine.url)} belongs to another program; give another file with --db"
+        f"database {label(connection.engine.url)} belongs to another program; give another file with `db`"
     )
 
 
@@ -79,7 +79,7 @@ def require_newest(engine: Engine) -> None:
         raise _newer(engine, revision)
     raise DatabaseError(
         f"database {label(engine.url)} is of an older version, and cannot be migrated where it cannot be written; "
-        "copy it to another place and give the copy with --db"
+        "copy it to another place and give the copy with `db`"
     )
 
 
@@ -210,7 +210,7 @@ def backup(engine: Engine, target: Path, *, overwrite: bool, of_revision: str | 
         if path.exists() and target.samefile(path):
             raise DatabaseError(f"{target} is the database itself; give the backup another name")
         if not overwrite:
-            raise ExportError(f"{target} exists; choose another place, or give --overwrite")
+            raise ExportError(f"{target} exists; choose another place, or give `overwrite`")
     journal = next((file for mark in _JOURNALS if (file := target.with_name(f"{target.name}{mark}")).exists()), None)
     if journal is not None:
         # SQLite would take the journal for the copy's own.

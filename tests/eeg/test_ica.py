@@ -51,5 +51,5 @@ def test_real_blinks(eeg_data: Path, tmp_path: Path) -> None:
 def test_too_few_channels(listener_fif: Path, tmp_path: Path) -> None:
     path = tmp_path / "rec_raw.fif"
     write_fif(simulate(ITEMS, sfreq=200, channels=4, seed=0), path)
-    with pytest.raises(TooLittleDataError, match="leave --ica out"):
+    with pytest.raises(TooLittleDataError, match="leave `ica` out"):
         score_recording(path, settings=Settings(ica=True))

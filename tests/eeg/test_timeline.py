@@ -180,15 +180,15 @@ def test_stimulus_channel_with_codes(tmp_path: Path) -> None:
     assert plays(plan) == [("01A", 20.0, 30.0), ("01B", 55.0, 30.0)]
     with pytest.raises(TimelineError, match="codes found: 3, 4, 9"):
         plan_of(path, library(), codes={8: "piece/01A"})
-    assert any("--code does not name: 9" in note for note in plan.notes)
-    with pytest.raises(TimelineError, match="stimulus channel .STI.: --code 1=piece/ID says what its codes mean"):
+    assert any("nobody named: 9" in note for note in plan.notes)
+    with pytest.raises(TimelineError, match="stimulus channel .STI.: `code` 1=piece/ID says what its codes mean"):
         plan_of(path, library())
 
 
 def test_session_and_offset(tmp_path: Path) -> None:
     path = record(tmp_path / "a_raw.fif")
     assert plays(plan_of(path, library(), session="7", offset_s=10.0)) == FROM_SESSION_AT_10
-    with pytest.raises(TimelineError, match="--offset"):
+    with pytest.raises(TimelineError, match="`offset`"):
         plan_of(path, library(), session="7")
     with pytest.raises(TimelineError, match="no session 8"):
         plan_of(path, library(), session="8", offset_s=0.0)
@@ -233,7 +233,7 @@ def test_a_clock_without_zone_is_local_time(tmp_path: Path) -> None:
     plan = plan_of(path, library(LoggedPlay("7", started)), zone=zone)
     assert plays(plan) == FROM_SESSION_AT_10
     assert any("recorder's clock" in note for note in plan.notes)
-    with pytest.raises(TimelineError, match="if its clock was UTC, give --session 7 --offset 10"):
+    with pytest.raises(TimelineError, match="if its clock was UTC, give `session` 7 `offset` 10"):
         plan_of(path, library(LoggedPlay("7", datetime(2026, 7, 1, 20, 0, 10, tzinfo=UTC))), zone=zone)
 
 
@@ -259,7 +259,7 @@ def test_unknown_ids_are_refused_with_the_labels_found(tmp_path: Path) -> None:
 
 def test_nothing_says_when_and_nothing_is_guessed(tmp_path: Path) -> None:
     path = record(tmp_path / "a_raw.fif", [(3, 0, "T0"), (5, 0, "button")])
-    with pytest.raises(TimelineError, match=r"labels found: T0, button.*--events"):
+    with pytest.raises(TimelineError, match=r"labels found: T0, button.*`events`"):
         plan_of(path, library())
 
 
@@ -422,7 +422,7 @@ def test_an_events_file_of_another_session_is_refused(tmp_path: Path) -> None:
     path, events = record(tmp_path / "a_raw.fif"), tmp_path / "events.tsv"
     events.write_text("onset\tduration\ttrial_type\n10\tn/a\tsession/7\n30\t30\tpiece/01A\n")
     assert plan_of(path, library(), events=events, session="7").session == "7"
-    with pytest.raises(TimelineError, match=r"events\.tsv is marked as session 7, not 8: leave --session out"):
+    with pytest.raises(TimelineError, match=r"events\.tsv is marked as session 7, not 8: leave `session` out"):
         plan_of(path, library(), events=events, session="8")
 
 

@@ -90,14 +90,14 @@ def test_a_metre_that_is_not_known_is_refused(store: Store, model: Model) -> Non
     with pytest.raises(PlanError, match=r"metre '5/4' is not known; give one of: 4/4, 3/4, 6/8"):
         SessionRequest(metre="5/4")
     fours = Model(model_without_threes(model), "fours")
-    with pytest.raises(InputError, match=r"model fours writes no bars of 3/4; give --metre 4/4, or another model"):
+    with pytest.raises(InputError, match=r"model fours writes no bars of 3/4; give `metre` 4/4, or another model"):
         new_session(store, fours, SessionRequest(minutes=3.0, metre="3/4"), seed=1)
     assert store.info().sessions == 0
 
 
 def test_a_model_of_waltzes_alone_samples_waltzes_and_says_so(model: Model, store: Store, tmp_path: Path) -> None:
     threes = Model(model_of(model, 3.0), "waltz")
-    with pytest.raises(InputError, match=r"model waltz writes no bars of 4/4; give --metre 3/4, or another model"):
+    with pytest.raises(InputError, match=r"model waltz writes no bars of 4/4; give `metre` 3/4, or another model"):
         new_session(store, threes, SessionRequest(minutes=3.0), seed=1)
     for sample in write_samples(threes, tmp_path, count=2, seed=1):
         signature = symusic.Score(str(sample.path)).time_signatures[0]

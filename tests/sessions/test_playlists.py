@@ -136,7 +136,7 @@ def test_exporting_again_changes_nothing_unless_asked(
     }
 
     other = replace(record, id=record.id + 1, items=record.items[1:])
-    with pytest.raises(ExportError, match="holds something else; .* --overwrite"):
+    with pytest.raises(ExportError, match="holds something else; .* `overwrite`"):
         export_session(store, other, form, path, SOUND, audio="ogg")
     assert before == {
         file: (file.read_bytes(), file.stat().st_mtime_ns) for file in tmp_path.rglob("*") if file.is_file()
@@ -302,7 +302,7 @@ def test_a_cue_sheet_places_every_piece_by_one_start_mark(
 
 def test_a_cue_sheet_needs_one_audio_file(rendered: tuple[Store, SessionRecord, Path], tmp_path: Path) -> None:
     store, record, _ = rendered
-    with pytest.raises(ExportError, match="--cue describes one audio file"):
+    with pytest.raises(ExportError, match="`cue` describes one audio file"):
         export_session(store, record, "m3u8", tmp_path / "a.m3u8", SOUND, cue=True)
 
 

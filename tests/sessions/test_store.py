@@ -28,7 +28,7 @@ def test_a_path_and_a_url_name_the_same_database(tmp_path: Path, form: str) -> N
 
 
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseError, match="is a folder; give --db a file in it"):
+    with pytest.raises(DatabaseError, match="is a folder; give `db` a file in it"):
         Store.open(tmp_path)
 
 
@@ -237,7 +237,7 @@ def test_a_backup_is_whole_and_one_file(tmp_path: Path) -> None:
 def test_a_backup_replaces_no_file_unasked(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "a.db")
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ExportError, match=r"notes\.txt exists; choose another place, or give --overwrite"):
+    with pytest.raises(ExportError, match=r"notes\.txt exists; choose another place, or give `overwrite`"):
         store.backup(tmp_path / "notes.txt")
     assert (tmp_path / "notes.txt").read_text() == "mine"
     # A journal beside it would be read into the copy.

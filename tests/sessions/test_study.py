@@ -53,7 +53,7 @@ def test_a_piece_too_short_to_be_compared_is_named(store: Store, model: Model) -
     made = new_session(store, model, SessionRequest(minutes=1.0, tempo=(80.0, 80.0)), seed=1)
     (piece,) = made.pieces()
     assert piece.duration_s < 60.0
-    with pytest.raises(PlanError, match=f"piece {piece.id} lasts .* 60 s or more: leave it out, or --repeats"):
+    with pytest.raises(PlanError, match=f"piece {piece.id} lasts .* 60 s or more: leave it out, or `repeats`"):
         new_session(store, model, SessionRequest(minutes=6.0, repeats=2), seed=2, requested=[piece.id])
 
 

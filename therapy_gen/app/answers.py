@@ -16,6 +16,7 @@ from starlette.responses import StreamingResponse as _Streaming
 from sessions.errors import DatabaseError, NotFoundError
 from therapy_gen.errors import InputError, TherapyGenError
 from therapy_gen.pages.html import render
+from therapy_gen.text import with_parameters
 
 if TYPE_CHECKING:
     from therapy_gen.app.desk import Desk
@@ -49,6 +50,11 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     return HTMLResponse(content, status)
 
 
+def in_words(error: Exception) -> str:
+    """Return what an error says, with its parameters as words."""
+    return with_parameters(str(error), lambda name: name.replace("_", " "))
+
+
 def shown(work: Callable[[Request], Response]) -> Endpoint:
     """Return an endpoint that shows a page; what goes wrong is a page of one line."""
 
@@ -56,7 +62,7 @@ def shown(work: Callable[[Request], Response]) -> Endpoint:
         try:
             return await run_in_threadpool(work, request)
         except TherapyGenError as error:
-            return page(request, "problem.html", _status(error), problem=str(error))
+            return page(request, "problem.html", _status(error), problem=in_words(error))
 
     return endpoint
 
@@ -71,7 +77,7 @@ def done(work: Callable[[Request, Form], Response | None]) -> Endpoint:
         try:
             made = await run_in_threadpool(work, request, form)
         except TherapyGenError as error:
-            return page(request, "problem.html", _status(error), problem=str(error))
+            return page(request, "problem.html", _status(error), problem=in_words(error))
         return made if made is not None else RedirectResponse(_back(form), 303)
 
     return endpoint
@@ -92,7 +98,7 @@ def json_endpoint(work: Callable[[Request, dict[str, Any]], Any]) -> Endpoint:
         try:
             return JSONResponse(await run_in_threadpool(work, request, said))
         except TherapyGenError as error:
-            return JSONResponse({"error": str(error)}, _status(error))
+            return JSONResponse({"error": in_words(error)}, _status(error))
         except (KeyError, TypeError, ValueError) as error:
             return JSONResponse({"error": f"what was sent makes no sense ({error})"}, 400)
 

@@ -19,6 +19,7 @@ from sessions.playback.log import QueuedPlayLog
 from sessions.playback.outputs import open_output
 from sessions.playback.player import QUIT, PlaybackProgress, Player
 from sessions.storage.library import get_session, titles_of
+from therapy_gen.app.answers import in_words
 from therapy_gen.errors import InputError, TherapyGenError
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class HeadsetDesk:
         try:
             work()
         except TherapyGenError as error:
-            self._tell(state=FAILED, problem=str(error))
+            self._tell(state=FAILED, problem=in_words(error))
         except Exception as error:
             self._tell(state=FAILED, problem=f"it stopped without a known cause ({type(error).__name__})")
 
@@ -198,7 +199,7 @@ class HeadsetDesk:
             score = score_and_store(self.store, path, listener=session.listener)
             ranking = rank_listener(self.store, session.listener)
         except TherapyGenError as error:
-            return {"score_problem": str(error)}
+            return {"score_problem": in_words(error)}
         titles = titles_of(self.store, [play.piece for play in score.plays if play.piece])
         plays = [
             {

@@ -89,14 +89,15 @@ def _explain(error: Exception, arguments: Sequence[str]) -> tuple[int, str]:
     """Return exit code and line for an error of a command line."""
     import typer
 
+    from therapy_gen.cli.output import with_options
     from therapy_gen.errors import MissingExtraError, TherapyGenError
 
     usage_error = typer.BadParameter.__mro__[1]
     match error:
         case MissingExtraError():
-            return PART_MISSING, str(error)
+            return PART_MISSING, with_options(str(error))
         case TherapyGenError():
-            return AT_FAULT, str(error)
+            return AT_FAULT, with_options(str(error))
         case typer.Exit():
             return int(error.exit_code), ""
         case typer.Abort():

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from therapy_gen.text import clock as clock
-from therapy_gen.text import json_text
+from therapy_gen.text import json_text, with_parameters
 from therapy_gen.text import printable as printable
 
 # `--json`, the same in every command.
@@ -156,10 +156,15 @@ def day_and_time(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def with_options(text: str) -> str:
+    """Return what a library says with its parameters as the options that they are here."""
+    return with_parameters(text, lambda name: "--" + name.replace("_", "-"))
+
+
 def say(text: str, *, quiet: bool = False) -> None:
     """Tell something beside the result, on standard error."""
     if not quiet:
-        print(printable(text), file=sys.stderr)
+        print(printable(with_options(text)), file=sys.stderr)
 
 
 @contextlib.contextmanager

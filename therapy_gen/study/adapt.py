@@ -180,7 +180,7 @@ class Yoked:
         if missing:
             raise InputError(
                 f"session {session.id} does not hold all pieces that session {other} played; make it of the "
-                f"same pieces (--again {other})"
+                f"same pieces (`again` {other})"
             )
         self._other, self._order = other, order
 

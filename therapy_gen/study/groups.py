@@ -55,7 +55,7 @@ def group_evidence(store: Store, listeners: Sequence[str] | None = None, plan: s
         if other:
             raise InputError(
                 f"the analysis plans of {first.listener} and {one.listener} differ: the first {other[0]}; "
-                "score them by one plan (--plan NAME), and rank the group by it"
+                "score them by one plan (`plan` NAME), and rank the group by it"
             )
     return found
 

@@ -75,12 +75,12 @@ def plan_for(
         settings = replace(settings, bands={**settings.bands, band: NAMED_BANDS[band]})
     if ranked_by[0] != "both" and band not in settings.all_bands:
         known = ", ".join((*settings.all_bands, "both"))
-        raise CriterionError(f"{ranked_by[0]!r} is no criterion; give one of: {known}, or name the band with --band")
+        raise CriterionError(f"{ranked_by[0]!r} is no criterion; give one of: {known}, or name the band with `band`")
     plan = AnalysisPlan(name, *ranked_by, settings.as_dict())
     if stored is not None and (other := differences(stored, plan)):
         raise InputError(
             f"the analysis plan {name!r} of listener {listener} {other[0]}; score by the plan, give this analysis a "
-            "plan of its own with --plan NAME, or take what was scored by the plan out first with --forget"
+            "plan of its own with `plan` NAME, or take what was scored by the plan out first with `forget`"
         )
     return plan
 

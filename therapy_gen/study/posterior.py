@@ -136,12 +136,12 @@ def evidence_for(store: Store, listener: str | None, plan: str | None = None) ->
     known = [name for name in listeners_with_evidence(store) if name is not None]
     if len(known) > 1:
         names = ", ".join(map(shlex.quote, known))
-        raise InputError(f"several listeners have been recorded; give --listener one of: {names}")
+        raise InputError(f"several listeners have been recorded; give `listener` one of: {names}")
     if not known:
         if listeners_with_evidence(store):
             raise InputError(
                 "recordings and ratings of nobody named may be of several people, and are not ranked; score the "
-                "recordings again with --listener NAME"
+                "recordings again with `listener` NAME"
             )
         raise InputError("no recording has been scored and no piece rated yet; to score one: therapy-gen score-eeg")
     return evidence_of(store, known[0], plan)

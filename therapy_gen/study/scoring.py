@@ -135,7 +135,7 @@ def listener_of(
     if listener is None:
         raise InputError(
             f"{path} does not tell whose recording it is, and recordings of several people must not be ranked "
-            "together; give --listener NAME"
+            "together; give `listener` NAME"
         )
     return listener
 

@@ -13,7 +13,7 @@ def _write(export: Export) -> None:
 
     session, path = export.session, export.path
     if session is None:
-        raise ExportError("a ranking has no events: they are a session's; give --session ID")
+        raise ExportError("a ranking has no events: they are a session's; give `session` ID")
     events = planned_events(session) if export.events is None else export.events
     table = events_tsv(session, export.programme.title, events).encode()
     levels = events_json(session, version=version("therapy-gen")).encode()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from therapy_gen.cli.output import count, print_json, progress, say
+from therapy_gen.cli.output import count, print_json, progress, say, with_options
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store
@@ -37,7 +37,9 @@ def tell(outcomes: Sequence[Outcome], document: dict[str, object], *, json: bool
 
     found = Counter(one.status for one in outcomes)
     if json:
-        print_json({**document, "recordings": [one.__dict__ for one in outcomes]})
+        print_json(
+            {**document, "recordings": [{**one.__dict__, "reason": with_options(one.reason)} for one in outcomes]}
+        )
     else:
         print(", ".join(f"{number} {status}" for status, number in found.items()))
     if found[FAILED]:

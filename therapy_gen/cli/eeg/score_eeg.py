@@ -13,7 +13,7 @@ from therapy_gen.cli.completion import listener_names, one_of, session_ids
 from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.eeg.recordings import recordings_meant
 from therapy_gen.cli.eeg.score_options import codes_of, criterion_of, given_settings, labels_in, recordings_at
-from therapy_gen.cli.output import AsJson, print_json, printable, progress, say
+from therapy_gen.cli.output import AsJson, print_json, printable, progress, say, with_options
 
 if TYPE_CHECKING:
     from eeg.ranking.ranked_pieces import Ranking
@@ -287,7 +287,7 @@ def _plan_for(
     try:
         return plan_for(store, who, name, given=given, criterion=criterion)
     except CriterionError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(with_options(str(error))) from error
 
 
 def _check_targets(report: Path | None, table: Path | None, by: str, *, forget: bool, dry_run: bool) -> None:

@@ -11,7 +11,7 @@ import typer
 from therapy_gen.cli.completion import model_names
 from therapy_gen.cli.context import DEFAULT_MODEL, global_options
 from therapy_gen.cli.model import evaluate, model_files, train
-from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say
+from therapy_gen.cli.output import AsJson, print_json, print_table, printable, say, with_options
 
 app = typer.Typer(
     help="List, show, train, import, export and check models.",
@@ -59,7 +59,7 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
                 del document["facts"]
                 document["config"] = document["config"]["name"]
             except InputError as error:
-                document = {"name": path.stem, "file": str(path), "error": str(error)}
+                document = {"name": path.stem, "file": str(path), "error": with_options(str(error))}
             documents.append({**document, "embedded": folder == ASSETS, "default": path.stem == DEFAULT_MODEL})
     if json:
         print_json({"models": documents})

@@ -69,7 +69,7 @@ def download(
             wanted = named
         if wanted is None:
             raise InputError(
-                f"{address} comes without a hash to check it by; give --sha256 (the file is kept as {part}, "
+                f"{address} comes without a hash to check it by; give `sha256` (the file is kept as {part}, "
                 f"its SHA-256 is {_hash(part, 'sha256')})"
             )
         if (found := _hash(part, wanted[0])) != wanted[1]:

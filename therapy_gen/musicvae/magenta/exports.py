@@ -69,7 +69,7 @@ def export_tfjs(model: MagentaModel, folder: Path) -> tuple[list[Path], list[str
     if config.voices > 1 and not config.split:
         raise InputError(
             f"Magenta.js has no decoder that writes all voices at once, as {config.name} does; "
-            "export it with --format magenta"
+            "export it with `format` magenta"
         )
     variables: dict[str, FloatArray] = {name: model.arrays[name] for name in decoder_shapes(config)}
     remarks = []

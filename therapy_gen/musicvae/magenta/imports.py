@@ -104,7 +104,7 @@ def _fit(config: MagentaConfig, shapes: Mapping[str, tuple[int, ...]], source: P
         if name != config.name and (candidate := _sized(other, shapes)) is not None and _matches(candidate, shapes)
     ]
     if others:
-        raise InputError(f"{source} is not of config {config.name}; give --config {' or '.join(others)}")
+        raise InputError(f"{source} is not of config {config.name}; give `config` {' or '.join(others)}")
     missing = next((name for name in decoder_shapes(config) if name not in shapes), None)
     why = f"it lacks {missing}" if missing else "its variables have other shapes"
     raise InputError(f"{source} is not of config {config.name} ({why}), nor of: {', '.join(CONFIGS)}")

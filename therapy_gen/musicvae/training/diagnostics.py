@@ -57,7 +57,7 @@ def find_symptoms(
     list of Symptom
         ``few-examples``, ``rests``, ``latent-ignored``, ``by-heart``; empty where all is well.
     """
-    otherwise = "" if fine_tuned else ", or begin with --from calm"
+    otherwise = "" if fine_tuned else ", or begin with the weights of calm"
     found = few_examples(len(train), pieces, otherwise)
     rng = np.random.default_rng(seed)
     known = train[np.linspace(0, len(train) - 1, min(_MOST, len(train))).astype(int)]
@@ -79,7 +79,7 @@ def find_symptoms(
                 "latent-ignored",
                 f"with another section's z a section costs {others:.0f} nats instead of {own:.0f}: "
                 "the decoder hardly listens to z, so interpolations and samples differ little",
-                f"train longer, raise --free-bits{otherwise}",
+                f"train longer, free more bits{otherwise}",
             )
         )
     if len(held_out):
@@ -90,7 +90,7 @@ def find_symptoms(
                     "by-heart",
                     f"a section costs {own:.0f} nats where it was learned from, {unseen:.0f} where it is new: "
                     "the model knows its pieces by heart",
-                    f"add scores, give a smaller --patience{otherwise}",
+                    f"add scores, have less patience{otherwise}",
                 )
             )
     return found

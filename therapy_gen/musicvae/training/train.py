@@ -159,7 +159,7 @@ def check_enough(material: Material, config: Config) -> None:
     if len(material.train) < config.batch_size:
         raise InputError(
             f"too little music: {len(material.train)} of the {config.batch_size} windows that one batch needs; "
-            "add scores, or give a smaller --batch-size"
+            "add scores, or give a smaller `batch_size`"
         )
 
 
@@ -246,7 +246,7 @@ class _Run:
             kept = f"is as it was last saved, at step {self.saved}" if self.saved is not None else "was not saved yet"
             raise InputError(
                 f"training diverged at step {self.step} (loss {values['loss']}): the run in {self.folder} {kept}; "
-                f"go on with a lower learning rate than {self.schedule.rate(self.step):.2g} (--set learning_rate=...)"
+                f"go on with a lower learning rate than {self.schedule.rate(self.step):.2g} (`set` learning_rate=...)"
             )
         self.step += taken
         return values
