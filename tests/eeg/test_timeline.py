@@ -204,7 +204,7 @@ def test_annotations_win_over_an_offset_and_say_so(tmp_path: Path) -> None:
     path = record(tmp_path / "a_raw.fif", [(10, 0, "session/7")])
     plan = plan_of(path, library(), session="7", offset_s=0.0)
     assert plays(plan) == FROM_SESSION_AT_10
-    assert any("--offset is not used" in note for note in plan.notes)
+    assert any("the offset is not used" in note for note in plan.notes)
     with pytest.raises(TimelineError, match="marked as session 7, not 8"):
         plan_of(path, library(), session="8", offset_s=0.0)
 
@@ -432,7 +432,7 @@ SEAM = ["New Segment,,4001,1,0,20260701200100000000"]
 def test_fixed_timelines_across_a_second_segment_are_refused(tmp_path: Path) -> None:
     path = brainvision(tmp_path, SEAM)
     match = (
-        r"rec\.vhdr was interrupted or cut at 0:40\.0 \(New Segment\).*session 7 does not hold behind it: give --events"
+        r"rec\.vhdr was interrupted or cut at 0:40\.0 \(New Segment\).*session 7 does not hold behind it: give `events`"
     )
     with pytest.raises(TimelineError, match=match):
         plan_of(path, library(), session="7", offset_s=10.0)
