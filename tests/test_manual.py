@@ -125,6 +125,7 @@ def test_every_example_of_a_help_is_a_command_line_of_the_program(line: str) -> 
     parsed(line)
 
 
+@pytest.mark.long
 def test_every_command_that_the_pages_show_is_one_of_the_program() -> None:
     shown = shown_commands()
     assert len(shown) > 20

@@ -68,6 +68,7 @@ def material(tokens: np.ndarray, minor: np.ndarray, held_out: int) -> PriorMater
     )
 
 
+@pytest.mark.long
 def test_a_finished_model_carries_figures_and_the_prior_of_its_music(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("keras", reason="keras is an extra")
     tokens, minor = sections(160, 1), np.arange(160) % 2 == 1
