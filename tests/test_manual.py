@@ -71,7 +71,8 @@ def test_the_manual_is_read_and_searched_from_the_disk(tmp_path: Path, chromium:
         page.click('[data-bs-target="#mkdocs_search_modal"]')
         page.fill("#mkdocs-search-query", "calmness")
         page.wait_for_selector("#mkdocs-search-results article a")
-        page.click("#mkdocs-search-results article a >> nth=0")
+        with page.expect_navigation(wait_until="load"):
+            page.click("#mkdocs-search-results article a >> nth=0")
         assert page.url.startswith((tmp_path / "site").as_uri())
         assert "calm" in page.inner_text("body").lower()
         context.close()

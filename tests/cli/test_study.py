@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,9 @@ class Dask:
         """Start the program with `--cluster`."""
         program = "from therapy_gen.cli.main import main; import sys; sys.exit(main())"
         command = [sys.executable, "-c", program, *arguments, "--cluster", self.address]
-        self.processes.append(subprocess.Popen([*map(str, command)]))
+        # A shell lets what it runs in the background ignore interrupts.
+        restored = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+        self.processes.append(subprocess.Popen([*map(str, command)], preexec_fn=restored))
         return self.processes[-1]
 
     def kill_a_worker(self) -> None:
