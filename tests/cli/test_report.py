@@ -246,6 +246,7 @@ def test_the_page_plays_seeks_and_moves_its_cursor(opened: Callable[..., Any]) -
     reaches(page, "document.getElementById('toggle-0').textContent === 'Play'")
 
 
+@pytest.mark.long
 def test_the_whole_session_goes_from_silence_to_music_and_on(opened: Callable[..., Any], reported: Path) -> None:
     shown = subprocess.run(
         [*PROGRAM, "--home", "home", "session", "show", "1", "--json"], cwd=reported, check=True, capture_output=True

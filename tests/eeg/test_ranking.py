@@ -394,6 +394,7 @@ def by_days(
 
 
 @pytest.mark.parametrize(("piece_day", "music_day"), [(0.5, 0.0), (0.3, 0.3)])
+@pytest.mark.long
 def test_what_differs_from_day_to_day_is_no_order_and_is_covered(piece_day: float, music_day: float) -> None:
     effects = [0.0] * 5
     rankings = [rank(by_days(np.random.default_rng(i), effects, 4, piece_day, music_day)) for i in range(40)]

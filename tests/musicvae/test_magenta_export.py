@@ -146,6 +146,7 @@ def test_magenta_js_loads_what_is_exported_and_writes_the_same_notes(
 
 
 @pytest.mark.skipif(find_spec("keras") is None, reason="keras is an extra")
+@pytest.mark.long
 def test_check_holds_the_embedded_model_to_keras(program: Cli) -> None:
     done = program("model", "check", "calm", "--json")
     assert done.status == 0, done.err

@@ -132,6 +132,7 @@ def test_a_section_does_not_depend_on_its_neighbours_in_the_batch(pair: tuple[Mu
     assert np.array_equal(together, alone)
 
 
+@pytest.mark.long
 def test_training_learns(tmp_path: Path) -> None:
     config = replace(SMALL, learning_rate=5e-3)
     figures = []

@@ -27,6 +27,7 @@ from therapy_gen.musicvae.model import Model
 
 
 @pytest.mark.parametrize("arc", sorted(ARCS))
+@pytest.mark.long
 def test_sessions_come_near_their_arc_and_move_in_small_steps(arc: str, store: Store, model: Model) -> None:
     """Ten seeds; `benchmarks/music/arcs.py` has longer sessions and more arcs."""
     request = SessionRequest(minutes=12.0 if arc == "iso" else 8.0, arc=arc, tempo=usual_tempo(arc))
