@@ -29,7 +29,7 @@ from eeg.play_scores import play_scores, report_arrays
 from eeg.preparation import Preparation, prepare
 from eeg.results import PlayScore, RecordingScore
 from eeg.settings import FLAG_BELOW_S, REFUSE_BELOW_S, Settings
-from eeg.timeline.find import find_timeline
+from eeg.timeline.find_timeline import find_timeline
 from eeg.timeline.known_pieces import Library
 from eeg.timeline.timeline import Timeline
 

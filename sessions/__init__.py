@@ -11,7 +11,7 @@ from therapy_gen.lazy import public_names
 
 if TYPE_CHECKING:
     from sessions.builder import new_session
-    from sessions.export.session import export_session
+    from sessions.export.export import export_session
     from sessions.planning.request import SessionRequest
     from sessions.reports.session_report import write_session_report
     from sessions.storage.piece_import import import_pieces
@@ -24,7 +24,7 @@ __getattr__, __dir__ = public_names(
     {
         "SessionRequest": "sessions.planning.request",
         "Store": "sessions.storage.store",
-        "export_session": "sessions.export.session",
+        "export_session": "sessions.export.export",
         "import_pieces": "sessions.storage.piece_import",
         "new_session": "sessions.builder",
         "write_session_report": "sessions.reports.session_report",

@@ -46,7 +46,7 @@ def new_session(
     Everything musical in it follows from `request`, `model`, `seed`, `temperature`, `palette` and `preference`, which
     is what is known of the listener's pieces, or `requested`, pieces of the library that it is to hold; `may_drop` says
     whether the last of them are left out where not all have room. `sound` is how
-    it is to sound (`sessions.export.sound.Sound.parameters`); an arc that dies away brings a fade of its own.
+    it is to sound (`sessions.export.sound_settings.Sound.parameters`); an arc that dies away brings a fade of its own.
 
     Raises
     ------

@@ -105,7 +105,7 @@ def collect_power(path: Path) -> None:
     from eeg.io.recording import open_recording
     from eeg.preparation import prepare
     from eeg.settings import Settings
-    from eeg.timeline.find import find_timeline
+    from eeg.timeline.find_timeline import find_timeline
 
     recording = open_recording(path)
     prepared = prepare(recording, find_timeline(recording), Settings())

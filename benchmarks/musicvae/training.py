@@ -54,7 +54,7 @@ def windows(batch: int, voices: int) -> np.ndarray:
 
 def in_magenta(config: MagentaConfig, batch: int, steps: int, weights: Path) -> dict[str, Any]:
     """Train in Magenta; its first weights go to a file."""
-    from therapy_gen.musicvae.magenta.reference import import_magenta, magenta_config, one_hot
+    from therapy_gen.musicvae.magenta.reference_model import import_magenta, magenta_config, one_hot
 
     tf, music_vae = import_magenta()
     theirs = magenta_config(config, music_vae)

@@ -8,7 +8,7 @@ from eeg.io.recording import Recording
 from eeg.timeline.events import code_of
 from eeg.timeline.known_pieces import Library
 from eeg.timeline.labels import few, labels_of
-from eeg.timeline.play_log import begin_of
+from eeg.timeline.logged_plays import begin_of
 
 
 def why_none(recording: Recording, library: Library, session: str | None, zone: tzinfo | None) -> str:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sessions.errors import ExportError, NotFoundError
 from sessions.export.click_track import with_clicks
-from sessions.export.sound import Sound
+from sessions.export.sound_settings import Sound
 from sessions.export_paths import already_exists, atomic_write
 from sessions.records import ItemRecord, Programme
 from sessions.storage.library import get_session, music_of
@@ -232,7 +232,7 @@ def live_session(store: Store, number: int, *, start_s: float = 0.0, sound: Soun
 
     Loudness is measured on excerpts of each piece, so that the samples are not those of an export.
     """
-    from therapy_gen.music.audio.live.timeline import live_timeline
+    from therapy_gen.music.audio.live.live_timeline import live_timeline
     from therapy_gen.music.audio.stream import TimelineItem
 
     record = get_session(store, number)

@@ -12,8 +12,8 @@ from typing import Any
 
 from sessions.errors import ExportError
 from sessions.export.audio import Sound
+from sessions.export.export import export_programme
 from sessions.export.playlists import Entry, Naming
-from sessions.export.session import export_programme
 from sessions.export.session_tables import safe_row
 from sessions.export.writer import FileWriter, WrittenFile
 from sessions.records import ItemRecord, Programme
@@ -103,7 +103,7 @@ def export_ranked(
     audio : str
         Format of the files that a playlist or table names.
     naming, writer, cue, with_name
-        As for `sessions.export.session.export_session`.
+        As for `sessions.export.export.export_session`.
 
     Raises
     ------

@@ -23,7 +23,7 @@ from sessions.storage.tables import (
     SessionRow,
     now,
 )
-from sessions.studies.plans import AnalysisPlan, plans_of, settings_differences
+from sessions.studies.analysis_plans import AnalysisPlan, plans_of, settings_differences
 
 DEFAULT_CRITERION = "beta"
 

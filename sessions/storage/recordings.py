@@ -28,7 +28,7 @@ from sessions.storage.tables import (
     SessionRow,
     now,
 )
-from sessions.studies.plans import AnalysisPlan, put_plan
+from sessions.studies.analysis_plans import AnalysisPlan, put_plan
 
 # A play is an item of a session where its onset says so within this; recorders and people round.
 _SAME_PLAY_S = 2.0

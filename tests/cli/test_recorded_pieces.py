@@ -198,7 +198,7 @@ def test_other_frequencies_sound_the_same(cli: Cli, tmp_path: Path, rate: int, s
 
 def test_the_app_plays_what_the_export_holds(songs: dict[str, Path]) -> None:
     """A recorded piece sounds the same from any place at once, as the player of the app asks for it."""
-    from therapy_gen.music.audio.live.timeline import live_timeline
+    from therapy_gen.music.audio.live.live_timeline import live_timeline
     from therapy_gen.music.audio.stream import TimelineItem, render_timeline
 
     items = [TimelineItem(2.0), TimelineItem(33.0, songs["ogg"].read_bytes(), "song"), TimelineItem(1.0)]

@@ -197,7 +197,7 @@ def test_every_sample_is_read_in_volts(tmp_path: Path, what: str) -> None:
 
 @pytest.mark.parametrize("what", ["Mind Monitor", "muselsl", "BrainFlow", "Emotiv", "Emotiv, old", "EGI", "GDF"])
 def test_markers_are_annotations_or_codes(tmp_path: Path, what: str) -> None:
-    from eeg.timeline.find import find_timeline
+    from eeg.timeline.find_timeline import find_timeline
     from eeg.timeline.known_pieces import KnownPiece, Library
 
     path, _ = WRITERS[what][0](tmp_path)

@@ -13,7 +13,7 @@ import pytest
 from eeg.errors import TimelineError
 from eeg.io.mne import quiet_mne
 from eeg.io.recording import open_recording
-from eeg.timeline.find import find_timeline
+from eeg.timeline.find_timeline import find_timeline
 from eeg.timeline.known_pieces import Item, KnownPiece, KnownSession, Library, LoggedPlay
 from eeg.timeline.timeline import Timeline
 

@@ -17,7 +17,7 @@ from eeg.errors import RecordingError
 from eeg.io.recording import open_recording
 from eeg.scoring import score_recording
 from eeg.simulation.simulate import Simulated
-from eeg.timeline.find import find_timeline
+from eeg.timeline.find_timeline import find_timeline
 
 
 def chunk(tag: int, content: bytes) -> bytes:

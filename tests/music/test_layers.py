@@ -177,7 +177,7 @@ def test_a_mix_that_cannot_be_is_refused(values: dict[str, object], said: str) -
 def test_the_help_names_every_layer_transition_and_space() -> None:
     from typing import get_args
 
-    from therapy_gen.cli.sound import LayerOption, SpaceOption, TransitionOption
+    from therapy_gen.cli.sound_options import LayerOption, SpaceOption, TransitionOption
     from therapy_gen.music.audio.reverb import SPACES
 
     for option, names in ((LayerOption, LAYERS), (TransitionOption, TRANSITIONS), (SpaceOption, SPACES)):

@@ -7,7 +7,7 @@ import pytest
 
 from therapy_gen.music.audio import SAMPLE_RATE
 from therapy_gen.music.audio.live.estimate import estimate_loudness
-from therapy_gen.music.audio.live.timeline import live_renderer
+from therapy_gen.music.audio.live.live_timeline import live_renderer
 from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.synth import StruckNote

@@ -18,7 +18,7 @@ from therapy_gen.musicvae.magenta.engine import MagentaEngine
 from therapy_gen.musicvae.magenta.exports import export_magenta
 from therapy_gen.musicvae.magenta.imported_weights import load_stored
 from therapy_gen.musicvae.magenta.imports import import_checkpoint
-from therapy_gen.musicvae.magenta.reference import Reference, import_magenta, magenta_config
+from therapy_gen.musicvae.magenta.reference_model import Reference, import_magenta, magenta_config
 from therapy_gen.musicvae.magenta.runtime import MagentaModel
 
 SECTIONS = 3

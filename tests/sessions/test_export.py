@@ -28,10 +28,10 @@ from sessions.builder import new_session
 from sessions.errors import ExportError
 from sessions.export.audio import Sound
 from sessions.export.cue_sheet import cue_sheet
+from sessions.export.export import FileWriter, export_piece, export_playlist, export_session, piece_format
 from sessions.export.formats import Export
 from sessions.export.playlist_audio import render_entries
 from sessions.export.playlists import Entry, m3u8
-from sessions.export.session import FileWriter, export_piece, export_playlist, export_session, piece_format
 from sessions.planning.plan import SessionRequest
 from sessions.records import Programme, SessionRecord
 from sessions.storage.library import midi_of
@@ -294,7 +294,7 @@ def test_a_full_disk_leaves_no_part(store: Store, short: SessionRecord, tmp_path
         pytest.skip("no disk can be mounted here")
     code = f"""
 from pathlib import Path
-from sessions.export.session import export_session
+from sessions.export.export import export_session
 from sessions.storage.library import get_session
 from sessions.export.audio import Sound
 from sessions.storage.store import Store

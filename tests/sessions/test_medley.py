@@ -15,7 +15,7 @@ import pretty_midi
 import pytest
 
 from sessions.errors import ExportError
-from sessions.export.midi import join_midi
+from sessions.export.session_midi import join_midi
 from therapy_gen.music.midi.midi import read_performance, to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 

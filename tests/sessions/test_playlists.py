@@ -24,9 +24,9 @@ import soundfile
 from sessions.builder import new_session
 from sessions.errors import ExportError, NotFoundError
 from sessions.export.audio import Sound
+from sessions.export.export import FileWriter, export_session
 from sessions.export.formats import PLAYLIST, names
 from sessions.export.playlists import Entry, Naming, jspf, m3u8, pls, xspf
-from sessions.export.session import FileWriter, export_session
 from sessions.planning.plan import SessionRequest
 from sessions.records import SessionRecord
 from sessions.storage.store import Store
@@ -190,7 +190,7 @@ def test_two_runs_into_one_place_leave_one_whole(rendered: tuple[Store, SessionR
     code = """
 import sys
 from pathlib import Path
-from sessions.export.session import export_session
+from sessions.export.export import export_session
 from sessions.storage.library import get_session
 from sessions.export.audio import Sound
 from sessions.storage.store import Store

@@ -15,8 +15,8 @@ import pytest
 
 from sessions.builder import new_session
 from sessions.export.audio import Sound
+from sessions.export.export import export_session
 from sessions.export.playlists import Entry, Naming, xspf
-from sessions.export.session import export_session
 from sessions.planning.plan import SessionRequest
 from sessions.storage.store import Store
 from therapy_gen.musicvae.model import Model

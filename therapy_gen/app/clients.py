@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sessions.clients.archive import export_listener
+from sessions.clients.client_overview import Client, client_overview
 from sessions.clients.diary import add_note, delete_note, remember_settings, set_measure
 from sessions.clients.forget import forget_listener
-from sessions.clients.overview import Client, client_overview
 from sessions.clients.scales import add_scales, known_scales, read_scales
 from sessions.clients.sessions_of import assign_session, merge_listeners
 from sessions.errors import NotFoundError

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from sessions.clients.diary import player_settings
 from sessions.playback.heard import ENDED, HeardLog
-from sessions.playback.stream import SessionStream, warm_up
+from sessions.playback.session_stream import SessionStream, warm_up
 from sessions.storage.library import get_session
 from sessions.storage.listeners import list_listeners
 from sessions.storage.store import Store
-from therapy_gen.app.recording import HeadsetDesk
-from therapy_gen.study.listening import Wishes, next_session
+from therapy_gen.app.headset_desk import HeadsetDesk
+from therapy_gen.study.next_session import Wishes, next_session
 
 if TYPE_CHECKING:
     from sessions.records import SessionRecord

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from sessions.storage.library import list_sessions
 from sessions.storage.listeners import list_listeners
 from therapy_gen.app.answers import desk_of, page
-from therapy_gen.app.recording import Wanted
+from therapy_gen.app.headset_desk import Wanted
 from therapy_gen.errors import InputError, MissingExtraError
 
 _NEWEST = 30

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from therapy_gen.app import clients, headset, listening
+from therapy_gen.app import clients, headset, listener_pages
 from therapy_gen.app.answers import done, guard_of, json_endpoint, page, shown
 from therapy_gen.app.guard import Guard, guarded
 from therapy_gen.errors import InputError
@@ -63,24 +63,24 @@ def application(desk: Desk, guard: Guard) -> Starlette:
     """
     post = ["POST"]
     routes = [
-        Route("/", shown(listening.home)),
-        Route("/history", shown(listening.history)),
-        Route("/history/unmark", done(listening.unmarked), methods=post),
-        Route("/listener", done(listening.chosen), methods=post),
-        Route("/sessions/{session:int}", shown(listening.shown_session)),
-        Route("/sessions/{session:int}/heard", done(listening.heard_elsewhere), methods=post),
-        Route("/sessions/{session:int}/delete", done(listening.deleted), methods=post),
+        Route("/", shown(listener_pages.home)),
+        Route("/history", shown(listener_pages.history)),
+        Route("/history/unmark", done(listener_pages.unmarked), methods=post),
+        Route("/listener", done(listener_pages.chosen), methods=post),
+        Route("/sessions/{session:int}", shown(listener_pages.shown_session)),
+        Route("/sessions/{session:int}/heard", done(listener_pages.heard_elsewhere), methods=post),
+        Route("/sessions/{session:int}/delete", done(listener_pages.deleted), methods=post),
         Route("/sessions/{session:int}/note", done(clients.noted), methods=post),
         Route("/sessions/{session:int}/measure", done(clients.measured), methods=post),
         Route("/sessions/{session:int}/assign", done(clients.assigned), methods=post),
         Route("/notes/delete", done(clients.unnoted), methods=post),
-        Route("/sound/{session:int}.wav", shown(listening.heard)),
-        Route("/api/next", json_endpoint(listening.upcoming)),
-        Route("/api/roll/{piece}", json_endpoint(listening.notes)),
-        Route("/api/heard", json_endpoint(listening.told), methods=post),
-        Route("/api/rate", json_endpoint(listening.rated), methods=post),
-        Route("/api/mark", json_endpoint(listening.marked), methods=post),
-        Route("/api/settings", json_endpoint(listening.wished), methods=post),
+        Route("/sound/{session:int}.wav", shown(listener_pages.heard)),
+        Route("/api/next", json_endpoint(listener_pages.upcoming)),
+        Route("/api/roll/{piece}", json_endpoint(listener_pages.notes)),
+        Route("/api/heard", json_endpoint(listener_pages.told), methods=post),
+        Route("/api/rate", json_endpoint(listener_pages.rated), methods=post),
+        Route("/api/mark", json_endpoint(listener_pages.marked), methods=post),
+        Route("/api/settings", json_endpoint(listener_pages.wished), methods=post),
         Route("/clients", shown(clients.people)),
         Route("/clients/add", done(clients.added), methods=post),
         Route("/clients/{client:int}", shown(clients.client)),

@@ -12,7 +12,7 @@ from sessions.export.formats import audio_formats, describe, find_format, format
 from therapy_gen.cli.completion import export_format_names, listener_names, one_of, session_ids
 from therapy_gen.cli.context import global_options
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
-from therapy_gen.cli.sound import (
+from therapy_gen.cli.sound_options import (
     FadeOption,
     LayerOption,
     LoudnessOption,
@@ -99,8 +99,8 @@ def export(
         raise typer.BadParameter("--listener and --top belong to --ranked")
     if ranked and clicks:
         raise typer.BadParameter("--clicks belongs to --session")
+    from sessions.export.export import FileWriter, check_audio_format, export_session
     from sessions.export.playlists import Naming
-    from sessions.export.session import FileWriter, check_audio_format, export_session
     from sessions.storage.library import get_session
 
     chosen = find_format(format_).name if format_ is not None else _said_by(out)

@@ -59,7 +59,7 @@ def list_(context: typer.Context, json: AsJson = False) -> None:
 @app.command(epilog="Example: therapy-gen listener show ana")
 def show(context: typer.Context, name: Name, json: AsJson = False) -> None:
     """Show what is kept of a listener: sessions, plays, ratings, measures and notes."""
-    from sessions.clients.overview import client_overview
+    from sessions.clients.client_overview import client_overview
 
     found = client_overview(global_options(context).store_to_read(), name)
     if json:

@@ -27,7 +27,7 @@ from therapy_gen.cli.output import (
     say,
     say_more,
 )
-from therapy_gen.cli.sound import LoudnessOption, SoundfontOption, SpaceOption, requested_sound
+from therapy_gen.cli.sound_options import LoudnessOption, SoundfontOption, SpaceOption, requested_sound
 
 if TYPE_CHECKING:
     from therapy_gen.music.analysis.additive import Feature
@@ -217,7 +217,7 @@ def export(
 ) -> None:
     """Write a piece as a score (MusicXML), as MIDI, or as audio."""
     options = global_options(context)
-    from sessions.export.session import FileWriter, export_piece
+    from sessions.export.export import FileWriter, export_piece
     from sessions.storage.library import get_piece
 
     store = options.store_to_read()

@@ -50,7 +50,7 @@ def new(
 
     protocol = read_protocol(plan)
     if protocol.audio != "none":
-        from sessions.export.session import check_audio_format
+        from sessions.export.export import check_audio_format
 
         check_audio_format(protocol.audio)
     store = options.store()
@@ -92,7 +92,7 @@ def new(
 @app.command(epilog="Example: therapy-gen study status calm.toml")
 def status(context: typer.Context, plan: PlanFile, json: AsJson = False) -> None:
     """Show who has which recording, and how good they are."""
-    from therapy_gen.study.overview import flow_of, study_status
+    from therapy_gen.study.status import flow_of, study_status
 
     store = global_options(context).store_to_read()
     study = _study(store, plan)
@@ -151,9 +151,9 @@ def score(
     use_one_thread()
     from therapy_gen.cli.eeg.cluster import score_all, tell
     from therapy_gen.study.batch import ScoringJob
-    from therapy_gen.study.find import recordings_in, session_of
     from therapy_gen.study.make import analysis_of
     from therapy_gen.study.protocol import read_protocol
+    from therapy_gen.study.recording_files import recordings_in, session_of
 
     store = options.store()
     study = _study(store, plan)
@@ -183,8 +183,8 @@ def report(
     options = global_options(context)
     use_one_thread()
     from sessions.storage.library import titles_of
-    from therapy_gen.study.overview import study_status
-    from therapy_gen.study.report import write_study_report
+    from therapy_gen.study.status import study_status
+    from therapy_gen.study.study_report import write_study_report
 
     store = options.store_to_read()
     study = _study(store, plan)
@@ -250,7 +250,7 @@ def bids(
     options = global_options(context)
     use_one_thread()
     from therapy_gen.study.bids import write_bids
-    from therapy_gen.study.find import recordings_in
+    from therapy_gen.study.recording_files import recordings_in
 
     store = options.store_to_read()
     study = _study(store, plan)

@@ -113,7 +113,7 @@ class Adaptive:
 
     def _evidence(self) -> Evidence:
         from sessions.storage.evidence import Evidence, evidence_of
-        from therapy_gen.study.plans import plan_for
+        from therapy_gen.study.analysis_plan import plan_for
 
         listener = str(self._session.listener)
         try:
@@ -125,7 +125,7 @@ class Adaptive:
         """Score what is in the recording by now."""
         from eeg.scoring import score_recording
         from sessions.storage.evidence import HeardPlay, HeardRecording
-        from therapy_gen.study.plans import plan_for, settings_of
+        from therapy_gen.study.analysis_plan import plan_for, settings_of
         from therapy_gen.study.scoring import known, to_store
 
         plan = plan_for(self._store, str(self._session.listener))

@@ -11,7 +11,7 @@ from therapy_gen.errors import TherapyGenError
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store
-    from sessions.studies.plans import AnalysisPlan
+    from sessions.studies.analysis_plans import AnalysisPlan
 
 SCORED, KNOWN, FAILED = "scored", "scored before", "failed"
 
@@ -74,7 +74,7 @@ def _scored(store: Store, job: ScoringJob) -> Outcome:
     from eeg.io.recording import open_recording
     from eeg.scoring import score_recording, sha256_of
     from sessions.storage.recordings import store_recordings, stored_plays
-    from therapy_gen.study.plans import settings_of
+    from therapy_gen.study.analysis_plan import settings_of
     from therapy_gen.study.scoring import known, to_store
 
     with open_recording(Path(job.path)) as recording:

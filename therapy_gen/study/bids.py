@@ -47,7 +47,7 @@ def write_bids(
     store : Store
     study : StudyRecord
     recordings : sequence of Path
-        Named as `therapy_gen.study.find.session_of` reads them.
+        Named as `therapy_gen.study.recording_files.session_of` reads them.
     root : Path
         Of the dataset: a new or empty folder.
     offset_s : float, optional
@@ -71,7 +71,7 @@ def write_bids(
         import mne_bids
     except ModuleNotFoundError as error:
         raise MissingExtraError("a BIDS dataset", "bids") from error
-    from therapy_gen.study.find import session_of
+    from therapy_gen.study.recording_files import session_of
 
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise InputError(f"{root} holds something already; name a new folder for the dataset")

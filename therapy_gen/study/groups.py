@@ -32,7 +32,7 @@ def group_evidence(store: Store, listeners: Sequence[str] | None = None, plan: s
     """
     from sessions.storage.evidence import evidence_of
     from sessions.storage.recordings import listeners_with_evidence
-    from sessions.studies.plans import differences
+    from sessions.studies.analysis_plans import differences
 
     known = listeners if listeners is not None else [name for name in listeners_with_evidence(store) if name]
     every = [evidence_of(store, name) for name in known]

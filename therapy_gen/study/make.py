@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from therapy_gen.errors import InputError
+from therapy_gen.study.analysis_plan import plan_for
 from therapy_gen.study.orders import balanced_orders
-from therapy_gen.study.plans import plan_for
 from therapy_gen.study.protocol import Protocol
 
 if TYPE_CHECKING:
     from sessions.records import PieceRecord
     from sessions.storage.store import Store
-    from sessions.studies.plans import AnalysisPlan
+    from sessions.studies.analysis_plans import AnalysisPlan
     from sessions.studies.studies import StudyRecord, StudySession
     from therapy_gen.musicvae.section_model import SectionModel
 
@@ -218,7 +218,7 @@ def write_session(
     Parameters are those of `write_study`, and threads that render ahead: none on workers, each of which has one core.
     """
     from sessions.export.audio import Sound
-    from sessions.export.session import FileWriter, export_session
+    from sessions.export.export import FileWriter, export_session
     from sessions.storage.library import get_session
 
     record = get_session(store, one.id)

@@ -62,7 +62,7 @@ def score_and_store(
     """
     from eeg.scoring import score_recording
     from sessions.storage.recordings import store_recordings
-    from therapy_gen.study.plans import plan_for, settings_of
+    from therapy_gen.study.analysis_plan import plan_for, settings_of
     from therapy_gen.study.posterior import Ranker
     from therapy_gen.study.scoring import known, listener_of, to_store
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from eeg.timeline.known_pieces import KnownPiece, KnownSession, Library
     from sessions.storage.recordings import ScoredPlay, ScoredRecording
     from sessions.storage.store import Store
-    from sessions.studies.plans import AnalysisPlan
+    from sessions.studies.analysis_plans import AnalysisPlan
 
 # Longer numbers are neither sessions nor codes; Python itself reads no more than 4300 digits.
 _MOST_DIGITS = 18

@@ -9,7 +9,7 @@ from sessions.export.formats import WHOLE, Export, ExportFormat
 
 def _write_midi(export: Export) -> None:
     from sessions.export.audio import present_midi
-    from sessions.export.midi import join_midi
+    from sessions.export.session_midi import join_midi
 
     programme = export.programme
     midi = present_midi(export.store, programme.items)

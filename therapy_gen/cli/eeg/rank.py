@@ -17,8 +17,8 @@ from therapy_gen.text import criterion_text
 
 if TYPE_CHECKING:
     from eeg.ranking.ranked_pieces import Ranking
-    from sessions.export.session import WrittenFile
-    from sessions.export.sound import Sound
+    from sessions.export.export import WrittenFile
+    from sessions.export.sound_settings import Sound
     from sessions.storage.evidence import Evidence
     from sessions.storage.store import Store
 
@@ -140,7 +140,7 @@ def _ranking(store: Store, listener: str | None, plan: str | None = None) -> tup
 
 def ranking_document(ranking: Ranking, evidence: Evidence, *, with_ratings: bool = False) -> dict[str, Any]:
     """Return what `rank --json` prints."""
-    from therapy_gen.study.plans import looks
+    from therapy_gen.study.analysis_plan import looks
 
     return {
         "listener": evidence.listener,
@@ -181,7 +181,7 @@ def print_ranking(ranking: Ranking, evidence: Evidence, names: dict[str, str], *
 
 def _print_looks(ranking: Ranking, evidence: Evidence) -> None:
     """Say how often these data were looked at: whoever looks often finds something by chance."""
-    from therapy_gen.study.plans import looks
+    from therapy_gen.study.analysis_plan import looks
 
     named = ", ".join(plan.name for plan in evidence.plans)
     print(

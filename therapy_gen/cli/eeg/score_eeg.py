@@ -11,7 +11,7 @@ import typer
 from eeg.io.formats import names_of_formats
 from therapy_gen.cli.completion import listener_names, one_of, session_ids
 from therapy_gen.cli.context import global_options, use_one_thread
-from therapy_gen.cli.eeg.recordings import recordings_meant
+from therapy_gen.cli.eeg.recording_arguments import recordings_meant
 from therapy_gen.cli.eeg.score_options import codes_of, criterion_of, given_settings, labels_in, recordings_at
 from therapy_gen.cli.output import AsJson, print_json, printable, progress, say, with_options
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eeg.timeline.known_pieces import Library
     from sessions.storage.evidence import Evidence
     from sessions.storage.store import Store
-    from sessions.studies.plans import AnalysisPlan
+    from sessions.studies.analysis_plans import AnalysisPlan
     from therapy_gen.cli.context import GlobalOptions
     from therapy_gen.study.posterior import Ranker
 
@@ -170,7 +170,7 @@ def score_eeg(
         "stream": stream,
     }
     if forget:
-        from therapy_gen.cli.eeg.forget import forget_scores
+        from therapy_gen.cli.eeg.forget_scores import forget_scores
 
         forget_scores(store, recordings, json=json)
         return
@@ -282,7 +282,7 @@ def _first_settings(given: Mapping[str, Any]) -> Settings:
 def _plan_for(
     store: Store, who: str, name: str | None, given: Mapping[str, Any], criterion: tuple[str, bool] | None
 ) -> AnalysisPlan:
-    from therapy_gen.study.plans import CriterionError, plan_for
+    from therapy_gen.study.analysis_plan import CriterionError, plan_for
 
     try:
         return plan_for(store, who, name, given=given, criterion=criterion)
@@ -313,7 +313,7 @@ def _score(
     """Score recordings one after the other, each by its listener's plan; the same one twice counts once."""
     from eeg.scoring import score_recording
     from therapy_gen.cli.eeg.score_labels import shares
-    from therapy_gen.study.plans import settings_of
+    from therapy_gen.study.analysis_plan import settings_of
 
     made: dict[str, RecordingScore] = {}
     found: dict[str, list[RecordingScore]] = {}

@@ -54,7 +54,7 @@ def given_settings(
 def recordings_at(places: Sequence[Path]) -> list[Path]:
     """Return recordings, with those of BIDS datasets in the place of folders."""
     from eeg.io.formats import formats
-    from therapy_gen.study.find import recordings_in
+    from therapy_gen.study.recording_files import recordings_in
 
     folder_formats = tuple(suffix for one in formats() if one.folder for suffix in one.suffixes)
     found: list[Path] = []

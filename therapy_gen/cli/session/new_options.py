@@ -82,7 +82,7 @@ def preference_for(
 
 def audio_target(audio: str | None, folder: Path) -> tuple[str, Path]:
     """Return the audio format, and its folder, made where it is not there."""
-    from sessions.export.session import check_audio_format
+    from sessions.export.export import check_audio_format
     from sessions.export_paths import make_folder
 
     return check_audio_format(audio or "flac"), make_folder(folder)
@@ -90,7 +90,7 @@ def audio_target(audio: str | None, folder: Path) -> tuple[str, Path]:
 
 def render(store: Store, made: SessionRecord, folder: Path, audio: str, sound: Sound, *, quiet: bool) -> Path:
     """Render a session's pieces into a folder, with a playlist; return that."""
-    from sessions.export.session import export_playlist
+    from sessions.export.export import export_playlist
 
     say(f"session {made.id} is stored; rendering it to {folder}", quiet=quiet)
     with progress("rendering", made.duration_s, quiet=quiet) as advance:

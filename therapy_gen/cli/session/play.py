@@ -17,7 +17,7 @@ from therapy_gen.cli.completion import one_of, session_ids
 from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.output import clock, printable, say
 from therapy_gen.cli.session.record import begin_recording, check_recording, chosen_while_playing, tell_recorded
-from therapy_gen.cli.sound import (
+from therapy_gen.cli.sound_options import (
     FadeOption,
     LayerOption,
     SoundfontOption,

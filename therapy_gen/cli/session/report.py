@@ -10,7 +10,7 @@ import typer
 from therapy_gen.cli.completion import listener_names, session_ids
 from therapy_gen.cli.context import global_options, use_one_thread
 from therapy_gen.cli.output import AsJson, print_json, printable, progress
-from therapy_gen.cli.sound import SoundfontOption, requested_sound
+from therapy_gen.cli.sound_options import SoundfontOption, requested_sound
 
 if TYPE_CHECKING:
     from sessions.storage.store import Store

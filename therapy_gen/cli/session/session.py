@@ -37,7 +37,7 @@ from therapy_gen.cli.session.new_options import (
     with_attribute_options,
 )
 from therapy_gen.cli.session.print_session import print_session
-from therapy_gen.cli.sound import (
+from therapy_gen.cli.sound_options import (
     FadeOption,
     LayerOption,
     LoudnessOption,

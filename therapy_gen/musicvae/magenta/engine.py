@@ -16,7 +16,7 @@ from therapy_gen.music.tokens import FIRST_PITCH_CLASS, MAX_PITCH, MIN_PITCH, NO
 from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.magenta.cells import FloatArray
 from therapy_gen.musicvae.magenta.exports import export_magenta
-from therapy_gen.musicvae.magenta.reference import GREEDY_TEMPERATURE, import_magenta, magenta_config, one_hot
+from therapy_gen.musicvae.magenta.reference_model import GREEDY_TEMPERATURE, import_magenta, magenta_config, one_hot
 from therapy_gen.musicvae.magenta.runtime import BoolArray, MagentaModel, Tokens
 from therapy_gen.musicvae.prior.prior import USUAL_METRE
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from therapy_gen.musicvae.magenta.exports import export_magenta
-from therapy_gen.musicvae.magenta.reference import Reference
+from therapy_gen.musicvae.magenta.reference_model import Reference
 from therapy_gen.musicvae.magenta.runtime import MagentaModel
 from therapy_gen.musicvae.parity import Difference, largest_difference
 

@@ -12,7 +12,7 @@ from therapy_gen.cli.completion import one_of
 from therapy_gen.music.audio.loudness_target import LOUDNESS_LUFS, TARGET_LUFS
 
 if TYPE_CHECKING:
-    from sessions.export.sound import Sound
+    from sessions.export.sound_settings import Sound
 
 SoundfontOption = Annotated[
     Path | None,
@@ -70,7 +70,7 @@ def requested_sound(
     advance: Callable[[float], None] = lambda seconds: None,
 ) -> Sound:
     """Return what options say of the sound; InputError where one is out of range or a file is no soundfont."""
-    from sessions.export.sound import Sound, read_layers
+    from sessions.export.sound_settings import Sound, read_layers
 
     requested = None if layers is None else read_layers([layer for layer in layers if layer != "none"])
     return Sound(soundfont, advance, space, loudness, requested, transition, None if fade is None else fade * 60.0)

@@ -10,7 +10,7 @@ from sessions.export_paths import check_file_target, write_bytes
 from sessions.reports.charts import Interval, intervals
 from sessions.reports.session_report import NO_CLAIM
 from therapy_gen.pages.html import render
-from therapy_gen.study.overview import SessionStatus, flow_of
+from therapy_gen.study.status import SessionStatus, flow_of
 from therapy_gen.text import criterion_text
 
 if TYPE_CHECKING:

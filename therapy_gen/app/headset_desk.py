@@ -14,7 +14,7 @@ from eeg.headset.contact import DEAD, Contact, watch_contact
 from eeg.headset.recorder import Recorder, begin_recording
 from eeg.headset.sources import open_source
 from sessions.export.audio import SAMPLE_RATE, item_sounds
-from sessions.export.sound import Sound
+from sessions.export.sound_settings import Sound
 from sessions.playback.log import QueuedPlayLog
 from sessions.playback.outputs import open_output
 from sessions.playback.player import QUIT, PlaybackProgress, Player

@@ -27,7 +27,7 @@ _WORTH_GOING_ON = 20
 
 def warm_up() -> None:
     """Load the usual instruments, so that the first sound does not wait for them."""
-    from therapy_gen.music.audio.live.timeline import live_renderer
+    from therapy_gen.music.audio.live.live_timeline import live_renderer
     from therapy_gen.music.audio.mix import Mix
 
     live_renderer(Mix(), SAMPLE_RATE)

@@ -1,6 +1,6 @@
 """Print what choosing by the posterior gains simulated listeners over ten sessions, beside choosing at random.
 
-    python benchmarks/eeg/choosing.py [--listeners 8] [--sessions 10] [--minutes 20] [--svg docs/choosing.svg]
+    python benchmarks/eeg/thompson_sampling.py [--listeners 8] [--sessions 10] [--minutes 20] [--svg docs/choosing.svg]
 
 Each listener has a true effect for every piece, in dB of beta against silence (lower is better): half of its variance
 goes by where the piece begins in the model's latent space, along a direction that is the listener's own, half by

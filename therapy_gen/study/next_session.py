@@ -71,7 +71,7 @@ def next_session(store: Store, model: SectionModel, listener: str | None, wishes
         Where no session can be made as wished.
     """
     from sessions.builder import new_session
-    from sessions.export.sound import Sound, read_layers
+    from sessions.export.sound_settings import Sound, read_layers
     from sessions.planning.request import SessionRequest, usual_tempo
     from sessions.storage.library import get_session
     from therapy_gen.study.posterior import preference_of

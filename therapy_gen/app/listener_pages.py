@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sessions.clients.diary import mark_piece, marked_pieces, remember_settings
-from sessions.export.sound import Sound, read_layers
+from sessions.export.sound_settings import Sound, read_layers
 from sessions.planning.arcs import ARCS
 from sessions.records import SessionRecord
 from sessions.reports.charts import arc, roll
@@ -23,7 +23,7 @@ from therapy_gen.music.arranging.palettes import PALETTES, check_palette
 from therapy_gen.music.audio.layers import LAYERS, LEVELS_DB
 from therapy_gen.music.audio.transitions import TRANSITIONS
 from therapy_gen.music.midi.midi import read_performance
-from therapy_gen.study.listening import Wishes
+from therapy_gen.study.next_session import Wishes
 from therapy_gen.study.posterior import Ranker
 
 MINUTES = (6, 12, 24, 36, 48, 60)

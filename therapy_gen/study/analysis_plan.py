@@ -11,7 +11,7 @@ from therapy_gen.errors import InputError
 if TYPE_CHECKING:
     from eeg.settings import Settings
     from sessions.storage.store import Store
-    from sessions.studies.plans import AnalysisPlan
+    from sessions.studies.analysis_plans import AnalysisPlan
 
 
 class CriterionError(InputError):
@@ -60,7 +60,7 @@ def plan_for(
     """
     from eeg.settings import ASYMMETRY, NAMED_BANDS, Settings
     from sessions.storage.tables import MAIN_PLAN
-    from sessions.studies.plans import AnalysisPlan, differences, is_used, list_plans
+    from sessions.studies.analysis_plans import AnalysisPlan, differences, is_used, list_plans
 
     name = plan_name(name) if name is not None else MAIN_PLAN
     stored = next((plan for plan in list_plans(store, listener) if plan.name == name), None)

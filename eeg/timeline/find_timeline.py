@@ -20,7 +20,7 @@ from eeg.timeline.events import coded_annotations, read_events, sidecar_of, stim
 from eeg.timeline.hints import why_none
 from eeg.timeline.known_pieces import MUSIC, SILENCE, Item, KnownPiece, KnownSession, Library
 from eeg.timeline.labels import TOLERANCE_S, few, labels_of, read_labels, relabel, seams
-from eeg.timeline.play_log import begin_of, heard_in, overlapping, session_of
+from eeg.timeline.logged_plays import begin_of, heard_in, overlapping, session_of
 from eeg.timeline.timeline import Timeline, moment
 
 
