@@ -47,7 +47,7 @@ def app(app_home: Path, tmp_path: Path) -> Iterator[App]:
 
 @pytest.fixture
 def looking(chromium: Any, app: App) -> Iterator[Callable[..., Any]]:
-    """Open the app in a tab of its own; at the end nothing may have been asked of any other host."""
+    """Open the app in a tab of its own; at the end nothing hidden may be seen, nor another host have been asked."""
     requested: list[str] = []
     contexts: list[Any] = []
 
@@ -64,6 +64,8 @@ def looking(chromium: Any, app: App) -> Iterator[Callable[..., Any]]:
         return tab
 
     yield look
+    seen = "[...document.querySelectorAll('[hidden]')].filter((one) => one.getClientRects().length).map((one) => one.id)"
     for context in contexts:
+        assert [one for tab in context.pages for one in tab.evaluate(seen)] == []
         context.close()
     assert [url for url in requested if not url.startswith((app.base, "data:"))] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,8 +100,18 @@ def info(
         print(f"{name:<12}{printable(str(document[name]))}")
     for title in ("config", "facts"):
         print(f"\n{title}")
-        for name, value in document[title].items():
-            print(f"  {name:<20}{printable(str(value))}")
+        _print_nested(document[title], "  ")
+
+
+def _print_nested(values: Mapping[str, Any], indent: str) -> None:
+    """Print a line for each value, those of a mapping below its name."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            print(f"{indent}{printable(name)}")
+            _print_nested(value, f"{indent}  ")
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            print(f"{indent}{printable(name):<20}{printable(shown)}")
 
 
 app.command("train", epilog=train.EPILOG)(train.train)
