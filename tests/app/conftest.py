@@ -64,7 +64,9 @@ def looking(chromium: Any, app: App) -> Iterator[Callable[..., Any]]:
         return tab
 
     yield look
-    seen = "[...document.querySelectorAll('[hidden]')].filter((one) => one.getClientRects().length).map((one) => one.id)"
+    seen = (
+        "[...document.querySelectorAll('[hidden]')].filter((one) => one.getClientRects().length).map((one) => one.id)"
+    )
     for context in contexts:
         assert [one for tab in context.pages for one in tab.evaluate(seen)] == []
         context.close()
