@@ -56,7 +56,7 @@ def _copy(database: Session, row: PieceRow, palette: str) -> str:
     if known is not None:
         return known
     assert row.midi is not None  # a recorded piece is of no palette
-    performance = in_palette(read_performance(row.midi), palette)
+    performance = _in_palette(read_performance(row.midi), palette)
     scored = calmness_of(performance)
     kept = {
         column.key: getattr(row, column.key)
@@ -82,7 +82,7 @@ def _copy(database: Session, row: PieceRow, palette: str) -> str:
     return id_
 
 
-def in_palette(performance: Performance, palette: str) -> Performance:
+def _in_palette(performance: Performance, palette: str) -> Performance:
     """Return a performance with its parts, known by their names, through the instruments of a palette."""
     wanted = PALETTES[palette]
     instruments = {one.name: one for one in (*wanted.voices, wanted.pad)}

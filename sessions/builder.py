@@ -24,7 +24,7 @@ from therapy_gen.music.metre import METRES
 from therapy_gen.musicvae.section_model import SectionModel
 
 # What a BIGINT holds.
-LARGEST_SEED = 2**63 - 1
+_LARGEST_SEED = 2**63 - 1
 
 
 def new_session(
@@ -135,5 +135,5 @@ def _neighbour(piece: PlannedPiece | HeldPiece) -> Neighbour | None:
 
 def check_seed(seed: int) -> None:
     """Raise PlanError where a seed is out of range."""
-    if not 0 <= seed <= LARGEST_SEED:
-        raise PlanError(f"seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}")
+    if not 0 <= seed <= _LARGEST_SEED:
+        raise PlanError(f"seed {seed} is out of range; give a whole number from 0 to {_LARGEST_SEED}")

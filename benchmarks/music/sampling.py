@@ -39,7 +39,7 @@ from therapy_gen.music.corpus.corpus import Corpus
 from therapy_gen.music.metre import FOUR_FOUR, METRES, Metre
 from therapy_gen.music.tokens import Tokens, tokens_to_notes
 from therapy_gen.music.tonality import scale_pitch_classes
-from therapy_gen.musicvae.latent.interpolate import fit_gaussian, slerp
+from therapy_gen.musicvae.latent.interpolate import slerp
 from therapy_gen.musicvae.model import Model, load_model
 from therapy_gen.musicvae.training.held_out import posterior
 
@@ -110,6 +110,18 @@ def drawn(model: Model, minor: BoolArray, metre: Metre, temperature: float | Non
         mode: model.sample_prior(len(minor), rng, mode, metre=metre.beats, **options) for mode in ("major", "minor")
     }
     return np.where(minor[:, None], modes["minor"], modes["major"])
+
+
+def fit_gaussian(mu: FloatArray, sigma: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean (z_size,) and Cholesky factor (z_size, z_size) of the aggregate posterior of n sections.
+
+    Its covariance is that of the means plus the mean posterior variance (law of total variance).
+    """
+    mean = mu.mean(axis=0, dtype=np.float64)
+    centred = mu.astype(np.float64) - mean
+    covariance = centred.T @ centred / max(len(mu) - 1, 1)
+    covariance[np.diag_indices_from(covariance)] += (sigma.astype(np.float64) ** 2).mean(axis=0) + 1e-8
+    return mean.astype(np.float32), np.linalg.cholesky(covariance).astype(np.float32)
 
 
 def ways(model: Model, corpus: Corpus, minor: BoolArray, metre: Metre) -> Iterator[Made]:

@@ -20,7 +20,7 @@ SHORTEST_S = 2.0
 DEAD = ("flat", "railed")
 """States in which an electrode measures nothing."""
 
-TO_DO = {
+_TO_DO = {
     "good": "",
     "flat": "not connected: check the cable, press the electrode on",
     "railed": "off the scale: the electrode or the reference does not touch; wet it, press it on",
@@ -38,7 +38,7 @@ class Contact:
     ----------
     channel : str
     state : str
-        A key of `TO_DO`.
+        A key of `_TO_DO`.
     spread_uv : float
         Standard deviation from 1 to 40 Hz.
     line_uv : float
@@ -56,7 +56,7 @@ class Contact:
     @property
     def to_do(self) -> str:
         """What to do about it, in plain words; empty where nothing."""
-        return TO_DO[self.state]
+        return _TO_DO[self.state]
 
 
 def judge_contact(samples: Float32, sfreq: float, names: tuple[str, ...], rail_v: float | None = None) -> list[Contact]:

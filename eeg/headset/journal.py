@@ -1,6 +1,6 @@
 """A recording while it grows: a journal of samples and labels, of which every whole entry can be read at any time.
 
-After the head (`MAGIC`, length, JSON) come entries: kind (``S`` or ``A``), length (uint32), content, CRC-32 (uint32),
+After the head (`_MAGIC`, length, JSON) come entries: kind (``S`` or ``A``), length (uint32), content, CRC-32 (uint32),
 all little-endian. ``S``: moments of the first and the last sample (float64, seconds of the recorder's monotonic clock),
 then float32 volts, sample after sample. ``A``: moment (float64), then a label in UTF-8. An entry that is cut off, and
 what follows it, is left out.
@@ -23,7 +23,7 @@ import numpy as np
 from eeg.errors import RecordingError
 from eeg.headset.sources import Float32, Float64, Stream
 
-MAGIC = b"therapy-gen recording 1\n"
+_MAGIC = b"therapy-gen recording 1\n"
 _ENTRY = struct.Struct("<cI")
 _SPAN = struct.Struct("<dd")
 _MOST_ENTRY_BYTES = 2**26
@@ -56,7 +56,7 @@ class JournalWriter:
                 "zero": zero,
             }
         ).encode()
-        self._put(MAGIC + struct.pack("<I", len(head)) + head)
+        self._put(_MAGIC + struct.pack("<I", len(head)) + head)
 
     def samples(self, first: float, last: float, samples: Float32) -> None:
         """Append samples, shape (n, n_channels), in volts."""
@@ -151,7 +151,7 @@ def read_journal(path: str | Path) -> Journal:
 
 def _head(path: Path, file: BinaryIO) -> dict[str, Any]:
     try:
-        if file.read(len(MAGIC)) != MAGIC:
+        if file.read(len(_MAGIC)) != _MAGIC:
             raise ValueError
         (size,) = struct.unpack("<I", file.read(4))
         if size > 2**20:

@@ -11,10 +11,10 @@ from eeg.headset.journal import Journal
 from eeg.headset.sources import Float32
 from eeg.io.mne import import_mne, quiet_mne
 
-LOST = "BAD_lost"
+_LOST = "BAD_lost"
 
 
-def read_samples(path: Path, journal: Journal, start: int, stop: int) -> Float32:
+def _read_samples(path: Path, journal: Journal, start: int, stop: int) -> Float32:
     """Return samples ``start`` to ``stop`` (exclusive) of the even grid; what was lost holds the value before it.
 
     Returns
@@ -51,7 +51,7 @@ def make_raw(path: Path, journal: Journal) -> Any:
 
     class JournalRaw(mne.io.BaseRaw):  # type: ignore[misc, name-defined, unused-ignore]
         def _read_segment_file(self, data: Any, idx: Any, fi: int, start: int, stop: int, cals: Any, mult: Any) -> None:
-            block = read_samples(path, journal, start, stop).astype(np.float64)
+            block = _read_samples(path, journal, start, stop).astype(np.float64)
             data[:] = mult @ block if mult is not None else block[idx]
 
     with quiet_mne():
@@ -68,7 +68,7 @@ def make_raw(path: Path, journal: Journal) -> Any:
         raw.set_meas_date(journal.started)
         sfreq = journal.stream.sfreq
         marks = [(max(at, 0.0), 0.0, text) for at, text in journal.labels if at < journal.n_samples / sfreq]
-        marks += [(first / sfreq, count / sfreq, LOST) for first, count in journal.lost]
+        marks += [(first / sfreq, count / sfreq, _LOST) for first, count in journal.lost]
         raw.set_annotations(
             mne.Annotations(
                 [m[0] for m in marks], [m[1] for m in marks], [m[2] for m in marks], orig_time=raw.info["meas_date"]

@@ -13,7 +13,7 @@ from eeg.headset.sources import RECOVER_S, Float32, Float64, Stream
 from therapy_gen.errors import MissingExtraError
 from therapy_gen.lsl_log import keep_quiet
 
-RESOLVE_S = 3.0
+_RESOLVE_S = 3.0
 _UNITS = {"": 1e-6, "v": 1.0, "volts": 1.0, "mv": 1e-3, "millivolts": 1e-3, "uv": 1e-6, "µv": 1e-6, "microvolts": 1e-6}
 _CHUNK = 4096
 
@@ -30,7 +30,7 @@ def _library() -> Any:
     return pylsl
 
 
-def list_streams(wait_s: float = RESOLVE_S) -> list[Stream]:
+def list_streams(wait_s: float = _RESOLVE_S) -> list[Stream]:
     """Return the EEG streams that can be seen."""
     pylsl = _library()
     return [_stream(info)[0] for info in pylsl.resolve_streams(wait_s) if info.type().upper() == "EEG"]
@@ -69,7 +69,7 @@ class LslSource:
 
     def __init__(self, name: str) -> None:
         pylsl = _library()
-        seen = pylsl.resolve_streams(RESOLVE_S)
+        seen = pylsl.resolve_streams(_RESOLVE_S)
         found = [info for info in seen if name in (info.name(), info.source_id())]
         if len({info.uid() for info in found}) > 1:
             ids = ", ".join(sorted({info.source_id() or info.hostname() for info in found}))
@@ -81,7 +81,7 @@ class LslSource:
             )
         self._inlet = pylsl.StreamInlet(found[0], max_buflen=60, recover=True)
         try:
-            info = self._inlet.info(timeout=RESOLVE_S)
+            info = self._inlet.info(timeout=_RESOLVE_S)
         except (pylsl.util.LostError, pylsl.util.TimeoutError):
             raise RecordingError(f"the LSL stream {name!r} does not answer: start it again") from None
         self.stream, self._picks, self._scale = _stream(info)
@@ -98,7 +98,7 @@ class LslSource:
         self._correction = 0.0
         self._corrected_at = -np.inf
         self._heard = time.monotonic()
-        self._inlet.open_stream(timeout=RESOLVE_S)
+        self._inlet.open_stream(timeout=_RESOLVE_S)
 
     def _offset(self) -> float:
         """Return what, added to the stream's clock, gives this machine's monotonic one."""
@@ -106,7 +106,7 @@ class LslSource:
         if now - self._corrected_at > 5.0:
             # While the source is away the last one holds.
             with contextlib.suppress(Exception):
-                self._correction = float(self._inlet.time_correction(timeout=RESOLVE_S))
+                self._correction = float(self._inlet.time_correction(timeout=_RESOLVE_S))
             self._corrected_at = now
         return self._correction + time.monotonic() - float(self._local())
 

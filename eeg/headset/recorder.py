@@ -253,7 +253,7 @@ def begin_recording(source: str, path: Path, *, any_contact: bool = False) -> Re
     RecordingError
         The source is not there or sends nothing, or the file cannot be made.
     """
-    check_new(path)
+    _check_new(path)
     connected = open_source(source)
     try:
         contacts = next(watch_contact(connected, _CONTACT_S), [])
@@ -268,29 +268,9 @@ def begin_recording(source: str, path: Path, *, any_contact: bool = False) -> Re
         raise
 
 
-def check_new(path: Path) -> None:
+def _check_new(path: Path) -> None:
     """Raise RecordingError where no new recording can be made at `path`."""
     if path.exists():
         raise RecordingError(f"{path} exists: choose another name, recordings are not overwritten")
     if not path.parent.is_dir():
         raise RecordingError(f"the folder of {path} does not exist: make it first")
-
-
-def start_recording(source: str, path: str | Path) -> Recorder:
-    """Connect to a source and record it into a new file.
-
-    Parameters
-    ----------
-    source : str
-        ``"lsl:NAME"`` or ``"brainflow:BOARD[:ADDRESS]"``.
-    path : str or Path
-        A new file, ``.fif``.
-
-    Raises
-    ------
-    RecordingError
-        The source is not there, or the file cannot be made.
-    """
-    path = Path(path)
-    check_new(path)
-    return Recorder(open_source(source), path, reopen=lambda: open_source(source))

@@ -15,7 +15,7 @@ from eeg.report.report import Parts, report_parts
 from eeg.results import RecordingScore
 
 # Of the one channel that holds the geometric mean over those scored.
-MEAN_CHANNEL = "mean"
+_MEAN_CHANNEL = "mean"
 
 
 def to_spectra(score: RecordingScore) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def to_spectra(score: RecordingScore) -> dict[str, Any]:
     """
     mne = import_mne()
     with quiet_mne():
-        info = mne.create_info([MEAN_CHANNEL], score.sfreq, "eeg")
+        info = mne.create_info([_MEAN_CHANNEL], score.sfreq, "eeg")
         return {
             piece or "baseline": mne.time_frequency.SpectrumArray(
                 np.asarray(density, dtype=np.float64)[None] * 1e-12, info, np.asarray(score.figures.freqs, np.float64)

@@ -34,9 +34,9 @@ from therapy_gen.musicvae.section_model import SectionModel
 
 DEFAULT_TEMPERATURE = DECODER_TEMPERATURE
 # The points of a memory were fitted to what is decoded greedily.
-MEMORY_TEMPERATURE = 0.05
+_MEMORY_TEMPERATURE = 0.05
 DEFAULT_PALETTE = "piano"
-TEMPERATURES = (0.05, 2.0)
+_TEMPERATURES = (0.05, 2.0)
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -119,7 +119,7 @@ def compose(
     rng : Generator
         Decides everything that is left open: the same state gives the same bytes.
     temperature : float, optional
-        Without it, `usual_temperature`. Of the model's choices, within `TEMPERATURES`.
+        Without it, `usual_temperature`. Of the model's choices, within `_TEMPERATURES`.
     palette : str
         Instruments, one of `therapy_gen.music.arranging.palettes.PALETTES`.
     attributes : mapping of str to (float, float), optional
@@ -216,7 +216,7 @@ def _check(pieces: Sequence[PlannedPiece], model: SectionModel, temperature: flo
     check_temperature(temperature)
     check_palette(palette)
     for metre in {piece.metre for piece in pieces}:
-        check_metre(metre, model)
+        _check_metre(metre, model)
 
 
 def _drafts(
@@ -319,17 +319,17 @@ def begins_at_memory(
 
 def usual_temperature(remembered: bool) -> float:
     """Return the temperature of decoding where none is asked for: a lower one for what is remembered."""
-    return MEMORY_TEMPERATURE if remembered else DEFAULT_TEMPERATURE
+    return _MEMORY_TEMPERATURE if remembered else DEFAULT_TEMPERATURE
 
 
 def check_temperature(temperature: float) -> None:
     """Raise PlanError where a temperature is out of range."""
-    low, high = TEMPERATURES
+    low, high = _TEMPERATURES
     if not low <= temperature <= high:
         raise PlanError(f"temperature {temperature:g} is out of range; give {low:g} to {high:g}")
 
 
-def check_metre(metre: Metre, model: SectionModel) -> None:
+def _check_metre(metre: Metre, model: SectionModel) -> None:
     """Raise PlanError where a model does not write bars of a metre."""
     if metre.beats not in model.metres:
         written = " or ".join(f"`metre` {metre_of(beats).name}" for beats in model.metres)

@@ -26,7 +26,7 @@ from therapy_gen.musicvae.load import writes_sections
 from therapy_gen.musicvae.section_model import LatentModel
 
 STEPS = (2, 100)
-JOINED = "way.mid"
+_JOINED = "way.mid"
 # A point this near to an end (in each dimension) is that end.
 _SAME = 1e-6
 
@@ -128,7 +128,7 @@ def write_interpolation(
         samples.append(WrittenSection(path, title, performance.key))
     together = None
     if joined:
-        together = folder / JOINED
+        together = folder / _JOINED
         performance = _literal(sections, nearer, tempi, voices, band=band)
         write_bytes(together, to_midi(performance, title=f"{start.stem} to {end.stem}"))
     return Interpolation(samples, [round(float(change), 4) for change in changes], unevenness(changes), together, ends)

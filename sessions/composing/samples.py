@@ -22,7 +22,7 @@ from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.musicvae.load import writes_sections
 from therapy_gen.musicvae.section_model import LatentModel
 
-MOST_SAMPLES = 1000
+_MOST_SAMPLES = 1000
 FORMATS = ("midi", "musicxml")
 _TEMPO = sum(DEFAULT_TEMPO) / 2.0
 
@@ -68,8 +68,8 @@ def write_samples(
     InputError
         Where a value is out of range or the folder cannot be written.
     """
-    if not 1 <= count <= MOST_SAMPLES:
-        raise PlanError(f"-n {count} is out of range; give 1 to {MOST_SAMPLES}")
+    if not 1 <= count <= _MOST_SAMPLES:
+        raise PlanError(f"-n {count} is out of range; give 1 to {_MOST_SAMPLES}")
     if format not in FORMATS:
         raise PlanError(f"format {format!r} is not known; give one of: {', '.join(FORMATS)}")
     check_seed(seed)

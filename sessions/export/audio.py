@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from therapy_gen.music.audio.files.tags import Tags
 
 __all__ = [
-    "AUDIO_FORMATS",
     "SAMPLE_RATE",
     "AudioFile",
     "Renderer",
@@ -37,8 +36,6 @@ __all__ = [
     "sound_of_item",
     "stream_session",
 ]
-
-AUDIO_FORMATS = ("wav", "flac", "ogg", "mp3")
 
 # Part of what a file says of itself; to be raised where the same notes begin to sound different.
 _RENDERING = 5

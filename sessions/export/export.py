@@ -28,7 +28,6 @@ __all__ = [
     "FileWriter",
     "WrittenFile",
     "check_audio_format",
-    "check_name",
     "export_piece",
     "export_playlist",
     "export_programme",
@@ -59,7 +58,7 @@ def piece_format(path: Path) -> ExportFormat:
     return found
 
 
-def check_name(path: Path, format: ExportFormat) -> None:
+def _check_name(path: Path, format: ExportFormat) -> None:
     """Raise ExportError where the suffix of a name says another format."""
     said = format_of_suffix(path)
     if said is not None and said.name != format.name:
@@ -126,7 +125,7 @@ def export_session(
         session = session.without_name()
     heard = session.programme()
     export = Export(store, heard, path, sound, writer or FileWriter(), audio, naming, cue, session, events)
-    return write_export(export, format)
+    return _write_export(export, format)
 
 
 def export_programme(
@@ -146,15 +145,15 @@ def export_programme(
 
     With the `ranking` that the programme is of, as ``rank --json`` prints it, also as a table.
     """
-    return write_export(
+    return _write_export(
         Export(store, programme, path, sound, writer or FileWriter(), audio, naming, cue, ranking=ranking), format
     )
 
 
-def write_export(export: Export, format: str) -> list[WrittenFile]:
+def _write_export(export: Export, format: str) -> list[WrittenFile]:
     """Write an export in a format, and return its files."""
     chosen = find_format(format)
-    check_name(export.path, chosen)
+    _check_name(export.path, chosen)
     export = replace(export, sound=export.sound.over(export.programme.sound))
     if export.cue and not chosen.sounds:
         raise ExportError(

@@ -16,8 +16,8 @@ from sessions.errors import ExportError
 from sessions.export_paths import check_text_name
 from therapy_gen.text import xml_text
 
-CREATOR = "therapy-gen"
-XSPF_NAMESPACE = "http://xspf.org/ns/0/"
+_CREATOR = "therapy-gen"
+_XSPF_NAMESPACE = "http://xspf.org/ns/0/"
 
 # What may stand in a URI (RFC 3986, section 2.2); what is escaped already stays as it is. Brackets hold an address in
 # place of a host's name, and stand nowhere else.
@@ -109,9 +109,9 @@ def xspf(entries: Sequence[Entry], *, title: str, naming: Naming | None = None) 
     album = _xml(title)
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<playlist version="1" xmlns="{XSPF_NAMESPACE}">',
+        f'<playlist version="1" xmlns="{_XSPF_NAMESPACE}">',
         f"  <title>{album}</title>",
-        f"  <creator>{CREATOR}</creator>",
+        f"  <creator>{_CREATOR}</creator>",
         "  <trackList>",
     ]
     for number, entry in enumerate(entries, 1):
@@ -120,7 +120,7 @@ def xspf(entries: Sequence[Entry], *, title: str, naming: Naming | None = None) 
             "    <track>",
             f"      <location>{_xml(_uri(entry, naming))}</location>",
             f"      <title>{_xml(entry.title)}</title>",
-            f"      <creator>{CREATOR}</creator>",
+            f"      <creator>{_CREATOR}</creator>",
             *note,
             f"      <album>{album}</album>",
             f"      <trackNum>{number}</trackNum>",
@@ -137,7 +137,7 @@ def jspf(entries: Sequence[Entry], *, title: str, naming: Naming | None = None) 
         {
             "location": [_uri(entry, naming)],
             "title": _one_line(entry.title),
-            "creator": CREATOR,
+            "creator": _CREATOR,
             **({"annotation": entry.note} if entry.note else {}),
             "album": album,
             "trackNum": number,
@@ -145,7 +145,7 @@ def jspf(entries: Sequence[Entry], *, title: str, naming: Naming | None = None) 
         }
         for number, entry in enumerate(entries, 1)
     ]
-    document = {"playlist": {"title": album, "creator": CREATOR, "track": tracks}}
+    document = {"playlist": {"title": album, "creator": _CREATOR, "track": tracks}}
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from therapy_gen.music.audio.layers import Layer
     from therapy_gen.music.audio.mix import Mix
 
-# The parameters of a session that say how it sounds.
-SOUND_PARAMETERS = ("space", "layers", "transition", "fade_s")
-
 
 @dataclass(frozen=True)
 class Sound:

@@ -14,7 +14,7 @@ from sessions.storage.library import get_session
 from sessions.storage.store import Store
 from therapy_gen.music.audio.stream import lengths_of
 
-HEADER_BYTES = 44
+_HEADER_BYTES = 44
 _FRAME_BYTES = 4
 # 1.5 s of sound.
 _CHUNK_FRAMES = 1 << 16
@@ -59,7 +59,7 @@ class SessionStream:
         self._store, self.number, self._sound = store, number, sound
         record = get_session(store, number)
         self._frames = sum(lengths_of([item.duration_s for item in record.items], SAMPLE_RATE))
-        self.size = HEADER_BYTES + self._frames * _FRAME_BYTES
+        self.size = _HEADER_BYTES + self._frames * _FRAME_BYTES
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.Lock()
         self._blocks: Iterator[Samples] | None = None
@@ -74,10 +74,10 @@ class SessionStream:
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Give the bytes of the WAV file from `start` to before `stop`, as they are rendered."""
         stop = min(stop, self.size)
-        if start < HEADER_BYTES:
-            yield self._header()[start : min(stop, HEADER_BYTES)]
-        at = max(start - HEADER_BYTES, 0)
-        end = stop - HEADER_BYTES
+        if start < _HEADER_BYTES:
+            yield self._header()[start : min(stop, _HEADER_BYTES)]
+        at = max(start - _HEADER_BYTES, 0)
+        end = stop - _HEADER_BYTES
         while at < end:
             index, offset = divmod(at, _CHUNK_BYTES)
             part = self._chunk(index)[offset : offset + end - at]

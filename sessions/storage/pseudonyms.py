@@ -16,7 +16,7 @@ from pathlib import Path
 from sessions.errors import DatabaseError
 from therapy_gen.files import reason, write_bytes
 
-KEY_FILE = "pseudonym.key"
+_KEY_FILE = "pseudonym.key"
 _KEY_BYTES = 32
 _LETTERS = 16
 _PSEUDONYM = re.compile(f"P-[A-Z2-7]{{{_LETTERS}}}")
@@ -44,7 +44,7 @@ def read_key(folder: Path, *, make: bool) -> bytes | None:
     DatabaseError
         Where the key cannot be read or written, or is none.
     """
-    path = folder / KEY_FILE
+    path = folder / _KEY_FILE
     try:
         if not path.exists():
             if not make:

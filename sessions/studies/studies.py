@@ -89,7 +89,7 @@ def add_study(
         database.add(study)
         database.flush()
         for one in sessions:
-            plan = lay_out(pieces, one.rounds, gap_s=gap_s, baseline_s=baseline_s)
+            plan = _lay_out(pieces, one.rounds, gap_s=gap_s, baseline_s=baseline_s)
             row = SessionRow(
                 listener=add_listener(database, one.participant),
                 arc="flat",
@@ -120,7 +120,7 @@ def add_study(
     return get_study(store, name)
 
 
-def lay_out(
+def _lay_out(
     pieces: Sequence[HeldPiece], rounds: Sequence[Sequence[int]], *, gap_s: float, baseline_s: float
 ) -> SessionPlan:
     """Return a timeline of rounds of pieces with silence between two plays, before and after."""

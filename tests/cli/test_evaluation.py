@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.needs import needs
 
 needs("symusic", "symusic has no wheels for this Python")
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 import symusic
 
-from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, smaller, variable_shapes
+from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, variable_shapes
 from therapy_gen.musicvae.magenta.imported_weights import pieces, write_stored
 
 Cli = Callable[..., Any]
@@ -87,7 +89,7 @@ def test_samples_are_compared_in_the_mode_and_metre_of_the_music(cli: Cli, tmp_p
     assert rows["notes_a_bar"]["real"] == pytest.approx(4.0)
     assert rows["groove_consistency"]["real"] == pytest.approx(1.0)
     assert rows["empty_beat_rate"]["made"] < 0.1
-    imported = smaller(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 9))
+    imported = replace(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 9))
     rng = np.random.default_rng(4)
     shapes = variable_shapes(imported)
     arrays = (rng.normal(0, 0.9, shape).astype(np.float32) for shape in shapes.values())
@@ -99,7 +101,7 @@ def test_samples_are_compared_in_the_mode_and_metre_of_the_music(cli: Cli, tmp_p
 
 
 def test_imported_models_are_measured_without_an_encoder_by_samples(scores: Path, cli: Cli, tmp_path: Path) -> None:
-    config = smaller(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 9))
+    config = replace(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 9))
     rng = np.random.default_rng(4)
     for name, shapes in (("whole", variable_shapes(config)), ("half", decoder_shapes(config))):
         arrays = (rng.normal(0, 0.9, shape).astype(np.float32) for shape in shapes.values())
@@ -131,7 +133,7 @@ def test_what_cannot_be_measured_is_said(words: str, said: str, scores: Path, cl
 
 
 def test_pieces_of_two_bars_measure_a_model_of_two_bars(cli: Cli, tmp_path: Path) -> None:
-    config = smaller(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 9))
+    config = replace(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 9))
     rng = np.random.default_rng(4)
     shapes = variable_shapes(config)
     arrays = (rng.normal(0, 0.9, shape).astype(np.float32) for shape in shapes.values())

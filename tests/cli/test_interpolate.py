@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.needs import needs
 
 needs("symusic", "symusic has no wheels for this Python")
@@ -18,7 +20,7 @@ import symusic
 
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.musicvae.latent.even_spacing import distances, even_choice, unevenness
-from therapy_gen.musicvae.magenta.configs import CONFIGS, smaller, variable_shapes
+from therapy_gen.musicvae.magenta.configs import CONFIGS, variable_shapes
 from therapy_gen.musicvae.magenta.imported_weights import pieces, write_stored
 
 Cli = Callable[..., Any]
@@ -57,8 +59,8 @@ def notes_of(path: Path) -> list[tuple[float, float, int]]:
 
 
 def model(path: Path, name: str, segments: int = 1, steps: int = 32) -> Path:
-    config = smaller(CONFIGS[name], z_size=6, decoder_units=(9, 9))
-    config = smaller(config, encoder_units=(8, 7)[: len(config.encoder_units)])
+    config = replace(CONFIGS[name], z_size=6, decoder_units=(9, 9))
+    config = replace(config, encoder_units=(8, 7)[: len(config.encoder_units)])
     rng = np.random.default_rng(4)
     arrays = {name: rng.normal(0, 0.9, shape).astype(np.float32) for name, shape in variable_shapes(config).items()}
     write_stored(path, config, {}, variable_shapes(config), (pieces(array) for array in arrays.values()))

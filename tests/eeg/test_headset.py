@@ -253,8 +253,9 @@ def test_a_board_is_recorded(synthetic: None, tmp_path: Path) -> None:
 
 def killed_recording(path: Path, after_s: float) -> None:
     code = (
-        "import sys; from eeg.headset.recorder import start_recording; import time; "
-        "r = start_recording('brainflow:SYNTHETIC', sys.argv[1]); r.wait(20); print('begun', flush=True); "
+        "import sys, time; from pathlib import Path; from eeg.headset.recorder import begin_recording; "
+        "r = begin_recording('brainflow:SYNTHETIC', Path(sys.argv[1]), any_contact=True); r.wait(20); "
+        "print('begun', flush=True); "
         "[(r.send('tick'), time.sleep(0.05)) for _ in range(2000)]"
     )
     process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, str(path)], stdout=subprocess.PIPE)

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.hours
 _MINUTES, _KILLS = 10, 50
 _CODE = """
 import sys, time
-from eeg.headset.recorder import start_recording
-recorder = start_recording("brainflow:SYNTHETIC", sys.argv[1])
+from pathlib import Path
+from eeg.headset.recorder import begin_recording
+recorder = begin_recording("brainflow:SYNTHETIC", Path(sys.argv[1]), any_contact=True)
 recorder.wait(60)
 print("begun", flush=True)
 end = time.monotonic() + float(sys.argv[2])

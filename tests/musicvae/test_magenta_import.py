@@ -10,6 +10,7 @@ import re
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ from therapy_gen.musicvae.load import open_model
 from therapy_gen.musicvae.magenta.bundle import crc32c
 from therapy_gen.musicvae.magenta.bundle_writer import write_bundle
 from therapy_gen.musicvae.magenta.checkpoint_files import checkpoint
-from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, smaller, variable_shapes
+from therapy_gen.musicvae.magenta.configs import CONFIGS, decoder_shapes, variable_shapes
 from therapy_gen.musicvae.magenta.download import download, download_known
 from therapy_gen.musicvae.magenta.tfjs import read_manifest, read_variable, write_tfjs
 
 Cli = Callable[..., Any]
-SMALL = smaller(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 10))
+SMALL = replace(CONFIGS["cat-mel_2bar_small"], z_size=6, encoder_units=(8,), decoder_units=(9, 10))
 
 
 def arrays(seed: int = 0) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from therapy_gen.musicvae.magenta.configs import CONFIGS, MagentaConfig, parameter_count, smaller, variable_shapes
+from therapy_gen.musicvae.magenta.configs import CONFIGS, MagentaConfig, parameter_count, variable_shapes
 from therapy_gen.musicvae.magenta.imported_weights import load_stored
 from therapy_gen.musicvae.magenta.imports import import_checkpoint
 from therapy_gen.musicvae.magenta.runtime import MagentaModel
@@ -28,7 +28,7 @@ def imported(oracle: Path, name: str, path: Path) -> MagentaModel:
     stored = load_stored(path)
     config = MagentaConfig.from_json(str(np.load(oracle / f"{name}.npz")["config"]))
     stored = replace(
-        stored, config=smaller(stored.config, segments=config.segments, segment_steps=config.segment_steps)
+        stored, config=replace(stored.config, segments=config.segments, segment_steps=config.segment_steps)
     )
     assert stored.config == config
     return MagentaModel(stored, name)

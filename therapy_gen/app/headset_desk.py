@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _UNSEEN_S = 20.0
 _LONGEST_S = 3600.0
 IDLE, CHECKING, PLAYING, SCORING, DONE, FAILED = "idle", "checking", "playing", "scoring", "done", "failed"
-_BUSY = (CHECKING, PLAYING, SCORING)
 
 
 @dataclass(frozen=True)

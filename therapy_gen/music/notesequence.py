@@ -24,14 +24,31 @@ if TYPE_CHECKING:
     from note_seq.protobuf.music_pb2 import NoteSequence
 
 # What Magenta's melody models write (`OneHotMelodyConverter`).
-DEFAULT_QPM = 120.0
+_DEFAULT_QPM = 120.0
 DEFAULT_VELOCITY = 80
 # A note may lie this far (in sixteenths) off the grid for reasons of floating point, no further.
 _TOLERANCE = 0.01
 
 
-def to_note_sequence(tokens: npt.NDArray[np.integer], qpm: float = DEFAULT_QPM) -> NoteSequence:
-    """Return `tokens` (steps, voices) as a NoteSequence with one instrument a voice, in 4/4."""
+def to_note_sequence(tokens: npt.NDArray[np.integer], qpm: float = _DEFAULT_QPM) -> NoteSequence:
+    """Return tokens as a NoteSequence with one instrument for each voice, in 4/4.
+
+    Parameters
+    ----------
+    tokens : array of shape (steps, voices)
+        Sixteenths, as `therapy_gen.music.tokens` has them.
+    qpm : float
+        Tempo, quarter notes a minute.
+
+    Raises
+    ------
+    MissingExtraError
+        Where note-seq is not installed (extra ``magenta``).
+
+    Examples
+    --------
+    >>> sequence = to_note_sequence(tokens, qpm=60.0)  # doctest: +SKIP
+    """
     sequence: NoteSequence = _protobuf().NoteSequence(ticks_per_quarter=220)
     sequence.tempos.add(qpm=qpm)
     sequence.time_signatures.add(numerator=4, denominator=4)
@@ -64,8 +81,12 @@ def from_note_sequence(sequence: NoteSequence, steps: int | None = None) -> Toke
     ------
     InputError
         Where the tempo changes, a note lies off the grid or out of range, or notes of a voice overlap.
+
+    Examples
+    --------
+    >>> tokens = from_note_sequence(sequence)  # doctest: +SKIP
     """
-    tempi = {round(tempo.qpm, 6) for tempo in sequence.tempos} or {DEFAULT_QPM}
+    tempi = {round(tempo.qpm, 6) for tempo in sequence.tempos} or {_DEFAULT_QPM}
     if len(tempi) > 1:
         raise InputError(f"the sequence has {len(tempi)} tempi; tokens need one")
     per_second = tempi.pop() * STEPS_PER_QUARTER / 60.0

@@ -9,7 +9,7 @@ HOLD = 0
 NOTE_OFF = 1
 
 # The order in which voices are decided within a step: the outer voices first, the inner voice between them.
-VOICE_ORDER = (0, 2, 1)
+_VOICE_ORDER = (0, 2, 1)
 
 IntArray = npt.NDArray[np.int32]
 
@@ -41,7 +41,7 @@ def decoder_inputs(rows: IntArray, num_classes: int) -> IntArray:
 
 def coupled_pairs(voices: int) -> tuple[tuple[int, int], ...]:
     """Return (speaker, listener) pairs: each voice hears, within a step, those decided before it."""
-    order = VOICE_ORDER if voices == len(VOICE_ORDER) else tuple(range(voices))
+    order = _VOICE_ORDER if voices == len(_VOICE_ORDER) else tuple(range(voices))
     return tuple((speaker, listener) for n, listener in enumerate(order) for speaker in order[:n])
 
 

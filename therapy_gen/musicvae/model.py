@@ -35,7 +35,7 @@ PRIOR_TEMPERATURE = 0.7
 DECODER_TEMPERATURE = 0.5
 # Half the distance between two exponential variates in float32, where they are smallest.
 _LEAST_VARIATE = np.float32(2.0**-25)
-PRIOR_MARK = "prior/lstm/recurrent"
+_PRIOR_MARK = "prior/lstm/recurrent"
 # Arrays that the priors of earlier versions have not.
 _PRIOR_NEEDS = ("prior/before_gates/kernel", "prior/traits/metre", "prior/traits/gain")
 
@@ -96,7 +96,7 @@ class Model:
         # The embedding and its projection to the gates are one table at run time.
         self._decoder_table = self.arrays["decoder_embedding/embeddings"] @ self.arrays["decoder_gates/kernel"]
         self._pairs = coupled_pairs(self.config.voices)
-        fitted = PRIOR_MARK in self.arrays
+        fitted = _PRIOR_MARK in self.arrays
         self.prior = BarPrior(self.arrays, self.config.bars, self.config.bar_z) if fitted else None
         self._memory: SectionMemory | None = None
 
@@ -365,5 +365,5 @@ def _check(weights: Weights) -> None:
             raise InputError(f"model {weights.path} lacks {name}; it is incomplete")
         if weights.shape(name) != shape:
             raise InputError(f"model {weights.path}: {name} has shape {weights.shape(name)}, its config says {shape}")
-    if PRIOR_MARK in weights.arrays and not all(name in weights.arrays for name in _PRIOR_NEEDS):
+    if _PRIOR_MARK in weights.arrays and not all(name in weights.arrays for name in _PRIOR_NEEDS):
         raise InputError(f"model {weights.path} has a prior of an earlier version of therapy-gen; train it again")

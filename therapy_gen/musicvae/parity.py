@@ -13,7 +13,7 @@ from therapy_gen.errors import MissingExtraError
 from therapy_gen.musicvae.model import Model
 
 # What rounding in float32 leaves between two orders of adding up.
-ALLOWED = 1e-4
+_ALLOWED = 1e-4
 _SECTIONS = 2
 
 
@@ -31,7 +31,7 @@ class Difference:
 
     what: str
     largest: float
-    allowed: float = ALLOWED
+    allowed: float = _ALLOWED
 
     @property
     def within(self) -> bool:

@@ -52,11 +52,11 @@ class Outcome:
     clean_s: float = 0.0
 
 
-def score_job(where: str, job: ScoringJob) -> Outcome:
+def _score_job(where: str, job: ScoringJob) -> Outcome:
     """Score one recording and store it in the database at `where`; one that was scored by this plan is left alone.
 
     It is stored in one transaction and known by its digest, so that a job may be stopped and done again at will. The
-    listener's ranking is left to `rank_job`, once all recordings are scored.
+    listener's ranking is left to `_rank_job`, once all recordings are scored.
     """
     from sessions.storage.store import Store
 
@@ -92,7 +92,7 @@ def _scored(store: Store, job: ScoringJob) -> Outcome:
     )
 
 
-def rank_job(where: str, listener: str) -> None:
+def _rank_job(where: str, listener: str) -> None:
     """Rank a listener's pieces in the database at `where`."""
     from sessions.storage.store import Store
 
@@ -153,14 +153,14 @@ def run_jobs(
     outcomes: dict[int, Outcome] = {}
     with connected(cluster) as client:
         # What a killed worker had stored already is known to the one that does its job again.
-        for number, future in as_they_end(client, score_job, [(where, job) for job in jobs]):
+        for number, future in as_they_end(client, _score_job, [(where, job) for job in jobs]):
             if future.status == "finished":
                 outcomes[number] = future.result()
             else:
                 outcomes[number] = Outcome(jobs[number].path, jobs[number].listener, FAILED, why_failed(future))
             tell(outcomes[number])
         in_order = [outcomes[number] for number in range(len(jobs))]
-        for _, future in as_they_end(client, rank_job, [(where, listener) for listener in _to_rank(in_order)]):
+        for _, future in as_they_end(client, _rank_job, [(where, listener) for listener in _to_rank(in_order)]):
             result_of(future)
     return in_order
 

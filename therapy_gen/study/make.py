@@ -175,7 +175,7 @@ def _write_sessions(
 ) -> list[Path]:
     """Write the files of all sessions, here or on a cluster, and return those that are new."""
     if cluster is None:
-        return [path for one in sessions for path in write_session(store, one, folder, audio, advance)]
+        return [path for one in sessions for path in _write_session(store, one, folder, audio, advance)]
     from therapy_gen.study.cluster import as_they_end, connected, result_of
 
     where = store.url.render_as_string(hide_password=False)
@@ -197,14 +197,14 @@ def _write_there(where: str, one: StudySession, folder: Path, audio: str) -> tup
 
     store = Store.open(where)
     try:
-        written = write_session(store, one, folder, audio, threads=0)
+        written = _write_session(store, one, folder, audio, threads=0)
     except ExportError:
         # Written meanwhile by a worker that was thought to be gone: then it holds the same, and is kept.
-        written = write_session(store, one, folder, audio, threads=0)
+        written = _write_session(store, one, folder, audio, threads=0)
     return written, get_session(store, one.id).duration_s
 
 
-def write_session(
+def _write_session(
     store: Store,
     one: StudySession,
     folder: Path,

@@ -76,7 +76,7 @@ def next_session(store: Store, model: SectionModel, listener: str | None, wishes
     from sessions.storage.library import get_session
     from therapy_gen.study.posterior import preference_of
 
-    waiting = unheard_session(store, listener, wishes)
+    waiting = _unheard_session(store, listener, wishes)
     if waiting is not None:
         return get_session(store, waiting)
     seed = secrets.randbelow(_SEEDS)
@@ -95,7 +95,7 @@ def next_session(store: Store, model: SectionModel, listener: str | None, wishes
     )
 
 
-def unheard_session(store: Store, listener: str | None, wishes: Wishes) -> int | None:
+def _unheard_session(store: Store, listener: str | None, wishes: Wishes) -> int | None:
     """Return the number of a listener's newest session where it is as wished and was neither heard nor rated."""
     from sqlalchemy import select
 

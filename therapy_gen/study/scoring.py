@@ -129,7 +129,7 @@ def listener_of(
     timeline = None if session else plan_recording(path, library, session=session, **timing)
     heard = session or (timeline.session if timeline is not None else None)
     listener = get_session(store, int(heard)).listener if heard is not None else None
-    listener = listener or bids_subject(path) or _owner_before(store, path)
+    listener = listener or _bids_subject(path) or _owner_before(store, path)
     if listener is None and alone and timeline is not None:
         listener = only_listener_of(store, {play.piece for play in timeline.plays if play.piece})
     if listener is None:
@@ -157,7 +157,7 @@ def other_owners(store: Store, score: RecordingScore, listener: str) -> list[str
     return found
 
 
-def bids_subject(path: Path) -> str | None:
+def _bids_subject(path: Path) -> str | None:
     """Return the subject that a file's BIDS name tells: ``sub-07`` of ``sub-07_task-music_eeg.edf``.
 
     >>> bids_subject(Path("sub-07/eeg/sub-07_task-music_eeg.edf"))

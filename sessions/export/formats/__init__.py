@@ -91,8 +91,6 @@ class ExportFormat:
         Whether it is audio.
     of_pieces : bool
         Whether it can hold a single piece.
-    of_rankings : bool
-        Whether it can hold a ranking.
     names_audio : tuple of str
         Of what it names audio files: ``"session"``, ``"ranking"``.
     """
@@ -104,7 +102,6 @@ class ExportFormat:
     aliases: tuple[str, ...] = ()
     sounds: bool = False
     of_pieces: bool = False
-    of_rankings: bool = True
     names_audio: tuple[str, ...] = ()
 
 
@@ -116,7 +113,7 @@ def register(format: ExportFormat) -> None:
     _registered[format.name] = format
 
 
-def discover() -> None:
+def _discover() -> None:
     """Register what the modules of this folder declare."""
     for module in pkgutil.iter_modules(__path__, f"{__name__}."):
         for format in import_module(module.name).FORMATS:
@@ -132,7 +129,7 @@ def export_formats() -> Mapping[str, ExportFormat]:
     'a playlist and its audio files'
     """
     if not _registered:
-        discover()
+        _discover()
     groups = (*_GROUPS, *(format.group for format in _registered.values()))
     ordered = sorted(_registered.values(), key=lambda format: groups.index(format.group))
     return {format.name: format for format in ordered}

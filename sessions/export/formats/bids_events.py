@@ -31,6 +31,5 @@ FORMATS = (
         "a session's BIDS events.tsv and its sidecar",
         _write,
         aliases=("tsv",),
-        of_rankings=False,
     ),
 )

@@ -30,7 +30,7 @@ _PIANO, _BASS = 0, 33
 _PROGRAMS = {"melody": _PIANO, "inner": _PIANO, "bass": _PIANO}
 # The first pitch of each of the nine kinds of drum (`DEFAULT_DRUM_TYPE_PITCHES` of note_seq): bass drum, snare,
 # closed and open hi-hat, low, middle and high tom, crash and ride cymbal.
-DRUM_PITCHES = (36, 38, 42, 46, 45, 48, 50, 49, 51)
+_DRUM_PITCHES = (36, 38, 42, 46, 45, 48, 50, 49, 51)
 _STRUCK_STEPS = 1
 # Silence at the end, so that the last note is not cut off.
 _RING_S = 1.0
@@ -104,7 +104,7 @@ def _notes(column: IntArray, name: str, shift: int) -> list[VoiceNote]:
         struck = [
             VoiceNote(step, step + _STRUCK_STEPS, pitch, 0)
             for step, kinds in enumerate(column.tolist())
-            for bit, pitch in enumerate(DRUM_PITCHES)
+            for bit, pitch in enumerate(_DRUM_PITCHES)
             if kinds >> bit & 1
         ]
         return struck

@@ -23,7 +23,7 @@ Frames = npt.NDArray[np.float32]
 
 STRETCH = 1 << 16
 LEVELS_DB = (-60.0, 0.0)
-DEFAULT_LEVEL_DB = -18.0
+_DEFAULT_LEVEL_DB = -18.0
 # What the two channels of a layer share.
 _SHARED = 0.6
 _CALIBRATION_STRETCHES = 16
@@ -37,7 +37,7 @@ class Layer:
     """A layer and its level against the music's loudness, in decibels."""
 
     name: str
-    level_db: float = DEFAULT_LEVEL_DB
+    level_db: float = _DEFAULT_LEVEL_DB
 
     def __str__(self) -> str:
         return f"{self.name}:{self.level_db:g}dB"

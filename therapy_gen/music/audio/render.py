@@ -34,7 +34,7 @@ _HIGHEST_PEAK = 10 ** (-2.2 / 20)
 # What is too quiet to be measured is measured at this peak, and what is too short is left there.
 _QUIET_PEAK = 0.25
 
-LEAD_IN_S = 0.06
+_LEAD_IN_S = 0.06
 """So much silence a piece begins with: nobody is met by a chord."""
 
 # The embedded instruments are recorded softly and close. What lies above 4 kHz is raised towards this share of the
@@ -244,7 +244,7 @@ def _part_notes(part: Part) -> Iterator[StruckNote]:
         end = min(end, struck_again.get(note.pitch, end))
         struck_again[note.pitch] = note.onset
         yield StruckNote(
-            note.onset + LEAD_IN_S,
+            note.onset + _LEAD_IN_S,
             end - note.onset,
             note.pitch,
             note.velocity,

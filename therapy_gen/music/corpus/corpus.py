@@ -27,7 +27,7 @@ from therapy_gen.music.tonality import MODES
 FORMAT = 3
 # Of the file that `Corpus.save` writes.
 _CACHE_FORMAT = 4
-HELD_OUT_SHARE = 0.06
+_HELD_OUT_SHARE = 0.06
 _PHRASE_BARS = 4
 _LEAST_NOTES_A_BAR = 1
 # More bars and more stretches than any piece has.
@@ -151,7 +151,7 @@ class Corpus:
         return cls(**arrays, pieces=tuple(meta["pieces"]), digest=meta["digest"], report=report)
 
 
-def score_files(folders: Iterable[Path]) -> list[tuple[Path, str]]:
+def _score_files(folders: Iterable[Path]) -> list[tuple[Path, str]]:
     """Return every score under `folders` with its name from there, sorted; InputError where there is none."""
     files: list[tuple[Path, str]] = []
     for folder in folders:
@@ -172,7 +172,7 @@ def build_corpus(
     settings: WindowSettings | None = None,
     *,
     leave_out: Iterable[str] = (),
-    held_out_share: float = HELD_OUT_SHARE,
+    held_out_share: float = _HELD_OUT_SHARE,
     workers: int = 1,
     over: Map | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -197,7 +197,7 @@ def build_corpus(
     """
     settings = settings or WindowSettings()
     unwanted = set(leave_out)
-    files = [(path, name) for path, name in score_files(folders) if name not in unwanted]
+    files = [(path, name) for path, name in _score_files(folders) if name not in unwanted]
     report = CorpusReport(files=len(files))
     seen: dict[bytes, int] = {}
     groups = _Groups(len(files))

@@ -12,9 +12,9 @@ from therapy_gen.music.corpus.score import Score
 from therapy_gen.music.tokens import STEPS_PER_QUARTER
 
 # Further than this from its step (in steps), an onset counts as off the grid.
-OFF_GRID = 0.15
+_OFF_GRID = 0.15
 # Shorter than this (in steps), a note is an ornament, for which the grid has no place.
-ORNAMENT = 1 / 3
+_ORNAMENT = 1 / 3
 # A note that begins so little (in steps) before a bar line belongs to the bar.
 _EARLY = 0.4
 
@@ -59,7 +59,7 @@ def on_grid(score: Score, begin: float, end: float, steps_per_quarter: int = STE
     notes: npt.NDArray[Any] = score.notes
     early = _EARLY / steps_per_quarter
     notes = notes[(notes["onset"] >= begin - early) & (notes["onset"] < end - early)]
-    notes = notes[notes["duration"] * steps_per_quarter > ORNAMENT]
+    notes = notes[notes["duration"] * steps_per_quarter > _ORNAMENT]
     exact = (notes["onset"] - begin) * steps_per_quarter
     start = np.maximum(np.rint(exact), 0).astype(np.int64)
     stop = np.rint((notes["onset"] + notes["duration"] - begin) * steps_per_quarter).astype(np.int64)
@@ -68,5 +68,5 @@ def on_grid(score: Score, begin: float, end: float, steps_per_quarter: int = STE
         list(zip(start.tolist(), stop.tolist(), notes["pitch"].tolist(), strict=True)),
         notes["part"].tolist(),
         start,
-        np.abs(exact - start) > OFF_GRID,
+        np.abs(exact - start) > _OFF_GRID,
     )

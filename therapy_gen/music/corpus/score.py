@@ -17,16 +17,16 @@ from therapy_gen.music.midi.key import named_keys
 from therapy_gen.music.midi.reader import MIDI_SUFFIXES, read_midi_bytes, read_midi_file
 
 MAX_FILE_BYTES = 20_000_000
-MUSICXML_SUFFIXES = (".mxl", ".musicxml", ".xml")
-ABC_SUFFIXES = (".abc",)
-SUFFIXES = MIDI_SUFFIXES + MUSICXML_SUFFIXES + ABC_SUFFIXES
+_MUSICXML_SUFFIXES = (".mxl", ".musicxml", ".xml")
+_ABC_SUFFIXES = (".abc",)
+SUFFIXES = MIDI_SUFFIXES + _MUSICXML_SUFFIXES + _ABC_SUFFIXES
 
 NOTE = np.dtype(
     [("onset", np.float64), ("duration", np.float64), ("pitch", np.int16), ("velocity", np.int16), ("part", np.int32)]
 )
 DEFAULT_VELOCITY = 64
 # A score longer than this is a fault of the file (a stray event far out), not music.
-MAX_QUARTERS = 100_000.0
+_MAX_QUARTERS = 100_000.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def read_score(path: Path) -> Score:
     check_input(path, MAX_FILE_BYTES)
     if suffix in MIDI_SUFFIXES:
         score = _from_midi(path)
-    elif suffix in MUSICXML_SUFFIXES:
+    elif suffix in _MUSICXML_SUFFIXES:
         from therapy_gen.music.corpus.musicxml import read_musicxml
 
         score = _from_notation(read_musicxml(path, DEFAULT_VELOCITY))
@@ -95,13 +95,13 @@ def _build(
     bars: list[float] | None = None,
     ends: list[float] | None = None,
 ) -> Score:
-    notes = np.array([row for row in rows if row[1] > 0 and row[0] < MAX_QUARTERS], dtype=NOTE)
-    notes["duration"] = np.minimum(notes["duration"], MAX_QUARTERS - notes["onset"])
+    notes = np.array([row for row in rows if row[1] > 0 and row[0] < _MAX_QUARTERS], dtype=NOTE)
+    notes["duration"] = np.minimum(notes["duration"], _MAX_QUARTERS - notes["onset"])
     notes.sort(order=("onset", "pitch", "duration"))
     end = float((notes["onset"] + notes["duration"]).max()) if len(notes) else 0.0
     metres = _distinct(metres)
     if bars is None:
-        bars = bar_lines(metres, end)
+        bars = _bar_lines(metres, end)
     return Score(
         notes,
         np.asarray(bars, dtype=np.float64),
@@ -124,7 +124,7 @@ def _distinct(events: list[Any]) -> list[Any]:
     return kept
 
 
-def bar_lines(metres: list[tuple[float, int, int]], end: float) -> list[float]:
+def _bar_lines(metres: list[tuple[float, int, int]], end: float) -> list[float]:
     """Lay bar lines from time signatures (4/4 where there is none) until `end`, in quarter notes."""
     if not metres or metres[0][0] > 0.01:
         metres = [(0.0, 4, 4), *metres]

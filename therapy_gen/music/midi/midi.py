@@ -14,12 +14,12 @@ from therapy_gen.music.midi.track_events import END_OF_TRACK, EVENT_KEY, EVENT_M
 from therapy_gen.music.performance import DRUM_BANK, Note, Part, Performance
 from therapy_gen.music.tonality import MODES, key_name, parse_key
 
-TICKS_PER_QUARTER = 960
+_TICKS_PER_QUARTER = 960
 
 # Sixteen channels, one of which is the drums'.
 MOST_INSTRUMENTS = 15
 
-MAX_DURATION_S = 4 * 3600.0
+_MAX_DURATION_S = 4 * 3600.0
 
 # A file whose tracks end with its last release is followed by so much ring: the instruments' decay and the room's.
 _RING_S = 3.0
@@ -56,7 +56,7 @@ def to_midi(performance: Performance, *, title: str) -> bytes:
     channels = iter([channel for channel in range(16) if channel != DRUM_CHANNEL])
     for part in performance.parts:
         tracks.append(_part_track(part, clock, DRUM_CHANNEL if part.bank == DRUM_BANK else next(channels), end))
-    header = struct.pack(">4sIHHH", b"MThd", 6, 1, len(tracks), TICKS_PER_QUARTER)
+    header = struct.pack(">4sIHHH", b"MThd", 6, 1, len(tracks), _TICKS_PER_QUARTER)
     return header + b"".join(struct.pack(">4sI", b"MTrk", len(track)) + track for track in tracks)
 
 
@@ -120,8 +120,8 @@ def performance_of(file: MidiFile, name: str) -> Performance:
         cut, written = written - released, 0.0
     else:
         cut = 0.0
-    if max(written, released) > MAX_DURATION_S:
-        raise InputError(f"{name} lasts longer than {MAX_DURATION_S / 3600:.0f} hours; give a shorter MIDI file")
+    if max(written, released) > _MAX_DURATION_S:
+        raise InputError(f"{name} lasts longer than {_MAX_DURATION_S / 3600:.0f} hours; give a shorter MIDI file")
     return Performance(
         parts=parts,
         tempo=seconds.tempi[0][1],
@@ -152,11 +152,11 @@ class _TickClock:
     def ticks(self, seconds: float) -> int:
         index = max(bisect_right(self._seconds, seconds) - 1, 0)
         tick, microseconds = self.changes[index]
-        return max(0, tick + round((seconds - self._seconds[index]) * 1e6 * TICKS_PER_QUARTER / microseconds))
+        return max(0, tick + round((seconds - self._seconds[index]) * 1e6 * _TICKS_PER_QUARTER / microseconds))
 
     def _at(self, tick: int) -> float:
         start, microseconds = self.changes[-1]
-        return self._seconds[-1] + (tick - start) * microseconds / TICKS_PER_QUARTER / 1e6
+        return self._seconds[-1] + (tick - start) * microseconds / _TICKS_PER_QUARTER / 1e6
 
 
 def _conductor_track(performance: Performance, clock: _TickClock, title: str, end: int) -> bytes:

@@ -28,7 +28,7 @@ VOLUME, PAN, EXPRESSION, SUSTAIN, BANK = 7, 10, 11, 64, 0
 _SOUND_OFF, _RESET, _NOTES_OFF = 120, 121, (123, 124, 125, 126, 127)
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
-MAX_MIDI_BYTES = 16 << 20
+_MAX_MIDI_BYTES = 16 << 20
 MAX_NOTES = 300_000
 _MAX_TRACKS = 4096
 # Units of metres down to the hundred-and-twenty-eighth, as powers of two.
@@ -110,7 +110,7 @@ def read_midi_bytes(path: Path) -> bytes:
     """Return the bytes of a MIDI file; InputError where it is none by its name, too large, or no regular file."""
     if path.suffix.lower() not in MIDI_SUFFIXES:
         raise InputError(f"{path} is not a MIDI file; give one that ends in {', '.join(MIDI_SUFFIXES)}")
-    return read_input(path, MAX_MIDI_BYTES)
+    return read_input(path, _MAX_MIDI_BYTES)
 
 
 def read_midi_file(data: bytes, name: str = "the MIDI data") -> MidiFile:
@@ -131,8 +131,8 @@ def read_midi_file(data: bytes, name: str = "the MIDI data") -> MidiFile:
         Where the bytes are no MIDI file, cut short, damaged or too many; or a file of type 2 with several tracks, which
         are patterns without a common time.
     """
-    if len(data) > MAX_MIDI_BYTES:
-        raise InputError(f"{name} has more than {MAX_MIDI_BYTES >> 20} MiB; give a shorter MIDI file")
+    if len(data) > _MAX_MIDI_BYTES:
+        raise InputError(f"{name} has more than {_MAX_MIDI_BYTES >> 20} MiB; give a shorter MIDI file")
     try:
         return _read(_unwrapped(data), name)
     except (IndexError, ValueError, struct.error) as error:

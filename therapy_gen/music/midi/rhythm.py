@@ -5,7 +5,7 @@ from __future__ import annotations
 DRUM_CHANNEL = 9
 _CHANNELS = 16
 # What an exclusive message is read as, beside the number of a channel that it makes one of percussion or of notes.
-MODE = 16
+_MODE = 16
 GM, GM2, GS, XG = range(4)
 # Banks of percussion: GM2's, and XG's of effects and of drums. GS has other instruments there.
 _GM2_DRUMS, _GM2_NOTES, _XG_DRUMS = 120, 121, (126, 127)
@@ -13,7 +13,7 @@ _ROLAND_GS, _YAMAHA_XG = 0x42, 0x4C
 
 
 def read_exclusive(body: bytes) -> tuple[int, int] | None:
-    """Read a system exclusive message: `MODE` and the standard that begins, or a channel and whether it is percussion.
+    """Read a system exclusive message: `_MODE` and the standard that begins, or a channel and whether it is percussion.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ def read_exclusive(body: bytes) -> tuple[int, int] | None:
     (0, 1)
     """
     if len(body) >= 4 and body[0] == 0x7E and body[2] == 9 and body[3] in (1, 3):
-        return MODE, GM2 if body[3] == 3 else GM
+        return _MODE, GM2 if body[3] == 3 else GM
     if len(body) >= 8 and body[0] == 0x41 and body[2] == _ROLAND_GS and body[3] == 0x12:
         return _of_roland(body[4:8])
     if len(body) >= 7 and body[0] == 0x43 and body[1] & 0xF0 == 0x10 and body[2] == _YAMAHA_XG:
         if body[3:6] == b"\x00\x00\x7e":
-            return MODE, XG
+            return _MODE, XG
         if body[3] == 8 and body[4] < _CHANNELS and body[5] == 7:
             return body[4], int(body[6] > 0)
     return None
@@ -44,7 +44,7 @@ def read_exclusive(body: bytes) -> tuple[int, int] | None:
 
 def _of_roland(data: bytes) -> tuple[int, int] | None:
     if data[:3] in (b"\x40\x00\x7f", b"\x00\x00\x7f"):
-        return MODE, GS
+        return _MODE, GS
     # "Use for rhythm part", of blocks that count the tenth channel as the first.
     if data[0] == 0x40 and data[1] >> 4 == 1 and data[2] == 0x15:
         block = data[1] & 0x0F
@@ -71,7 +71,7 @@ class RhythmChannels:
 
     def follow(self, what: int, value: int) -> None:
         """Do what `read_exclusive` read."""
-        if what == MODE:
+        if what == _MODE:
             self._begin(value)
         else:
             self.percussion[what], self._by_bank[what] = bool(value), False

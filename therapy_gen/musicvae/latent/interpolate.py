@@ -1,4 +1,4 @@
-"""Moves in the latent space: spherical interpolation, and a Gaussian fitted to the aggregate posterior."""
+"""Spherical interpolation between latent vectors."""
 
 from __future__ import annotations
 
@@ -31,25 +31,3 @@ def slerp(a: Z, b: Z, t: float) -> Z:
     direction = np.sin((1.0 - t) * angle) * (a / length_a) + np.sin(t * angle) * (b / length_b)
     point: Z = (length * direction / np.sin(angle)).astype(np.float32)
     return point
-
-
-def fit_gaussian(mu: Z, sigma: Z) -> tuple[Z, Z]:
-    """Fit a Gaussian to the aggregate posterior.
-
-    Parameters
-    ----------
-    mu, sigma : arrays of shape (n, z_size)
-        Posterior means and standard deviations of n sections.
-
-    Returns
-    -------
-    mean : array of shape (z_size,)
-    factor : array of shape (z_size, z_size)
-        Lower triangle L with covariance L L^T: that of the means plus the mean posterior variance (law of total
-        variance).
-    """
-    mean = mu.mean(axis=0, dtype=np.float64)
-    centred = mu.astype(np.float64) - mean
-    covariance = centred.T @ centred / max(len(mu) - 1, 1)
-    covariance[np.diag_indices_from(covariance)] += (sigma.astype(np.float64) ** 2).mean(axis=0) + 1e-8
-    return mean.astype(np.float32), np.linalg.cholesky(covariance).astype(np.float32)

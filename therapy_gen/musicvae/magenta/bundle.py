@@ -16,7 +16,7 @@ from therapy_gen.errors import InputError
 
 TABLE_MAGIC = 0xDB4775248B80FB57
 FOOTER_BYTES = 48
-TRAILER_BYTES = 5
+_TRAILER_BYTES = 5
 NO_COMPRESSION = 0
 
 # Of `DataType` in `types.proto`, as NumPy names them.
@@ -180,16 +180,16 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Give number and value of each field of a protocol buffer message."""
     position = 0
     while position < len(message):
-        tag, position = varint(message, position)
+        tag, position = _varint(message, position)
         number, kind = tag >> 3, tag & 7
         if kind == 0:
-            value, position = varint(message, position)
+            value, position = _varint(message, position)
             yield number, value
         elif kind == 1:
             yield number, int(struct.unpack_from("<Q", message, position)[0])
             position += 8
         elif kind == 2:
-            size, position = varint(message, position)
+            size, position = _varint(message, position)
             if position + size > len(message):
                 raise ValueError("cut short")
             yield number, message[position : position + size]
@@ -214,14 +214,14 @@ def _read_table(table: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _handle(data: bytes, position: int) -> tuple[tuple[int, int], int]:
-    offset, position = varint(data, position)
-    size, position = varint(data, position)
+    offset, position = _varint(data, position)
+    size, position = _varint(data, position)
     return (offset, size), position
 
 
 def _read_block(table: bytes, handle: tuple[int, int], name: str) -> Iterator[tuple[bytes, bytes]]:
     offset, size = handle
-    if offset + size + TRAILER_BYTES > len(table):
+    if offset + size + _TRAILER_BYTES > len(table):
         raise ValueError("a block outside the file")
     block = table[offset : offset + size]
     kind = table[offset + size]
@@ -235,9 +235,9 @@ def _read_block(table: bytes, handle: tuple[int, int], name: str) -> Iterator[tu
     position = 0
     key = b""
     while position < end:
-        shared, position = varint(block, position)
-        fresh, position = varint(block, position)
-        length, position = varint(block, position)
+        shared, position = _varint(block, position)
+        fresh, position = _varint(block, position)
+        length, position = _varint(block, position)
         if shared > len(key) or position + fresh + length > end:
             raise ValueError("an entry outside its block")
         key = key[:shared] + block[position : position + fresh]
@@ -246,7 +246,7 @@ def _read_block(table: bytes, handle: tuple[int, int], name: str) -> Iterator[tu
         position += length
 
 
-def varint(data: bytes, position: int) -> tuple[int, int]:
+def _varint(data: bytes, position: int) -> tuple[int, int]:
     """Return a number of seven bits a byte, and where the next one begins."""
     value = shift = 0
     while True:

@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.magenta.bundle import Bundle, Extent, open_bundle
 
-MAX_MEMBER_BYTES = 8_000_000_000
-MAX_TAR_BYTES = 16_000_000_000
-MAX_MEMBERS = 1000
+_MAX_MEMBER_BYTES = 8_000_000_000
+_MAX_TAR_BYTES = 16_000_000_000
+_MAX_MEMBERS = 1000
 # Weights hardly get smaller by compression; what does by more than this is made to fill a disk.
-MAX_COMPRESSION = 100
+_MAX_COMPRESSION = 100
 
 _DATA = re.compile(r"\.data-(\d{5})-of-(\d{5})$")
 _CHUNK_BYTES = 1 << 20
@@ -108,9 +108,9 @@ def _tar_extents(path: Path) -> Iterator[dict[str, Extent]]:
                 if plain:
                     extents[name] = Extent(path, member.offset_data, member.size, f"{path}: {name}")
                 else:
-                    if member.size > MAX_COMPRESSION * path.stat().st_size:
+                    if member.size > _MAX_COMPRESSION * path.stat().st_size:
                         raise InputError(
-                            f"{path} unpacks to over {MAX_COMPRESSION} times its size ({name!r}); no weights do: "
+                            f"{path} unpacks to over {_MAX_COMPRESSION} times its size ({name!r}); no weights do: "
                             "get it from another place"
                         )
                     copy = Path(folder) / str(number)
@@ -135,7 +135,7 @@ def _members(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
             raise InputError(f"{path} holds a path that leads outside ({member.name!r}): get it from another place")
         if not (member.isreg() or member.isdir()) or member.issparse():
             raise InputError(f"{path} holds what is no plain file ({member.name!r}): get it from another place")
-        if member.size > MAX_MEMBER_BYTES or total > MAX_TAR_BYTES or count > MAX_MEMBERS:
+        if member.size > _MAX_MEMBER_BYTES or total > _MAX_TAR_BYTES or count > _MAX_MEMBERS:
             raise InputError(f"{path} is larger than any checkpoint ({member.name!r}): get it from another place")
         if member.isreg():
             yield member

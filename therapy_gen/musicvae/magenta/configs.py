@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from therapy_gen.errors import InputError
@@ -13,12 +13,12 @@ Shapes = dict[str, tuple[int, ...]]
 
 MELODY_CLASSES = 90
 # Nine kinds of drum (`REDUCED_DRUM_PITCH_CLASSES`), each struck or not.
-DRUM_CLASSES = 512
-TRIO = (MELODY_CLASSES, MELODY_CLASSES, DRUM_CLASSES)
+_DRUM_CLASSES = 512
+_TRIO = (MELODY_CLASSES, MELODY_CLASSES, _DRUM_CLASSES)
 STEPS_PER_BAR = 16
 
 MAX_STEPS = 4096
-MAX_UNITS = 1 << 16
+_MAX_UNITS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class MagentaConfig:
         sized = config.encoder_units and config.decoder_units and config.outputs
         if (
             not sized
-            or not all(0 < size <= MAX_UNITS for size in sizes)
+            or not all(0 < size <= _MAX_UNITS for size in sizes)
             or not 0 < config.segments <= MAX_STEPS
             or not 0 < config.steps <= MAX_STEPS
         ):
@@ -142,13 +142,13 @@ CONFIGS: dict[str, MagentaConfig] = {
             free_bits=256.0,
             max_beta=0.2,
         ),
-        MagentaConfig("flat-trio_16bar", 512, (2048, 2048), (2048, 2048, 2048), outputs=TRIO, segment_steps=256),
+        MagentaConfig("flat-trio_16bar", 512, (2048, 2048), (2048, 2048, 2048), outputs=_TRIO, segment_steps=256),
         MagentaConfig(
             "hierdec-trio_16bar",
             512,
             (2048, 2048),
             (1024, 1024),
-            outputs=TRIO,
+            outputs=_TRIO,
             segments=16,
             segment_steps=16,
             hierarchical=True,
@@ -165,11 +165,6 @@ def find_config(name: str) -> MagentaConfig:
     if name not in CONFIGS:
         raise InputError(f"config {name!r} is not known; give one of: {', '.join(CONFIGS)}")
     return CONFIGS[name]
-
-
-def smaller(config: MagentaConfig, **sizes: Any) -> MagentaConfig:
-    """Return `config` with other sizes: of units, z, or segments."""
-    return replace(config, **sizes)
 
 
 def encoder_shapes(config: MagentaConfig) -> Shapes:

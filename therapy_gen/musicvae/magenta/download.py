@@ -17,7 +17,7 @@ from typing import Any
 from therapy_gen.errors import InputError
 from therapy_gen.files import write_bytes
 
-DIGESTS = "sha256.json"
+_DIGESTS = "sha256.json"
 MAX_BYTES = 8_000_000_000
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 60.0
@@ -138,12 +138,12 @@ def download_known(
         ) from error
     found = _hash(path, "sha256")
     if recorded != found:
-        write_bytes(folder / DIGESTS, json.dumps({**known, address: found}, indent=1, sort_keys=True).encode())
+        write_bytes(folder / _DIGESTS, json.dumps({**known, address: found}, indent=1, sort_keys=True).encode())
     return path, found, recorded != found
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    path = folder / DIGESTS
+    path = folder / _DIGESTS
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError:

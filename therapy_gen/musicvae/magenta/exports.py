@@ -20,7 +20,7 @@ from therapy_gen.musicvae.magenta.tfjs import write_tfjs
 
 FORMATS = ("magenta", "tfjs")
 # As tensorflowjs_converter cuts them.
-SHARD_BYTES = 4 << 20
+_SHARD_BYTES = 4 << 20
 _PITCHES = {"minPitch": 21, "maxPitch": 108}
 
 
@@ -81,7 +81,7 @@ def export_tfjs(model: MagentaModel, folder: Path) -> tuple[list[Path], list[str
         why = "Magenta.js has no encoder of this kind" if model.can_encode else "the encoder is not complete"
         remarks.append(f"{why}: there the model samples and decodes, but cannot encode")
     try:
-        return write_tfjs(folder, variables, _converter(config), SHARD_BYTES), remarks
+        return write_tfjs(folder, variables, _converter(config), _SHARD_BYTES), remarks
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror or error}") from error
 

@@ -1,4 +1,4 @@
-"""The real Magenta, as the reference: its graph of a configuration, with weights made, saved, restored and run by it.
+"""Magenta itself, as the reference: its graph of a configuration, whose weights it saves, restores and runs.
 
 Imports TensorFlow and Magenta: only functions that need them call `import_magenta`, in a process of their own or late.
 """
@@ -127,23 +127,6 @@ class Reference:
             self._saver = tf.train.Saver()
             self._graph = graph
             self._session = tf.Session(graph=graph)
-
-    def initialise(self, seed: int) -> None:
-        """Give every variable random weights, biases too, large enough that none is without effect.
-
-        They are drawn by NumPy: Magenta's initialisers take no seed once its graph is made, and a check on weights that
-        differ from run to run fails where they happen to be dull.
-        """
-        with self._graph.as_default():
-            self._session.run(self._tf.global_variables_initializer())
-            rng = np.random.default_rng(seed)
-            for variable in sorted(self._tf.trainable_variables(), key=lambda variable: str(variable.name)):
-                shape = tuple(variable.shape.as_list())
-                # Louder logits tell classes apart; louder recurrences would be chaotic, and blow rounding up.
-                factor = 6.0 if "output_projection" in variable.name else 2.0
-                glorot = np.sqrt(6.0 / sum(shape)) if len(shape) > 1 else 0.0
-                value = factor * rng.uniform(-glorot, glorot, shape) + rng.normal(0.0, 0.2, shape)
-                variable.load(value.astype(np.float32), self._session)
 
     def save(self, prefix: Path) -> None:
         """Write a checkpoint with TensorFlow's own saver."""

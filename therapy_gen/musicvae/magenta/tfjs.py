@@ -17,9 +17,9 @@ import numpy.typing as npt
 from therapy_gen.errors import InputError
 from therapy_gen.files import atomic_write
 
-SHARDED = "weights_manifest.json"
-BY_VARIABLE = "manifest.json"
-MAX_MANIFEST_BYTES = 4 << 20
+_SHARDED = "weights_manifest.json"
+_BY_VARIABLE = "manifest.json"
+_MAX_MANIFEST_BYTES = 4 << 20
 
 # Of one variable; the largest of Magenta's has 67 million.
 _MAX_NUMBERS = 1 << 28
@@ -46,7 +46,7 @@ class Stored:
 
 def is_tfjs(path: Path) -> bool:
     """Return whether `path` is a folder with a manifest of TensorFlow.js."""
-    return path.is_dir() and any((path / name).is_file() for name in (SHARDED, BY_VARIABLE))
+    return path.is_dir() and any((path / name).is_file() for name in (_SHARDED, _BY_VARIABLE))
 
 
 def read_manifest(folder: Path) -> dict[str, Stored]:
@@ -57,10 +57,10 @@ def read_manifest(folder: Path) -> dict[str, Stored]:
     InputError
         Where the manifest cannot be read or names files outside the folder.
     """
-    sharded = (folder / SHARDED).is_file()
-    path = folder / (SHARDED if sharded else BY_VARIABLE)
+    sharded = (folder / _SHARDED).is_file()
+    path = folder / (_SHARDED if sharded else _BY_VARIABLE)
     try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
             raise InputError(f"{path} is too large for a manifest")
         document = json.loads(path.read_text(encoding="utf-8"))
         found = _sharded(folder, document) if sharded else _by_variable(folder, document)
@@ -75,7 +75,7 @@ def read_converter(folder: Path) -> Mapping[str, Any]:
     """Return what ``converter.json`` or ``config.json`` says of the data: ``numSteps``, ``minPitch``, ``maxPitch``."""
     for name in ("converter.json", "config.json"):
         path = folder / name
-        if path.is_file() and path.stat().st_size <= MAX_MANIFEST_BYTES:
+        if path.is_file() and path.stat().st_size <= _MAX_MANIFEST_BYTES:
             try:
                 document = json.loads(path.read_text(encoding="utf-8"))
                 arguments = document.get("dataConverter", document).get("args", {})
@@ -104,7 +104,7 @@ def write_tfjs(
     Each file takes its name when all are written, the manifest last; shards of a model that was there before go then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    config, manifest = folder / "config.json", folder / SHARDED
+    config, manifest = folder / "config.json", folder / _SHARDED
     total = sum(array.size * 4 for array in variables.values())
     count = max(-(-total // shard_bytes), 1)
     shards = [folder / f"group1-shard{n}of{count}" for n in range(1, count + 1)]

@@ -123,7 +123,7 @@ class BarPrior:
         n, pieces = len(descriptors), pieces_of(self.bar_z)
         size = self.bar_z // pieces
         requested = (a["traits/gain"] * descriptors + a["traits/asked"]).clip(-_MOST_REQUESTED, _MOST_REQUESTED)
-        told = section_conditions(kind == "minor", metre, requested) @ a["section_gates/kernel"]
+        told = _section_conditions(kind == "minor", metre, requested) @ a["section_gates/kernel"]
         places = place_conditions(self.bars, pieces) @ a["place_gates/kernel"] + a["lstm/bias"]
         known = np.zeros((n, self.bars + max(LAGS), self.bar_z), dtype=np.float32)
         before = np.zeros((n, size), dtype=np.float32)
@@ -148,7 +148,7 @@ class BarPrior:
     def _mixture(self, hidden: FloatArray, seen: FloatArray, bar: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return log weights (n, m), means (n, m, size) and deviations (n, m, size) of the components of a piece."""
         out = hidden @ self.arrays["mixture/kernel"] + self.arrays["mixture/bias"]
-        weights, deviations, means = split_mixture(out, seen.shape[-1])
+        weights, deviations, means = _split_mixture(out, seen.shape[-1])
         closed = [lag > bar for lag in LAGS] + [False] * (weights.shape[-1] - len(LAGS))
         return (
             np.where(closed, -np.inf, weights),
@@ -162,7 +162,7 @@ def pieces_of(bar_z: int) -> int:
     return math.gcd(_PIECES, bar_z)
 
 
-def section_conditions(minor: bool, metre: int, descriptors: FloatArray) -> FloatArray:
+def _section_conditions(minor: bool, metre: int, descriptors: FloatArray) -> FloatArray:
     """Return what the prior is told of sections as a whole: mode, metre, descriptors; (n, 2 + descriptors)."""
     told = np.empty((len(descriptors), 2), dtype=np.float32)
     told[:] = float(minor), float(metre != USUAL_METRE)
@@ -175,7 +175,7 @@ def place_conditions(bars: int, pieces: int) -> FloatArray:
     return np.concatenate([np.repeat(bar, pieces, axis=0), np.tile(piece, (bars, 1))], axis=1)
 
 
-def split_mixture(out: FloatArray, size: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _split_mixture(out: FloatArray, size: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Take the output layer apart: log weights (n, m), log deviations (n, m, size), means (n, m - lags, size)."""
     count = (out.shape[-1] + len(LAGS) * size) // (1 + 2 * size)
     weights = out[:, :count]

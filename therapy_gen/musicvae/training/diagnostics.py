@@ -58,7 +58,7 @@ def find_symptoms(
         ``few-examples``, ``rests``, ``latent-ignored``, ``by-heart``; empty where all is well.
     """
     otherwise = "" if fine_tuned else ", or begin with the weights of calm"
-    found = few_examples(len(train), pieces, otherwise)
+    found = _few_examples(len(train), pieces, otherwise)
     rng = np.random.default_rng(seed)
     known = train[np.linspace(0, len(train) - 1, min(_MOST, len(train))).astype(int)]
     real = notes(known)
@@ -96,7 +96,7 @@ def find_symptoms(
     return found
 
 
-def few_examples(windows: int, pieces: int, otherwise: str = "") -> list[Symptom]:
+def _few_examples(windows: int, pieces: int, otherwise: str = "") -> list[Symptom]:
     """Return a symptom where there is too little music to learn from."""
     if windows >= _FEW_WINDOWS and pieces >= _FEW_PIECES:
         return []

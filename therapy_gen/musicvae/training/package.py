@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float32]
 
 # Fewer sections than this are no material for a prior: the model then draws from N(0, I).
-MIN_SECTIONS = 16
+_MIN_SECTIONS = 16
 _CALIBRATED_ON = 128
 _CALIBRATIONS = 4
 _MOST_BEYOND = 1.5
@@ -87,7 +87,7 @@ def finish(
     facts = dict(weights.facts)
     arrays = {name: array.astype(np.float16).astype(np.float32) for name, array in weights.arrays.items()}
     model = Model(Weights(arrays, weights.config, facts, weights.sha256, trained), path.stem)
-    if (~prior.held_out).sum() >= MIN_SECTIONS:
+    if (~prior.held_out).sum() >= _MIN_SECTIONS:
         from therapy_gen.musicvae.training.prior_network import fit_prior
 
         mu, sigma = posterior(model, prior.tokens)

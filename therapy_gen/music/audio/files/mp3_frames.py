@@ -20,7 +20,6 @@ _KBIT = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _RATES = (44100, 48000, 32000)
 # A head of 4 bytes, and 32 that say how two channels are coded.
 _START = 36
-_MOST_POINTED_BACK = 511
 _ENTRIES = 100
 # Places in the first frame.
 _XING_AT, _FRAMES_AT, _TOC_AT, _LAME_AT, _PADDING_AT, _LENGTH_AT, _CRC_AT = 36, 44, 52, 156, 177, 184, 190

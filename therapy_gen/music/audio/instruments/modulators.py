@@ -55,7 +55,7 @@ class Modulator:
         return abs(moved) if self.transform == _ABSOLUTE else moved
 
 
-DEFAULTS = (Modulator(*_VELOCITY_TO_ATTENUATION[:2], 960, 0, 0),)
+_DEFAULTS = (Modulator(*_VELOCITY_TO_ATTENUATION[:2], 960, 0, 0),)
 """Those of section 8.4 that move anything while no controller does."""
 
 Modulators = Mapping[tuple[int, int, int], Modulator]
@@ -70,7 +70,7 @@ def read_modulators(records: npt.NDArray[np.void]) -> dict[tuple[int, int, int],
 def moved_by(instrument: Modulators, preset: Modulators, key: int, velocity: int) -> dict[int, float]:
     """Return what a note adds to generators: an instrument's modulators replace defaults, a preset's add to both."""
     offsets: dict[int, float] = {}
-    replaced: Iterable[Modulator] = ({one.identity: one for one in DEFAULTS} | dict(instrument)).values()
+    replaced: Iterable[Modulator] = ({one.identity: one for one in _DEFAULTS} | dict(instrument)).values()
     for modulator in (*replaced, *preset.values()):
         if value := modulator.value(key, velocity):
             offsets[modulator.destination] = offsets.get(modulator.destination, 0.0) + value

@@ -19,7 +19,7 @@ from therapy_gen.music.audio.instruments.modulators import RECORD as _MODULATOR
 from therapy_gen.music.audio.instruments.modulators import Modulators, moved_by, read_modulators
 from therapy_gen.music.audio.instruments.vorbis import VorbisSample
 
-MAX_SOUNDFONT_BYTES = 2 << 30
+_MAX_SOUNDFONT_BYTES = 2 << 30
 
 ROM_SAMPLE = 0x8000
 VORBIS_SAMPLE = 0x0010
@@ -277,8 +277,8 @@ def _map_file(path: Path) -> memoryview:
     try:
         with path.open("rb") as file:
             size = file.seek(0, io.SEEK_END)
-            if size > MAX_SOUNDFONT_BYTES:
-                raise InputError(f"{path} is larger than {MAX_SOUNDFONT_BYTES >> 30} GiB; give a smaller soundfont")
+            if size > _MAX_SOUNDFONT_BYTES:
+                raise InputError(f"{path} is larger than {_MAX_SOUNDFONT_BYTES >> 30} GiB; give a smaller soundfont")
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")
     except FileNotFoundError:
         raise InputError(f"there is no soundfont {path}; check the path") from None

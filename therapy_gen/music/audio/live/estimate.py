@@ -79,7 +79,7 @@ def pack(table: LevelTable) -> dict[str, npt.NDArray[np.generic]]:
 
 
 @cache
-def level_table() -> LevelTable:
+def _level_table() -> LevelTable:
     """Return the table of the embedded instruments."""
     with (files("therapy_gen") / "assets" / _FILE).open("rb") as stream, np.load(stream) as packed:
         levels = {name: top - packed[name] / 2 for name, top in _TOP_DB.items()}
@@ -107,7 +107,7 @@ def estimate_loudness(
     >>> -60 < meter.integrated() < -20
     True
     """
-    table = level_table()
+    table = _level_table()
     rows = table.rows[[note.program for note in notes]] if notes else np.zeros(0, np.int16)
     if any(note.bank for note in notes) or (rows < 0).any():
         return None

@@ -17,7 +17,7 @@ Tokens = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.integer]
 
 # Fewer sections of either kind say nothing.
-LEAST_SECTIONS = 40
+_LEAST_SECTIONS = 40
 _FOLDS = 4
 _REPEATS = 2
 
@@ -38,10 +38,10 @@ def log_odds_of_real(written: Tokens, piece: Ints, real: Tokens, real_piece: Int
     Returns
     -------
     array, shape (n,), or None
-        The mean of two divisions into four folds. None where there are fewer than `LEAST_SECTIONS` of either kind, or
+        The mean of two divisions into four folds. None where there are fewer than `_LEAST_SECTIONS` of either kind, or
         where sections have not sixteen bars, of which the features are.
     """
-    if min(len(written), len(real)) < LEAST_SECTIONS or written.shape[1] != STEPS_PER_SECTION:
+    if min(len(written), len(real)) < _LEAST_SECTIONS or written.shape[1] != STEPS_PER_SECTION:
         return None
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits

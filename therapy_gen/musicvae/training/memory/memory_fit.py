@@ -23,7 +23,7 @@ _QUANTISED = 127
 _DRAWS = 5
 
 
-def memory_arrays(
+def _memory_arrays(
     material: MemoryMaterial, pairs: Pairs, z: FloatArray, bar_z: int
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Return the arrays of a memory (see `SectionMemory`) for z (2 n, z_size) of pairs, theme after theme."""
@@ -60,4 +60,4 @@ def fit_memory(
     pairs = most_real(candidates, material, seed)
     tokens = pairs.tokens.reshape(-1, *pairs.tokens.shape[2:])
     mu, _ = encode(tokens)
-    return memory_arrays(material, pairs, refined(config, arrays, tokens, mu), config.bar_z)
+    return _memory_arrays(material, pairs, refined(config, arrays, tokens, mu), config.bar_z)

@@ -18,7 +18,7 @@ BoolArray = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer]
 
 # At most so many plans of a metre, and of one piece.
-MOST_PLANS = {4: 2600}
+_MOST_PLANS = {4: 2600}
 _MOST_PLANS_ELSE = 500
 _OF_ONE_PIECE = 8
 # A plan shares at most so much of its bars with others that were chosen.
@@ -115,7 +115,7 @@ def _plans(material: MemoryMaterial, rng: np.random.Generator) -> list[int]:
         kept = _unlike(material, rows.tolist())
         # One plan of every piece, then a second one, and so on: no piece is left out.
         order = _rounds([int(material.piece[row]) for row in kept])
-        chosen += [kept[n] for n in order[: MOST_PLANS.get(metre, _MOST_PLANS_ELSE)]]
+        chosen += [kept[n] for n in order[: _MOST_PLANS.get(metre, _MOST_PLANS_ELSE)]]
     return chosen
 
 

@@ -112,7 +112,7 @@ def moved_classes(minor: bool) -> IntArray:
 _MOVED = (moved_classes(False), moved_classes(True))
 
 
-def bar_degrees(tokens: Tokens, minor: bool) -> IntArray:
+def _bar_degrees(tokens: Tokens, minor: bool) -> IntArray:
     """Return the degree (bars,) of the triad that holds most of each bar of a section (steps, voices)."""
     degree, _ = _degrees_of(minor)
     heard = sounding(tokens).astype(np.int64).reshape(-1, _STEPS_PER_BAR, tokens.shape[-1])
@@ -142,7 +142,7 @@ def fit_progressions(tokens: Tokens, minor: BoolArray) -> FloatArray:
     """
     counts = np.full((2, _PHRASE_BARS, _DEGREES, _DEGREES), 0.5)
     for section, is_minor in zip(tokens, minor, strict=True):
-        degrees = bar_degrees(section, bool(is_minor))
+        degrees = _bar_degrees(section, bool(is_minor))
         for bar in range(1, len(degrees)):
             counts[int(is_minor), bar % _PHRASE_BARS, degrees[bar - 1], degrees[bar]] += 1
     return np.asarray(-np.log(counts / counts.sum(axis=-1, keepdims=True)))
@@ -226,7 +226,7 @@ def _bars(plan: Tokens, minor: bool) -> list[_Bar]:
     begun = own > NOTE_OFF
     _, raised = _degrees_of(minor)
     found = []
-    for bar, sounds, starts, degree in zip(own, heard, begun, bar_degrees(plan, minor), strict=True):
+    for bar, sounds, starts, degree in zip(own, heard, begun, _bar_degrees(plan, minor), strict=True):
         any_start = starts.any(axis=0)
         at_first = starts.argmax(axis=0)
         at_last = _STEPS_PER_BAR - 1 - starts[::-1].argmax(axis=0)
