@@ -149,7 +149,7 @@ def _read_midi(file: Path) -> _Read:
     sounding = [part for part in performance.parts if part.notes]
     if not sounding:
         raise InputError(f"{file} holds no notes; give another file")
-    remarks = []
+    remarks = list(found.remarks)
     drums = sum(len(part.notes) for part in sounding if part.bank == DRUM_BANK)
     if drums:
         remarks.append(f"{drums} strokes of drums, which calm music does without, are kept")

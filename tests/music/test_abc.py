@@ -64,11 +64,26 @@ def test_metres(tmp_path: Path, metre: str, read_as: tuple[int, int] | None) -> 
         ('+fermata+C2 !trill!D2 "Am"E2 {AB}G2 ~A2|', [(0, 1, 60), (1, 1, 62), (2, 1, 64), (3, 1, 67), (4, 1, 69)]),
         ("C2 x2 y3 D2|", [(0, 1, 60), (2, 1, 62)]),
         ("C,2 c2 c'2|", [(0, 1, 48), (1, 1, 72), (2, 1, 84)]),
+        ("^C8-|^C4 C4|C8|", [(0, 6, 61), (6, 2, 61), (8, 4, 60)]),
+        ("C4-^C4|", [(0, 2, 60), (2, 2, 61)]),
+        ('(C4-C2)D2|C4 -C4|C8-|"G"!p!C8|', [(0, 3, 60), (3, 1, 62), (4, 4, 60), (8, 8, 60)]),
+        ("[C2] [E2G2] [C4E4]/2|", [(0, 1, 60), (1, 1, 64), (1, 1, 67), (2, 1, 60), (2, 1, 64)]),
+        ('["Am"CE]2 ["last" C2|', [(0, 1, 60), (0, 1, 64), (1, 1, 60)]),
+        ("^c2 C2 c'2 C'2|C2 c,2|", [(0, 1, 73), (1, 1, 61), (2, 1, 85), (3, 1, 73), (4, 1, 60), (5, 1, 60)]),
+        ("^C2 [K:C]C2|", [(0, 1, 61), (1, 1, 60)]),
+        ("^/C2 ^3/4D2 _3/2B2|B2 _1/4A2|", [(0, 1, 60), (1, 1, 63), (2, 1, 70), (3, 1, 71), (4, 1, 69)]),
+        ("^C8 & C4 E4|", [(0, 4, 61), (0, 2, 60), (2, 2, 64)]),
+        (
+            "C4 C4|D6 D2 && E8|G6 A2|",
+            [(0, 2, 60), (0, 4, 64), (2, 2, 60), (4, 3, 62), (4, 3, 67), (7, 1, 62), (7, 1, 69)],
+        ),
+        ("(& C8|D8 & E8|G8 &)|A8|", [(0, 4, 60), (0, 4, 64), (4, 4, 62), (4, 4, 67), (8, 4, 69)]),
         ("C8 & G,4 E,4|D8|", [(0, 2, 55), (0, 4, 60), (2, 2, 52), (4, 4, 62)]),
     ],
 )
 def test_notes(tmp_path: Path, music: str, expected: list[tuple[float, float, int]]) -> None:
     found = sounds(read(tmp_path, HEAD + music))
+    expected = sorted(expected, key=lambda note: (note[0], note[2]))
     assert [pitch for _, _, pitch in found] == [pitch for _, _, pitch in expected]
     for own, wanted in zip(found, expected, strict=True):
         assert own[:2] == pytest.approx(wanted[:2])
@@ -91,6 +106,65 @@ def test_every_tune_of_a_book_is_read_as_a_movement(tmp_path: Path) -> None:
     score = read(tmp_path, tunes)
     assert (len(score.notes), score.ends) == (96, (16.0, 32.0))
     assert score.keys == ((0.0, 2), (16.0, 3), (32.0, 0))
+
+
+@pytest.mark.parametrize(
+    ("key", "sharps", "pitches"),
+    [
+        ("A clef=bass", 3, [66, 71, 73]),
+        ("B bass", 5, [66, 71, 73]),
+        ("Eb octave=-1", -3, [53, 58, 60]),
+        ("G octave=+1", 1, [78, 83, 84]),
+        ("Am clef=treble-8", 0, [53, 59, 60]),
+        ("D transpose=-2", 2, [64, 69, 71]),
+        ("F# minor", 3, [66, 71, 73]),
+        ("g dorian % said so", -1, [65, 70, 72]),
+        ("D phr ^f", -2, [66, 70, 72]),
+        ("D exp _b ^c", 0, [65, 70, 73]),
+        ("none", 0, [65, 71, 72]),
+        ("", 0, [65, 71, 72]),
+    ],
+)
+def test_keys(tmp_path: Path, key: str, sharps: int, pitches: list[int]) -> None:
+    score = read(tmp_path, HEAD.replace("K:G", f"K:{key}") + "F2 B2 c2|")
+    assert (score.keys, [pitch for _, _, pitch in sounds(score)]) == (((0.0, sharps),), pitches)
+
+
+@pytest.mark.parametrize(
+    ("fields", "pitches"),
+    [
+        ("[K:clef=bass]", [66, 66]),
+        ("[K:bass]", [66, 66]),
+        ("[K:G treble-8]", [66, 54]),
+        ("\nK:D octave=1\n", [66, 78]),
+        ("\nV:1 octave=-1\n", [66, 54]),
+        ("\n%%MIDI transpose 2 % up\n", [66, 68]),
+        ("[I:MIDI transpose -2]", [66, 64]),
+        ("\n%%MIDI channel 10\n", []),
+    ],
+)
+def test_fields_between_the_notes(tmp_path: Path, fields: str, pitches: list[int]) -> None:
+    text = HEAD + "V:1\nF4 F4|" + fields + "F8|\n"
+    with contextlib.suppress(InputError):
+        assert [pitch for _, _, pitch in sounds(read(tmp_path, text))][1:] == pitches
+        return
+    assert not pitches
+
+
+@pytest.mark.parametrize(
+    ("reach", "pitches"), [("not", [61, 60, 72]), ("octave", [61, 61, 72]), ("pitch", [61, 61, 73])]
+)
+def test_how_far_accidentals_reach(tmp_path: Path, reach: str, pitches: list[int]) -> None:
+    for line in ("%%", "I:"):
+        text = HEAD.replace("K:G", f"{line}propagate-accidentals {reach}\nK:G") + "^C2 C2 c2|"
+        assert [pitch for _, _, pitch in sounds(read(tmp_path, text))] == pitches
+
+
+def test_tunes_without_bar_lines_have_those_of_their_metre(tmp_path: Path) -> None:
+    tune = "X:1\nM:3/4\nL:1/4\nK:C\nCDE CDE C"
+    score = read(tmp_path, f"{tune}\n\n{tune}")
+    assert score.bars.tolist() == [3.0 * n for n in range(7)]
+    assert read(tmp_path, tune).remarks == ("no bar lines are written: laid by its metre, 3/4",)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])

@@ -239,3 +239,19 @@ def notes_by_mido(path: Path) -> list[tuple[float, float, int]]:
                 found.append((round(start / beat, 4), round((now - start) / beat, 4), message.note))
     assert np.isfinite(now)
     return sorted(found)
+
+
+def test_a_time_signature_that_is_none_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "odd.mid"
+    path.write_bytes(
+        file_of(track((0, b"\xff\x58\x04\x01\x1e\x18\x08"), (0, b"\xff\x58\x04\x00\x02\x18\x08"), *tune()))
+    )
+    said = "the time signature 1/2^30 (and 1 more such) is no metre: left out"
+    assert read_score(path).remarks == (said,)
+    path.write_bytes(
+        file_of(track((0, b"\xff\x58\x04\x01\x1e\x18\x08"), *tune(), (480 * 2 * 5 * 3600, on(60)), (1, off(60))))
+    )
+    with pytest.raises(
+        InputError, match=r"odd.mid lasts longer than 4 hours \(its last note ends after 5 hours; the time"
+    ):
+        read_performance(path.read_bytes(), name="odd.mid")

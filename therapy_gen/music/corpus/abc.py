@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,28 +17,29 @@ from therapy_gen.music.corpus.abc_fields import (
     unit_of_metre,
 )
 from therapy_gen.music.corpus.abc_tunes import FIELD, decoded, tunes_of
-from therapy_gen.music.corpus.notation import MAX_BARS, MAX_NOTES, DamagedError, Notation, TooMuchError
+from therapy_gen.music.corpus.abc_voice import PROPAGATIONS, Place, Voice, length_of
+from therapy_gen.music.corpus.notation import MAX_NOTES, DamagedError, Notation, TooMuchError
+from therapy_gen.music.corpus.score import bar_lines
 
-# What a tune may last, in quarter notes.
-_MAX_QUARTERS = 100_000
 _LENGTH = r"(\d{0,6})(/{0,6})(\d{0,6})"
-_NOTE = re.compile(rf"(\^{{1,2}}|_{{1,2}}|=)?([A-Ga-g])([,']{{0,8}}){_LENGTH}(\.?-)?")
+_SIGN = r"[\^_](?:\d{1,2}/\d{1,2}|/\d{0,2})|\^{1,2}|_{1,2}|="
+_NOTE = re.compile(rf"({_SIGN})?([A-Ga-g])([,']{{0,8}}){_LENGTH}(\.?-)?")
 _TOKEN = re.compile(
     r"(?P<text>\"[^\"]{0,400}\"|![^!|\s]{1,60}!|\+[^+|\s]{1,60}\+|\{[^}]{0,400}\})"
     r"|(?P<inline>\[[A-Za-z]:[^\]]{0,200}\])"
-    r"|(?P<ending>\[(?:\d[\d,.-]*|(?=\")))"
+    r"|(?P<ending>\[(?:\d[\d,.-]*|(?=\"(?![^\"]*\"[^\[\]|]*\]))))"
     r"|(?P<chord>\[[^\]|]{1,200}\])" + _LENGTH + r"(?P<chordtie>\.?-)?"
     r"|(?P<bar>\[\||:*\|[|\]:]*(?:\d[\d,.-]*)?|::+)"
     r"|\((?P<tuplet>\d)(?::(?P<time>\d?))?(?::(?P<count>\d{0,2}))?"
     r"|(?P<rest>[zx])(?P<restlength>\d{0,6}/{0,6}\d{0,6})"
     r"|(?P<bars>[ZX])(?P<number>\d{0,5})"
     r"|(?P<broken>>{1,3}|<{1,3})"
-    r"|(?P<overlay>&)"
-    r"|(?P<skip>[\s.~()HIJKLMNOPQRSTUVWhijklmnopqrstuvwy\d`$*\\:\]\-!+/\"{}]|\[)"
+    r"|(?P<overlay>\(&|&\)|&{1,20})"
+    r"|(?P<tie>-)"
+    r"|(?P<skip>[\s.~()HIJKLMNOPQRSTUVWhijklmnopqrstuvwy\d`$*\\:\]!+/\"{}]|\[)"
 )
-_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_SIGNS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
-_IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
+# Of General MIDI, as `%%MIDI channel` counts.
+_DRUM_CHANNEL = "10"
 # More signs that mean nothing than this share of the notes: prose, not music.
 _MOST_UNKNOWN = 0.5
 
@@ -61,31 +61,6 @@ def read_abc(path: Path, velocity: int) -> Notation:
     return _joined(tunes)
 
 
-@dataclass
-class _Voice:
-    """Where one voice stands."""
-
-    number: int
-    drums: bool
-    unit: Fraction
-    metre: tuple[int, int] | None
-    altered: dict[str, int]
-    shift: int = 0
-    at: Fraction = Fraction(0)
-    bar: Fraction = Fraction(0)
-    furthest: Fraction = Fraction(0)
-    lines: list[Fraction] = field(default_factory=lambda: [Fraction(0)])
-    accidentals: dict[tuple[str, str], int] = field(default_factory=dict)
-    tied: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Notes that wait to go on: row of each."""
-    last: list[int] = field(default_factory=list)
-    last_length: Fraction = Fraction(0)
-    factor: Fraction = Fraction(1)
-    """Of the next note, by broken rhythm."""
-    tuplet: Fraction = Fraction(1)
-    tuplet_left: int = 0
-
-
 class _Tune:
     """One tune while it is read."""
 
@@ -95,16 +70,17 @@ class _Tune:
         self.metres: list[tuple[Fraction, int, int]] = []
         self.keys: list[tuple[Fraction, int]] = []
         self.tempi: list[tuple[Fraction, float]] = []
-        self.voices: dict[str, _Voice] = {}
+        self.voices: dict[str, Voice] = {}
         self.unknown = 0
         self.unit: Fraction | None = None
         self.metre: tuple[int, int] | None = (4, 4)
-        self.sharps, self.altered, self.shift = 0, dict[str, int](), 0
+        self.sharps, self.altered, self.shift = 0, dict[str, int](), dict[str, int]()
+        self.propagation = "pitch"
         self.drums: set[str] = set()
         self.all_drums = False
-        self.voice_shifts: dict[str, int] = {}
+        self.voice_shifts: dict[str, dict[str, int]] = {}
         self.tempo = ""
-        self.voice: _Voice | None = None
+        self.voice: Voice | None = None
         in_body = False
         for line in lines:
             named = FIELD.match(line)
@@ -126,25 +102,46 @@ class _Tune:
         elif name == "Q":
             self.tempo = value
         elif name == "K":
-            self.sharps, self.altered = read_key(value)
-            self.shift = read_shift(value)
+            self.sharps, self.altered = read_key(value) or (self.sharps, self.altered)
+            self.shift.update(read_shift(value))
             self.all_drums = is_percussion(value)
         elif name == "V":
             self._voice_field(value)
+        elif name == "I":
+            self._instruction(value)
+
+    def _instruction(self, value: str) -> None:
+        """Follow a directive: how far accidentals reach, and what moves or unpitches the notes."""
+        words = value.partition("%")[0].split()
+        if len(words) == 2 and words[0] == "propagate-accidentals" and words[1] in PROPAGATIONS:
+            self.propagation = words[1]
+            for voice in self.voices.values():
+                voice.propagation = words[1]
+        elif len(words) == 3 and words[:2] == ["MIDI", "transpose"] and re.fullmatch(r"[+-]?\d{1,2}", words[2]):
+            (self.voice.shift if self.voice else self.shift)["MIDI"] = int(words[2])
+        elif len(words) == 3 and words[:2] == ["MIDI", "channel"]:
+            if self.voice:
+                self.voice.drums = words[2] == _DRUM_CHANNEL
+            else:
+                self.all_drums = words[2] == _DRUM_CHANNEL
 
     def _voice_field(self, value: str) -> None:
         words = value.split()
         if words:
-            self.voice_shifts.setdefault(words[0], read_shift(value))
+            shift = read_shift(value.partition(words[0])[2])
+            self.voice_shifts.setdefault(words[0], {}).update(shift)
+            if words[0] in self.voices:
+                self.voices[words[0]].shift.update(shift)
             if is_percussion(value.partition(words[0])[2]):
                 self.drums.add(words[0])
 
-    def _of(self, name: str) -> _Voice:
+    def _of(self, name: str) -> Voice:
         if name not in self.voices:
             unit = self.unit or unit_of_metre(self.metre)
-            shift = self.voice_shifts.get(name, 0) or self.shift
+            shift = {**self.shift, **self.voice_shifts.get(name, {})}
             drums = self.all_drums or name in self.drums
-            self.voices[name] = _Voice(len(self.voices), drums, unit, self.metre, dict(self.altered), shift)
+            altered, number = dict(self.altered), len(self.voices)
+            self.voices[name] = Voice(number, drums, unit, self.metre, altered, shift, self.propagation)
             if len(self.voices) == 1:
                 self.keys.append((Fraction(0), self.sharps))
                 if self.metre:
@@ -153,13 +150,13 @@ class _Tune:
         return self.voices[name]
 
     @property
-    def now(self) -> _Voice:
+    def now(self) -> Voice:
         """The voice that is being written."""
         if self.voice is None:
             self.voice = self._of("")
         return self.voice
 
-    def _tempo(self, text: str, voice: _Voice) -> None:
+    def _tempo(self, text: str, voice: Voice) -> None:
         tempo = read_tempo(text, voice.unit)
         if tempo:
             self.tempi.append((voice.at, tempo))
@@ -170,6 +167,8 @@ class _Tune:
             if value.split():
                 self.voice = self._of(value.split()[0])
             return
+        if name == "I":
+            self._instruction(value)
         if name not in "MLQK":
             return
         voice = self.now
@@ -182,7 +181,14 @@ class _Tune:
         elif name == "Q":
             self._tempo(value, voice)
         else:
-            sharps, voice.altered = read_key(value)
+            self._key(value, voice)
+
+    def _key(self, value: str, voice: Voice) -> None:
+        voice.shift.update(read_shift(value))
+        key = read_key(value)
+        if key:
+            sharps, voice.altered = key
+            voice.accidentals.clear()
             if voice.number == 0:
                 self.keys.append((voice.at, sharps))
 
@@ -191,7 +197,8 @@ class _Tune:
         while at < len(line):
             note = _NOTE.match(line, at)
             if note:
-                self._notes([note], note[4], note[5], note[6])
+                length = self.now.length(note[4], note[5], note[6])
+                self.now.advance(length, [self._note(self.now, note, length, tied=bool(note[7]))])
                 at = note.end()
                 continue
             token = _TOKEN.match(line, at)
@@ -211,123 +218,63 @@ class _Tune:
         elif token["chord"]:
             inside = list(_NOTE.finditer(re.sub(r"![^!]*!|\"[^\"]*\"", "", token["chord"])))
             if inside:
-                self._notes(inside, token[5], token[6], token[7], tie=bool(token["chordtie"]))
+                self._chord(inside, voice.length(token[5], token[6], token[7]), tied=bool(token["chordtie"]))
         elif token["bar"]:
-            self._bar(voice)
+            voice.bar()
         elif token["tuplet"]:
-            self._tuplet(voice, token)
+            voice.start_tuplet(int(token["tuplet"]), int(token["time"] or 0), int(token["count"] or 0))
         elif token["rest"]:
             parts = re.fullmatch(_LENGTH, token["restlength"])
             assert parts is not None
-            self._advance(voice, self._length(voice, parts[1], parts[2], parts[3]), [])
+            voice.advance(voice.length(parts[1], parts[2], parts[3]), [])
         elif token["bars"]:
-            self._rest_bars(voice, int(token["number"] or 1))
+            voice.rest_bars(int(token["number"] or 1))
         elif token["broken"]:
-            self._broken(voice, token["broken"])
+            change = voice.break_rhythm(token["broken"])
+            for _, row in voice.last:
+                self.rows[row][1] += change
         elif token["overlay"]:
-            voice.furthest = max(voice.furthest, voice.at)
-            voice.at = voice.bar
-            voice.last = []
+            voice.overlay(token["overlay"])
+        elif token["tie"]:
+            voice.tie_last()
 
-    def _length(self, voice: _Voice, number: str, slashes: str, divisor: str) -> Fraction:
-        length = Fraction(int(number) if number else 1)
-        if slashes:
-            by = int(divisor) if divisor else 2 ** len(slashes)
-            if not by:
-                raise DamagedError("a note is divided by nothing")
-            length /= by
-        elif divisor:
-            raise DamagedError(f"a note's length {number}{divisor} is no number")
-        length *= voice.unit * voice.factor
-        voice.factor = Fraction(1)
-        if voice.tuplet_left:
-            voice.tuplet_left -= 1
-            length *= voice.tuplet
-        return length
-
-    def _notes(self, notes: list[re.Match[str]], number: str, slashes: str, divisor: str, *, tie: bool = False) -> None:
-        """Read a note, or the notes of a chord, whose outer length is given."""
+    def _chord(self, notes: list[re.Match[str]], outer: Fraction, *, tied: bool) -> None:
+        """Read the notes of a chord, each with a length of its own; the music goes on behind the first."""
         voice = self.now
-        chord = len(notes) > 1 or tie
-        length = self._length(voice, number, slashes, divisor)
-        first: Fraction | None = None
-        written = []
-        for note in notes:
-            own = length
-            if chord:
-                inner = Fraction(int(note[4]) if note[4] else 1)
-                if note[5]:
-                    inner /= int(note[6]) if note[6] and int(note[6]) else 2 ** len(note[5])
-                own = length * inner
-            first = own if first is None else first
-            written.append(self._note(voice, note, own, tied=tie or bool(note[7])))
-        self._advance(voice, first or Fraction(0), written)
+        lengths = [outer * length_of(note[4], note[5], note[6]) for note in notes]
+        struck = [
+            self._note(voice, note, length, tied=tied or bool(note[7]))
+            for note, length in zip(notes, lengths, strict=True)
+        ]
+        voice.advance(lengths[0], struck)
 
-    def _note(self, voice: _Voice, note: re.Match[str], length: Fraction, *, tied: bool) -> int:
-        letter, marks = note[2], note[3]
-        place = (letter.upper(), ("'" if letter.islower() else "") + marks)
-        if note[1]:
-            voice.accidentals[place] = _SIGNS[note[1]]
-        alter = voice.accidentals.get(place, voice.altered.get(place[0], 0))
-        octave = place[1].count("'") - place[1].count(",")
-        row = voice.tied.pop(place, None)
-        if row is not None and not note[1]:
-            start, lasted = self.rows[row][0], self.rows[row][1]
-            if start + lasted == voice.at:
-                self.rows[row][1] = lasted + length
-                if tied:
-                    voice.tied[place] = row
-                return row
-        pitch = 60 + _LETTERS[place[0]] + alter + 12 * octave + voice.shift
+    def _note(self, voice: Voice, note: re.Match[str], length: Fraction, *, tied: bool) -> tuple[Place, int]:
+        octave = note[2].islower() + note[3].count("'") - note[3].count(",")
+        place = (note[2].upper(), octave)
+        row = voice.tied.get(place)
+        if row is not None and not voice.tied_row(place, Fraction(self.rows[row][0] + self.rows[row][1])):
+            row = None
+        if row is None or note[1]:
+            pitch = voice.pitch(*place, note[1] or "")
+            if row is None or self.rows[row][2] != pitch:
+                row = self._struck(voice, note, length, pitch)
+            else:
+                self.rows[row][1] += length
+        else:
+            # It keeps the accidental it was struck with, over a bar line too.
+            self.rows[row][1] += length
+        voice.tied.pop(place, None)
+        if tied:
+            voice.tied[place] = row
+        return place, row
+
+    def _struck(self, voice: Voice, note: re.Match[str], length: Fraction, pitch: int) -> int:
         if not 0 <= pitch <= 127:
             raise DamagedError(f"the note {note[0][:12]} is too high or too low")
         self.rows.append([voice.at, length, pitch, voice.number])
         if len(self.rows) > MAX_NOTES:
             raise TooMuchError(f"has more than {MAX_NOTES} notes")
-        if tied:
-            voice.tied[place] = len(self.rows) - 1
         return len(self.rows) - 1
-
-    @staticmethod
-    def _advance(voice: _Voice, length: Fraction, rows: list[int]) -> None:
-        voice.at += length
-        if voice.at > _MAX_QUARTERS:
-            raise TooMuchError(f"lasts more than {_MAX_QUARTERS} quarter notes")
-        voice.last, voice.last_length = rows, length
-
-    @staticmethod
-    def _bar(voice: _Voice) -> None:
-        voice.at = voice.bar = max(voice.at, voice.furthest)
-        voice.accidentals.clear()
-        if voice.at > voice.lines[-1]:
-            voice.lines.append(voice.at)
-            if len(voice.lines) > MAX_BARS:
-                raise TooMuchError(f"has more than {MAX_BARS} bars")
-
-    def _rest_bars(self, voice: _Voice, count: int) -> None:
-        beats, unit = voice.metre or (4, 4)
-        for number in range(count):
-            self._advance(voice, Fraction(4 * beats, unit), [])
-            # The last is closed by the bar line that follows.
-            if number < count - 1:
-                self._bar(voice)
-
-    @staticmethod
-    def _tuplet(voice: _Voice, token: re.Match[str]) -> None:
-        count = int(token["tuplet"])
-        compound = voice.metre is not None and voice.metre[0] % 3 == 0 and voice.metre[0] > 3
-        time = int(token["time"] or 0) or _IN_TIME_OF.get(count, 3 if compound else 2)
-        if count:
-            voice.tuplet, voice.tuplet_left = Fraction(time, count), int(token["count"] or 0) or count
-
-    def _broken(self, voice: _Voice, signs: str) -> None:
-        short = Fraction(1, 2 ** len(signs))
-        first, second = (2 - short, short) if signs[0] == ">" else (short, 2 - short)
-        change = voice.last_length * (first - 1)
-        for row in voice.last:
-            self.rows[row][1] += change
-        voice.at += change
-        voice.factor = second
 
     def notation(self) -> Notation:
         """Return the tune; DamagedError where it is prose."""
@@ -362,7 +309,8 @@ def _joined(tunes: list[Notation]) -> Notation:
     for tune in tunes:
         length = max([*tune.bars[-1:], *(row[0] + row[1] for row in tune.rows)])
         whole.rows += [(row[0] + begin, *row[1:]) for row in tune.rows]
-        bars = tune.bars or [0.0, length]
+        bars = tune.bars or bar_lines(tune.metres, length)
+        length = max(length, bars[-1])
         whole.bars += [line + begin for line in bars[:-1]]
         whole.metres += [(at + begin, beats, unit) for at, beats, unit in tune.metres]
         whole.keys += [(at + begin, sharps) for at, sharps in tune.keys]

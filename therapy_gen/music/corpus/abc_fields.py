@@ -8,9 +8,14 @@ from fractions import Fraction
 from therapy_gen.music.corpus.notation import MAX_BEATS, UNITS, DamagedError
 
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": -1, "G": 1, "A": 3, "B": 5}
-# Sharps fewer than the major key on the same tonic.
+# Sharps fewer than the major key on the same tonic, by the first letters of a mode.
 _MODES = {"maj": 0, "ion": 0, "": 0, "min": 3, "m": 3, "aeo": 3, "mix": 1, "dor": 2, "phr": 4, "lyd": -1, "loc": 5}
 _SHARPS = "FCGDAEB"
+_SIGNS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
+_TONIC = re.compile(r"([A-Ga-g])([#b]?)([A-Za-z]*)\d?")
+_PARAMETER = re.compile(r"(?:^|\s)[A-Za-z]{1,12}=(?:\"[^\"]*\"|\S+)")
+_ACCIDENTAL = re.compile(r"(?<![\^_=])(\^{1,2}|_{1,2}|=)([A-Ga-g])(?![A-Za-z])")
+_CLEF = re.compile(r"\b(?:treble|bass|alto|tenor|soprano|mezzo(?:soprano)?|baritone|perc|none)\d?([+-]8)?(?!\w)")
 _FREE = ("none", "free", "")
 _LONGEST_UNIT = 4
 
@@ -71,31 +76,44 @@ def read_tempo(text: str, unit: Fraction) -> float | None:
     return tempo if 1 <= tempo <= 1000 else None
 
 
-def read_key(text: str) -> tuple[int, dict[str, int]]:
+def read_key(text: str) -> tuple[int, dict[str, int]] | None:
     """Return the sharps of a signature (negative for flats), and what each letter is altered by.
+
+    None for a field that names no key, but a clef, say.
 
     Examples
     --------
-    >>> read_key("Edor")
-    (2, {'F': 1, 'C': 1})
-    >>> read_key("D exp ^c _b")
-    (0, {'C': 1, 'B': -1})
+    >>> read_key("Edor"), read_key("F clef=bass")
+    ((2, {'F': 1, 'C': 1}), (-1, {'B': -1}))
+    >>> read_key("D exp ^c _b"), read_key("clef=bass")
+    ((0, {'C': 1, 'B': -1}), None)
     """
-    words = text.strip()
+    words = _PARAMETER.sub(" ", text).strip()
     if words[:2] in ("HP", "Hp"):
         return 2, {"F": 1, "C": 1}
-    match = re.match(r"([A-G])\s*([#b]?)\s*([A-Za-z]*)", words)
-    sharps = 0
     explicit = re.search(r"\bexp\b", words)
-    if match and not explicit and "=" not in words[: match.end() + 1]:
-        mode = match[3].lower()
-        sharps = _NATURALS[match[1]] + 7 * {"#": 1, "b": -1, "": 0}[match[2]]
-        sharps -= _MODES.get(mode[:3] if mode != "m" else "m", 0)
-        sharps = max(min(sharps, 7), -7)
+    accidentals = _ACCIDENTAL.findall(words)
+    tonic = _tonic(words)
+    if tonic is None and text.strip() and not accidentals and not explicit and not re.match(r"(?i)none\b", words):
+        return None
+    sharps = 0 if tonic is None or explicit else tonic
     altered = dict.fromkeys(_SHARPS[:sharps], 1) if sharps >= 0 else dict.fromkeys(_SHARPS[::-1][:-sharps], -1)
-    for signs, letter in re.findall(r"(?<![A-Za-z=])(\^{1,2}|_{1,2}|=)([A-Ga-g])(?![A-Za-z])", words):
-        altered[letter.upper()] = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}[signs]
+    for signs, letter in accidentals:
+        altered[letter.upper()] = _SIGNS[signs]
     return sum(altered.values()) if explicit else sharps, altered
+
+
+def _tonic(words: str) -> int | None:
+    """Return the sharps of a tonic and its mode, one word or two; None where the first word is no tonic."""
+    first, second, *_ = [*re.sub(r"[\^_=].*", "", words).split(), "", ""]
+    match = _TONIC.fullmatch(first)
+    mode = match[3].lower()[:3] if match else ""
+    if not match or mode not in _MODES:
+        return None
+    if not mode and second.lower()[:3] in _MODES:
+        mode = second.lower()[:3]
+    sharps = _NATURALS[match[1].upper()] + 7 * {"#": 1, "b": -1, "": 0}[match[2]] - _MODES[mode]
+    return max(min(sharps, 7), -7)
 
 
 def is_percussion(text: str) -> bool:
@@ -103,11 +121,20 @@ def is_percussion(text: str) -> bool:
     return re.search(r"(?:^|\s|=)\"?perc\b", text) is not None
 
 
-def read_shift(text: str) -> int:
-    """Return the semitones by which a K: or V: field moves what is written: octave, transpose, clefs such as bass-8."""
-    shift = 0
+def read_shift(text: str) -> dict[str, int]:
+    """Return the semitones by which a K: or V: field moves what is written, by what says so.
+
+    Examples
+    --------
+    >>> read_shift("1 clef=bass-8 octave=+1"), read_shift("D transpose=-2")
+    ({'octave': 12, 'clef': -12}, {'transpose': -2})
+    """
+    shift = {}
     for name, size in (("octave", 12), ("transpose", 1)):
-        match = re.search(rf"\b{name}\s*=\s*(-?\d{{1,2}})\b", text)
-        shift += size * int(match[1]) if match else 0
-    match = re.search(r"\b(?:treble|bass|alto|tenor|soprano|mezzo|baritone|perc)\d?([+-])8\b", text)
-    return shift + (12 if match[1] == "+" else -12 if match else 0) if match else shift
+        match = re.search(rf"\b{name}\s*=\s*([+-]?\d{{1,2}})(?!\d)", text)
+        if match:
+            shift[name] = size * int(match[1])
+    clef = _CLEF.search(re.sub(r"(?<!clef=)\"[^\"]*\"", "", text))
+    if clef:
+        shift["clef"] = 12 * int(clef[1][0] + "1") if clef[1] else 0
+    return shift

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 
 FIELD = re.compile(r"([A-Za-z+]):(?![|:\]])(.*)")
+# Directives that change which notes are meant.
+_DIRECTIVE = re.compile(r"%%((?:propagate-accidentals|MIDI\s+(?:channel|transpose))\s.*)")
 # A tag of a web page that a tune was copied from.
 _TAG = re.compile(r"\s*</?[A-Za-z!][^<>]*>")
 # A word that no music has.
@@ -36,14 +38,15 @@ def tunes_of(text: str) -> Iterator[list[str]]:
         if begins := re.match(r"%%begin(\w+)", raw):
             block = begins[1]
             continue
-        line = re.sub(r"(?<!\\)%.*", "", raw).rstrip()
+        directive = _DIRECTIVE.match(raw)
+        line = f"I:{directive[1]}" if directive else re.sub(r"(?<!\\)%.*", "", raw).rstrip()
         if not line or _TAG.match(line):
             after_blank = after_blank or not raw.strip()
             continue
         named = FIELD.match(line)
         if named and named[1] == "X":
             if not any(each[:2] in ("X:", "K:") for each in lines):
-                header = [each for each in lines if each[:2] in ("M:", "L:", "Q:")]
+                header = [each for each in lines if each[:2] in ("M:", "L:", "Q:", "I:")]
             elif _is_tune(lines):
                 yield lines
             lines, after_blank = [line, *header], False

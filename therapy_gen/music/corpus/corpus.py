@@ -304,7 +304,9 @@ def _read_one(job: _Job) -> _Read:
     sha256 = hashlib.sha256().hexdigest()
     try:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        windows = find_windows(read_score(path), settings, left_out)
+        score = read_score(path)
+        left_out.update(score.remarks)
+        windows = find_windows(score, settings, left_out)
     except InputError as error:
         return sha256, [], Counter({"unreadable files": 1}), str(error)
     except OSError as error:

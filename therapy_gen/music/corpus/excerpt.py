@@ -102,23 +102,24 @@ def take_excerpt(
     """
     score = read_score(path)
     remarks: list[str] = []
+    own = list(score.remarks)
     drums = read_drums(path) if "drums" in voices else None
     candidates = _candidates(score, bars, metres, remarks)
     shortest = -(-bars // _MOST_REPEATS)
     longest = max((len(each.lines) - 1 for each in candidates), default=0)
     if longest < shortest:
-        said = "; ".join([f"it has {longest}", *remarks])
+        said = "; ".join([f"it has {longest}", *own, *remarks])
         named = "four quarters" if tuple(metres) == (FOUR_FOUR,) else " or ".join(metre.name for metre in metres)
         raise InputError(f"{path} is too short: {shortest} bars of {named} are needed ({said}); give another file")
     best, silent = _best(score, bars, voices, [each for each in candidates if len(each.lines) > min(bars, longest)])
     if best is None:
-        why = "; ".join(remarks) or (_NOTHING if silent else "no bars")
+        why = "; ".join(own + remarks) or (_NOTHING if silent else "no bars")
         raise InputError(f"{path} has no bars that the model can read ({why}); give another file")
     offset, stretch = best
     if not remarks:
         alike = [each for each in candidates if each.metre == stretch.metre]
         remarks += _left_out(score, alike)
-    return _cut(score, bars, voices, offset, stretch, drums, remarks, common_tonic=common_tonic)
+    return _cut(score, bars, voices, offset, stretch, drums, own + remarks, common_tonic=common_tonic)
 
 
 def _best(

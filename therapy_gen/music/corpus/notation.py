@@ -28,6 +28,8 @@ class Notation:
     tempi : list of (onset, quarter notes a minute)
     ends : list of float
         Where a movement ends and another begins.
+    remarks : list of str
+        What was left out or made up, for the user.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -36,6 +38,7 @@ class Notation:
     keys: list[tuple[float, int]] = field(default_factory=list)
     tempi: list[tuple[float, float]] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 class TooMuchError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -49,6 +50,8 @@ class Score:
         Keys that a MIDI file names: onset in quarter notes, tonic, mode.
     ends : tuple of float
         Where a movement ends and another begins, in quarter notes.
+    remarks : tuple of str
+        What was left out or made up, for the user.
     """
 
     notes: npt.NDArray[Any]
@@ -58,6 +61,7 @@ class Score:
     tempi: tuple[tuple[float, float], ...]
     ends: tuple[float, ...] = ()
     named_keys: tuple[tuple[float, int, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def read_score(path: Path) -> Score:
@@ -94,8 +98,12 @@ def _build(
     tempi: list[tuple[float, float]],
     bars: list[float] | None = None,
     ends: list[float] | None = None,
+    remarks: Sequence[str] = (),
 ) -> Score:
-    notes = np.array([row for row in rows if row[1] > 0 and row[0] < _MAX_QUARTERS], dtype=NOTE)
+    near = [row for row in rows if row[0] < _MAX_QUARTERS]
+    if len(near) < len(rows):
+        remarks = [*remarks, f"notes behind {_MAX_QUARTERS:.0f} quarter notes are left out: {len(rows) - len(near)}"]
+    notes = np.array([row for row in near if row[1] > 0], dtype=NOTE)
     notes["duration"] = np.minimum(notes["duration"], _MAX_QUARTERS - notes["onset"])
     notes.sort(order=("onset", "pitch", "duration"))
     end = float((notes["onset"] + notes["duration"]).max()) if len(notes) else 0.0
@@ -109,6 +117,7 @@ def _build(
         tuple(_distinct(keys)),
         tuple(_distinct(tempi)),
         tuple(ends or ()),
+        remarks=tuple(remarks),
     )
 
 
@@ -165,8 +174,12 @@ def _from_midi(path: Path) -> Score:
     keys = [(tick / file.ticks, sharps) for tick, sharps, _ in file.keys]
     tempi = [(tick / file.ticks, 60e6 / microseconds) for tick, microseconds in file.tempi]
     named = tuple((tick / file.ticks, tonic, mode) for tick, tonic, mode in named_keys(file))
-    return replace(_build(rows, metres, keys, tempi), named_keys=named)
+    return replace(_build(rows, metres, keys, tempi, remarks=file.remarks), named_keys=named)
 
 
 def _from_notation(found: Notation) -> Score:
-    return _build(found.rows, found.metres, found.keys, found.tempi, found.bars or None, found.ends)
+    remarks = list(found.remarks)
+    if found.rows and not found.bars:
+        metre = "{}/{}".format(*found.metres[0][1:]) if found.metres else "4/4"
+        remarks.append(f"no bar lines are written: laid by its metre, {metre}")
+    return _build(found.rows, found.metres, found.keys, found.tempi, found.bars or None, found.ends, remarks)

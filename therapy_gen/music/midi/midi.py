@@ -121,7 +121,10 @@ def performance_of(file: MidiFile, name: str) -> Performance:
     else:
         cut = 0.0
     if max(written, released) > _MAX_DURATION_S:
-        raise InputError(f"{name} lasts longer than {_MAX_DURATION_S / 3600:.0f} hours; give a shorter MIDI file")
+        said = "; ".join([f"its last note ends after {max(written, released) / 3600:.0f} hours", *file.remarks])
+        raise InputError(
+            f"{name} lasts longer than {_MAX_DURATION_S / 3600:.0f} hours ({said}); give a shorter MIDI file"
+        )
     return Performance(
         parts=parts,
         tempo=seconds.tempi[0][1],

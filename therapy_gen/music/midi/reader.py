@@ -93,6 +93,8 @@ class MidiFile:
         The name of the first track.
     end : int
         Where the last track with notes ends, or releases one.
+    remarks : list of str
+        What was left out because it makes no sense, for the user.
     """
 
     ticks: float
@@ -104,6 +106,7 @@ class MidiFile:
     keys: list[tuple[int, int, int]] = field(default_factory=list)
     title: str = ""
     end: int = 0
+    remarks: list[str] = field(default_factory=list)
 
 
 def read_midi_bytes(path: Path) -> bytes:
@@ -226,6 +229,7 @@ def _end(tracks: list[TrackEvents]) -> int:
 def _read_meta(found: MidiFile, tracks: list[TrackEvents]) -> list[str]:
     """Read titles, tempi, metres and keys, each in the order of time; return the tracks' names."""
     names = []
+    wrong: list[str] = []
     for track in tracks:
         name = b""
         for tick, kind, body in track.meta:
@@ -233,8 +237,11 @@ def _read_meta(found: MidiFile, tracks: list[TrackEvents]) -> list[str]:
                 found.tempi.append((tick, int.from_bytes(body, "big")))
             elif kind == EVENT_NAME and not name:
                 name = body
-            elif kind == EVENT_METRE and len(body) == 4 and body[0] and body[1] < _FINEST_UNIT:
-                found.metres.append((tick, body[0], 1 << body[1]))
+            elif kind == EVENT_METRE and len(body) == 4:
+                if body[0] and body[1] < _FINEST_UNIT:
+                    found.metres.append((tick, body[0], 1 << body[1]))
+                else:
+                    wrong.append(f"{body[0]}/{1 << body[1]}" if body[1] < _FINEST_UNIT else f"{body[0]}/2^{body[1]}")
             elif kind == EVENT_KEY and len(body) == 2:
                 sharps, minor = struct.unpack(">bB", body)
                 if -7 <= sharps <= 7 and minor in (0, 1):
@@ -245,6 +252,9 @@ def _read_meta(found: MidiFile, tracks: list[TrackEvents]) -> list[str]:
     if found.in_frames:
         found.tempi = []
     found.title = names[0]
+    if wrong:
+        others = f" (and {len(wrong) - 1} more such)" if len(wrong) > 1 else ""
+        found.remarks.append(f"the time signature {wrong[0]}{others} is no metre: left out")
     return names
 
 
