@@ -109,7 +109,7 @@ def _build(
     end = float((notes["onset"] + notes["duration"]).max()) if len(notes) else 0.0
     metres = _distinct(metres)
     if bars is None:
-        bars = _bar_lines(metres, end)
+        bars = bar_lines(metres, end)
     return Score(
         notes,
         np.asarray(bars, dtype=np.float64),
@@ -133,7 +133,7 @@ def _distinct(events: list[Any]) -> list[Any]:
     return kept
 
 
-def _bar_lines(metres: list[tuple[float, int, int]], end: float) -> list[float]:
+def bar_lines(metres: list[tuple[float, int, int]], end: float) -> list[float]:
     """Lay bar lines from time signatures (4/4 where there is none) until `end`, in quarter notes."""
     if not metres or metres[0][0] > 0.01:
         metres = [(0.0, 4, 4), *metres]
