@@ -191,11 +191,11 @@ def by_days(
     return found
 
 
-def looks(listeners: int, day_db: Sequence[float]) -> None:
+def looks(seeds: Sequence[int], day_db: Sequence[float]) -> None:
     """Print how often an order is claimed at any of eight looks, one after each recording, and after the last."""
     for db in day_db:
         claims = []
-        for seed in range(listeners):
+        for seed in seeds:
             rng = np.random.default_rng(seed)
             data = by_days(rng, draw_plays(rng, np.zeros(5), plays=2, recordings=8), db, db)
             claims.append(
@@ -203,7 +203,17 @@ def looks(listeners: int, day_db: Sequence[float]) -> None:
             )
         name = f"a look after each of 8 recordings, SD of days {db:g} dB"
         at_any, at_last = 100 * np.mean(np.any(claims, axis=1)), 100 * np.mean(np.array(claims)[:, -1])
-        print(f"{name:66}{listeners:9}{at_any:8.1f}%   (at the last look {at_last:.1f}%)", flush=True)
+        bound = 100 * at_most(int(np.any(claims, axis=1).sum()), len(claims))
+        print(
+            f"{name:66}{len(claims):9}{at_any:8.1f}%   (at most {bound:.1f}%; at the last look {at_last:.1f}%)", flush=True
+        )
+
+
+def at_most(found: int, of: int) -> float:
+    """Return the share that is not exceeded with a probability of 0.95 where so many were found (Clopper-Pearson)."""
+    from scipy.stats import beta
+
+    return float(beta.ppf(0.95, found + 1, of - found)) if found < of else 1.0
 
 
 def one_order(listeners: int) -> None:
@@ -269,6 +279,7 @@ def main() -> None:
     parts = ("real", "recordings", "plays", "days", "looks", "order")
     parser.add_argument("--part", choices=parts, action="append")
     parser.add_argument("--recordings", type=int, nargs="+", default=[1, 2, 4], help="of each listener, in `days`")
+    parser.add_argument("--first-seed", type=int, default=0, help="of the listeners, in `looks`")
     parser.add_argument("--day-db", type=float, nargs="+", default=DAY_DB, help="SD from day to day")
     options = parser.parse_args()
     wanted = options.part or parts
@@ -284,7 +295,7 @@ def main() -> None:
     for name, part in (
         ("plays", simulated_plays),
         ("days", lambda listeners: days(listeners, options.recordings, options.day_db)),
-        ("looks", lambda listeners: looks(listeners, options.day_db)),
+        ("looks", lambda listeners: looks(range(options.first_seed, options.first_seed + listeners), options.day_db)),
         ("order", one_order),
     ):
         if name in wanted:
