@@ -204,9 +204,8 @@ def looks(seeds: Sequence[int], day_db: Sequence[float]) -> None:
         name = f"a look after each of 8 recordings, SD of days {db:g} dB"
         at_any, at_last = 100 * np.mean(np.any(claims, axis=1)), 100 * np.mean(np.array(claims)[:, -1])
         bound = 100 * at_most(int(np.any(claims, axis=1).sum()), len(claims))
-        print(
-            f"{name:66}{len(claims):9}{at_any:8.1f}%   (at most {bound:.1f}%; at the last look {at_last:.1f}%)", flush=True
-        )
+        said = f"(at most {bound:.1f}%; at the last look {at_last:.1f}%)"
+        print(f"{name:66}{len(claims):9}{at_any:8.1f}%   {said}", flush=True)
 
 
 def at_most(found: int, of: int) -> float:

@@ -115,6 +115,7 @@ class Renderer:
                         SAMPLE_RATE,
                         self._form,
                         tags=self._tags(file),
+                        threads=self._sound.threads,
                     )
         finally:
             blocks.close()
@@ -331,6 +332,7 @@ class _Blocks:
             apart=apart,
             start_s=start_s,
             count=None if only is None else 1,
+            cache=sound.cache,
         )
         self._blocks = cast(Generator[Samples, None, None], blocks)
         self._advance = sound.advance

@@ -12,6 +12,7 @@ from sessions.errors import ExportError
 if TYPE_CHECKING:
     from therapy_gen.music.audio.layers import Layer
     from therapy_gen.music.audio.mix import Mix
+    from therapy_gen.music.audio.render_cache import RenderCache
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,10 @@ class Sound:
     clicks : bool
         Whether the left channel has the music, in mono, and the right one a click track (`therapy_gen.click_track`).
     threads : int
-        That render the pieces ahead; with 0 each is rendered when its turn comes, on one core.
+        That render the pieces ahead; with 0 each is rendered when its turn comes, and measured before it is written,
+        on one core.
+    cache : RenderCache or None
+        Where pieces are kept that were rendered, for the next session that holds them.
 
     Raises
     ------
@@ -54,6 +58,7 @@ class Sound:
     fade_s: float | None = None
     clicks: bool = False
     threads: int = 2
+    cache: RenderCache | None = None
 
     def __post_init__(self) -> None:
         if self.soundfont is not None:

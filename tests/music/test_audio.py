@@ -21,6 +21,7 @@ from therapy_gen.music.audio.loudness import LoudnessMeter
 from therapy_gen.music.audio.loudness_target import TARGET_LUFS
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import render
+from therapy_gen.music.audio.render_cache import RenderCache
 from therapy_gen.music.audio.reverb import BLOCK, SPACES, Reverb
 from therapy_gen.music.audio.stream import TimelineItem, render_timeline
 from therapy_gen.music.midi.midi import read_performance, to_midi
@@ -253,6 +254,28 @@ def test_a_timeline_is_exact_and_its_silences_are_silent() -> None:
     assert not padded[len(alone) :].any()
     np.testing.assert_array_equal(cut[: 16 * RATE], alone[: 16 * RATE])
     assert np.abs(cut[-100:]).max() < 1e-3
+
+
+def test_a_piece_that_comes_again_is_rendered_once_over_timelines() -> None:
+    midi = to_midi(piece(), title="Calm")
+    cache = RenderCache()
+    items = [TimelineItem(2.0, midi), TimelineItem(1.0), TimelineItem(3.0, midi)]
+    plain = np.concatenate(list(render_timeline(items, sample_rate=8000)))
+    for _ in range(2):
+        assert np.array_equal(np.concatenate(list(render_timeline(items, sample_rate=8000, cache=cache))), plain)
+    with pytest.raises(InputError):
+        list(render_timeline([TimelineItem(1.0, midi[:20])], sample_rate=8000, cache=cache))
+    ones = np.ones((2, 8000), dtype=np.float32).T
+    small = RenderCache(most_bytes=ones.nbytes)
+    made: list[str] = []
+    for name in "aabba":
+
+        def rendered_now(name: str = name) -> Sound:
+            made.append(name)
+            return ones.copy()
+
+        assert np.array_equal(small.sound(name, rendered_now), ones)
+    assert made == ["a", "b", "a"]
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sessions.storage.store import Store
     from sessions.studies.analysis_plans import AnalysisPlan
     from sessions.studies.studies import StudyRecord, StudySession
+    from therapy_gen.music.audio.render_cache import RenderCache
     from therapy_gen.musicvae.section_model import SectionModel
 
 # Sessions that are tried until one holds as many pieces as are wanted.
@@ -175,7 +177,8 @@ def _write_sessions(
 ) -> list[Path]:
     """Write the files of all sessions, here or on a cluster, and return those that are new."""
     if cluster is None:
-        return [path for one in sessions for path in _write_session(store, one, folder, audio, advance)]
+        cache = _new_cache()
+        return [path for one in sessions for path in _write_session(store, one, folder, audio, advance, cache=cache)]
     from therapy_gen.study.cluster import as_they_end, connected, result_of
 
     where = store.url.render_as_string(hide_password=False)
@@ -196,12 +199,25 @@ def _write_there(where: str, one: StudySession, folder: Path, audio: str) -> tup
     from sessions.storage.store import Store
 
     store = Store.open(where)
+    cache = _workers_cache()
     try:
-        written = _write_session(store, one, folder, audio, threads=0)
+        written = _write_session(store, one, folder, audio, threads=0, cache=cache)
     except ExportError:
         # Written meanwhile by a worker that was thought to be gone: then it holds the same, and is kept.
-        written = _write_session(store, one, folder, audio, threads=0)
+        written = _write_session(store, one, folder, audio, threads=0, cache=cache)
     return written, get_session(store, one.id).duration_s
+
+
+def _new_cache() -> RenderCache:
+    from therapy_gen.music.audio.render_cache import RenderCache
+
+    return RenderCache()
+
+
+@functools.cache
+def _workers_cache() -> RenderCache:
+    """Return where this process, a worker, keeps the pieces of a study from one session to the next."""
+    return _new_cache()
 
 
 def _write_session(
@@ -212,10 +228,12 @@ def _write_session(
     advance: Callable[[float], None] = lambda seconds: None,
     *,
     threads: int = 2,
+    cache: RenderCache | None = None,
 ) -> list[Path]:
     """Write events, sound and cue sheet of one session of a study; what is there already stays as it is.
 
-    Parameters are those of `write_study`, and threads that render ahead: none on workers, each of which has one core.
+    Parameters are those of `write_study`, threads that render ahead (none on workers, each of which has one core), and
+    where rendered pieces are kept: all sessions of a study hold the same.
     """
     from sessions.export.audio import Sound
     from sessions.export.export import FileWriter, export_session
@@ -239,7 +257,7 @@ def _write_session(
             record,
             form,
             path,
-            Sound(None, advance, threads=threads),
+            Sound(None, advance, threads=threads, cache=cache),
             writer=FileWriter(),
             cue=form == audio,
         )

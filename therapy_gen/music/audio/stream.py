@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import hashlib
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from therapy_gen.music.audio.files.kind import is_audio
 from therapy_gen.music.audio.layers import LayerSound
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import PieceRenderer, fade_out
+from therapy_gen.music.audio.render_cache import RenderCache
 from therapy_gen.music.audio.transitions import OVERLAP_S, Key, transition_sound
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.tonality import parse_key
@@ -48,6 +50,7 @@ def render_timeline(
     apart: bool = False,
     start_s: float = 0.0,
     count: int | None = None,
+    cache: RenderCache | None = None,
 ) -> Iterator[Frames]:
     """Render pieces and silences one after the other, in blocks of at most 65,536 frames of shape (frames, 2).
 
@@ -55,6 +58,8 @@ def render_timeline(
     and is as long as it is alone. While one piece is handed on, the next ones are rendered by `workers` threads; no
     more than that are held in memory. Without any, each is rendered when its turn comes. Errors are those of `render`,
     raised when a piece's turn comes.
+
+    A piece that comes again is rendered once; with `cache`, none is that was rendered for an earlier timeline, either.
 
     With `start_s`, it begins so many seconds into the timeline: the samples are those that all of it has there. With
     `count`, it ends after so many items.
@@ -78,6 +83,7 @@ def render_timeline(
         items, lengths = items[1:], lengths[1:]
     items, lengths = items[:count], lengths[:count]
     pieces = deque(item for item in items if item.music is not None)
+    rendered = _Rendered(renderer, mix, items, cache)
     with ThreadPoolExecutor(max(workers, 1), thread_name_prefix="render") as pool:
         under_way: deque[Future[Frames]] = deque()
 
@@ -85,7 +91,7 @@ def render_timeline(
             while pieces and len(under_way) < max(workers, 1):
                 item = pieces.popleft()
                 assert item.music is not None
-                under_way.append(pool.submit(renderer.piece, item.music, item.name))
+                under_way.append(pool.submit(rendered.piece, item.music, item.name))
 
         try:
             for item, length in zip(items, lengths, strict=True):
@@ -108,6 +114,26 @@ def render_timeline(
         finally:
             renderer.stop.set()
             pool.shutdown(cancel_futures=True)
+
+
+class _Rendered:
+    """The sound of pieces; that of those which come more than once is kept."""
+
+    def __init__(
+        self, renderer: PieceRenderer, mix: Mix, items: Sequence[TimelineItem], cache: RenderCache | None
+    ) -> None:
+        self._renderer, self._mix = renderer, mix
+        self._all = cache is not None
+        self._cache = cache if cache is not None else RenderCache()
+        self._often = Counter(item.music for item in items if item.music is not None)
+
+    def piece(self, music: bytes, name: str) -> Frames:
+        """Return the sound of a piece, as `PieceRenderer.piece` does."""
+        if not self._all and self._often[music] < 2:
+            return self._renderer.piece(music, name)
+        mix = self._mix
+        decides = hashlib.sha256(music).digest(), mix.soundfont, mix.space, mix.loudness, self._renderer.sample_rate
+        return self._cache.sound(decides, lambda: self._renderer.piece(music, name))
 
 
 def lengths_of(durations: Sequence[float], sample_rate: int, *, apart: bool = False) -> list[int]:

@@ -60,6 +60,7 @@ def write_audio(
     format: str | None = None,
     *,
     tags: Tags = NO_TAGS,
+    threads: int = 1,
 ) -> int:
     """Write sound to a file, whole or not at all.
 
@@ -75,6 +76,8 @@ def write_audio(
         One of `FORMATS`; by default the ending of the file's name.
     tags : Tags
         A WAV file takes title, album, artist, date, genre, track and comment.
+    threads : int
+        Beside this one: with 0 loudness is measured by it, too.
 
     Returns
     -------
@@ -98,7 +101,7 @@ def write_audio(
     try:
         with atomic_write(path) as part:
             with _writing(part, path, chosen, sample_rate, tags) as write:
-                for block in _measured(_blocks(samples), meter):
+                for block in _measured(_blocks(samples), meter, apart=threads > 0):
                     write(block)
                     written += len(block)
                     if chosen.container == "WAV" and written * 4 > _WAV_LIMIT_BYTES:
@@ -139,8 +142,13 @@ def _writing(
         yield file.write
 
 
-def _measured(blocks: Iterable[Frames], meter: LoudnessMeter) -> Iterator[Frames]:
-    """Give blocks on, and measure each in a thread of its own while it is written."""
+def _measured(blocks: Iterable[Frames], meter: LoudnessMeter, *, apart: bool) -> Iterator[Frames]:
+    """Give blocks on, and measure each before it is written or, `apart`, by a thread of its own meanwhile."""
+    if not apart:
+        for block in blocks:
+            meter.add(np.ascontiguousarray(block.T))
+            yield block
+        return
     with ThreadPoolExecutor(1, thread_name_prefix="loudness") as pool:
         under_way: Future[None] | None = None
         for block in blocks:
