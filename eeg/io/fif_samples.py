@@ -79,7 +79,7 @@ def first_of(path: Path) -> Path:
     """Return the first file of a split recording, of which `path` is a part; `path` where it is the first.
 
     Each part names the one before it. One that was renamed, and BIDS's second one, which names the recording before it
-    was split, are found by their numbers.
+    was split, are found by their numbers; what a link leads to, beside that.
 
     Raises
     ------
@@ -87,8 +87,12 @@ def first_of(path: Path) -> Path:
         Where the file before is not there.
     """
     seen = {path}
-    while (named := _previous(path)) is not None:
-        before = next((each for each in (named, *_numbered_before(path)) if each.is_file() and each not in seen), None)
+    while (named := previous_of(path)) is not None:
+        meant = [named, *_numbered_before(path)]
+        if path.is_symlink():
+            there = path.resolve()
+            meant += [there.with_name(named.name), *_numbered_before(there)]
+        before = next((each for each in meant if each.is_file() and each not in seen), None)
         if before is None:
             raise RecordingError(
                 f"{path} is a later part of a split recording, and the part before it, {named.name}, is not beside it: "
@@ -111,7 +115,7 @@ def _numbered_before(path: Path) -> list[Path]:
     return [path.with_name(name) for name in found]
 
 
-def _previous(path: Path) -> Path | None:
+def previous_of(path: Path) -> Path | None:
     """Return the file that a part says it follows; None for a first one."""
     at, previous = 0, False
     with path.open("rb") as file:

@@ -203,12 +203,30 @@ def test_parts_in_the_naming_of_bids(tmp_path: Path, renamed: bool) -> None:
         open_recording(parts[0])
 
 
+def test_parts_that_are_missing_or_linked(split: Path, tmp_path: Path) -> None:
+    part, links = split.with_name("whole_raw-1.fif"), tmp_path / "links"
+    links.mkdir()
+    (links / "a_raw.fif").symlink_to(split)
+    (links / "b_raw.fif").symlink_to(part)
+    assert part_of(links / "b_raw.fif") == split
+    with open_recording(split) as whole, open_recording(links / "a_raw.fif") as linked:
+        assert linked.n_samples == whole.n_samples
+    part.rename(split.with_name("part.fif"))
+    for first in (split, links / "a_raw.fif"):
+        with pytest.raises(
+            RecordingError, match=f"{first} is split into parts, and whole_raw-1.fif is not beside it: put all"
+        ):
+            open_recording(first)
+
+
 def test_packed_parts_are_said_to_be_such(tmp_path: Path) -> None:
     with quiet_mne():
         raw = mne.io.RawArray(np.tile(SAMPLES, 20), mne.create_info(NAMES, SFREQ, "eeg"))
         raw.save(tmp_path / "a_raw.fif.gz", split_size="2MB")
-    with pytest.raises(RecordingError, match="is the first of several packed parts"):
-        open_recording(tmp_path / "a_raw.fif.gz")
+    first, *_, last = sorted(tmp_path.iterdir(), key=lambda path: (len(path.name), path.name))
+    for part in (first, last):
+        with pytest.raises(RecordingError, match="is one of several packed parts"):
+            open_recording(part)
 
 
 def test_damage_is_said_in_plain_words(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from eeg.io.formats import Format, Opened
 
 _START = struct.pack(">iii", 100, 31, 20)  # FIFF_FILE_ID, an id structure, of 20 bytes
 
+
+# MNE-Python's words where a part is not there.
+_MISSING_PART = re.compile(r"Split raw file detected but next file (.+?) does not exist", re.DOTALL)
 
 # Samples are packed to a half or so, flat stretches to less.
 _MOST_PACKED = 100
@@ -30,30 +34,54 @@ def _recognises(start: bytes, path: Path) -> bool:
 
 
 def _open(path: Path) -> Opened:
-    from eeg.io.fif_samples import FifSamples, first_of, walk
-    from eeg.io.mne import import_mne, quiet_mne
+    from eeg.io.fif_samples import FifSamples, first_of, previous_of, walk
+    from eeg.io.mne import quiet_mne
 
     if not path.name.lower().endswith(".gz") and (first := first_of(path)) != path:
         raise SplitPartError(path, first)
     scratch, source = _unpack(path) if path.name.lower().endswith(".gz") else (None, path)
     try:
+        if scratch is not None and previous_of(source):
+            raise RecordingError(_packed_part(path))
         walked = walk(source)
         with quiet_mne():
-            raw = import_mne().io.read_raw_fif(source, allow_maxshield="yes", preload=False)
+            raw = _read(source)
             named = [Path(str(name)) for name in raw.filenames if name is not None]
             fast = FifSamples.open(raw, named, walked)
     except BaseException as error:
         if scratch is not None:
             scratch.cleanup()
-            if "Split raw file" in str(error):
-                raise RecordingError(
-                    f"{path} is the first of several packed parts, which name each other as they were before packing: "
-                    "unpack them, or save the recording as one file"
-                ) from error
+        if missing := _MISSING_PART.search(str(error)):
+            if scratch is not None:
+                raise RecordingError(_packed_part(path)) from error
+            raise RecordingError(
+                f"{path} is split into parts, and {Path(missing[1]).name} is not beside it: "
+                "put all parts into one folder, under the names they were saved with"
+            ) from error
         raise
     files = (path,) if scratch is not None else tuple(dict.fromkeys([path, *named]))
     clock = "utc" if raw.info["meas_date"] is not None else "none"
     return Opened(raw, files, clock, fast=fast, scratch=scratch)
+
+
+def _packed_part(path: Path) -> str:
+    return (
+        f"{path} is one of several packed parts, which name each other as they were before packing: "
+        "unpack them, or save the recording as one file"
+    )
+
+
+def _read(path: Path) -> Any:
+    """Open a recording; the parts of one that is named by a link may lie where that leads."""
+    from eeg.io.mne import import_mne
+
+    read = import_mne().io.read_raw_fif
+    try:
+        return read(path, allow_maxshield="yes", preload=False)
+    except ValueError as error:
+        if not path.is_symlink() or not _MISSING_PART.search(str(error)):
+            raise
+        return read(path.resolve(), allow_maxshield="yes", preload=False)
 
 
 def _unpack(path: Path) -> tuple[Any, Path]:
