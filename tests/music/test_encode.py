@@ -19,7 +19,7 @@ import soundfile
 from therapy_gen.errors import InputError
 from therapy_gen.music.audio.files.encode import FORMATS, write_audio
 from therapy_gen.music.audio.files.mp3 import Mp3Writer
-from therapy_gen.music.audio.files.mp3_frames import crc16, padding_of, read_frames, told
+from therapy_gen.music.audio.files.mp3_frames import crc16, info_frame, read_frames
 from therapy_gen.music.audio.files.png import png
 from therapy_gen.music.audio.files.tags import Tags
 from therapy_gen.music.audio.loudness import LoudnessMeter
@@ -226,43 +226,86 @@ def test_files_follow_one_another_without_a_gap(tmp_path: Path, name: str) -> No
     assert np.abs(joined - sound)[RATE // 2 : -RATE // 2].max() < 0.1
 
 
-def test_an_mp3_in_stretches_sounds_as_one_that_is_encoded_at_once(tmp_path: Path) -> None:
+def strokes(seconds: float, rate: int) -> Sound:
     """Strokes over a held tone, so that windows change and frames borrow from one another."""
     rng = np.random.default_rng(5)
-    sound = tone(6.0)
+    sound = np.concatenate(list(blocks(seconds)))[: round(seconds * rate)]
     for onset in rng.integers(0, len(sound) - 5000, 20):
         sound[onset : onset + 5000] += 0.2 * rng.standard_normal((5000, 2)) * np.exp(-np.arange(5000) / 700)[:, None]
-    options = FORMATS["mp3"].options
-    with soundfile.SoundFile(
-        tmp_path / "once.mp3", "w", RATE, 2, format="MP3", subtype="MPEG_LAYER_III", **options
-    ) as file:
-        file.write(sound)
-    made = []
-    for workers in (1, 3):
-        with (
-            (tmp_path / f"{workers}.mp3").open("wb") as target,
-            Mp3Writer(target, RATE, options, workers=workers, stretch=100) as mp3,
-        ):
-            for start in range(0, len(sound), 50_000):
-                mp3.write(sound[start : start + 50_000])
-        made.append((tmp_path / f"{workers}.mp3").read_bytes())
+    return sound
+
+
+def encoded(sound: Sound, rate: int, workers: int = 2, stretch: int = 2048) -> bytes:
+    made = io.BytesIO()
+    with Mp3Writer(made, rate, workers=workers, stretch=stretch) as mp3:
+        for start in range(0, len(sound), 50_000):
+            mp3.write(sound[start : start + 50_000])
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("rate", [RATE, pytest.param(24000, marks=pytest.mark.long)])
+def test_an_mp3_in_stretches_sounds_as_one_that_is_encoded_at_once(rate: int) -> None:
+    sound = strokes(6.0, rate)
+    whole = encoded(sound, rate)
+    made = [encoded(sound, rate, workers, stretch=100) for workers in (1, 3)]
     assert made[0] == made[1]
-    once, parts = (soundfile.read(tmp_path / name)[0] for name in ("once.mp3", "1.mp3"))
+    once, parts = (soundfile.read(io.BytesIO(content))[0] for content in (whole, made[0]))
     assert once.shape == parts.shape == sound.shape
     noise, further = np.mean((once - sound) ** 2), np.mean((parts - sound) ** 2)
     assert further < 1.02 * noise
     assert np.mean(np.abs(once - parts) > 1e-4) < 0.02
 
 
-def test_what_an_mp3_tells_of_itself_is_what_the_encoder_would() -> None:
-    packed = io.BytesIO()
-    soundfile.write(packed, tone(2.0), RATE, format="MP3", subtype="MPEG_LAYER_III", **FORMATS["mp3"].options)
-    first, *frames = read_frames(packed.getvalue())
-    offsets = np.cumsum([0] + [len(frame.start + frame.area) for frame in (first, *frames)])[1:-1].tolist()
+@pytest.mark.parametrize("count", [0, 1, 1151, 1152, 22050, 22051, 23000])
+@pytest.mark.parametrize("rate", [RATE, 16000, 8000])
+def test_an_mp3_is_as_long_as_the_sound(count: int, rate: int) -> None:
+    content = encoded(tone(1.0)[:count], rate)
+    assert len(soundfile.read(io.BytesIO(content))[0]) == count
+
+
+def test_an_mp3_of_other_encoders_is_no_better_at_its_size() -> None:
+    """Of those that libsndfile has: the same encoder, told to aim at the same."""
+    sound, packed = strokes(2.0, RATE), io.BytesIO()
+    options = {"compression_level": 0.45, "bitrate_mode": "VARIABLE"}
+    soundfile.write(packed, sound, RATE, format="MP3", subtype="MPEG_LAYER_III", **options)
+    own = encoded(sound, RATE)
+    assert len(own) < 1.02 * len(packed.getvalue())
+    noise = [np.mean((soundfile.read(io.BytesIO(c))[0] - sound) ** 2) for c in (own, packed.getvalue())]
+    assert noise[0] < 1.1 * noise[1]
+
+
+def test_what_lies_above_full_scale_is_cut_off() -> None:
+    sound = tone(1.0) * np.float32(4.0)
+    heard = soundfile.read(io.BytesIO(encoded(sound, RATE)))[0]
+    middle = slice(RATE // 4, -RATE // 4)
+    assert np.abs(heard - np.clip(sound, -1, 1))[middle].max() < 0.3
+
+
+def test_an_mp3_at_a_rate_that_there_is_none_of_names_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="MP3 has no 96000 Hz; give one of: 8000, 11025, .*48000"):
+        write_audio(tmp_path / "a.mp3", tone(0.1), 96000)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("rate", [RATE, 22050])
+def test_an_mp3_describes_itself_as_libsndfiles_encoder_would(rate: int) -> None:
+    sound, packed = tone(2.0), io.BytesIO()
+    options = {"compression_level": 0.4, "bitrate_mode": "VARIABLE"}
+    soundfile.write(packed, sound, rate, format="MP3", subtype="MPEG_LAYER_III", **options)
+    own, *frames = read_frames(packed.getvalue())
+    offsets = np.cumsum([len(frame.start + frame.area) for frame in (own, *frames)])[:-1].tolist()
     crc = crc16(b"".join(frame.start + frame.area for frame in frames))
-    again = told(first, offsets, len(packed.getvalue()), padding_of(first), crc)
-    own = first.start + first.area
-    # All but the table of contents, which is rounded elsewhere, and the checksum of it.
-    assert (again[:52], again[152:190]) == (own[:52], own[152:190])
-    assert max(abs(a - b) for a, b in zip(again[52:152], own[52:152], strict=True)) <= 12
-    assert crc16(own[:190]) == int.from_bytes(own[190:192], "big")
+    again = info_frame(frames[0], offsets, len(packed.getvalue()), len(sound), crc, 4.0, 0)
+    theirs = own.start + own.area
+    assert len(again) == len(theirs)
+    at = len(own.start)
+    # The header, counts and quality, the encoder and how it varies bit rates; the table is rounded elsewhere.
+    assert (again[:3], again[3] >> 6) == (theirs[:3], theirs[3] >> 6)
+    assert again[4 : at + 16] == theirs[4 : at + 16]
+    assert max(abs(a - b) for a, b in zip(again[at + 16 : at + 116], theirs[at + 16 : at + 116], strict=True)) <= 12
+    assert again[at + 116 : at + 130] == theirs[at + 116 : at + 130]
+    # Delay and padding, size and checksum of the music; then that of the tag itself.
+    assert again[at + 141 : at + 144] == theirs[at + 141 : at + 144]
+    assert again[at + 148 : at + 154] == theirs[at + 148 : at + 154]
+    for content in (again, theirs):
+        assert crc16(content[: at + 154]) == int.from_bytes(content[at + 154 : at + 156], "big")

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,24 +30,26 @@ _TAG_WRITERS: Mapping[str, Callable[[Path, Mapping[str, str], bytes], None]] = {
     "MP3": write_id3,
 }
 
-# libsndfile's MP3 and Vorbis encoders have crashed on longer writes.
+# libsndfile's Vorbis encoder has crashed on longer writes.
 _FRAMES_PER_WRITE = 1 << 15
 _WAV_LIMIT_BYTES = (1 << 32) - (1 << 16)
 
 
 @dataclass(frozen=True)
 class _Format:
+    """A container, and what libsndfile writes into it."""
+
     container: str
-    subtype: str
-    options: Mapping[str, Any]
+    subtype: str = ""
+    compression_level: float | None = None
 
 
 FORMATS: Mapping[str, _Format] = MappingProxyType(
     {
-        "wav": _Format("WAV", "PCM_16", {}),
-        "flac": _Format("FLAC", "PCM_16", {"compression_level": 0.3}),
-        "ogg": _Format("OGG", "VORBIS", {"compression_level": 0.4}),
-        "mp3": _Format("MP3", "MPEG_LAYER_III", {"compression_level": 0.45, "bitrate_mode": "VARIABLE"}),
+        "wav": _Format("WAV", "PCM_16"),
+        "flac": _Format("FLAC", "PCM_16", 0.3),
+        "ogg": _Format("OGG", "VORBIS", 0.4),
+        "mp3": _Format("MP3"),
     }
 )
 
@@ -72,6 +73,7 @@ def write_audio(
     samples : array of float32, shape (frames, 2), or an iterable of such
         Below full scale.
     sample_rate : int
+        For MP3 one of `therapy_gen.music.audio.files.mp3.MP3_RATES`.
     format : str, optional
         One of `FORMATS`; by default the ending of the file's name.
     tags : Tags
@@ -95,6 +97,9 @@ def write_audio(
     if chosen is None:
         given = format or path.suffix or path.name
         raise InputError(f"audio format {given!r} is not known; give one of: {', '.join(FORMATS)}")
+    if chosen.container == "MP3" and sample_rate not in MP3_RATES:
+        rates = ", ".join(str(rate) for rate in MP3_RATES)
+        raise InputError(f"MP3 has no {sample_rate} Hz; give one of: {rates}")
     check_target(path)
     meter = LoudnessMeter(sample_rate)
     written = 0
@@ -126,18 +131,24 @@ def _writing(
     """Give what adds sound to a file; `path` is what it will be called."""
     import soundfile
 
-    if chosen.container == "MP3" and sample_rate in MP3_RATES:
+    if chosen.container == "MP3":
         try:
-            with part.open("wb") as target, Mp3Writer(target, sample_rate, chosen.options) as mp3:
+            with part.open("wb") as target, Mp3Writer(target, sample_rate) as mp3:
                 yield mp3.write
         except OSError as error:
             raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
         return
     with soundfile.SoundFile(
-        part, "w", sample_rate, 2, format=chosen.container, subtype=chosen.subtype, **chosen.options
+        part,
+        "w",
+        sample_rate,
+        2,
+        format=chosen.container,
+        subtype=chosen.subtype,
+        compression_level=chosen.compression_level,
     ) as file:
         for name, value in tags.texts().items():
-            if name.lower() in _LIBSNDFILE_TAGS and chosen.container != "MP3":
+            if name.lower() in _LIBSNDFILE_TAGS:
                 setattr(file, name.lower(), value)
         yield file.write
 

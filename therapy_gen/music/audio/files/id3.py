@@ -1,4 +1,4 @@
-"""ID3 tags of MP3 files: libsndfile 1.2 stores UTF-8 marked as Latin-1, which players show as they are told."""
+"""ID3 tags of MP3 files: texts, ReplayGain and a picture."""
 
 from __future__ import annotations
 

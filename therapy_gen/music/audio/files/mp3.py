@@ -7,19 +7,31 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from therapy_gen.music.audio.files.mp3_frames import SAMPLES, Mp3Frame, crc16, joined, padding_of, read_frames, told
+from therapy_gen.music.audio.files.mp3_frames import (
+    MP3_RATES,
+    Mp3Frame,
+    blank_info,
+    crc16,
+    info_frame,
+    joined,
+    read_frames,
+    samples_per_frame,
+)
+
+__all__ = ["MP3_RATES", "Mp3Writer"]
 
 Frames = npt.NDArray[np.float32]
 
-MP3_RATES = (32000, 44100, 48000)
-"""Sampling frequencies of MPEG-1."""
+# LAME's scale from 0 (best) to 9: as many bits as let nobody hear a difference in soft music, about 130 kbit/s. Its
+# search for them costs as much from 0 to 3, and finds the same.
+_VBR_QUALITY, _QUALITY = 4.5, 3
 
 # Frames of MP3 in a stretch: 53 s.
 _STRETCH = 2048
@@ -28,8 +40,6 @@ _STRETCH = 2048
 _BESIDE, _SETTLED = 96, 56
 # So many at its end hold what the encoder took to follow.
 _MADE_UP = 8
-# libsndfile's encoder has crashed on longer writes.
-_FRAMES_PER_WRITE = 1 << 15
 
 
 class Mp3Writer:
@@ -41,39 +51,37 @@ class Mp3Writer:
         Open to be written; it begins where the file stands.
     sample_rate : int
         One of `MP3_RATES`.
-    options : mapping
-        Of libsndfile's encoder: compression level and how bit rates vary.
     workers : int
         Threads.
     stretch : int
         Frames of MP3 that are encoded at a time.
     """
 
-    def __init__(
-        self, file: BinaryIO, sample_rate: int, options: Mapping[str, Any], *, workers: int = 2, stretch: int = _STRETCH
-    ) -> None:
-        self._file, self._rate, self._options = file, sample_rate, options
-        self._step = stretch * SAMPLES
-        self._waiting: list[Frames] = []
+    def __init__(self, file: BinaryIO, sample_rate: int, *, workers: int = 2, stretch: int = _STRETCH) -> None:
+        self._file, self._rate = file, sample_rate
+        self._frame = samples_per_frame(sample_rate)
+        self._stretch, self._step = stretch, stretch * self._frame
+        self._waiting: list[npt.NDArray[np.int16]] = []
         self._count = 0
+        # Of all that was added.
+        self._samples = 0
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="mp3")
         self._most = workers + 1
         self._under_way: deque[Future[list[Mp3Frame]]] = deque()
         self._first: Mp3Frame | None = None
-        self._padding = 0
         # Frames of the last stretch that are not written yet.
         self._open: list[Mp3Frame] = []
         self._cut = 0
-        self._stretch = stretch
         self._offsets: list[int] = []
         self._size = 0
         self._crc = 0
 
     def write(self, block: Frames) -> None:
-        """Add sound of shape (frames, 2)."""
-        self._waiting.append(block)
+        """Add sound of shape (frames, 2); what lies above full scale is cut off."""
+        self._waiting.append(np.rint(np.clip(block * np.float32(32768), -32768, 32767)).astype("<i2"))
         self._count += len(block)
-        whole = self._step + _BESIDE * SAMPLES
+        self._samples += len(block)
+        whole = self._step + _BESIDE * self._frame
         # More than one stretch, so that the last one is never only what lies beside another.
         while self._count > whole:
             sound = np.concatenate(self._waiting)
@@ -92,29 +100,30 @@ class Mp3Writer:
             self._pool.shutdown(cancel_futures=True)
 
     def _finish(self) -> None:
-        """Write what is left, and what the file tells of itself."""
-        self._submit(np.concatenate(self._waiting) if self._waiting else np.zeros((0, 2), np.float32))
+        """Write what is left, and the description of all."""
+        self._submit(np.concatenate(self._waiting) if self._waiting else np.zeros((0, 2), "<i2"))
         while self._under_way:
             self._take()
         self._put(self._open)
         assert self._first is not None
         self._file.seek(-self._size, io.SEEK_CUR)
-        self._file.write(told(self._first, self._offsets, self._size, self._padding, self._crc))
+        described = (self._first, self._offsets, self._size, self._samples, self._crc)
+        self._file.write(info_frame(*described, _VBR_QUALITY, _QUALITY))
         self._file.seek(0, io.SEEK_END)
 
-    def _submit(self, sound: Frames) -> None:
-        self._under_way.append(self._pool.submit(_encoded, sound, self._rate, self._options))
+    def _submit(self, sound: npt.NDArray[np.int16]) -> None:
+        self._under_way.append(self._pool.submit(_encoded, sound.tobytes(), self._rate))
         while len(self._under_way) > self._most:
             self._take()
 
     def _take(self) -> None:
         """Join the next stretch to those before it."""
-        head, *frames = self._under_way.popleft().result()
-        self._padding = padding_of(head)
+        frames = self._under_way.popleft().result()
         if self._first is None:
-            self._first = head
-            self._put([head])
-            self._offsets, self._crc = [], 0
+            self._first = frames[0]
+            head = blank_info(self._first)
+            self._file.write(head)
+            self._size = len(head)
             self._open = frames
             return
         # Where this stretch begins in those before it, without the end that their encoder made up.
@@ -132,12 +141,16 @@ class Mp3Writer:
         self._file.write(content)
 
 
-def _encoded(sound: Frames, sample_rate: int, options: Mapping[str, Any]) -> list[Mp3Frame]:
-    """Return the frames of a stretch, after the one that tells of them."""
-    import soundfile
+def _encoded(sound: bytes, sample_rate: int) -> list[Mp3Frame]:
+    """Return the frames of a stretch of 16-bit samples, left and right by turns."""
+    import lameenc
 
-    made = io.BytesIO()
-    with soundfile.SoundFile(made, "w", sample_rate, 2, format="MP3", subtype="MPEG_LAYER_III", **options) as file:
-        for start in range(0, len(sound), _FRAMES_PER_WRITE):
-            file.write(sound[start : start + _FRAMES_PER_WRITE])
-    return read_frames(made.getvalue())
+    encoder = lameenc.Encoder()
+    encoder.silence()
+    encoder.set_channels(2)
+    encoder.set_in_sample_rate(sample_rate)
+    encoder.set_out_sample_rate(sample_rate)
+    encoder.set_quality(_QUALITY)
+    encoder.set_vbr(lameenc.VBR_MTRH)
+    encoder.set_vbr_quality(_VBR_QUALITY)
+    return read_frames(bytes(encoder.encode(sound) + encoder.flush()))

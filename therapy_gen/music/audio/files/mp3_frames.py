@@ -1,28 +1,81 @@
-"""Frames of MPEG-1 Layer III: read, put end to end, and told of in the first one (Xing and LAME tags).
+"""Frames of MPEG Layer III in stereo: read, put end to end, and described in the first one (Xing and LAME tags).
 
-Sources: ISO/IEC 11172-3, 2.4.1; the Xing VBR header and the LAME tag (revision 1).
+Sources: ISO/IEC 11172-3, 2.4.1; ISO/IEC 13818-3, 2.4.1 (lower sampling frequencies); the Xing VBR header and the LAME
+tag (revision 1).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-SAMPLES = 1152
-"""Of each channel, in a frame."""
 
-_KBIT = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_RATES = (44100, 48000, 32000)
-# A head of 4 bytes, and 32 that say how two channels are coded.
-_START = 36
+@dataclass(frozen=True)
+class _Version:
+    """A version of MPEG.
+
+    Attributes
+    ----------
+    samples : int
+        Of each channel in a frame.
+    start : int
+        Bytes of head and side information.
+    shared_bits, granule_bits, granules : int
+        Of the side information: before the first granule of a channel, of each, and how many there are.
+    pointer_bits : int
+        Of what says how far back main data begin.
+    kbit, rates : tuple of int
+        Bit rates and sampling frequencies by their numbers.
+    own_kbit : int
+        Bit rate of the frame that describes the others.
+    """
+
+    samples: int
+    start: int
+    shared_bits: int
+    granule_bits: int
+    granules: int
+    pointer_bits: int
+    kbit: tuple[int, ...]
+    rates: tuple[int, ...]
+    own_kbit: int
+
+
+_LOW_KBIT = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+# By the second byte of a frame: MPEG-1, MPEG-2 and MPEG-2.5, without a checksum.
+_VERSIONS: Mapping[int, _Version] = MappingProxyType(
+    {
+        0xFB: _Version(
+            1152,
+            36,
+            20,
+            59,
+            4,
+            9,
+            (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+            (44100, 48000, 32000),
+            128,
+        ),
+        0xF3: _Version(576, 21, 10, 63, 2, 8, _LOW_KBIT, (22050, 24000, 16000), 64),
+        0xE3: _Version(576, 21, 10, 63, 2, 8, _LOW_KBIT, (11025, 12000, 8000), 64),
+    }
+)
+MP3_RATES = tuple(sorted(rate for version in _VERSIONS.values() for rate in version.rates))
+"""Sampling frequencies that there are."""
+
+DELAY = 576
+"""Samples before the sound that LAME adds."""
+
 _ENTRIES = 100
-# Places in the first frame.
-_XING_AT, _FRAMES_AT, _TOC_AT, _LAME_AT, _PADDING_AT, _LENGTH_AT, _CRC_AT = 36, 44, 52, 156, 177, 184, 190
+# Places after the start of a frame: the Xing header's table, the LAME tag's parts.
+_TOC_AT, _LAME_AT, _CRC_AT, _TAG_BYTES = 16, 120, 154, 156
+_ENCODER, _VBR_METHOD, _JOINT_STEREO = b"LAME3.100", 4, 3
 _LANES = 4096
 
 
@@ -39,29 +92,36 @@ class Mp3Frame:
     @property
     def points_back(self) -> int:
         """Bytes before `area` at which the frame's main data begin."""
-        return self.start[4] << 1 | self.start[5] >> 7
+        return int.from_bytes(self.start[4:6], "big") >> 16 - _VERSIONS[self.start[1]].pointer_bits
 
     @property
     def windows(self) -> tuple[int, ...]:
         """How each granule of each channel is windowed: 0 long, otherwise the bits that say which kind."""
+        version = _VERSIONS[self.start[1]]
         bits = int.from_bytes(self.start[4:], "big")
-        # Nine bits, three, eight, then four times 59, of which bits 33 to 36 are the window's.
-        found = (bits >> (256 - 20 - 59 * n - 37) & 0xF for n in range(4))
+        # The window's four bits are the last but 22 of MPEG-1's 59, and the last but 21 of the others' 63.
+        end = 8 * (version.start - 4) - version.shared_bits - version.granule_bits
+        rest = 22 if version.granules == 4 else 21
+        found = (bits >> (end - version.granule_bits * n + rest) & 0xF for n in range(version.granules))
         return tuple(kind if kind & 8 else 0 for kind in found)
 
     def longer(self, by: int) -> Mp3Frame:
         """Return the frame with at least so many more free bytes at its end, at a higher bit rate."""
-        index, rate, padding = self.start[2] >> 4, _RATES[self.start[2] >> 2 & 3], self.start[2] >> 1 & 1
-        for higher in range(index, len(_KBIT)):
-            size = _size(higher, rate, padding) - _START
+        for higher in range((self.start[2] >> 4) + 1, 15):
+            head = bytes((*self.start[:2], higher << 4 | self.start[2] & 0xF))
+            size = _size(head) - len(self.start)
             if size >= len(self.area) + by:
-                head = bytes((*self.start[:2], higher << 4 | self.start[2] & 0xF))
                 return Mp3Frame(head + self.start[3:], self.area + bytes(size - len(self.area)))
         raise ValueError(f"no frame is {by} bytes longer")
 
 
+def samples_per_frame(sample_rate: int) -> int:
+    """Return how many samples of each channel a frame holds."""
+    return next(version.samples for version in _VERSIONS.values() if sample_rate in version.rates)
+
+
 def read_frames(content: bytes) -> list[Mp3Frame]:
-    """Return the frames of an MP3 file of two channels without a tag, the first that only tells among them.
+    """Return the frames of an MP3 file of two channels without a tag.
 
     Raises
     ------
@@ -72,10 +132,17 @@ def read_frames(content: bytes) -> list[Mp3Frame]:
     at = 0
     while at < len(content):
         head = content[at : at + 4]
-        if len(head) < 4 or head[0] != 0xFF or head[1] != 0xFB or head[2] >> 4 in (0, 15) or head[3] >> 6 == 3:
-            raise ValueError(f"no MPEG-1 Layer III in stereo at byte {at}")
-        size = _size(head[2] >> 4, _RATES[head[2] >> 2 & 3], head[2] >> 1 & 1)
-        frames.append(Mp3Frame(content[at : at + _START], content[at + _START : at + size]))
+        if (
+            len(head) < 4
+            or head[0] != 0xFF
+            or head[1] not in _VERSIONS
+            or head[2] >> 4 in (0, 15)
+            or head[2] >> 2 & 3 == 3
+            or head[3] >> 6 == 3
+        ):
+            raise ValueError(f"no MPEG Layer III in stereo at byte {at}")
+        start, size = _VERSIONS[head[1]].start, _size(head)
+        frames.append(Mp3Frame(content[at : at + start], content[at + start : at + size]))
         at += size
     return frames
 
@@ -116,39 +183,64 @@ def joined(before: Sequence[Mp3Frame], after: Sequence[Mp3Frame], first: int) ->
     return kept, cut
 
 
-def told(first: Mp3Frame, offsets: Sequence[int], size: int, padding: int, crc: int) -> bytes:
-    """Return the first frame of a file, which tells of the others.
+def blank_info(first: Mp3Frame) -> bytes:
+    """Return a silent frame with room for what `info_frame` writes, for a file whose first frame of sound is given."""
+    version = _VERSIONS[first.start[1]]
+    head = bytes((*first.start[:2], version.kbit.index(version.own_kbit) << 4 | first.start[2] & 0xC, first.start[3]))
+    return head + bytes(_size(head) - len(head))
+
+
+def info_frame(
+    first: Mp3Frame, offsets: Sequence[int], size: int, samples: int, crc: int, vbr_quality: float, quality: int
+) -> bytes:
+    """Return the first frame of a file, which describes the others: seek table, delay and padding, checksums.
 
     Parameters
     ----------
     first : Mp3Frame
-        As the encoder wrote it for its part of the sound.
+        Of sound.
     offsets : sequence of int
         Where each frame of sound begins in the file.
     size : int
         Of the file, in bytes.
-    padding : int
-        Samples after the end of the sound.
+    samples : int
+        Length of the sound.
     crc : int
         `crc16` of the frames of sound.
+    vbr_quality, quality : float, int
+        What LAME was asked for.
     """
-    content = bytearray(first.start + first.area)
-    if bytes(content[_XING_AT : _XING_AT + 4]) not in (b"Xing", b"Info") or content[_LAME_AT : _LAME_AT + 4] != b"LAME":
-        raise ValueError("the first frame tells nothing")
-    struct.pack_into(">II", content, _FRAMES_AT, len(offsets), size)
+    content = bytearray(blank_info(first))
+    version = _VERSIONS[first.start[1]]
+    rate = version.rates[first.start[2] >> 2 & 3]
+    at = version.start
+    struct.pack_into(">4sIII", content, at, b"Xing", 0xF, len(offsets), size)
     for n in range(_ENTRIES):
-        content[_TOC_AT + n] = min(256 * offsets[n * len(offsets) // _ENTRIES] // size, 255)
-    content[_PADDING_AT + 1] = content[_PADDING_AT + 1] & 0xF0 | padding >> 8
-    content[_PADDING_AT + 2] = padding & 0xFF
-    struct.pack_into(">IH", content, _LENGTH_AT, size, crc)
-    struct.pack_into(">H", content, _CRC_AT, crc16(bytes(content[:_CRC_AT])))
+        content[at + _TOC_AT + n] = min(256 * offsets[n * len(offsets) // _ENTRIES] // size, 255)
+    struct.pack_into(">I", content, at + _LAME_AT - 4, max(int(100 - 10 * vbr_quality - quality), 0))
+    padding = len(offsets) * version.samples - DELAY - samples
+    # No low-pass, peak or gain is given; the least bit rate is the lowest that there is.
+    struct.pack_into(
+        ">9sBBIHHBB3sBBHIH",
+        content,
+        at + _LAME_AT,
+        _ENCODER,
+        _VBR_METHOD,
+        0,
+        0,
+        0,
+        0,
+        0,
+        version.kbit[1],
+        (DELAY << 12 | padding).to_bytes(3, "big"),
+        (2 if rate == 48000 else 1 if rate == 44100 else 0) << 6 | _JOINT_STEREO << 2 | 1,
+        0,
+        0,
+        size,
+        crc,
+    )
+    struct.pack_into(">H", content, at + _CRC_AT, crc16(bytes(content[: at + _CRC_AT])))
     return bytes(content)
-
-
-def padding_of(first: Mp3Frame) -> int:
-    """Return the samples after the end of the sound that a first frame tells of."""
-    place = _PADDING_AT - _START
-    return (first.area[place + 1] & 0xF) << 8 | first.area[place + 2]
 
 
 def crc16(content: bytes, crc: int = 0) -> int:
@@ -192,5 +284,8 @@ def _moved_on(zeros: int) -> tuple[list[int], list[int]]:
     return state[:256].tolist(), state[256:].tolist()
 
 
-def _size(index: int, rate: int, padding: int) -> int:
-    return 144000 * _KBIT[index] // rate + padding
+def _size(head: bytes) -> int:
+    """Return the bytes of a frame that begins so."""
+    version = _VERSIONS[head[1]]
+    kbit, rate = version.kbit[head[2] >> 4], version.rates[head[2] >> 2 & 3]
+    return version.samples * 125 * kbit // rate + (head[2] >> 1 & 1)
