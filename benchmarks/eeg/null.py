@@ -17,7 +17,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,10 +99,13 @@ def framed_labels(rng: np.random.Generator, slots: int) -> list[str | None]:
     return [None, None, *rounds, None, None]
 
 
-def real_rest(files: Iterable[Path], slots: int, assignments: int) -> None:
+def real_rest(files: Sequence[Path], slots: int, assignments: int, picked: Sequence[str]) -> None:
     """Print the rows of real recordings."""
     totals = {True: Tally(), False: Tally()}
-    scored = {picks: [score_slots(path, slots, picks) for path in files] for picks in ("all", "central")}
+    scored = {
+        picks: [score_slots(path, slots, tuple(picks.split(",")) if "," in picks else picks) for path in files]
+        for picks in picked
+    }
     for name, label in (("silence and pieces mixed", mixed_labels), ("silence at both ends", framed_labels)):
         for picks, scores in scored.items():
             for criterion in ("beta", "gamma"):
@@ -278,6 +281,7 @@ def main() -> None:
     parts = ("real", "recordings", "plays", "days", "looks", "order")
     parser.add_argument("--part", choices=parts, action="append")
     parser.add_argument("--recordings", type=int, nargs="+", default=[1, 2, 4], help="of each listener, in `days`")
+    parser.add_argument("--picks", nargs="+", default=["all", "central"], help="or names, as C3,Cz,C4; of real rest")
     parser.add_argument("--first-seed", type=int, default=0, help="of the listeners, in `looks`")
     parser.add_argument("--day-db", type=float, nargs="+", default=DAY_DB, help="SD from day to day")
     options = parser.parse_args()
@@ -286,7 +290,7 @@ def main() -> None:
     if "real" in wanted:
         files = sorted((options.data / "eegmat").glob("*_1.edf"))
         if files:
-            real_rest(files, 14, options.assignments)
+            real_rest(files, 14, options.assignments, options.picks)
         else:
             print(f"no recordings in {options.data / 'eegmat'}: real rest is left out")
     if "recordings" in wanted:

@@ -461,6 +461,17 @@ def test_nobodys_recordings_are_never_ranked_together(cli: Cli, ana: Path, tmp_p
     assert cli("score-eeg", ana, "--listener", "sub-03").status == 0
     assert "has beta 13-20, not 13-21" in cli("rank", "--group", "--plan", "low").error_line
     assert "give one of: main, low" in cli("rank", "--group", "--plan", "high").error_line
+    # A group may be of some listeners only; who is named in vain is told.
+    both = ("--group", "--listener", "sub-02", "--listener", "sub-01", "--listener", "sub-02")
+    assert cli("rank", *both, "--json").document["group"] == ["sub-02", "sub-01"]
+    assert cli("session", "new", "--minutes", 3, "--listener", "eve").status == 0
+    named = cli("rank", *both, "--listener", "eve", "--json").document
+    assert (named["listeners"], named["without_plays"]) == (2, ["eve"])
+    assert "not counted: eve" in cli("rank", *both, "--listener", "eve").out
+    assert "there is 1, sub-01" in cli("rank", "--group", "--listener", "sub-01", "--listener", "eve").error_line
+    assert "listener 'bob' is not known" in cli("rank", *both, "--listener", "bob").error_line
+    two = cli("rank", "--listener", "sub-01", "--listener", "sub-02")
+    assert (two.status, "add --group" in two.err) == (2, True)
 
 
 def test_parts_of_a_split_recording_count_with_the_whole(cli: Cli, ana: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def group_evidence(store: Store, listeners: Sequence[str] | None = None, plan: s
     from sessions.studies.analysis_plans import differences
 
     known = listeners if listeners is not None else [name for name in listeners_with_evidence(store) if name]
-    every = [evidence_of(store, name) for name in known]
+    every = list({one.listener: one for one in (evidence_of(store, name) for name in known)}.values())
     if plan is not None:
         planned = {one.listener: [own.name for own in one.plans] for one in every}
         if every and not any(plan in names for names in planned.values()):
@@ -46,7 +46,7 @@ def group_evidence(store: Store, listeners: Sequence[str] | None = None, plan: s
     if len(found) < 2:
         by_plan = "" if plan is None else f" by plan {plan}"
         raise InputError(
-            f"a group needs two listeners with recordings scored{by_plan}, and there are {len(found)}; to score one: "
+            f"a group needs two listeners with recordings scored{by_plan}, and there {_how_many(found)}; to score one: "
             f"therapy-gen score-eeg RECORDING --listener NAME{'' if plan is None else f' --plan {shlex.quote(plan)}'}"
         )
     first = found[0]
@@ -55,9 +55,32 @@ def group_evidence(store: Store, listeners: Sequence[str] | None = None, plan: s
         if other:
             raise InputError(
                 f"the analysis plans of {first.listener} and {one.listener} differ: the first {other[0]}; "
-                "score them by one plan (`plan` NAME), and rank the group by it"
+                "score them by one plan (`plan` NAME), and rank the group by it, or leave one out (`listener` NAME for "
+                "each who is to count)"
             )
     return found
+
+
+def _how_many(found: Sequence[Evidence]) -> str:
+    return f"is 1, {found[0].listener}" if found else "is none"
+
+
+def without_plays(evidence: Sequence[Evidence], listeners: Sequence[str] | None = None) -> list[str]:
+    """Return who does not count in a group's ranking: those of `listeners` without recordings, or without clean plays.
+
+    Parameters
+    ----------
+    evidence : sequence of Evidence
+        As `group_evidence` gave it.
+    listeners : sequence of str, optional
+        Who were asked for.
+    """
+    from sessions.storage.listeners import listener_name
+    from therapy_gen.study.posterior import observations_of
+
+    counting = {one.listener for one in evidence if any(row.piece is not None for row in observations_of(one))}
+    names = [*(listener_name(name) for name in listeners or ()), *(str(one.listener) for one in evidence)]
+    return [name for name in dict.fromkeys(names) if name not in counting]
 
 
 def rank_evidence(evidence: Sequence[Evidence]) -> GroupRanking:

@@ -16,19 +16,22 @@ _LONGEST_TITLE = 22
 _DIFFERENCES_SHOWN = 5
 
 
-def group_document(ranking: GroupRanking, evidence: Sequence[Evidence]) -> dict[str, Any]:
+def group_document(ranking: GroupRanking, evidence: Sequence[Evidence], left_out: Sequence[str]) -> dict[str, Any]:
     """Return what `rank --group --json` prints."""
     plan = evidence[0].plan
     return {
         **ranking.as_dict(),
-        "group": [one.listener for one in evidence],
+        "group": [one.listener for one in evidence if one.listener not in left_out],
+        "without_plays": list(left_out),
         "plan": plan.name,
         "settings": dict(plan.settings),
         "versions": dict(evidence[0].versions),
     }
 
 
-def print_group(ranking: GroupRanking, evidence: Sequence[Evidence], names: Mapping[str, str]) -> None:
+def print_group(
+    ranking: GroupRanking, evidence: Sequence[Evidence], left_out: Sequence[str], names: Mapping[str, str]
+) -> None:
     """Print a group's ranking as a table, its verdict first, and who differs."""
     want = "lower" if ranking.lower_is_better else "higher"
     print(
@@ -74,4 +77,6 @@ def print_group(ranking: GroupRanking, evidence: Sequence[Evidence], names: Mapp
                 f"({one.ci90_db[0]:+.2f} to {one.ci90_db[1]:+.2f})"
             )
         )
+    if left_out:
+        print(printable(f"without clean plays, not counted: {', '.join(left_out)}"))
     print(printable(f"plan {evidence[0].plan.name}"))

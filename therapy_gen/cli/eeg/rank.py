@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,15 +30,18 @@ _LONGEST_TITLE = 22
 def rank(
     context: typer.Context,
     listener: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="NAME", autocompletion=listener_names, help="Whose ranking  [default: the only one there is]"
+            metavar="NAME",
+            autocompletion=listener_names,
+            help="Whose ranking; with --group, give it for each who is to count  [default: the only one there is; of a "
+            "group all]",
         ),
     ] = None,
     plan: Annotated[
         str | None, typer.Option(metavar="NAME", help="By which of the listener's analysis plans  [default: main]")
     ] = None,
-    group: Annotated[bool, typer.Option("--group", help="Rank over all listeners together")] = False,
+    group: Annotated[bool, typer.Option("--group", help="Rank over listeners together")] = False,
     with_ratings: Annotated[
         bool, typer.Option("--with-ratings/--no-ratings", help="Also show the order in which ratings count, a little")
     ] = False,
@@ -48,13 +51,13 @@ def rank(
     use_one_thread()
     store = global_options(context).store_to_read()
     if group:
-        if listener is not None or with_ratings:
-            raise typer.BadParameter(
-                "--group is of all listeners and of plays; leave --listener and --with-ratings out"
-            )
-        _rank_group(store, plan, json=json)
+        if with_ratings:
+            raise typer.BadParameter("--group is of plays alone; leave --with-ratings out")
+        _rank_group(store, listener, plan, json=json)
         return
-    made, evidence = _ranking(store, listener, plan)
+    if listener is not None and len(listener) > 1:
+        raise typer.BadParameter("--listener names one person; add --group to rank over several")
+    made, evidence = _ranking(store, listener[0] if listener else None, plan)
     if not made.pieces and not with_ratings:
         from therapy_gen.errors import InputError
 
@@ -69,17 +72,18 @@ def rank(
         print_ranking(made, evidence, titles(store, (), made), with_ratings=with_ratings)
 
 
-def _rank_group(store: Store, plan: str | None, *, json: bool) -> None:
+def _rank_group(store: Store, listeners: Sequence[str] | None, plan: str | None, *, json: bool) -> None:
     from sessions.storage.library import titles_of
     from therapy_gen.cli.eeg.group import group_document, print_group
-    from therapy_gen.study.groups import group_evidence, rank_evidence
+    from therapy_gen.study.groups import group_evidence, rank_evidence, without_plays
 
-    evidence = group_evidence(store, None, plan)
+    evidence = group_evidence(store, listeners or None, plan)
     made = rank_evidence(evidence)
+    left_out = without_plays(evidence, listeners)
     if json:
-        print_json(group_document(made, evidence))
+        print_json(group_document(made, evidence, left_out))
     else:
-        print_group(made, evidence, titles_of(store, {piece.piece for piece in made.pieces}))
+        print_group(made, evidence, left_out, titles_of(store, {piece.piece for piece in made.pieces}))
 
 
 def _called(listener: str | None) -> str:
