@@ -88,12 +88,8 @@ class Settings:
         for name in self.bands:
             if not _BAND_NAME.fullmatch(name) or name in _TAKEN or name.endswith(ASYMMETRY):
                 raise ParameterError(f"{name!r} is no name for a band: give up to 24 small letters, digits and hyphens")
-        for name, (low, high) in self.all_bands.items():
-            if not (math.isfinite(low) and math.isfinite(high) and 1.0 <= low and high - low >= 2.0):
-                raise ParameterError(
-                    f"{name} {low:g}-{high:g} is no band: give two frequencies from 1 Hz up, at least 2 Hz apart, "
-                    "as 13-30"
-                )
+        for name, band in self.all_bands.items():
+            _check_band(name, band)
         if self.overlap is not None and not 0.0 <= self.overlap <= 0.75:
             raise ParameterError(f"overlap {self.overlap:g} is out of range: give 0 to 0.75")
         if not isinstance(self.picks, str) and not self.picks:
@@ -109,8 +105,16 @@ class Settings:
         return asdict(self)
 
 
-def parse_band(text: str) -> tuple[float, float]:
-    """Return a band from its text: ``"13-30"`` -> ``(13.0, 30.0)``; ParameterError otherwise."""
+def _check_band(name: str, band: tuple[float, float]) -> None:
+    low, high = band
+    if not (math.isfinite(low) and math.isfinite(high) and 1.0 <= low and high - low >= 2.0):
+        raise ParameterError(
+            f"{name} {low:g}-{high:g} is no band: give two frequencies from 1 Hz up, at least 2 Hz apart, as 13-30"
+        )
+
+
+def parse_band(text: str, name: str = "beta") -> tuple[float, float]:
+    """Return the band of a name from its text: ``"13-30"`` -> ``(13.0, 30.0)``; ParameterError otherwise."""
     low, dash, high = text.strip().partition("-")
     try:
         band = float(low), float(high)
@@ -118,7 +122,7 @@ def parse_band(text: str) -> tuple[float, float]:
         raise ParameterError(f"band {text!r} is not two frequencies: write it as 13-30") from None
     if not dash or not all(math.isfinite(value) for value in band):
         raise ParameterError(f"band {text!r} is not two frequencies: write it as 13-30")
-    Settings(beta=band)
+    _check_band(name, band)
     return band
 
 
@@ -133,7 +137,7 @@ def parse_named_band(text: str) -> tuple[str, tuple[float, float]]:
     name, equals, limits = text.strip().partition("=")
     name = name.strip().lower()
     if equals:
-        return name, parse_band(limits)
+        return name, parse_band(limits, name)
     if name not in NAMED_BANDS:
         raise ParameterError(f"band {text!r} is not known: give one of {', '.join(NAMED_BANDS)}, or NAME=LOW-HIGH")
     return name, NAMED_BANDS[name]

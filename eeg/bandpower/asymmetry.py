@@ -12,7 +12,7 @@ from eeg.bandpower.psd import Bool, Float64, FrequencyGrid
 
 # Left and right, the first pair that a recording has: F4 - F3 is customary (Allen 2004,
 # 10.1016/j.biopsycho.2004.03.008), AF8 - AF7 is what headsets with four electrodes have.
-_PAIRS = (("F3", "F4"), ("AF7", "AF8"), ("F7", "F8"), ("FP1", "FP2"))
+PAIRS = (("F3", "F4"), ("AF7", "AF8"), ("F7", "F8"), ("FP1", "FP2"))
 
 
 def find_pair(sites: Sequence[str | None], bad: Sequence[int]) -> tuple[int, int] | None:
@@ -26,7 +26,7 @@ def find_pair(sites: Sequence[str | None], bad: Sequence[int]) -> tuple[int, int
         Channels that are bad.
     """
     where = {site: i for i, site in enumerate(sites) if site is not None and i not in set(bad)}
-    for left, right in _PAIRS:
+    for left, right in PAIRS:
         if left in where and right in where:
             return where[left], where[right]
     return None

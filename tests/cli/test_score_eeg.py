@@ -378,7 +378,8 @@ def test_other_bands_can_be_ranked_by_and_written_as_a_table(cli: Cli, ana: Path
     with table.open(encoding="utf-8", newline="") as file:
         assert {row["band"] for row in csv.DictReader(file)} == {"beta", "gamma", "smr", "alpha"}
     assert (tmp_path / "plays.json").is_file()
-    for wrong in (("--lower-is-better", "omega"), ("--band", "omega"), ("--table", "x.xls"), ("--by", "minute")):
+    twice = ("--band", "alpha", "--band", "alpha=8-12"), ("--beta", "13-30", "--band", "beta=14-30")
+    for wrong in (("--lower-is-better", "omega"), ("--band", "omega"), ("--table", "x.xls"), ("--by", "minute"), *twice):
         assert cli("score-eeg", ana, *wrong).status in (1, 2)
 
 
@@ -399,6 +400,9 @@ def test_later_recordings_follow_the_first_ones_plan(cli: Cli, ana: Path, home: 
         done = cli("score-eeg", other, "--listener", "ana", *wrong)
         assert (done.status, said in done.error_line) == (1, True), done.err
         assert "--plan NAME" in done.error_line
+    sided = ("--plan", "sided", "--band", "alpha", "--lower-is-better", "alpha-asymmetry")
+    assert "no good pair of frontal electrodes (F4 and F3" in cli("score-eeg", other, "--listener", "ana", *sided).err
+    assert "no clean play that can be ranked by alpha asymmetry" in cli("rank", "--plan", "sided").error_line
     # Another plan is kept apart, and the same recording may be scored by both.
     assert cli("score-eeg", ana, "--plan", "narrow", "--beta", "15-25").status == 0
     narrow = cli("rank", "--plan", "narrow", "--json").document

@@ -21,6 +21,8 @@ def test_bands_are_named_and_read() -> None:
     for text in ("omega", "alpha=8", "alpha=13-8", "=8-13"):
         with pytest.raises(ParameterError):
             Settings(bands=dict([parse_named_band(text)]))
+    with pytest.raises(ParameterError, match="x 0-1000 is no band"):
+        parse_named_band("x=0-1000")
     for name in ("both", "x-asymmetry", "a b", "muscle"):
         with pytest.raises(ParameterError, match="no name for a band"):
             Settings(bands={name: (8.0, 13.0)})

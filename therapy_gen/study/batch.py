@@ -41,7 +41,7 @@ class ScoringJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: `SCORED`, `KNOWN` or `FAILED`, and why; plays with enough clean data, and all."""
+    """What became of a job: `SCORED`, `KNOWN` or `FAILED`; why, or what is missing; clean plays, and all."""
 
     path: str
     listener: str
@@ -75,7 +75,7 @@ def _scored(store: Store, job: ScoringJob) -> Outcome:
     from eeg.scoring import score_recording, sha256_of
     from sessions.storage.recordings import store_recordings, stored_plays
     from therapy_gen.study.analysis_plan import settings_of
-    from therapy_gen.study.scoring import known, to_store
+    from therapy_gen.study.scoring import known, missing_criterion, to_store
 
     with open_recording(Path(job.path)) as recording:
         digest = sha256_of(recording.files)
@@ -87,9 +87,9 @@ def _scored(store: Store, job: ScoringJob) -> Outcome:
     score = score_recording(job.path, known(store), session=session, offset_s=job.offset_s, settings=settings)
     store_recordings(store, [to_store(score, job.session, job.plan)], None, listener=job.listener)
     usable = [play for play in score.plays if "too-little-clean" not in play.flags]
-    return Outcome(
-        job.path, job.listener, SCORED, "", len(score.plays), len(usable), sum(play.clean_s for play in usable)
-    )
+    missing = missing_criterion(score, job.plan) or ""
+    clean_s = sum(play.clean_s for play in usable)
+    return Outcome(job.path, job.listener, SCORED, missing, len(score.plays), len(usable), clean_s)
 
 
 def _rank_job(where: str, listener: str) -> None:

@@ -160,7 +160,7 @@ def other_owners(store: Store, score: RecordingScore, listener: str) -> list[str
 def _bids_subject(path: Path) -> str | None:
     """Return the subject that a file's BIDS name tells: ``sub-07`` of ``sub-07_task-music_eeg.edf``.
 
-    >>> bids_subject(Path("sub-07/eeg/sub-07_task-music_eeg.edf"))
+    >>> _bids_subject(Path("sub-07/eeg/sub-07_task-music_eeg.edf"))
     'sub-07'
     """
     found = re.match(r"(sub-[A-Za-z0-9]+)_", path.name)
@@ -175,6 +175,23 @@ def _owner_before(store: Store, path: Path) -> str | None:
     with open_recording(path) as recording:
         owners = owners_of(store, [sha256_of(recording.files)])
     return owners.pop() if len(owners) == 1 else None
+
+
+def missing_criterion(score: RecordingScore, plan: AnalysisPlan) -> str | None:
+    """Return why no play of a recording can be ranked by what its plan declares; None where one can."""
+    from eeg.bandpower.asymmetry import PAIRS
+    from eeg.ranking.observations import combine
+    from eeg.settings import ASYMMETRY
+    from therapy_gen.text import criterion_text
+
+    plays = [_play(play) for play in score.plays if play.piece is not None]
+    if any(combine({name: band.db for name, band in play.bands.items()}, plan.criterion) is not None for play in plays):
+        return None
+    said = f"no play can be ranked by {criterion_text(plan.criterion)}"
+    if plan.criterion.endswith(ASYMMETRY) and score.asymmetry_pair is None:
+        pairs = ", ".join(f"{right} and {left}" for left, right in PAIRS)
+        return f"{said}: it has no good pair of frontal electrodes ({pairs})"
+    return f"{said}, which the recording does not carry"
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 def score_all(options: GlobalOptions, store: Store, jobs: Sequence[ScoringJob], cluster: str | None) -> list[Outcome]:
     """Score and store recordings, and rank their listeners' pieces; what fails is said, and the rest goes on."""
-    from therapy_gen.study.batch import FAILED, run_jobs
+    from therapy_gen.study.batch import run_jobs
 
     with progress(f"scoring {count(len(jobs), 'recording')}", float(len(jobs)), quiet=options.quiet) as advance:
 
         def done(outcome: Outcome) -> None:
             advance(1.0)
-            if outcome.status == FAILED:
+            if outcome.reason:
                 named = outcome.path in outcome.reason
                 say(outcome.reason if named else f"{outcome.path}: {outcome.reason}", quiet=options.quiet)
 

@@ -134,6 +134,11 @@ def _ranking(store: Store, listener: str | None, plan: str | None = None) -> tup
 
     evidence = evidence_for(store, listener, plan)
     made = posterior(evidence)
+    if made is None and evidence.recordings:
+        raise InputError(
+            f"{_called(evidence.listener)} has {count(len(evidence.recordings), 'recording')}, and no clean play that "
+            f"can be ranked by {criterion_text(evidence.criterion)}; `score-eeg` tells why, and --plan ranks by another"
+        )
     if made is None:
         raise InputError(
             f"{_called(evidence.listener)} has no scored recording; to score one: therapy-gen score-eeg RECORDING"

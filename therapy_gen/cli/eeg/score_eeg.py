@@ -314,6 +314,7 @@ def _score(
     from eeg.scoring import score_recording
     from therapy_gen.cli.eeg.score_labels import shares
     from therapy_gen.study.analysis_plan import settings_of
+    from therapy_gen.study.scoring import missing_criterion
 
     made: dict[str, RecordingScore] = {}
     found: dict[str, list[RecordingScore]] = {}
@@ -326,7 +327,8 @@ def _score(
             continue
         made[score.sha256] = score
         found.setdefault(who, []).append(score)
-        for warning in score.warnings:
+        missing = missing_criterion(score, plans[who])
+        for warning in [*score.warnings, *([missing] if missing else [])]:
             say(f"{path.name}: {warning}", quiet=options.quiet)
     return found
 

@@ -35,13 +35,13 @@ def given_settings(
     """Return the parameters of the scoring that were given; the analysis plan has the others."""
     from eeg.settings import parse_band, parse_named_band
 
-    found = dict(parse_named_band(text) for text in bands)
-    given: dict[str, Any] = {}
-    for name, text in (("beta", beta), ("gamma", gamma)):
-        if name in found:
-            given[name] = found.pop(name)
-        elif text is not None:
-            given[name] = parse_band(text)
+    named = [parse_named_band(text) for text in bands]
+    named += [(name, parse_band(text, name)) for name, text in (("beta", beta), ("gamma", gamma)) if text is not None]
+    found: dict[str, tuple[float, float]] = {}
+    for name, band in named:
+        if found.setdefault(name, band) != band:
+            raise typer.BadParameter(f"band {brief(name)!r} is given twice, with other limits; give it once")
+    given: dict[str, Any] = {name: found.pop(name) for name in ("beta", "gamma") if name in found}
     if found:
         given["bands"] = found
     if picks is not None:
