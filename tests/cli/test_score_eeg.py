@@ -379,7 +379,13 @@ def test_other_bands_can_be_ranked_by_and_written_as_a_table(cli: Cli, ana: Path
         assert {row["band"] for row in csv.DictReader(file)} == {"beta", "gamma", "smr", "alpha"}
     assert (tmp_path / "plays.json").is_file()
     twice = ("--band", "alpha", "--band", "alpha=8-12"), ("--beta", "13-30", "--band", "beta=14-30")
-    for wrong in (("--lower-is-better", "omega"), ("--band", "omega"), ("--table", "x.xls"), ("--by", "minute"), *twice):
+    for wrong in (
+        ("--lower-is-better", "omega"),
+        ("--band", "omega"),
+        ("--table", "x.xls"),
+        ("--by", "minute"),
+        *twice,
+    ):
         assert cli("score-eeg", ana, *wrong).status in (1, 2)
 
 
@@ -409,9 +415,9 @@ def test_later_recordings_follow_the_first_ones_plan(cli: Cli, ana: Path, home: 
     main = cli("rank", "--json").document
     assert (narrow["plan"], narrow["criterion"], narrow["settings"]["beta"]) == ("narrow", "beta", [15.0, 25.0])
     assert (main["plan"], main["criterion"], main["settings"]["beta"]) == ("main", "gamma", [13.0, 30.0])
-    assert main["looks"] == {"recordings": 1, "plans": ["main", "narrow"], "bands": 4}
+    assert main["looks"] == {"recordings": 1, "plans": ["main", "sided", "narrow"], "bands": 7}
     assert "therapy-gen" in main["versions"]
-    assert "4 bands in 2 plans (main, narrow), after 1 recording" in cli("rank").out
+    assert "7 bands in 3 plans (main, sided, narrow), after 1 recording" in cli("rank").out
     assert "narrow" in cli("rank", "--plan", "wide").error_line
     # A band that lies below muscle is not called muscle, and asymmetry is no power.
     low = ("--plan", "low", "--band", "smr=12-15", "--lower-is-better")

@@ -49,10 +49,6 @@ def new(
     from therapy_gen.study.protocol import read_protocol
 
     protocol = read_protocol(plan)
-    if protocol.audio != "none":
-        from sessions.export.export import check_audio_format
-
-        check_audio_format(protocol.audio)
     store = options.store()
     folder = out if out is not None else Path(protocol.name)
     try:

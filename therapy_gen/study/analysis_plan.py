@@ -58,7 +58,7 @@ def plan_for(
     InputError
         Where what is asked for differs from a plan that recordings were scored by: they would not be comparable.
     """
-    from eeg.settings import ASYMMETRY, NAMED_BANDS, Settings
+    from eeg.settings import Settings
     from sessions.storage.tables import MAIN_PLAN
     from sessions.studies.analysis_plans import AnalysisPlan, differences, is_used, list_plans
 
@@ -68,14 +68,7 @@ def plan_for(
         stored = None
     base = settings_of(stored) if stored else Settings()
     ranked_by = criterion or ((stored.criterion, stored.lower_is_better) if stored else ("beta", True))
-    settings = replace(base, **(given or {}))
-    band = ranked_by[0].removesuffix(ASYMMETRY)
-    if band not in settings.all_bands and band in NAMED_BANDS:
-        # A band that is ranked by is scored, where its name says what it is.
-        settings = replace(settings, bands={**settings.bands, band: NAMED_BANDS[band]})
-    if ranked_by[0] != "both" and band not in settings.all_bands:
-        known = ", ".join((*settings.all_bands, "both"))
-        raise CriterionError(f"{ranked_by[0]!r} is no criterion; give one of: {known}, or name the band with `band`")
+    settings = with_criterion(replace(base, **(given or {})), ranked_by[0])
     plan = AnalysisPlan(name, *ranked_by, settings.as_dict())
     if stored is not None and (other := differences(stored, plan)):
         raise InputError(
@@ -83,6 +76,25 @@ def plan_for(
             "plan of its own with `plan` NAME, or take what was scored by the plan out first with `forget`"
         )
     return plan
+
+
+def with_criterion(settings: Settings, criterion: str) -> Settings:
+    """Return parameters by which what is ranked by is scored, too.
+
+    Raises
+    ------
+    CriterionError
+        Where it is no band that is scored, and no name of one that says what it is.
+    """
+    from eeg.settings import ASYMMETRY, NAMED_BANDS
+
+    band = criterion.removesuffix(ASYMMETRY)
+    if criterion == "both" or band in settings.all_bands:
+        return settings
+    if band in NAMED_BANDS:
+        return replace(settings, bands={**settings.bands, band: NAMED_BANDS[band]})
+    known = ", ".join((*settings.all_bands, "both"))
+    raise CriterionError(f"{criterion!r} is no criterion; give one of: {known}, or name the band with `band`")
 
 
 def plan_name(text: str) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from therapy_gen.errors import InputError
+
+Result = TypeVar("Result")
 
 _LABEL = re.compile(r"sub-[A-Za-z0-9]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
@@ -80,6 +83,7 @@ _TABLES = {
     "design": ("sessions", "repeats", "gap_s", "baseline_s"),
     "analysis": ("criterion", "lower_is_better"),
 }
+_SWITCHES = ("ica", "muscle", "average_reference")
 _ANALYSIS = ("beta", "gamma", "bands", "picks", "ica", "muscle", "overlap", "average_reference")
 
 
@@ -119,12 +123,37 @@ def _settings_value(path: Path, name: str, value: Any) -> Any:
     from eeg.settings import parse_band
 
     if name in ("beta", "gamma"):
-        return parse_band(str(value))
+        return _named(path, partial(parse_band, str(value), name))
     if name == "bands":
         if not isinstance(value, dict):
             raise InputError(f'{path}: bands is no table; write it as bands = {{ alpha = "8-13" }}')
-        return {band: parse_band(str(limits)) for band, limits in value.items()}
-    return tuple(value) if isinstance(value, list) else value
+        return {band: _named(path, partial(parse_band, str(limits), band)) for band, limits in value.items()}
+    if name == "picks":
+        names = value if isinstance(value, list) else [value]
+        if not names or not all(isinstance(one, str) and one.strip() for one in names):
+            raise InputError(f'{path}: picks {value!r} is neither "all", "central" nor a list of channels, as ["C3"]')
+        return tuple(names) if isinstance(value, list) else value
+    if name in _SWITCHES and not isinstance(value, bool):
+        raise InputError(f"{path}: {name} {value!r} is no true or false")
+    if name == "overlap":
+        _check(path, name, value, 0.0, 0.75, whole=False)
+    return value
+
+
+def _named(path: Path, read: Callable[[], Result]) -> Result:
+    """Return what is read of a plan's file, whose name stands in its errors."""
+    try:
+        return read()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _check_analysis(path: Path, protocol: Protocol) -> None:
+    """Refuse what no recording could be scored or ranked by."""
+    from eeg.settings import Settings
+    from therapy_gen.study.analysis_plan import with_criterion
+
+    _named(path, lambda: with_criterion(Settings(**(protocol.settings or {})), protocol.criterion))
 
 
 def _checked(path: Path, values: dict[str, Any]) -> Protocol:
@@ -132,17 +161,26 @@ def _checked(path: Path, values: dict[str, Any]) -> Protocol:
     if isinstance(people, int) and not isinstance(people, bool):
         _check(path, "participants", people, 1, 999)
         people = [f"sub-{number + 1:02d}" for number in range(people)]
-    if not isinstance(people, list) or not all(isinstance(one, str) and _LABEL.fullmatch(one) for one in people):
+    if not isinstance(people, list) or not people:
         raise InputError(f'{path}: participants is neither a number nor a list of labels; write it as 12 or ["sub-01"]')
-    if len(set(people)) < len(people):
-        raise InputError(f"{path}: participants holds a label twice")
+    for place, one in enumerate(people):
+        if not isinstance(one, str) or not _LABEL.fullmatch(one):
+            raise InputError(
+                f"{path}: {one!r} is no participant's label; write it as sub-01, in letters a to z and digits"
+            )
+        # Folders go by these labels, and some file systems tell no case apart.
+        if one.lower() in (other.lower() for other in people[:place]):
+            raise InputError(f"{path}: participants holds {one} twice")
+    _check(path, "participants", len(people), 1, 999)
     pieces = values.get("pieces", Protocol.pieces)
     if isinstance(pieces, list) and all(isinstance(one, str) for one in pieces):
         pieces = tuple(pieces)
     elif not isinstance(pieces, int):
         raise InputError(f"{path}: pieces is neither a number nor a list of pieces' ids")
     if not isinstance(values["name"], str) or not _NAME.fullmatch(values["name"]):
-        raise InputError(f"{path}: name {values['name']!r} is no name for a study; give letters, digits and hyphens")
+        raise InputError(
+            f"{path}: name {values['name']!r} is no name for a study; give up to 40 letters a to z, digits, hyphens"
+        )
     _check(path, "pieces", pieces if isinstance(pieces, int) else len(pieces), 2, 12)
     limits = {"sessions": (1, 50), "repeats": (1, 20), "seed": (0, 2**63 - 1)}
     for name, (low, high) in limits.items():
@@ -152,13 +190,20 @@ def _checked(path: Path, values: dict[str, Any]) -> Protocol:
     for name, kind in {"model": str, "key": str, "audio": str, "criterion": str, "lower_is_better": bool}.items():
         if not isinstance(values.get(name, getattr(Protocol, name)), kind):
             raise InputError(f"{path}: {name} {values[name]!r} is no {'text' if kind is str else 'true or false'}")
-    return Protocol(**{**values, "participants": tuple(people), "pieces": pieces})
+    protocol = Protocol(**{**values, "participants": tuple(people), "pieces": pieces})
+    if protocol.audio != "none":
+        from sessions.export.export import check_audio_format
+
+        _named(path, lambda: check_audio_format(protocol.audio))
+    _check_analysis(path, protocol)
+    return protocol
 
 
 def _check(path: Path, name: str, value: Any, low: float, high: float, *, whole: bool = True) -> None:
     number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not number or not low <= value <= high:
-        raise InputError(f"{path}: {name} {value!r} is out of range; give {low:g} to {high:g}")
+        most = str(high) if whole else f"{high:g}"
+        raise InputError(f"{path}: {name} {value!r} is out of range; give {low:g} to {most}")
 
 
 def changes(stored: Mapping[str, Any], protocol: Protocol) -> list[str]:
