@@ -28,7 +28,7 @@ bands = { smr = "12-15" }
         ("participants = 2", 'participants = ["sub-Zoë"]', "'sub-Zoë' is no participant's label; write it as sub-01"),
         ("participants = 2", 'participants = ["sub-a", "sub-A"]', "participants holds sub-A twice"),
         ("participants = 2", "participants = []", "participants is neither a number nor a list"),
-        ('name = "calm"', 'name = "étude"', "'étude' is no name for a study; give up to 40 letters a to z"),
+        ('name = "calm"', 'name = "étude"', "name 'étude' is no name for a study; give up to 40 letters a to z"),
         ('name = "calm"', 'name = "calm"\nsubjects = 3', "'subjects' is not known in [study]; it has name"),
         ('audio = "none"', 'audio = "wma"', "audio format 'wma' is not known; give one of: wav"),
         ('audio = "none"', "play_s = -60", "play_s -60 is out of range; give 60 to 900"),
