@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from eeg.ranking.f_distribution import f_upper_tail
 from eeg.ranking.mixed_model import FLAT_SD, MixedModel, ModelDesign, Point, Posterior
 
 Float64 = npt.NDArray[np.float64]
@@ -118,8 +119,6 @@ def f_test(model: MixedModel, posterior: Posterior, *, share: float = 0.95) -> f
     float
         1 where nothing can be tested (no residual degrees of freedom).
     """
-    from scipy.special import fdtrc  # the F distribution's upper tail; scipy.stats takes long to import
-
     extra, free = _degrees_of_freedom(model.design)
     if extra < 1 or free < 1:
         return 1.0
@@ -130,7 +129,7 @@ def f_test(model: MixedModel, posterior: Posterior, *, share: float = 0.95) -> f
     q = model.design.pieces
     full = _residual(gram, np.arange(gram.shape[1] - 1))
     small = _residual(gram, np.arange(q, gram.shape[1] - 1))
-    values = fdtrc(extra, free, np.maximum(small - full, 0.0) / extra / np.maximum(full / free, 1e-300))
+    values = f_upper_tail(extra, free, np.maximum(small - full, 0.0) / extra / np.maximum(full / free, 1e-300))
     return float(weights[order] @ values / weights[order].sum())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ _NUMBERS_TRIED = 3
 _AS_CALM = 0.06
 # So far may pieces heard before take a session from its arc, RMS; the one that does so most is left out until then.
 _ON_ARC = 0.038
+# Pieces drawn that are looked up together: the first of them mostly fill a session.
+_AT_ONCE = 64
 # Why a piece that was requested by name is in a session.
 _REQUESTED = "asked for"
 
@@ -102,10 +104,8 @@ def choose(
     if preference is None or not preference.drawn or preference.explore == 1.0:
         why = "new" if preference is None else "new: all pieces are to be" if preference.drawn else "new: nothing heard"
         return Choice(fresh, (why,) * len(fresh.pieces), (None,) * len(fresh.pieces))
-    known = find_pieces(store, [drawn.piece for drawn in preference.drawn])
-    heard = [(known[drawn.piece], drawn.why) for drawn in preference.drawn if drawn.piece in known]
-    if request.repeats == 1:
-        heard = _on_arc(request, heard, len(fresh.pieces))
+    drawn = _in_library(store, preference.drawn)
+    heard = _on_arc(request, drawn, len(fresh.pieces)) if request.repeats == 1 else list(drawn)
     # A fraction of a piece is a chance of one more.
     chance = float(np.random.default_rng(seed.spawn(1)[0]).random())
     new = min(math.floor(preference.explore * len(fresh.pieces) + chance), len(fresh.pieces))
@@ -224,11 +224,20 @@ def _furthest(request: SessionRequest, plan: SessionPlan) -> tuple[float, str]:
     return rms(curve, achieved), max(shares, key=lambda id_: shares[id_], default="")
 
 
+def _in_library(store: Store, drawn: Sequence[Drawn]) -> Iterator[tuple[PieceRecord, str]]:
+    """Yield the pieces that there are, as they were drawn, and why; so many at a time are looked up."""
+    for start in range(0, len(drawn), _AT_ONCE):
+        block = drawn[start : start + _AT_ONCE]
+        known = find_pieces(store, [one.piece for one in block])
+        yield from ((known[one.piece], one.why) for one in block if one.piece in known)
+
+
 def _on_arc(
-    request: SessionRequest, heard: Sequence[tuple[PieceRecord, str]], places: int
+    request: SessionRequest, drawn: Iterable[tuple[PieceRecord, str]], places: int
 ) -> list[tuple[PieceRecord, str]]:
     """Return the pieces, in the order in which they were drawn, that find a place of their own on the arc."""
     targets = [request.target.at((place + 0.5) / places) for place in range(places)]
+    heard: list[tuple[PieceRecord, str]] = []
     holder: dict[int, int] = {}
 
     def assign(index: int, tried: set[int]) -> bool:
@@ -243,7 +252,14 @@ def _on_arc(
                 return True
         return False
 
-    return [piece for index, piece in enumerate(heard) if assign(index, set())]
+    found = []
+    for piece in drawn:
+        heard.append(piece)
+        if assign(len(heard) - 1, set()):
+            found.append(piece)
+            if len(found) == places:
+                break
+    return found
 
 
 def _numbers(keep: int, new: int, most: int) -> Iterator[tuple[int, int]]:

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import fdtrc
 
 from eeg.errors import ParameterError
+from eeg.ranking.f_distribution import f_upper_tail
 from eeg.ranking.observations import Observation, Rating, combine, observe, rated
 from eeg.ranking.rank import rank
 from eeg.ranking.thompson import thompson
@@ -173,3 +175,10 @@ def test_a_new_piece_is_expected_to_be_like_those_heard() -> None:
     silence = [Observation(None, "r1", 60.0 * n, 0.0, 0.0, 60.0) for n in (-1, 6)]
     beside = rank([*silence, *(replace(one, value_db=-3.0) for one in plays("A", "B", "B", "A", "A", "B"))])
     assert -4.0 < beside.new_draws.mean() < -1.5
+
+
+@pytest.mark.parametrize("extra", [1, 2, 7, 60, 499])
+@pytest.mark.parametrize("free", [1, 2, 7, 200, 100_000])
+def test_the_tail_of_the_f_distribution_is_scipy_s(extra: int, free: int) -> None:
+    values = np.concatenate([[0.0, 1.0, np.inf, np.nan], np.logspace(-6, 6, 25)])
+    np.testing.assert_allclose(f_upper_tail(extra, free, values), fdtrc(extra, free, values), rtol=1e-9, atol=1e-300)

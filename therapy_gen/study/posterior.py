@@ -192,21 +192,24 @@ def preference_of(store: Store, listener: str, explore: float | None, seed: int)
     refused = refused_pieces(store, listener)
     known = [name for name in dict.fromkeys([*standing, *earlier_pieces(store, listener)]) if name not in refused]
     order = thompson(made, known, len(known), explore=0.0, rng=np.random.default_rng([seed, 1]))
-    why = {name: _why(name, made, evidence) for name in standing}
+    why = _reasons(made, evidence)
     return Preference(tuple(Drawn(name, why.get(name, "drawn: heard before, not rated")) for name in order), share)
 
 
-def _why(name: str, ranking: Ranking, evidence: Evidence) -> str:
-    """Say why a piece was drawn: where it stands, ratings included, and what was measured of it."""
+def _reasons(ranking: Ranking, evidence: Evidence) -> dict[str, str]:
+    """Say why each piece was drawn: where it stands, ratings included, and what was measured of it."""
     standing = (ranking.with_ratings or ranking).pieces
-    place = next(piece for piece in standing if piece.piece == name)
-    said = [f"rank {place.rank} of {len(standing)}"]
-    measured = next((piece for piece in ranking.pieces if piece.piece == name), None)
-    if measured is not None:
-        low, high = measured.ci90_db
-        said.append(f"{ranking.criterion} {measured.mean_db:+.1f} dB ({low:+.1f} to {high:+.1f})")
-    given = [rating.value for rating in evidence.ratings if rating.piece == name]
-    if given:
-        said.append(f"rated {' '.join(map(str, given[-3:]))}")
-    said.append(f"P(best) {place.p_best:.2f}")
-    return "drawn: " + ", ".join(said)
+    measured = {piece.piece: piece for piece in ranking.pieces}
+    rated: dict[str, list[int]] = {}
+    for rating in evidence.ratings:
+        rated.setdefault(rating.piece, []).append(rating.value)
+    reasons = {}
+    for place in standing:
+        said = [f"rank {place.rank} of {len(standing)}"]
+        if known := measured.get(place.piece):
+            low, high = known.ci90_db
+            said.append(f"{ranking.criterion} {known.mean_db:+.1f} dB ({low:+.1f} to {high:+.1f})")
+        if given := rated.get(place.piece):
+            said.append(f"rated {' '.join(map(str, given[-3:]))}")
+        reasons[place.piece] = "drawn: " + ", ".join([*said, f"P(best) {place.p_best:.2f}"])
+    return reasons
