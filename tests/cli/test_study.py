@@ -78,8 +78,17 @@ def test_a_study_in_five_commands(cli: Cli, study: Path, database: str, tmp_path
     assert done.status == 1
     assert sorted(one["status"] for one in done.document["recordings"]) == ["failed", "scored", "scored"]
     broken.unlink()
+    # What does not belong is told, and the rest goes on: strangers, and what would count twice.
+    stranger, twice = (tmp_path / "recordings" / f"sub-{name}_task-music_eeg.fif" for name in ("09_ses-1", "02_ses-01"))
+    for path in (stranger, twice):
+        shutil.copy(tmp_path / "recordings" / "sub-02_ses-1_task-music_eeg.fif", path)
     again = cli("study", "score", study, tmp_path / "recordings", "--json")
-    assert [one["status"] for one in again.document["recordings"]] == ["scored before"] * 2
+    assert again.status == 1
+    assert "sub-09 takes no part in study 'pilot'" in again.err
+    assert "is a second recording of ses-1 of sub-02" in again.err
+    assert [one["status"] for one in again.document["recordings"]] == ["scored before"] * 2 + ["failed"] * 2
+    for path in (stranger, twice):
+        path.unlink()
 
     status = cli("study", "status", study, "--json").document
     assert {step["step"]: step["number"] for step in status["flow"]}["participants analysed"] == 2

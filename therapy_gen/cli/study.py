@@ -146,26 +146,31 @@ def score(
     options = global_options(context)
     use_one_thread()
     from therapy_gen.cli.eeg.cluster import score_all, tell
-    from therapy_gen.study.batch import ScoringJob
+    from therapy_gen.study.batch import FAILED, Outcome, ScoringJob
     from therapy_gen.study.make import analysis_of
     from therapy_gen.study.protocol import read_protocol
-    from therapy_gen.study.recording_files import recordings_in, session_of
+    from therapy_gen.study.recording_files import recordings_in, sessions_of
 
     store = options.store()
     study = _study(store, plan)
     protocol = read_protocol(plan)
+    found, without = sessions_of(study, recordings_in(recordings))
     jobs = []
-    for path in recordings_in(recordings):
-        one = session_of(study, path)
+    for path, one in found:
         analysis = analysis_of(store, protocol, one.participant)
         jobs.append(ScoringJob(str(path.absolute()), one.participant, analysis, one.id, offset))
+    if without and not jobs:
+        raise without[0][2]
     if not jobs:
         from therapy_gen.errors import InputError
 
         raise InputError(
             "there is no recording with a BIDS name, as sub-01_ses-1_task-music_eeg.edf, in what was named"
         )
-    tell(score_all(options, store, jobs, cluster), {"study": study.name}, json=json)
+    misfits = [Outcome(str(path.absolute()), who, FAILED, str(error)) for path, who, error in without]
+    for misfit in misfits:
+        say(misfit.reason, quiet=options.quiet)
+    tell([*score_all(options, store, jobs, cluster), *misfits], {"study": study.name}, json=json)
 
 
 @app.command(epilog="Example: therapy-gen study report calm.toml -o calm.html")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Of recordings in several files, those that are not named.
 _PARTS = (".eeg", ".vmrk", ".fdt", ".events.tsv")
+_RUN = re.compile(r"_run-([0-9]+)_")
 _ENTITIES = re.compile(r"(sub-[A-Za-z0-9]+)(?:_ses-([A-Za-z0-9]+))?_")
 
 
@@ -44,6 +45,32 @@ def recordings_in(places: Iterable[Path]) -> list[Path]:
         else:
             found.append(place)
     return list(dict.fromkeys(found))
+
+
+def sessions_of(
+    study: StudyRecord, paths: Iterable[Path]
+) -> tuple[list[tuple[Path, StudySession]], list[tuple[Path, str, InputError]]]:
+    """Return the session of each recording of a study, and those that have none, whose they may be, and why.
+
+    Of several recordings of one session, which would count twice, the first is taken, and runs of it
+    (``sub-01_ses-1_task-music_run-2_eeg.edf``).
+    """
+    found: dict[tuple[int, str], tuple[Path, StudySession]] = {}
+    without = []
+    for path in paths:
+        try:
+            one = session_of(study, path)
+            run = _RUN.search(path.name)
+            first, _ = found.setdefault((one.id, run.group(1) if run else ""), (path, one))
+            if first != path:
+                raise InputError(
+                    f"{path} is a second recording of ses-{one.number} of {one.participant} beside {first.name}, and "
+                    "would count twice; leave one in, or call them run-1 and run-2"
+                )
+        except InputError as error:
+            named = _ENTITIES.match(path.name)
+            without.append((path, named.group(1) if named else "", error))
+    return list(found.values()), without
 
 
 def session_of(study: StudyRecord, path: Path) -> StudySession:
