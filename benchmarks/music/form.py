@@ -115,8 +115,11 @@ def pair(a: Window, b: Window) -> tuple[float, float, float]:
     return same(a.classes, b.classes), bar_by_bar(a.classes, b.classes), rhythm(a, b)
 
 
-def real_pieces(corpus: Corpus, *, held_out: bool | None = None) -> list[list[Window]]:
-    """Return, for each piece with calm windows, its calm stretches of sixteen bars, one after the other."""
+def real_pieces(corpus: Corpus, *, held_out: bool | None = None, in_its_key: bool = False) -> list[list[Window]]:
+    """Return, for each piece with calm windows, its calm stretches of sixteen bars, one after the other.
+
+    With `in_its_key` each is in the key that the piece has there, not on tonic C.
+    """
     calm = np.union1d(*(corpus.choose(held_out=held, calmest=_CALM) for held in (False, True)))
     if held_out is not None:
         calm = calm[corpus.held_out[calm] == held_out]
@@ -126,7 +129,16 @@ def real_pieces(corpus: Corpus, *, held_out: bool | None = None) -> list[list[Wi
         bars = corpus.bar[of_piece]
         chosen = of_piece[(bars - bars.min()) % BARS_PER_SECTION == 0]
         chosen = chosen[np.argsort(corpus.bar[chosen])]
-        pieces.append([Window.of(tokens_to_notes(corpus.tokens[n]), bool(corpus.mode[n])) for n in chosen])
+        up = corpus.tonic[chosen] if in_its_key else np.zeros(len(chosen), dtype=np.int8)
+        pieces.append(
+            [
+                Window.of(
+                    [note._replace(pitch=note.pitch + int(shift)) for note in tokens_to_notes(corpus.tokens[n])],
+                    bool(corpus.mode[n]),
+                )
+                for n, shift in zip(chosen, up, strict=True)
+            ]
+        )
     return pieces
 
 
@@ -157,11 +169,9 @@ def made_sessions(model: Model, seeds: Iterable[int]) -> Iterator[tuple[PieceRec
 def read_piece(piece: PieceRecord, midi: bytes) -> MadePiece:
     """Bring an arranged piece back to the grid, on the tonic C."""
     tonic, mode = parse_key(piece.key)
-    return _read(midi, tuple(piece.form.split()), piece.tempo, tonic, mode == "minor")
-
-
-def _read(midi: bytes, form: tuple[str, ...], tempo: float, tonic: int, minor: bool) -> MadePiece:
-    steps = np.array(steps_of(len(form), tempo))
+    form, minor = tuple(piece.form.split()), mode == "minor"
+    # The seed has how the player breathes with the phrases: without it, notes land beside their steps.
+    steps = np.array(steps_of(len(form), piece.tempo, seed=piece.seed))
     middles = (steps[1:] + steps[:-1]) / 2
     parts = {part.name: part.notes for part in read_performance(midi).parts}
     notes = []

@@ -167,12 +167,12 @@ def ways(model: Model, corpus: Corpus, minor: BoolArray, metre: Metre) -> Iterat
         yield Made(f"prior at {heat:.1f}, in key, least dissonant of {_LEAST_OF}", tokens, minor)
     modes = ["minor" if is_minor else "major" for is_minor in minor]
     yield Made("as session new", _as_session(model, prior, modes, metre), minor)
-    yield _sessions(model, count, metre)
+    yield session_sections(model, count, metre)
     yield Made("midpoints of held-out calm music", *_midpoints(model, corpus, count))
     yield Made("ways between held-out calm music", *_ways_between(model, corpus, count))
 
 
-def _sessions(model: Model, count: int, metre: Metre = FOUR_FOUR, seed: int = 0) -> Made:
+def session_sections(model: Model, count: int, metre: Metre = FOUR_FOUR, seed: int = 0) -> Made:
     """Return the sections of default sessions, seed after seed from `seed` on, one piece after the other."""
     name = f"session new, seeds from {seed}" if seed else "session new"
     sections: list[Tokens] = []
@@ -292,7 +292,7 @@ def main() -> None:
     if arguments.first_seed:
         all_made = [
             *references,
-            *(_sessions(model, arguments.sections, metre, seed) for seed in arguments.first_seed),
+            *(session_sections(model, arguments.sections, metre, seed) for seed in arguments.first_seed),
         ]
     else:
         all_made = [*references, *ways(model, corpus, modes, metre)]

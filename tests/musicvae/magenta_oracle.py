@@ -26,9 +26,9 @@ EXPORTED = ("cat-mel_2bar_small", "hierdec-trio_16bar")
 
 
 def small(name: str) -> MagentaConfig:
-    """The configuration with few units and few steps, every layer and output as it is."""
+    """The configuration with few units and few steps, every layer and output as it is; one with two wide layers."""
     config = CONFIGS[name]
-    units = (11, 13, 12)
+    units = (512, 768) if name == "hierdec-mel_16bar" else (11, 13, 12)
     return replace(
         config,
         z_size=7,
@@ -54,7 +54,8 @@ class RandomReference(Reference):
                 # Louder logits tell classes apart; louder recurrences would be chaotic, and blow rounding up.
                 factor = 6.0 if "output_projection" in variable.name else 2.0
                 glorot = np.sqrt(6.0 / sum(shape)) if len(shape) > 1 else 0.0
-                value = factor * rng.uniform(-glorot, glorot, shape) + rng.normal(0.0, 0.2, shape)
+                noise = 0.2 * min(1.0, np.sqrt(300.0 / shape[0]))
+                value = factor * rng.uniform(-glorot, glorot, shape) + rng.normal(0.0, noise, shape)
                 variable.load(value.astype(np.float32), self._session)
 
 

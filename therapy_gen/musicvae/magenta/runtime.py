@@ -65,6 +65,10 @@ class MagentaModel:
         self.facts: Mapping[str, Any] = stored.facts
         self.arrays = stored.arrays
         self.can_encode = _check(stored)
+        self._conductor = [
+            layer(self.arrays, f"decoder/hierarchical_level_0/cell_{n}/lstm_cell", first=n == 0)
+            for n in range(len(self.config.decoder_units) if self.config.hierarchical else 0)
+        ]
         self._cores = [_Core(self.arrays, scope, self.config, n) for n, (scope, _) in enumerate(cores(self.config))]
 
     @property
@@ -185,15 +189,12 @@ class MagentaModel:
         z = np.ascontiguousarray(z, dtype=np.float32)
         if not self.config.hierarchical:
             return z[:, None]
-        scope = "decoder/hierarchical_level_0"
         units = self.config.decoder_units
-        layers = [layer(self.arrays, f"{scope}/cell_{n}/lstm_cell") for n in range(len(units))]
-        hidden, cell = split_state(np.tanh(dense(self.arrays, f"{scope}/initial_state", z)), units)
+        hidden, cell = split_state(np.tanh(dense(self.arrays, "decoder/hierarchical_level_0/initial_state", z)), units)
         outputs = np.empty((len(z), self.config.segments, units[-1]), dtype=np.float32)
         for segment in range(self.config.segments):
             # Its input is a zero: only the state goes on.
-            gates = hidden[0] @ layers[0].recurrent + layers[0].bias
-            outputs[:, segment] = _through(layers, gates, hidden, cell)
+            outputs[:, segment] = _through(self._conductor, self._conductor[0].bias, hidden, cell)
         return outputs
 
     def _encode(self, tokens: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
@@ -226,7 +227,9 @@ class _Core:
         self.outputs = config.outputs[self.voices]
         self.melodic = [n < 2 and config.outputs[n] == MELODY_CLASSES for n in own]
         units = config.decoder_units
-        self.layers = [layer(arrays, f"{scope}/multi_rnn_cell/cell_{n}/lstm_cell") for n in range(len(units))]
+        self.layers = [
+            layer(arrays, f"{scope}/multi_rnn_cell/cell_{n}/lstm_cell", first=n == 0) for n in range(len(units))
+        ]
         depth = sum(self.outputs)
         self.table, self.context_kernel = self.layers[0].inputs[:depth], self.layers[0].inputs[depth:]
         self.offsets = _offsets(self.outputs)
@@ -253,11 +256,10 @@ class _Core:
         for segment in range(self.config.segments):
             hidden, cell, added = self.start(contexts[:, segment])
             for step in range(self.config.segment_steps):
-                gates = hidden[0] @ self.layers[0].recurrent
-                gates += added
+                inputs = added
                 if before is not None:
-                    gates += self.table[before + self.offsets].sum(axis=1)
-                top = _through(self.layers, gates, hidden, cell)
+                    inputs = added + self.table[before + self.offsets].sum(axis=1)
+                top = _through(self.layers, inputs, hidden, cell)
                 logits = top @ self.projection + self.projection_bias
                 before = np.stack(
                     [
@@ -279,17 +281,16 @@ class _Core:
         inputs = inputs.reshape(count * c.segments, c.segment_steps, -1)
         logits = np.empty((count * c.segments, c.segment_steps, sum(self.outputs)), dtype=np.float32)
         for step in range(c.segment_steps):
-            gates = hidden[0] @ self.layers[0].recurrent + added + inputs[:, step]
-            logits[:, step] = _through(self.layers, gates, hidden, cell) @ self.projection + self.projection_bias
+            top = _through(self.layers, added + inputs[:, step], hidden, cell)
+            logits[:, step] = top @ self.projection + self.projection_bias
         return logits.reshape(count, c.steps, -1)
 
 
-def _through(layers: list[LstmLayer], gates: FloatArray, hidden: State, cell: State) -> FloatArray:
-    """Advance all layers by a step, given the sums at the gates of the first, and return the output of the last."""
+def _through(layers: list[LstmLayer], inputs: FloatArray, hidden: State, cell: State) -> FloatArray:
+    """Advance all layers by a step, given the inputs at the gates of the first, and return the output of the last."""
     for n, cells in enumerate(layers):
-        if n:
-            gates = np.concatenate([hidden[n - 1], hidden[n]], axis=-1) @ cells.kernel + cells.bias
-        hidden[n], cell[n] = advance(gates, cell[n])
+        x = np.concatenate([hidden[n - 1], hidden[n]], axis=-1) if n else hidden[0]
+        hidden[n], cell[n] = cells.step(x, cells.bias if n else inputs, cell[n])
     return hidden[-1]
 
 
