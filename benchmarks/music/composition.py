@@ -69,17 +69,13 @@ def main() -> None:
     parser.add_argument("--sections", type=int, default=512, help="real ones and samples, at most")
     arguments = parser.parse_args()
     corpus, model = Corpus.load(arguments.corpus).of_metre(FOUR_FOUR), load_model(arguments.model)
-    held, other = (
-        real(corpus, "", arguments.sections, held_out=held_out, calmest=_CALM) for held_out in (True, False)
-    )
+    held, other = (real(corpus, "", arguments.sections, held_out=held_out, calmest=_CALM) for held_out in (True, False))
     kinds = {
         "real": [Written.of_tokens(*each) for each in zip(held.tokens, held.minor, strict=True)],
         "real, training": [Written.of_tokens(*each) for each in zip(other.tokens, other.minor, strict=True)],
     }
     z = drawn(model, held.minor, FOUR_FOUR)
-    kinds["sample"] = [
-        Written.of_tokens(*each) for each in zip(decoded(model, z, held.minor), held.minor, strict=True)
-    ]
+    kinds["sample"] = [Written.of_tokens(*each) for each in zip(decoded(model, z, held.minor), held.minor, strict=True)]
     written = session_sections(model, arguments.sections, FOUR_FOUR, arguments.first_seed)
     kinds["written"] = [Written.of_tokens(*each) for each in zip(written.tokens, written.minor, strict=True)]
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.sessions)
