@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.command_tree import all_commands, program
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -29,6 +31,7 @@ def test_the_listening_page_shows_ten_pieces() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_the_manual_builds_without_a_warning_and_stays_on_the_disk(tmp_path: Path) -> None:
     if find_spec("mkdocs") is None:
         pytest.skip("mkdocs is not installed")
@@ -93,13 +96,9 @@ def shown_commands() -> list[tuple[str, str]]:
 
 def parsed(line: str) -> None:
     """Parse a command line as the program does, and stop before it does anything."""
-    from typer.main import get_command
-
-    from therapy_gen.cli.app import app
-
     line = re.sub(r'"?\$\(.*\)"?', "VALUE", line)
     words = shlex.split(re.split(r" [|>#&] ?| *\\$| 2> ", line)[0])
-    command: Any = get_command(app)
+    command = program()
     context = None
     while True:
         context = command.make_context(command.name or "therapy-gen", words, parent=context)
@@ -109,19 +108,10 @@ def parsed(line: str) -> None:
         _, command, words = command.resolve_command(context, rest)
 
 
-def examples() -> list[str]:
-    from typer.main import get_command
-
-    from therapy_gen.cli.app import app
-
-    def walk(command: Any) -> list[str]:
-        inner = [line for each in getattr(command, "commands", {}).values() for line in walk(each)]
-        return [(command.epilog or "").removeprefix("Example: therapy-gen "), *inner]
-
-    return walk(get_command(app))
+EXAMPLES = [(command.epilog or "").removeprefix("Example: therapy-gen ") for _, command in all_commands()]
 
 
-@pytest.mark.parametrize("line", examples())
+@pytest.mark.parametrize("line", EXAMPLES)
 def test_every_example_of_a_help_is_a_command_line_of_the_program(line: str) -> None:
     parsed(line)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -9,38 +11,35 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from typer.main import get_command
 
-from therapy_gen.cli.app import app
+from tests.command_tree import all_commands
 
 PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 
 
 def completed(line: str, shell: str = "bash", **environment: Any) -> list[str]:
-    """What a shell is told at the end of a line."""
+    """What a shell is told at the end of a line, in this process."""
+    from therapy_gen.cli.main import run
+
     words = shlex.split(line + ("''" if line.endswith(" ") else ""))
-    done = subprocess.run(
-        PROGRAM,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **os.environ,
-            "_THERAPY_GEN_COMPLETE": f"complete_{shell}",
-            "COMP_WORDS": line,
-            "COMP_CWORD": str(len(words) - 1),
-            "_TYPER_COMPLETE_ARGS": line,
-            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
-            **environment,
-        },
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return [word for word in done.stdout.splitlines() if word]
+    asked = {
+        "_THERAPY_GEN_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        **environment,
+    }
+    out, err = io.StringIO(), io.StringIO()
+    with patch.dict(os.environ, asked), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = run([])
+    assert (status, err.getvalue()) == (0, "")
+    return [word for word in out.getvalue().splitlines() if word]
 
 
 def test_commands_and_options_are_completed(home: Path) -> None:
@@ -81,16 +80,10 @@ def test_every_option_with_a_choice_of_words_completes_them(home: Path) -> None:
 
     for option, words in (("--layer", [*LAYERS, "none"]), ("--space", SPACES), ("--transition", TRANSITIONS)):
         assert sorted(completed(f"therapy-gen export {option} ")) == sorted(words)
-    for words, command in commands(get_command(app)):
+    for words, command in all_commands():
         for parameter in command.params:
             if re.fullmatch(r"[a-z0-9/]+(\|[a-z0-9/]+)+", parameter.metavar or ""):
                 assert parameter._custom_shell_complete is not None, (words, parameter.opts)
-
-
-def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    yield words, command
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from commands(inner, (*words, name))
 
 
 def test_zsh_and_fish_are_told_what_a_value_is(with_session: Path) -> None:

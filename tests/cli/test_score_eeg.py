@@ -18,27 +18,26 @@ from tests.needs import needs
 
 needs("mne", "the extra eeg is not installed")
 
-PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 Cli = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a home that holds session 1 for ana, and its recording: copy it, do not write to it."""
+    from sessions.storage.library import get_session
+    from sessions.storage.store import Store
+    from therapy_gen.cli.main import run as program
+
     folder = tmp_path_factory.mktemp("heard")
 
     def run(*arguments: str) -> None:
-        subprocess.run([*PROGRAM, "--home", "home", *arguments], cwd=folder, check=True, capture_output=True)
+        assert program(["--home", str(folder / "home"), "--quiet", *arguments]) == 0
 
     run("session", "new", "--minutes", "9", "--repeats", "2", "--baseline", "45", "--seed", "3", "--listener", "ana")
-    shown = subprocess.run(
-        [*PROGRAM, "--home", "home", "session", "show", "1", "--json"], cwd=folder, check=True, capture_output=True
-    )
-    items = json.loads(shown.stdout)["session"]["items"]
-    first, second = dict.fromkeys(item["piece"] for item in items if item["piece"])
+    first, second = (piece.id for piece in get_session(Store.open(folder / "home" / "therapy.db"), 1).pieces())
     run(
         *("simulate-eeg", "--session", "1", "--channels", "3", "--sfreq", "160", "--drift", "0", "--marks", "session"),
-        *("--effect", f"{first}=3:1", "--effect", f"{second}=-2:-1", "-o", "ana_raw.fif"),
+        *("--effect", f"{first}=3:1", "--effect", f"{second}=-2:-1", "-o", str(folder / "ana_raw.fif")),
     )
     return folder
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,8 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a home that holds session 1 of two pieces, rated, recorded and played, and the pages of it."""
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a home that holds session 1 of two pieces, rated, recorded and played, and the listener's page."""
     from datetime import UTC, datetime
 
     from sessions.storage.library import get_session
@@ -49,10 +50,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from therapy_gen.study.posterior import Ranker
 
     folder = tmp_path_factory.mktemp("reported")
-
-    def run(*arguments: str) -> None:
-        subprocess.run([*PROGRAM, "--home", "home", *arguments], cwd=folder, check=True, capture_output=True)
-
+    run = partial(made, folder)
     run("session", "new", "--minutes", "5", "--repeats", "2", "--baseline", "2", "--seed", "3", "--listener", NAME)
     store = Store.open(folder / "home" / "therapy.db")
     record = get_session(store, 1)
@@ -79,9 +77,22 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store_recordings(store, [recording], Ranker(), listener=NAME)
     log_play(store, 1, datetime(2026, 7, 1, 20, 0, tzinfo=UTC), [(0, 0.0, 2.0), (1, 2.0, 30.0)], finished=False)
     run("session", "rate", "1", pieces[0], "4")
-    run("session", "report", "1", "-o", "session.html")
-    run("report", "--listener", NAME, "-o", "listener.html")
+    run("report", "--listener", NAME, "-o", str(folder / "listener.html"))
     return folder
+
+
+def made(folder: Path, *arguments: str) -> None:
+    """Have the program do something with the home in a folder."""
+    from therapy_gen.cli.main import run
+
+    assert run(["--home", str(folder / "home"), "--quiet", *arguments]) == 0
+
+
+@pytest.fixture(scope="module")
+def reported(heard: Path) -> Path:
+    """`heard` with the page of its session, which holds two minutes of sound."""
+    made(heard, "session", "report", "1", "-o", str(heard / "session.html"))
+    return heard
 
 
 @pytest.mark.long
@@ -108,8 +119,8 @@ def test_a_session_page_tells_everything_and_escapes_it(reported: Path) -> None:
     assert 200_000 < len(content) < 4_000_000
 
 
-def test_a_listeners_page_tells_the_history(reported: Path) -> None:
-    reader = Reader((reported / "listener.html").read_text(encoding="utf-8"))
+def test_a_listeners_page_tells_the_history(heard: Path) -> None:
+    reader = Reader((heard / "listener.html").read_text(encoding="utf-8"))
     assert NAME in reader.said
     for text in ("1 session, 1 play, 1 recording", "Ranking", "Recordings over time", "beta", "gamma", "4 of 5"):
         assert text in reader.said
@@ -142,6 +153,7 @@ def test_sound_beside_the_page(cli: Cli, with_session: Path, tmp_path: Path) -> 
     assert "a%20b_files/01.ogg" in content
 
 
+@pytest.mark.long
 def test_no_row_for_silence_and_ticks_on_axes(reported: Path) -> None:
     content = (reported / "session.html").read_text(encoding="utf-8")
     table = content.partition("<h2>Timeline</h2>")[2].partition("<h2>")[0]
@@ -222,6 +234,7 @@ def slide(page: Any, slider: str, value: float) -> None:
 CURSOR = "Number(document.getElementById('cursor-0').getAttribute('x1'))"
 
 
+@pytest.mark.long
 def test_the_page_plays_seeks_and_moves_its_cursor(opened: Callable[..., Any]) -> None:
     page = opened("session.html")
     page.click("#toggle-0")
@@ -273,6 +286,7 @@ def test_the_whole_session_goes_from_silence_to_music_and_on(opened: Callable[..
     reaches(page, "document.getElementById('toggle').textContent === 'Play session'")
 
 
+@pytest.mark.long
 def test_every_control_is_reached_by_the_keyboard(opened: Callable[..., Any]) -> None:
     page = opened("session.html")
     reached = set()
@@ -302,6 +316,7 @@ def test_no_serious_fault_for_those_who_see_less_and_nothing_too_wide(
     assert dark is (scheme == "dark")
 
 
+@pytest.mark.long
 def test_the_printed_page_has_no_controls(opened: Callable[..., Any]) -> None:
     page = opened("session.html")
     page.emulate_media(media="print")

@@ -150,16 +150,17 @@ def test_a_study_as_a_bids_dataset(cli: Cli, study: Path, tmp_path: Path) -> Non
 
 def test_a_study_passes_the_bids_validator(cli: Cli, study: Path, tmp_path: Path) -> None:
     pytest.importorskip("mne_bids", reason="the extra bids is not installed")
-    validator = shutil.which("bids-validator")
+    validator = shutil.which("bids-validator-deno")
     if validator is None:
-        pytest.skip("bids-validator is not installed (npm install bids-validator)")
+        pytest.skip("bids-validator-deno is not installed (pip install bids-validator-deno)")
     assert cli("study", "score", study, tmp_path / "recordings").status == 0
     root = tmp_path / "dataset"
     assert cli("study", "bids", study, tmp_path / "recordings", "-o", root).status == 0
     told = subprocess.run([validator, root, "--json"], capture_output=True, text=True, check=False)
-    issues = json.loads(told.stdout)["issues"]
-    assert issues["errors"] == []
-    assert issues["warnings"] == []
+    issues = json.loads(told.stdout)["issues"]["issues"]
+    # What only a laboratory knows, such as who made its amplifier, is recommended and not there.
+    assert [issue for issue in issues if not issue["code"].endswith("_KEY_RECOMMENDED")] == []
+    assert {issue["severity"] for issue in issues} <= {"warning"}
 
 
 class Dask:

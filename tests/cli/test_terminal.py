@@ -21,16 +21,16 @@ def wide_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from sessions.storage.store import Store
     from sessions.storage.tables import PieceRow
+    from therapy_gen.cli.main import run
 
     home = tmp_path_factory.mktemp("wide") / "home"
-    new = [*PROGRAM, "--home", home, "session", "new", "--minutes", "2", "--seed", "123456789012", "--listener", LONG]
-    subprocess.run([str(word) for word in new], check=True, capture_output=True)
+    given = ["--home", str(home), "--quiet"]
+    assert run([*given, "session", "new", "--minutes", "2", "--seed", "123456789012", "--listener", LONG]) == 0
     store = Store.open(home / "therapy.db")
     with store.write() as database:
         database.execute(update(PieceRow).values(title="The Long Way Home Through Very Tall Grass " * 3))
         piece = database.query(PieceRow.id).limit(1).scalar()
-    rate = [*PROGRAM, "--home", home, "session", "rate", "1", piece, "5"]
-    subprocess.run([str(word) for word in rate], check=True, capture_output=True)
+    assert run([*given, "session", "rate", "1", piece, "5"]) == 0
     return home
 
 
@@ -44,15 +44,8 @@ TABLES = ["session list", "session show 1", "piece list", "model list", "session
 
 
 @pytest.mark.parametrize("words", TABLES)
-def test_output_in_a_pipe_fits_80_columns(words: str, wide_home: Path) -> None:
-    done = subprocess.run(
-        [*PROGRAM, "--home", wide_home, *words.split()],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
-    lines = done.stdout.splitlines()
+def test_output_without_a_terminal_fits_80_columns(words: str, wide_home: Path, cli: Any) -> None:
+    lines = cli("--home", wide_home, *words.split()).out.splitlines()
     tabular = [line for line in lines if LONG not in line and not line.startswith("Ranking")]
     assert [line for line in tabular if cells(line) > 80] == []
 
@@ -183,14 +176,14 @@ def test_a_hint_runs_as_pasted_where_the_command_was_run(with_session: Path, tmp
 
 def test_a_listing_imports_no_more_than_it_needs(wide_home: Path) -> None:
     code = (
-        "import sys; from therapy_gen.cli.main import run; status = run(sys.argv[1:]);"
-        "heavy = {'numpy', 'alembic', 'scipy', 'psycopg', 'rich.table'};"
-        "print(status, sorted(heavy & set(sys.modules)), file=sys.stderr)"
+        "import sys; from therapy_gen.cli.main import run\n"
+        "heavy = {'numpy', 'alembic', 'scipy', 'psycopg', 'rich.table'}\n"
+        "for words in ('session list', 'session show 1', 'piece list', 'db info'):\n"
+        "    status = run(['--home', sys.argv[1], *words.split()])\n"
+        "    print(words, status, sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
-    for words in (["session", "list"], ["session", "show", "1"], ["piece", "list"], ["db", "info"]):
-        command: list[Any] = [sys.executable, "-c", code, "--home", wide_home, *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert done.stderr == "0 []\n", words
+    done = subprocess.run([sys.executable, "-c", code, wide_home], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == ["session list 0 []", "session show 1 0 []", "piece list 0 []", "db info 0 []"]
 
 
 def test_every_session_says_why_its_pieces_are_there(cli: Any) -> None:

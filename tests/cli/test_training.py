@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ needs("keras", "keras is an extra")
 
 import symusic
 
+Cli = Callable[..., Any]
 PROGRAM = [sys.executable, "-c", "import sys; from therapy_gen.cli.main import main; sys.exit(main())"]
 
 
@@ -99,15 +102,15 @@ def test_a_model_of_ones_own_is_stopped_goes_on_and_is_used(scores: Path, tmp_pa
     ],
 )
 def test_what_cannot_be_trained_is_told_in_one_line(
-    scores: Path, tmp_path: Path, arguments: list[str], said: str
+    scores: Path, tmp_path: Path, cli: Cli, arguments: list[str], said: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     filled = [text.format(scores=scores, empty=tmp_path / "empty") for text in arguments]
-    done = therapy_gen(tmp_path / "home", "model", "train", *filled)
-    assert done.returncode == 1
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    done = cli("model", "train", *filled)
+    assert done.status == 1
+    (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert said in line
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.long

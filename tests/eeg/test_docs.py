@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NUMBER = re.compile(r"[-+]?\d+\.\d+(?:e-?\d+)?")
 
 
+@pytest.mark.long
 def test_the_loop_without_a_headset(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "eeg.md").read_text(encoding="utf-8")
     code, shown = re.search(r"```python\n(.*?)```\s+```\n(.*?)```", text, re.DOTALL).groups()  # type: ignore[union-attr]

@@ -112,12 +112,9 @@ def test_channels_that_the_file_marks_bad_stay_out(clean: Simulated, tmp_path: P
 
 
 @pytest.mark.parametrize("ica", [False, True])
-@pytest.mark.parametrize("value", [np.nan, 1e30, 1.0])
-def test_what_a_channel_marked_bad_holds_does_not_matter(
-    clean: Simulated, tmp_path: Path, value: float, ica: bool
-) -> None:
+def test_what_a_channel_marked_bad_holds_does_not_matter(clean: Simulated, tmp_path: Path, ica: bool) -> None:
     scores = []
-    for held in (3e-6, value):
+    for held in (3e-6, np.nan, 1e30, 1.0):
         samples = clean.samples.copy()
         samples[clean.names.index("Fz")] = held * np.where(np.arange(samples.shape[1]) % 2, 1, -1)
         raw = to_raw(replace(clean, samples=samples))
@@ -126,7 +123,12 @@ def test_what_a_channel_marked_bad_holds_does_not_matter(
         with quiet_mne():
             raw.save(path)
         scores.append(score_recording(path, settings=Settings(ica=ica)))
-    one, two = scores
+    one, *others = scores
+    for two in others:
+        assert_same_but_for_what_is_bad(one, two)
+
+
+def assert_same_but_for_what_is_bad(one: RecordingScore, two: RecordingScore) -> None:
     assert two.bad_channels == {"Fz": "marked bad in the file"}
     assert two.line_freq == 50.0
     assert two.rejected_windows == one.rejected_windows

@@ -20,7 +20,7 @@ from therapy_gen.errors import InputError
 from therapy_gen.musicvae.array_shapes import expected_shapes
 from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.model import Model
-from therapy_gen.musicvae.weights import load_weights, save_weights
+from therapy_gen.musicvae.weights import Weights, load_weights, save_weights
 
 needs("keras", "keras is an extra")
 
@@ -75,6 +75,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[MusicVAE, Model]:
     return network, Model(load_weights(path), "small")
 
 
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """A network that was never trained, in the NumPy runtime alone: to import Keras takes seconds."""
+    rng = np.random.default_rng(2)
+    arrays = {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in expected_shapes(SMALL).items()}
+    return Model(Weights(arrays, SMALL, {}, "", Path("small")), "small")
+
+
+@pytest.mark.long
 def test_the_runtime_knows_every_array_of_the_network(pair: tuple[MusicVAE, Model]) -> None:
     from therapy_gen.musicvae.training.network import weight_arrays
 
@@ -83,6 +92,7 @@ def test_the_runtime_knows_every_array_of_the_network(pair: tuple[MusicVAE, Mode
     assert {name: array.shape for name, array in arrays.items()} == expected_shapes(SMALL)
 
 
+@pytest.mark.long
 def test_the_runtime_encodes_and_decodes_as_keras_does(pair: tuple[MusicVAE, Model]) -> None:
     import keras
 
@@ -98,8 +108,7 @@ def test_the_runtime_encodes_and_decodes_as_keras_does(pair: tuple[MusicVAE, Mod
     np.testing.assert_allclose(model.logits(theirs["mu"], tokens), theirs["logits"], atol=1e-4)
 
 
-def test_greedy_decoding_takes_the_likeliest_class(pair: tuple[MusicVAE, Model]) -> None:
-    _, model = pair
+def test_greedy_decoding_takes_the_likeliest_class(model: Model) -> None:
     z = np.random.default_rng(2).normal(size=(6, SMALL.z_size)).astype(np.float32)
     tokens = model.decode(z, temperature=0.0)
     likeliest = model.logits(z, tokens).argmax(axis=-1)
@@ -109,8 +118,7 @@ def test_greedy_decoding_takes_the_likeliest_class(pair: tuple[MusicVAE, Model])
     assert (tokens[differ] == 0).all()
 
 
-def test_sampling_follows_its_seed_its_temperature_and_its_key(pair: tuple[MusicVAE, Model]) -> None:
-    _, model = pair
+def test_sampling_follows_its_seed_its_temperature_and_its_key(model: Model) -> None:
     z = np.random.default_rng(2).normal(size=(4, SMALL.z_size)).astype(np.float32)
     scale = np.zeros(12, dtype=bool)
     scale[[0, 2, 4, 5, 7, 9, 11]] = True
@@ -124,8 +132,7 @@ def test_sampling_follows_its_seed_its_temperature_and_its_key(pair: tuple[Music
     assert scale[pitches % 12].all()
 
 
-def test_a_section_does_not_depend_on_its_neighbours_in_the_batch(pair: tuple[MusicVAE, Model]) -> None:
-    _, model = pair
+def test_a_section_does_not_depend_on_its_neighbours_in_the_batch(model: Model) -> None:
     z = np.random.default_rng(2).normal(size=(4, SMALL.z_size)).astype(np.float32)
     together = model.decode(z, temperature=0.0)
     alone = np.concatenate([model.decode(one[None], temperature=0.0) for one in z])
@@ -215,6 +222,7 @@ def test_a_run_that_diverges_keeps_what_was_saved_and_goes_on_more_slowly(tmp_pa
     assert all(np.isfinite(array).all() for array in load_weights(tmp_path / WEIGHTS).arrays.values())
 
 
+@pytest.mark.long
 def test_a_state_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / STATE / "inside").mkdir(parents=True)
     with pytest.raises(InputError, match=f"{STATE} is a folder"):
@@ -222,6 +230,7 @@ def test_a_state_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
 
 
+@pytest.mark.long
 def test_too_little_material_and_a_damaged_state_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="3 of the"):
         train(SMALL, Material(music(3), music(1), {}), tmp_path, until_step=1)

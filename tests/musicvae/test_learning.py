@@ -115,6 +115,7 @@ def test_fine_tuning_begins_with_the_model_it_is_given(stopped: Path, tmp_path: 
         train(wider, Material(music(16), music(8), {}), tmp_path / "x", until_step=1, start=begun.arrays)
 
 
+@pytest.mark.long
 def test_the_learning_curve_shows_every_line_of_the_log(stopped: Path) -> None:
     curve = read_curve(stopped / LOG)
     lines = [json.loads(line) for line in (stopped / LOG).read_text().splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -12,7 +13,6 @@ from typing import Any
 
 import pytest
 
-PROGRAM = [sys.executable, "-m", "therapy_gen.cli.main"]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="rights of POSIX")
 
 
@@ -24,7 +24,7 @@ def rights(path: Path) -> str:
 def test_rights_whatever_the_umask(cli: Any, home: Path, tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        made = cli("session", "new", "--minutes", "1", "--seed", "1", "--audio", "ogg")
+        made = cli("session", "new", "--minutes", "1", "--seed", "1", "--audio", "flac")
         assert made.status == 0
         assert cli("db", "backup", tmp_path / "copy.db").status == 0
         assert cli("export", "--session", "1", "--format", "csv", "-o", tmp_path / "s.csv").status == 0
@@ -103,13 +103,18 @@ def read_only(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @POSIX
 def test_read_only_medium(with_session: Path, tmp_path: Path) -> None:
-    program = f"{sys.executable} -m therapy_gen.cli.main --db {with_session / 'therapy.db'}"
     copy = tmp_path / "copy.db"
+    script = tmp_path / "several.py"
+    script.write_text(
+        "import sys\nfrom therapy_gen.cli.main import run\n"
+        f"given = ['--db', {str(with_session / 'therapy.db')!r}]\n"
+        "sys.exit(max(run([*given, *line.split()]) for line in sys.argv[1:]))\n"
+    )
     lines = ("session list", "session show 1", "piece list", "db info", "db check", f"db backup {copy}")
-    done = read_only(" && ".join(f"{program} {line}" for line in lines), with_session)
+    done = read_only(shlex.join([sys.executable, str(script), *lines]), with_session)
     assert done.returncode == 0, done.stderr
     assert copy.exists()
-    done = read_only(f"{program} session rate 1 AAAA 3", with_session)
+    done = read_only(shlex.join([sys.executable, str(script), "session rate 1 AAAA 3"]), with_session)
     assert done.returncode == 1
     assert "error: " in done.stderr
     assert "Traceback" not in done.stderr

@@ -70,7 +70,7 @@ def test_every_revision_has_its_file() -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def test_up_down_and_up(kind: str, revision: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     engine = load(revision, tmp_path / "a.db")
     place = str(tmp_path / "a.db")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from sessions.storage.play_log import list_plays, log_play
 from sessions.storage.recordings import BandPower, ScoredPlay, ScoredRecording, store_recordings
 from sessions.storage.store import Store
 from sessions.storage.tables import ListenerRow, PlayRow, RatingRow, RecordingRow
+from tests.processes import forking
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.musicvae.model import load_model
@@ -42,7 +42,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def at_once(task: Callable[..., None], *arguments: Any) -> list[str]:
     """Let every writer do `task(number, *arguments)` at the same moment; return what went wrong."""
-    context = multiprocessing.get_context("spawn")
+    context = forking()
     barrier, results = context.Barrier(PROCESSES), context.Queue()
     processes = [
         context.Process(target=_process, args=(number, task, arguments, barrier, results))

@@ -100,7 +100,7 @@ def test_the_last_section_of_a_piece_leans_towards_the_next_piece(store: Store) 
     from sessions.storage.tables import PieceRow
 
     nearer = []
-    for seed in range(4):
+    for seed in range(2):
         made = new_session(store, model, SessionRequest(minutes=12.0, arc="flat"), seed=seed)
         with store.read() as database:
             rows = {row.id: row for row in database.scalars(select(PieceRow))}
@@ -151,28 +151,34 @@ def test_sessions_come_near_arcs_that_begin_aroused(arc: str, arousal: float, st
 def test_a_new_arc_is_one_entry(tmp_path: Path) -> None:
     """Help, completion, errors, planning and reports read the registry: nothing else names arcs."""
     script = """
-import os, sys
+import contextlib, io, json, os
 from sessions.planning.arcs import ARCS, Arc
 ARCS["toy"] = Arc("down in two steps", 0.93, 0.97, lambda place: 0.0 if place < 0.5 else 1.0)
-from therapy_gen.cli.main import main
-sys.exit(main())
+from therapy_gen.cli.main import run
+said = []
+for line in ("session new --help", "", "session new --arc none", "session new --arc toy --minutes 6 --seed 1 --json"):
+    if not line:
+        asked = {"_THERAPY_GEN_COMPLETE": "complete_bash", "COMP_WORDS": "therapy-gen session new --arc "}
+        os.environ |= {**asked, "COMP_CWORD": "4"}
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        run(line.split())
+    said.append(out.getvalue())
+    os.environ.pop("_THERAPY_GEN_COMPLETE", None)
+print(json.dumps(said))
 """
-
-    def run(*words: str, **environment: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", script, *words],
-            env={**os.environ, "THERAPY_GEN_HOME": str(tmp_path), "COLUMNS": "200", **environment},
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout + done.stderr
-
-    assert "toy: down in two steps" in run("session", "new", "--help")
-    words = "therapy-gen session new --arc "
-    completed = run(_THERAPY_GEN_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD="4")
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "THERAPY_GEN_HOME": str(tmp_path), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    helped, completed, refused, made = json.loads(done.stdout)
+    assert "toy: down in two steps" in helped
     assert "toy" in completed.split()
-    assert "give one of: calm, iso, sleep, flat, toy" in run("session", "new", "--arc", "none")
-    made = json.loads(run("session", "new", "--arc", "toy", "--minutes", "6", "--seed", "1", "--json"))["session"]
+    assert "give one of: calm, iso, sleep, flat, toy" in refused
+    made = json.loads(made)["session"]
     target = made["curve"]["target"]
     assert (target[0][1], target[-1][1]) == (0.93, 0.97)
     assert made["curve"]["rms"] < 0.05

@@ -20,7 +20,7 @@ from therapy_gen.music.arranging.arrange import duration_of
 from therapy_gen.musicvae.model import Model
 from therapy_gen.study.posterior import Ranker, preference_of
 
-REQUEST = SessionRequest(minutes=16.0, arc="flat")
+REQUEST = SessionRequest(minutes=12.0, arc="flat")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_every_piece_says_why_and_new_ones_stand_near_those_drawn_first(
 ) -> None:
     best = first.pieces()[-1]
     near, far = [], []
-    for seed in range(6):
+    for seed in range(3):
         made = new_session(store, model, REQUEST, seed=seed, listener="ana", preference=drawn(first, 0.3))
         because = {item.piece.id: item.why for item in made.items if item.piece}
         new = [piece for piece, why in because.items() if why and why.startswith("new: near ")]

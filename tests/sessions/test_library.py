@@ -27,6 +27,7 @@ from sessions.storage.listeners import listener_name, new_listener, only_listene
 from sessions.storage.piece_edits import rename_piece
 from sessions.storage.store import Store
 from sessions.storage.tables import ModelRow, PieceRow, PlayRow, RatingRow, RecordingRow
+from tests.processes import forking
 from therapy_gen.errors import InputError
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.musicvae.model import Model, load_model
@@ -202,7 +203,7 @@ def _make(path: Path, seeds: range, results: multiprocessing.Queue[object]) -> N
 
 
 def test_two_processes_store_sessions_at_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = forking()
     results: multiprocessing.Queue[object] = context.Queue()
     path = tmp_path / "a.db"
     processes = [context.Process(target=_make, args=(path, range(n, n + 4), results)) for n in (0, 10)]

@@ -74,7 +74,7 @@ def assert_whole(made: SessionPlan, request: SessionRequest) -> None:
     arc=st.sampled_from(sorted(ARCS)),
     seed=st.integers(0, 2**63 - 1),
 )
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_any_minutes_are_filled(minutes: float, arc: str, seed: int) -> None:
     request = SessionRequest(minutes=minutes, arc=arc)
     assert_whole(plan_session(request, np.random.default_rng(seed), duration_of), request)
@@ -89,7 +89,7 @@ def test_any_minutes_are_filled(minutes: float, arc: str, seed: int) -> None:
     repeats=st.integers(1, 20),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_any_request_is_met_or_refused_in_words(
     minutes: float, arc: str, low: float, width: float, baseline: float, repeats: int, seed: int
 ) -> None:

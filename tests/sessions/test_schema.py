@@ -21,6 +21,7 @@ from sessions.storage import schema
 from sessions.storage.database import connect, locate
 from sessions.storage.store import Store
 from sessions.storage.tables import Base
+from tests.processes import forking
 
 
 def by_migrations(url: str, to: str = "head") -> Engine:
@@ -240,7 +241,7 @@ def test_a_database_of_the_first_tables_keeps_its_rows(tmp_path: Path) -> None:
 
 def at_once(task: Callable[..., None], path: Path) -> list[str]:
     """Let six processes do something to one database at the same moment; return what each says."""
-    context = multiprocessing.get_context("spawn")
+    context = forking()
     ready, results = context.Event(), context.Queue()
     processes = [context.Process(target=task, args=(path, ready, results)) for _ in range(6)]
     for process in processes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,11 +30,28 @@ from therapy_gen.study.adapt import Adaptive, AdaptiveItems, Decision, Yoked
 Cli = Any
 
 
+def make_sessions(database: str) -> None:
+    from therapy_gen.cli.main import run
+
+    for words in (("12", "--listener", "ana", "--seed", "4"), ("1", "--seed", "5")):
+        assert run(["--quiet", "--db", database, "session", "new", "--minutes", *words]) == 0
+
+
+@pytest.fixture(scope="module")
+def made_sessions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with two sessions, made once: copy it."""
+    path = tmp_path_factory.mktemp("sessions") / "therapy.db"
+    make_sessions(str(path))
+    return path
+
+
 @pytest.fixture
-def store(home: Path, cli: Cli, database: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(home: Path, database: str, made_sessions: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("THERAPY_GEN_DB", database)
-    assert cli("session", "new", "--minutes", "12", "--listener", "ana", "--seed", "4").status == 0
-    assert cli("session", "new", "--minutes", "1", "--seed", "5").status == 0
+    if "://" in database:
+        make_sessions(database)
+    else:
+        shutil.copy(made_sessions, database)
     return Store.open(database)
 
 
