@@ -105,7 +105,7 @@ def test_more_channels(tmp_path: Path, sfreq: float, channels: int) -> None:
 
 
 def check_effects(folder: Path, sfreq: float, channels: int) -> None:
-    items = timeline("AB", repeats=1, play_s=24.0, silence_s=24.0, gap_s=0.0, seed=1)
+    items = timeline("AB", repeats=1, play_s=40.0, silence_s=40.0, gap_s=0.0, seed=1)
     listener = Listener(effects={"A": (-3.0, -2.0), "B": (3.0, 2.0)}, wander_db=0.0)
     path = folder / "rec_raw.fif"
     write_fif(simulate(items, sfreq=sfreq, channels=channels, listener=listener, seed=1), path)
@@ -126,10 +126,10 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path, ending: str) ->
     peaks, sizes = [], []
     for minutes in (6, 18):  # both longer than what is read at once
         rng = np.random.default_rng(0)
-        samples = 1e-5 * rng.standard_normal((32, minutes * 60 * 160), dtype=np.float32)
+        samples = 1e-5 * rng.standard_normal((64, minutes * 60 * 160), dtype=np.float32)
         end = minutes * 60.0
         items = (Item("silence", None, 0.0, 60.0), Item("music", "A", 60.0, end - 60.0))
-        raw = to_raw(Simulated(samples, channel_names(32), 160.0, items))
+        raw = to_raw(Simulated(samples, channel_names(64), 160.0, items))
         path = tmp_path / f"{minutes}{ending}"
         with quiet_mne():
             raw.save(path) if ending == "_raw.fif" else mne.export.export_raw(path, raw)

@@ -86,7 +86,8 @@ def test_two_of_one_name_are_told_apart() -> None:
     assert outlets
 
 
-def test_a_dead_electrode_begins_no_recording_unless_told(tmp_path: Path) -> None:
+def test_a_dead_electrode_begins_no_recording_unless_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eeg.headset.recorder._CONTACT_S", 3.0)
     with stream("dead", unit="microvolts", flat=1) as source:
         with pytest.raises(DeadElectrodesError, match="dead electrodes: C2; mend their contact") as error:
             begin_recording(source, tmp_path / "a.fif")
