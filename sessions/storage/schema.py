@@ -9,26 +9,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, inspect, select, table
+from sqlalchemy import Connection, Engine, MetaData, inspect, select, table
 from sqlalchemy import column as sql_column
 from sqlalchemy.exc import OperationalError
 
 from sessions.errors import DatabaseError, ExportError
 from sessions.export_paths import atomic_write, check_file_target
 from sessions.storage.database import BUSY_TIMEOUT_S, is_full, is_locked, label, sqlite_path, writing
-from sessions.studies.study_tables import StudyRow
 from therapy_gen.files import keep_private
 
 # The newest revision in migrations/versions; written here so that opening a database need not import Alembic.
 HEAD = "0008"
 
-# All tables: a module's are part of it once it is imported.
-_TABLES = StudyRow.metadata
-
 _VERSION = table("alembic_version", sql_column("version_num"))
 _RETRY_S = 0.02
 # What SQLite keeps beside a database while that is written.
 _JOURNALS = ("-wal", "-journal")
+
+
+def all_tables() -> MetaData:
+    """Return the tables of the newest revision; what reads sessions need not know those of clients and of studies."""
+    from sessions.studies.study_tables import StudyRow
+
+    return StudyRow.metadata
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -95,7 +98,7 @@ def _create(engine: Engine) -> None:
         # Another process may have been first.
         if revision_of(connection) is not None:
             return
-        _TABLES.create_all(connection, checkfirst=False)
+        all_tables().create_all(connection, checkfirst=False)
         _stamp(connection)
     path = sqlite_path(engine.url)
     if path is not None:

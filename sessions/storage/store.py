@@ -217,7 +217,7 @@ class Store:
                 rows = connection.exec_driver_sql("PRAGMA foreign_key_check")
                 problems += [f"{row[0]} row {row[1]} points at a missing row of {row[2]}" for row in rows]
             if revision == schema.HEAD:
-                differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+                differences = compare_metadata(MigrationContext.configure(connection), schema.all_tables())
                 problems += [f"schema differs: {difference}" for difference in differences]
                 problems += _broken_sessions(Session(connection))
         return problems

@@ -20,7 +20,6 @@ from sessions.errors import DatabaseError
 from sessions.storage import schema
 from sessions.storage.database import connect, locate
 from sessions.storage.store import Store
-from sessions.storage.tables import Base
 from tests.processes import forking
 
 
@@ -51,7 +50,7 @@ def statements(path: Path) -> dict[str, list[str]]:
 def test_migrations_make_what_the_classes_say(tmp_path: Path) -> None:
     engine = by_migrations(f"sqlite:///{tmp_path / 'a.db'}")
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), schema.all_tables()) == []
 
 
 def test_a_new_database_is_the_migrated_one_word_for_word(tmp_path: Path) -> None:
@@ -116,7 +115,7 @@ def test_postgres_by_migrations(postgres: str) -> None:
     url = locate(postgres)
     engine = by_migrations(url.render_as_string(hide_password=False))
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), schema.all_tables()) == []
     engine.dispose()
 
 
@@ -292,11 +291,11 @@ def test_a_failed_creation_leaves_no_table(tmp_path: Path) -> None:
 
     from sqlalchemy import event
 
-    event.listen(Base.metadata.tables["ratings"], "after_create", stop)
+    event.listen(schema.all_tables().tables["ratings"], "after_create", stop)
     try:
         with pytest.raises(KeyboardInterrupt):
             schema.ensure(engine)
     finally:
-        event.remove(Base.metadata.tables["ratings"], "after_create", stop)
+        event.remove(schema.all_tables().tables["ratings"], "after_create", stop)
     assert statements(tmp_path / "a.db") == {}
     Store.open(tmp_path / "a.db")

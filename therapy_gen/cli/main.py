@@ -21,8 +21,8 @@ USAGE = 2
 PART_MISSING = 3
 INTERRUPTED = 130
 
-# New containers between two collections; Python's own is 700 or 2,000.
-_GARBAGE_THRESHOLD = 50_000
+# New containers between two collections; Python's own is 700 or 2,000, and to list sessions makes 112,000.
+_GARBAGE_THRESHOLD = 200_000
 # What libraries say of options, of one kind and the next -> what is said here.
 _WORDS = (
     (r"('[^']*') is not a valid float( range)?", r"\1 is not a number"),
