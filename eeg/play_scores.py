@@ -18,7 +18,7 @@ from eeg.preparation import Preparation
 from eeg.results import BandScore, PlayScore, ReportArrays
 from eeg.settings import FLAG_BELOW_S, REFUSE_BELOW_S
 
-# Beyond this, what a play adds over 51 Hz is likely to reach the gamma band.
+# A larger change of power above 51 Hz is likely to reach the gamma band.
 _MUSCLE_FLAG_DB = 1.0
 _APERIODIC_WANTS_S = 180.0
 
@@ -52,7 +52,7 @@ def play_scores(
     sides : mapping of str to (array, array)
         By band, from `asymmetry`; empty where no pair of electrodes is there.
     regress : bool
-        Whether the ranking shall take muscle out.
+        Whether the ranking regresses on the muscle index.
     """
     groups = _groups(recording, prepared, power)
     scores = []

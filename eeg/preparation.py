@@ -1,4 +1,4 @@
-"""What is settled before the pass over a recording: segments, epochs, channels, bands, reference."""
+"""Preparing the pass over a recording: segments, epochs, channels, bands, reference."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def _make_segments(timeline: Timeline) -> Segments:
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is settled before the pass.
+    """Everything that is decided before the pass.
 
     Parameters
     ----------
     eeg : tuple of int
         The EEG channels, as positions in the recording.
     scored : tuple of int
-        Those the values are the mean of, as positions in `eeg`; all good.
+        Channels that are averaged, as positions in `eeg`; all good.
     segments : Segments
     spans : list of Span
     marked_bad : list of (int, int)
@@ -101,7 +101,7 @@ class Preparation:
 
 
 def prepare(recording: Recording, timeline: Timeline, settings: Settings) -> Preparation:
-    """Settle segments, epochs, channels, bands and reference of a recording.
+    """Choose segments, epochs, channels, bands and reference of a recording.
 
     Raises
     ------

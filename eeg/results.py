@@ -1,4 +1,4 @@
-"""What a scoring run gives: plain, frozen, ready for JSON and for a database."""
+"""Results of a scoring run: plain, frozen, ready for JSON and for a database."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLAGS = {
 
 @dataclass(frozen=True)
 class BandScore:
-    """Power of one band during one play; None where it cannot be said.
+    """Power of one band during one play; None where it is not known.
 
     Parameters
     ----------
@@ -72,10 +72,11 @@ class PlayScore:
     bands : mapping of str to BandScore
         By the band's name.
     muscle_db : float or None
-        Muscle index against the baseline, dB, for the ranking to take out; None where there is none, or is not wanted.
+        Muscle index against the baseline, dB, which the ranking regresses on; None where there is none, or it is not
+        wanted.
     slope_db : float or None
         Log-log slope from 7 to 45 Hz against the baseline, as dB at 60 against 20 Hz: muscle makes it flatter, but so
-        does what is scored.
+        does power in the scored bands.
     line_db : float or None
         Height of the line frequency over its surroundings, dB.
     groups : mapping of str to (mapping of str to float or None)
@@ -205,7 +206,7 @@ class RecordingScore:
     channels : tuple of str
         Names of the EEG channels.
     scored_channels : tuple of str
-        Those the values are the mean of.
+        Names of the channels that are averaged.
     bad_channels : mapping of str to str
         Name and reason.
     line_freq : float or None
@@ -217,7 +218,7 @@ class RecordingScore:
     muscle_index : str
         How the muscle index was made, or why there is none.
     asymmetry_pair : str or None
-        Right and left electrode that asymmetry is read from.
+        The two electrodes that asymmetry is computed from.
     source : str
         Where the timeline comes from.
     session : str or None

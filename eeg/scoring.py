@@ -1,4 +1,4 @@
-"""From a recording to band power for every play: the whole way, in one call."""
+"""From a recording to band power for every play, in one call."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def plan_recording(
     stream: str | None = None,
     settings: Settings | None = None,
 ) -> Timeline:
-    """Find out which piece played when, and read no data; the parameters are those of `score_recording`.
+    """Find out which piece played when, without reading data; parameters as in `score_recording`.
 
     Examples
     --------
@@ -243,7 +243,7 @@ def score_timeline(
 def _unmixing(
     recording: Recording, prepared: Preparation, settings: Settings
 ) -> tuple[npt.NDArray[np.float32] | None, list[str]]:
-    """Return what takes components out, where that is wanted, and what was done."""
+    """Return the matrix that removes independent components, where requested, and notes on them."""
     if not settings.ica:
         return None, []
     from eeg.bandpower.ica import fit_unmixing
@@ -257,7 +257,7 @@ def _unmixing(
 def _asymmetry(
     recording: Recording, prepared: Preparation, spectra: Spectra, segments: SegmentSpectra, keep: npt.NDArray[np.bool_]
 ) -> tuple[str | None, dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]]:
-    """Return the pair of electrodes that asymmetry is read from, and what it is in each band."""
+    """Return the pair of electrodes that asymmetry is computed from, and its values in each band."""
     channels = [recording.channels[i] for i in prepared.eeg]
     pair = find_pair([channel.site for channel in channels], list(prepared.quality.bad))
     if pair is None:
@@ -282,7 +282,7 @@ def _check_enough(recording: Recording, music: Sequence[PlayScore], spectra: Spe
 def _result(
     recording: Recording, prepared: Preparation, settings: Settings, spectra: Spectra, plays: Sequence[PlayScore]
 ) -> RecordingScore:
-    """Return the facts about a recording with its plays; what the timeline and the arrays say is left empty."""
+    """Return the result with facts and plays; fields from the timeline and the arrays are left empty."""
     eeg, quality = prepared.eeg, prepared.quality
     names = [recording.channels[i].label for i in eeg]
     total = max(int(spectra.epochs.sum()) * prepared.n_good, 1)

@@ -12,7 +12,7 @@ from eeg.errors import ParameterError
 
 BETA_HZ = (13.0, 30.0)
 GAMMA_HZ = (30.0, 45.0)
-# What people call these bands; low and high beta are halves of beta as used in neurofeedback.
+# Customary names of bands; low and high beta are halves of beta as used in neurofeedback.
 NAMED_BANDS = {
     "delta": (1.0, 4.0),
     "theta": (4.0, 8.0),
@@ -48,7 +48,7 @@ class Settings:
     bands : mapping of str to (float, float)
         More bands, by name, in Hz.
     muscle : bool
-        Take what goes with muscle out of the ranking, where an index can be had that holds no scored band.
+        Regress the ranking on a muscle index, where there is one that contains no scored band.
     picks : str or tuple of str
         ``"all"``, ``"central"`` or channel names.
     ica : bool
@@ -61,9 +61,10 @@ class Settings:
     edge_s : float
         Left out at both ends of the recording (filters settle, electrodes are touched).
     baseline_max_s : float
-        Of the time before the first and after the last item, at most this much each, the part next to the music.
+        How much of the time before the first item, and after the last, counts as baseline at most, seconds: the part
+        next to the music.
     threads : int
-        Beside the reading thread; 0 computes in it.
+        Worker threads beside the reading one; 0 computes in that.
 
     Examples
     --------
@@ -127,7 +128,7 @@ def parse_band(text: str, name: str = "beta") -> tuple[float, float]:
 
 
 def parse_named_band(text: str) -> tuple[str, tuple[float, float]]:
-    """Return a band with its name: ``"alpha=8-12"``, or ``"alpha"`` alone for what is customary.
+    """Return a band with its name: ``"alpha=8-12"``, or ``"alpha"`` for the customary limits.
 
     Raises
     ------

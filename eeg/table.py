@@ -155,7 +155,7 @@ def _write_parquet(path: Path, columns: Sequence[str], table: Sequence[Row]) -> 
 
 
 def _each(score: RecordingScore) -> Iterator[tuple[int, PlayScore, Row]]:
-    """Yield plays, then silences, with what every row of theirs says; the number is that of the segment."""
+    """Yield plays, then silences, with the cells that all their rows share, and the number of the segment."""
     for i, play in enumerate((*score.plays, *score.baseline)):
         yield (
             i,

@@ -43,10 +43,31 @@ def new_session(
 ) -> SessionRecord:
     """Make a session and store it in one transaction.
 
-    Everything musical in it follows from `request`, `model`, `seed`, `temperature`, `palette` and `preference`, which
-    is what is known of the listener's pieces, or `requested`, pieces of the library that it is to hold; `may_drop` says
-    whether the last of them are left out where not all have room. `sound` is how
-    it is to sound (`sessions.export.sound_settings.Sound.parameters`); an arc that dies away brings a fade of its own.
+    Everything musical in it follows from `request`, `model`, `seed`, `temperature`, `palette`, `preference` and
+    `requested`: the same values give the same bytes.
+
+    Parameters
+    ----------
+    store : Store
+    model : SectionModel
+    request : SessionRequest
+    seed : int
+        From 0 on.
+    listener : str, optional
+        Whose session it is.
+    temperature : float, optional
+        Of the model's choices; by default the one that suits where its pieces begin.
+    palette : str
+        Instruments, one of `therapy_gen.music.arranging.palettes.PALETTES`.
+    preference : Preference, optional
+        What is known of how the listener responds to pieces.
+    requested : sequence of str
+        ULIDs of pieces of the library that the session is to hold.
+    may_drop : bool
+        Whether the last of the requested pieces are left out where there is no room for all.
+    sound : mapping, optional
+        How it is to sound (`sessions.export.sound_settings.Sound.parameters`). An arc that dies away brings a fade of
+        its own.
 
     Raises
     ------
@@ -89,7 +110,7 @@ def new_session(
         temperature=temperature,
         palette=palette,
         attributes=request.attributes,
-        # A recorded piece, of which no key is known, stands between no neighbours.
+        # A recorded piece has neither key nor register that its neighbours could follow.
         neighbours=[
             _neighbour(piece)
             for piece in choice.plan.pieces

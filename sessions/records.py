@@ -24,7 +24,7 @@ class PieceRecord:
         Name of the model it came from.
     duration_s : float
     tempo : float or None
-        Quarter notes a minute; None for a recorded piece, of which no notes are known.
+        Quarter notes a minute; None for a recorded piece.
     calm : float or None
         0 to 1, higher is calmer; None for a recorded piece.
     valence : float or None
@@ -58,7 +58,7 @@ class PieceRecord:
 
     @property
     def recorded(self) -> bool:
-        """Whether it is recorded sound, of which no notes are known."""
+        """Whether it is recorded sound, whose notes are not known."""
         return self.tempo is None
 
     def about(self) -> str:
@@ -171,7 +171,7 @@ class SessionRecord:
     items: tuple[ItemRecord, ...]
 
     def without_name(self) -> SessionRecord:
-        """Return the same session, that of nobody named."""
+        """Return the same session without the listener's name."""
         return replace(self, listener=None)
 
     def pieces(self) -> list[PieceRecord]:

@@ -19,7 +19,7 @@ from eeg.io.recording import Recording
 # Samples (of all channels together) that are read at once, and of which spectra are taken at once (in cache).
 _READ_SAMPLES = 2_000_000
 _WORK_SAMPLES = 500_000
-# What a channel's peak-to-peak may leak into the average reference, and so into every other channel, unheeded.
+# An epoch is judged again where one channel's peak-to-peak leaks more than this into the average reference.
 _LEAK_V = 10e-6
 
 
@@ -149,7 +149,7 @@ def reference(samples: Float32, good: Bool) -> Float32:
 
 
 def _rereference(spectra: Complex64, clean: Bool) -> Complex64:
-    """Subtract, in each epoch, the mean of the channels clean in it: what a pop leaked into the first mean goes."""
+    """Subtract, in each epoch, the mean of its clean channels, free of what artifacts leaked into the first mean."""
     share = (clean / np.maximum(clean.sum(axis=0), 1)).astype(np.float32)
     mean = np.zeros(spectra.shape[1:], np.complex64)
     for i in np.flatnonzero(clean.any(axis=1)):
@@ -159,7 +159,7 @@ def _rereference(spectra: Complex64, clean: Bool) -> Complex64:
 
 
 def _find_artifacts_again(raw: Float32, epoch: int, p2p: Float32, processing: Processing) -> npt.NDArray[np.int8]:
-    """Judge an epoch against the mean of the channels that are not the large ones, which have leaked into the mean."""
+    """Judge an epoch with a reference that leaves out its largest channels, which leaked into the first mean."""
     large = (p2p > processing.limits.p2p) & (p2p > p2p[processing.good].max() / 3)
     kept = processing.good & ~large
     if not kept.any():
@@ -292,7 +292,7 @@ def collect(
     try:
         for begin, end in _stretches(starts, processing.hop, processing.grid.length, channels, _READ_SAMPLES):
             data = recording.read32(int(starts[begin]), int(starts[end - 1]) + processing.grid.length, picks)
-            # Whatever they hold, it reaches neither the reference nor, by a product with 0, another channel.
+            # Bad channels must reach neither the reference nor, as 0 times NaN, another channel.
             data[~processing.good] = 0.0
             if not plausible(data):
                 since, until = starts[begin] / recording.sfreq, starts[end - 1] / recording.sfreq + 2

@@ -16,7 +16,7 @@ PAIRS = (("F3", "F4"), ("AF7", "AF8"), ("F7", "F8"), ("FP1", "FP2"))
 
 
 def find_pair(sites: Sequence[str | None], bad: Sequence[int]) -> tuple[int, int] | None:
-    """Return which channels, left and right, asymmetry is read from; None where no pair is good.
+    """Return the channels, left and right, to compute asymmetry from; None where no pair is good.
 
     Parameters
     ----------

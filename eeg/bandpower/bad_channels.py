@@ -15,7 +15,7 @@ from eeg.bandpower.reject import FLAT_V, P2P_HIGH_V, RAIL_FRACTION, RAIL_MIN_V, 
 _MIN_CHANNELS_TO_COMPARE = 6
 # PREP's robust deviation (Bigdely-Shamlo 2015, 10.3389/fninf.2015.00016): 5.
 _MAX_DEVIATION = 5.0
-# Channels that are nearly alike are not told apart by less: dB of level, share of the median of noisiness.
+# Least spread assumed between channels: dB of level, share of the median noisiness.
 _LEVEL_FLOOR_DB = 1.5
 _NOISE_FLOOR = 0.19
 _LINE_BAD_DB = 10.0
@@ -23,8 +23,8 @@ _FAST_HZ = (30.0, 60.0)
 
 
 @dataclass(frozen=True)
-class Glimpse:
-    """What was seen of the channels in epochs spread over a recording, before re-referencing.
+class SampledChannels:
+    """Channels in epochs sampled over a recording, before re-referencing.
 
     Parameters
     ----------
@@ -44,18 +44,18 @@ class Glimpse:
 
 
 def bad_channels(
-    seen: Glimpse,
+    sampled: SampledChannels,
     sites: Sequence[str | None],
     labels: Sequence[str],
     grid: FrequencyGrid,
     line_freq: float | None,
     marked: Mapping[int, str],
 ) -> dict[int, str]:
-    """Return the channels that are bad as a whole, and why; those marked take no part in the comparison.
+    """Return the channels that are bad as a whole, and why; marked ones are left out of the comparison.
 
     Parameters
     ----------
-    seen : Glimpse
+    sampled : SampledChannels
     sites : sequence of str or None
         10-10 site of each channel.
     labels : sequence of str
@@ -70,7 +70,7 @@ def bad_channels(
         for i in np.flatnonzero(found):
             bad.setdefault(int(i), why)
 
-    stats = seen.stats
+    stats = sampled.stats
     add(np.mean(stats.raw_p2p < FLAT_V, axis=1) > 0.5, "flat")
     add(np.mean((stats.rail > RAIL_FRACTION) & (stats.raw_p2p > RAIL_MIN_V), axis=1) > 0.5, "railed")
     add(np.mean(stats.p2p > 2 * P2P_HIGH_V, axis=1) > 0.5, "too large")
@@ -78,8 +78,8 @@ def bad_channels(
     if len(alive) < _MIN_CHANNELS_TO_COMPARE:
         return bad
     keep = off_line(grid, line_freq)
-    bad |= _outliers(seen, alive, grid, keep, line_freq)
-    counted = seen.spectra[..., counted_bins(grid.freqs, keep)]
+    bad |= _outliers(sampled, alive, grid, keep, line_freq)
+    counted = sampled.spectra[..., counted_bins(grid.freqs, keep)]
     share = uncorrelated(counted, [i for i in alive if i not in bad])
     add(share >= MAX_UNCORRELATED, "correlates with no other channel")
     for i, other in misplaced(counted, sphere(sites), [i for i in alive if i not in bad]).items():
@@ -88,7 +88,7 @@ def bad_channels(
 
 
 def _outliers(
-    seen: Glimpse, alive: Sequence[int], grid: FrequencyGrid, keep: Bool, line_freq: float | None
+    sampled: SampledChannels, alive: Sequence[int], grid: FrequencyGrid, keep: Bool, line_freq: float | None
 ) -> dict[int, str]:
     """Return channels that lie far from the others in level, in fast activity or in line noise."""
     found: dict[int, str] = {}
@@ -97,7 +97,7 @@ def _outliers(
         for i in np.flatnonzero(outlying):
             found.setdefault(alive[int(i)], why)
 
-    density = seen.density[list(alive)].astype(np.float64)
+    density = sampled.density[list(alive)].astype(np.float64)
     slow = density[:, grid.band(1.0, 30.0) & keep].mean(axis=1)
     level = _deviation(10 * np.log10(np.maximum(slow, 1e-30)), _LEVEL_FLOOR_DB)
     add(level > _MAX_DEVIATION, "deviates: larger than the other channels")
@@ -111,7 +111,7 @@ def _outliers(
             "noisy: fast activity out of proportion, as of muscle",
         )
     if line_freq:
-        height = seen.line_db[list(alive)]
+        height = sampled.line_db[list(alive)]
         outlying = _deviation(height, _LEVEL_FLOOR_DB) > _MAX_DEVIATION
         add(outlying & (height > np.median(height) + _LINE_BAD_DB), "line noise")
     return found

@@ -1,4 +1,4 @@
-"""Band power of every segment against the baseline, in decibels; one axis for the bands, whatever they are called."""
+"""Band power of every segment against the baseline, in decibels, for any set of named bands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class NormalisedPower:
-    """Band power of every segment; nan where it cannot be said.
+    """Band power of every segment; nan where it is not known.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class NormalisedPower:
     spectra: Mapping[str, Float64]
 
     def at(self, band: str) -> int:
-        """Return where a band stands on the first axis."""
+        """Return a band's index on the first axis."""
         return self.bands.index(band)
 
 
@@ -109,7 +109,7 @@ def mean_over_plays(segments: SegmentSpectra, values: Float64) -> Float64:
 
 
 def decibels(ratio: Float64) -> Float64:
-    """Return ratios of power in dB; nan and infinities without a word."""
+    """Return ratios of power in dB; nan and infinities without a warning."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(10.0 * np.log10(ratio))
 

@@ -1,4 +1,4 @@
-"""The spectra of every play and every stretch of silence, and those that they are compared with: the baseline."""
+"""Mean spectra of every play and block of silence, and of the baseline that they are compared with."""
 
 from __future__ import annotations
 

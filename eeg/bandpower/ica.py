@@ -1,4 +1,4 @@
-"""Independent components: finding those of eyes and muscles, and a matrix that takes them out of every epoch."""
+"""Independent components: finding those of eyes and muscles, and a matrix that removes them from every epoch."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Float64 = npt.NDArray[np.float64]
 _MIN_CHANNELS = 8
 # Samples wanted for n channels: 30 n^2 (Onton 2006, 10.1016/j.neuroimage.2005.11.054: at least 20 n^2), within these.
 _MIN_S, _MAX_S = 60.0, 240.0
-# Fewer than this many samples a second are enough: components are told by what happens below 45 Hz.
+# Samples a second to thin to: components are recognised by what lies below 45 Hz.
 _WORK_SFREQ = 200.0
-# Components are sought in the samples less so much of the sample before: what is slow is large, and would hide muscle.
+# Pre-emphasis: this share of the previous sample is subtracted, since large slow waves would hide muscle.
 _EMPHASIS = 0.95
 MAX_STEPS = 300
 _EYE_CORRELATION = 0.6
@@ -35,14 +35,14 @@ _MUSCLE_RIM = 0.5
 
 @dataclass(frozen=True)
 class Unmixing:
-    """What takes components out.
+    """A matrix that removes components.
 
     Parameters
     ----------
     matrix : array, shape (n_channels, n_channels), float32
         Multiplied with (re-referenced) samples; the identity for bad channels.
     eyes, muscles : int
-        Components taken out.
+        Components removed.
     note : str
         What was done, in one line.
     """
@@ -64,8 +64,8 @@ def fit_unmixing(
 ) -> Unmixing:
     """Find eye and muscle components in epochs spread over the recording.
 
-    A component is of the eyes where it goes with the EOG, or with
-    the electrodes above the eyes; of muscle where its spectrum is flat and its map lies at the rim.
+    A component belongs to the eyes if it correlates with the EOG or with the electrodes above the eyes; to muscle if
+    its spectrum is flat and its map lies at the rim.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def fit_unmixing(
 
 
 def _emphasise(samples: Float64, length: int, sfreq: float) -> Float64:
-    """Take the slow part out, epoch by epoch."""
+    """Reduce slow waves, epoch by epoch."""
     epoch = -(-length // _step(sfreq))
     blocks = samples.reshape(len(samples), -1, epoch)
     return np.asarray((blocks[..., 1:] - _EMPHASIS * blocks[..., :-1]).reshape(len(samples), -1))
@@ -195,7 +195,7 @@ def _eye_components(
     sfreq: float,
     recording: Recording,
 ) -> npt.NDArray[np.bool_]:
-    """Return which components go with the eyes below 8 Hz."""
+    """Return which components correlate with the eyes below 8 Hz."""
     import scipy.signal
 
     traces = [*eog]
@@ -215,7 +215,7 @@ def _eye_components(
         other = scipy.signal.sosfiltfilt(sos, trace)
         if other.std() > 0:
             correlation = np.abs(np.corrcoef(np.vstack([other, slow]))[0, 1:])
-            # One component per trace: the one that goes with it most.
+            # One component for each trace: the one that correlates best.
             best = int(np.argmax(correlation))
             found[best] |= correlation[best] > _EYE_CORRELATION
     return found

@@ -13,7 +13,7 @@ from eeg.bandpower.psd import Bool, Float64, FrequencyGrid
 from eeg.bandpower.quality import line_height
 from eeg.settings import MUSCLE_SLOPE_HZ
 
-# A slope is brought to decibels as what it means at 60 Hz against 20 Hz.
+# A slope is stated in decibels: power at 60 Hz against 20 Hz.
 _SLOPE_TO_DB = 10.0 * np.log10(60.0 / 20.0)
 
 # An index of less than this says little.
@@ -27,9 +27,9 @@ class MuscleIndex:
     Parameters
     ----------
     db : array, shape (n_segments,)
-        Power where muscle dominates, dB; nan where no such power can be had that holds none of the scored bands.
+        Power where muscle dominates, dB; nan where the scored bands leave too little of that range.
     slope_db : array, shape (n_segments,)
-        Log-log slope as dB at 60 against 20 Hz. It holds the scored bands, so that nothing is regressed on it.
+        Log-log slope as dB at 60 against 20 Hz. It contains the scored bands, so that nothing is regressed on it.
     text : str
         How it was made.
     """
@@ -63,7 +63,7 @@ def muscle_index(
     band : (float, float) or None
         What the recording carries of 51 to 69 Hz.
     scored : iterable of (float, float) or None
-        Bands that are scored: what they hold is no part of the index, or a true effect would be taken out with it.
+        Bands that are scored: the index leaves them out, or a true effect would be regressed out with it.
     carried_hz : float
         Up to where the recording carries power.
     """

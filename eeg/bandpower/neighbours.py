@@ -1,4 +1,4 @@
-"""Whether a channel goes with the others: its correlation with them, and with what they say lies at its site.
+"""Whether a channel fits the others: its correlation with them, and with their prediction for its site.
 
 The idea is that of PREP (Bigdely-Shamlo 2015, 10.3389/fninf.2015.00016): channels are judged before re-referencing, a
 dead electrode correlates with none, and a swapped one not with what its neighbours predict. In place of random subsets
@@ -54,7 +54,7 @@ def uncorrelated(spectra: Complex64, judged: Sequence[int]) -> Float64:
     correlations[:, np.arange(len(kept)), np.arange(len(kept))] = 0.0
     best = np.percentile(correlations, _PERCENTILE, axis=2)
     share[kept] = (best < _MIN_CORRELATION).mean(axis=0)
-    # Where most channels go with none, as with independent noise, correlation says nothing of single ones.
+    # Where most channels correlate with none (independent noise), correlation says nothing about single ones.
     return share if np.median(share[kept]) < MAX_UNCORRELATED else np.zeros(len(spectra))
 
 
@@ -78,9 +78,9 @@ def sphere(sites: Sequence[str | None]) -> Float64:
 
 
 def misplaced(spectra: Complex64, points: Float64, judged: Sequence[int]) -> dict[int, int | None]:
-    """Return the channels that do not go with what their neighbours predict.
+    """Return the channels that do not match what their neighbours predict.
 
-    Where channels do not predict one another at all, none is.
+    Where channels do not predict one another at all, none is returned.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def misplaced(spectra: Complex64, points: Float64, judged: Sequence[int]) -> dic
     Returns
     -------
     dict of int to (int or None)
-        With the channel that it looks swapped with.
+        By channel, the one that it seems swapped with.
     """
     kept = [i for i in judged if np.isfinite(points[i]).all()]
     if len(kept) < _MIN_SITES:

@@ -1,4 +1,4 @@
-"""Which channels a score is the mean of: all, those near the vertex, or those named."""
+"""Which channels a score averages: all, those near the vertex, or those named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eeg.io.recording import Recording
 
 
 def scored_channels(recording: Recording, picks: str | Sequence[str]) -> tuple[int, ...]:
-    """Return which EEG channels (counted among the EEG channels) the values are the mean of.
+    """Return the EEG channels to average, as positions among the EEG channels.
 
     Parameters
     ----------

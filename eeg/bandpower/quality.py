@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from eeg.bandpower.bad_channels import Glimpse, bad_channels
+from eeg.bandpower.bad_channels import SampledChannels, bad_channels
 from eeg.bandpower.psd import (
     Bool,
     Complex64,
@@ -116,7 +116,7 @@ def channel_quality(
     stats = replace(stats, fast=psd[..., fast_bins].mean(axis=2))
     channels = [recording.channels[at] for at in picks]
     bad = bad_channels(
-        Glimpse(stats, raw_spectra, middle, line_by_channel),
+        SampledChannels(stats, raw_spectra, middle, line_by_channel),
         [channel.site for channel in channels],
         [channel.label for channel in channels],
         grid,

@@ -21,15 +21,15 @@ RAIL_MIN_V = 20e-6
 # (100 to 200 uV are customary for filtered data: Luck 2014, ch. 6; unfiltered recordings drift).
 _P2P_LOW_V, P2P_HIGH_V = 120e-6, 500e-6
 _STEP_LOW_V = 30e-6
-# An epoch is left out in all channels where more than this share of them is.
+# An epoch is left out in all channels where more than this share of them is rejected.
 MAX_BAD_SHARE = 1 / 3
 
 
-# A jump matters by the power it adds between 15 and 45 Hz; where an epoch has less than this over its channel's median,
-# none is looked for.
+# A jump adds power between 15 and 45 Hz; where that power is less than this times its channel's median, none is looked
+# for.
 _JUMP_POWER = 1.25
 JUMP_HZ = (15.0, 45.0)
-# Every so many samples are enough to see that a channel moves.
+# Every so many samples are enough to see that a channel is not flat.
 _THIN = 16
 
 

@@ -1,4 +1,4 @@
-"""How well electrodes touch: judged from a few seconds, channel by channel, with a plain word on what to do."""
+"""Contact quality: judged from a few seconds, channel by channel, with advice on what to do."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Contact:
 
     @property
     def to_do(self) -> str:
-        """What to do about it, in plain words; empty where nothing."""
+        """Advice on what to do about it; empty where nothing."""
         return _TO_DO[self.state]
 
 

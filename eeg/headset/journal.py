@@ -1,4 +1,4 @@
-"""A recording while it grows: a journal of samples and labels, of which every whole entry can be read at any time.
+"""A growing recording: a journal of samples and labels, whose complete entries can be read at any time.
 
 After the head (`_MAGIC`, length, JSON) come entries: kind (``S`` or ``A``), length (uint32), content, CRC-32 (uint32),
 all little-endian. ``S``: moments of the first and the last sample (float64, seconds of the recorder's monotonic clock),
@@ -27,7 +27,7 @@ _MAGIC = b"therapy-gen recording 1\n"
 _ENTRY = struct.Struct("<cI")
 _SPAN = struct.Struct("<dd")
 _MOST_ENTRY_BYTES = 2**26
-# Samples are taken as lost where the stamps stay late by this much for so long; shorter is a burst of the radio.
+# Samples count as lost where stamps stay late by this much for so long; a shorter delay is a burst of the radio.
 _LATE_S, _STAYS_S, _BEFORE_S = 0.1, 2.0, 10.0
 
 
@@ -75,7 +75,7 @@ class JournalWriter:
             view = view[os.write(self._file, view) :]
 
     def sync(self) -> None:
-        """Have what was written reach the disk."""
+        """Flush what was written to the disk."""
         os.fsync(self._file)
 
     def close(self) -> None:
@@ -95,11 +95,11 @@ class Journal:
     n_samples : int
         On the even grid, lost ones included.
     pieces : tuple of (int, int, int)
-        First sample on the grid, number of samples, and where they stand in the file.
+        First sample on the grid, number of samples, and their position in the file.
     lost : tuple of (int, int)
         First sample and number of what was lost.
     labels : tuple of (float, str)
-        Seconds from the first sample, and what is said.
+        Seconds from the first sample, and text.
     jitter_s : float
         Standard deviation of the stamps about an even clock.
     sfreq : float
@@ -117,7 +117,7 @@ class Journal:
 
 
 def read_journal(path: str | Path) -> Journal:
-    """Read what a journal holds, samples apart.
+    """Read what a journal holds, except the samples.
 
     Raises
     ------

@@ -15,7 +15,7 @@ _LOST = "BAD_lost"
 
 
 def _read_samples(path: Path, journal: Journal, start: int, stop: int) -> Float32:
-    """Return samples ``start`` to ``stop`` (exclusive) of the even grid; what was lost holds the value before it.
+    """Return samples ``start`` to ``stop`` (exclusive) of the even grid; lost ones repeat the last value.
 
     Returns
     -------

@@ -36,10 +36,10 @@ class RateWatch:
         self._count = 0
 
     def add(self, moments: Float64) -> float | None:
-        """Take the moments of samples that came; return another rate than the declared one, once it is sure.
+        """Take the moments of new samples; return the true rate once it surely differs from the declared one.
 
-        More samples than declared are another rate. Fewer are so only where they are evenly spaced: else some were
-        lost on the way.
+        More samples than declared mean another rate. Fewer do so only where they are evenly spaced; otherwise some were
+        lost.
         """
         if not len(moments):
             return None

@@ -21,24 +21,24 @@ from eeg.headset.sources import Source, open_source
 from eeg.io.mne import quiet_mne
 from eeg.simulation.file import LARGEST_FIF_BYTES
 
-# How often the source is asked, how often what came is brought to the disk, how often a lost source is looked for.
+# How often the source is read, data are flushed to the disk, and a lost source is looked for.
 _ASK_S, _SYNC_S, _RETRY_S = 0.02, 2.0, 2.0
 # A hole inside one delivery.
 _HOLE_S = 0.1
-# So long a headset is looked at before it records.
+# How long a headset's contact is checked before it records.
 _CONTACT_S = 10.0
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a recording came to.
+    """A finished recording.
 
     Parameters
     ----------
     path : Path
     duration_s : float
     lost_s : float
-        Of it, how much never came.
+        Seconds of it that were lost.
     jitter_s : float
         Standard deviation of the sample stamps about an even clock: how exactly labels are placed.
     sfreq : float
@@ -58,8 +58,7 @@ class Recorded:
 class Recorder:
     """Records a source into a file that grows, in a thread of its own.
 
-    At any moment what is in the file can be read by `eeg.open_recording`, also after the process was killed. At the end
-    the file becomes FIF.
+    At any moment `eeg.open_recording` can read the file, even after the process was killed. At the end it becomes FIF.
 
     Parameters
     ----------
@@ -123,7 +122,7 @@ class Recorder:
             try:
                 entry()
             except OSError as error:
-                # An entry that is cut off is left out by the reader, and so is what follows it: end here.
+                # Readers leave out an incomplete entry and everything after it: end here.
                 self._full = True
                 self.problem = f"the recording ends early: {self.path} cannot be written ({error.strerror})"
 
@@ -183,7 +182,7 @@ class Recorder:
         return False
 
     def finish(self) -> Recorded:
-        """End the recording, make it FIF, and return what it came to.
+        """End the recording, convert it to FIF, and return facts about it.
 
         Raises
         ------
@@ -203,10 +202,10 @@ class Recorder:
 
 
 def finish_recording(path: str | Path, *, problem: str | None = None) -> Recorded:
-    """Make FIF of a recording that was cut off, and return what it holds.
+    """Convert a recording that was cut off to FIF, and return facts about it.
 
-    A recording that would not fit into one FIF file, or for which the disk has no room, stays as it is: it can be read
-    and scored all the same.
+    A recording that would not fit into one FIF file, or onto the disk, stays a journal, which can be read and scored as
+    well.
 
     Raises
     ------
@@ -235,7 +234,7 @@ def finish_recording(path: str | Path, *, problem: str | None = None) -> Recorde
 
 
 def begin_recording(source: str, path: Path, *, any_contact: bool = False) -> Recorder:
-    """Connect to a headset, look at its contact, and begin to record.
+    """Connect to a headset, check its contact, and begin to record.
 
     Parameters
     ----------
@@ -244,7 +243,7 @@ def begin_recording(source: str, path: Path, *, any_contact: bool = False) -> Re
     path : Path
         A new file, ``.fif``.
     any_contact : bool
-        Whether to begin where electrodes are dead, too.
+        Whether to begin even if electrodes measure nothing.
 
     Raises
     ------

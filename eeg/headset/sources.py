@@ -1,4 +1,4 @@
-"""Sources of live EEG: what they are called, and what they give."""
+"""Sources of live EEG: their names, streams and samples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECOVER_S = 30.0
 
 @dataclass(frozen=True)
 class Stream:
-    """What a source gives.
+    """The stream of a source.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A bound in time and memory on work that is handed to a library: a damaged file must not hang or fill the machine."""
+"""Limits on time and memory of work in a library: a damaged file must not hang or fill the machine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from therapy_gen.errors import OutOfBoundsError
 
 @contextmanager
 def bounded(seconds: float, more_bytes: int) -> Iterator[None]:
-    """Bound what happens inside: `OutOfBoundsError` after some seconds of work, MemoryError beyond so many bytes more.
+    """Limit the work inside: `OutOfBoundsError` after so many seconds, MemoryError beyond so many bytes more.
 
-    Time is bounded in the main thread of systems with SIGPROF, as time of the processor: a busy machine makes no file
-    damaged. Memory is bounded on Linux; elsewhere nothing is.
+    Time is limited in the main thread of systems with SIGPROF, as processor time, so that a busy machine does not
+    matter. Memory is limited on Linux only.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The header of BrainVision recordings: the files that it names, what is mended in it, whether all is there."""
+"""The header of BrainVision recordings: finding the files it names, mending it, checking that all is there."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from eeg.io.units import is_counts, is_guessed, is_unknown, to_volts
 _SAMPLE_BYTES = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
 _DATA_SUFFIXES, _MARKER_SUFFIXES = (".eeg", ".dat", ".avg", ".seg"), (".vmrk",)
 _CHANNEL = re.compile(r"^(Ch\d+=)([^,]*),([^,]*),([^,]*),?(.*)$", re.IGNORECASE)
-# What MNE-Python knows each multiple of a volt by.
+# MNE-Python's spelling of each multiple of a volt.
 _SPELLED = {1.0: "V", 1e-3: "mV", 1e-6: "µV", 1e-9: "nV"}
 
 
 @dataclass(frozen=True)
 class BrainVisionFiles:
-    """What a header leads to.
+    """The files of a header, and its mended text.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class BrainVisionFiles:
 
 
 def read_brainvision_header(path: Path) -> BrainVisionFiles:
-    """Find the files of a recording, and mend what other programs wrote otherwise than MNE-Python reads it.
+    """Find the files of a recording, and mend what MNE-Python would not read as other programs write it.
 
     Files are taken as the header names them, else (it may have been renamed, or written on another system) in another
     case or by the header's own name. Units are spelled as MNE-Python knows them, decimal commas become points.

@@ -9,7 +9,7 @@ from pathlib import Path
 from eeg.errors import RecordingError
 from eeg.io.channels import kind_of
 
-# Data records of EDF+D follow one another where they are this near to it: onsets are rounded, to milliseconds at times.
+# How far apart consecutive data records of EDF+D may be: their onsets are rounded, sometimes to milliseconds.
 _GAP_SAMPLES, _ROUNDED_S = 3, 1e-3
 
 
@@ -155,7 +155,7 @@ def _check_continuous(path: Path, header: EdfHeader, present: int) -> None:
 
 
 def other_rates(header: EdfHeader) -> list[str]:
-    """Return the labels of signals sampled otherwise than most EEG: they would be resampled on every read."""
+    """Return the labels of signals with another rate than most EEG: they would be resampled on every read."""
     signals = [
         (label, samples)
         for label, samples in zip(header.labels, header.samples_per_record, strict=True)

@@ -1,4 +1,4 @@
-"""EEGLAB sets whose structure MNE-Python does not take: labels that are numbers or empty, events without a latency."""
+"""EEGLAB sets that MNE-Python does not read: labels that are numbers or empty, events without a latency."""
 
 from __future__ import annotations
 

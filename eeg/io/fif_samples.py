@@ -31,7 +31,7 @@ _COMPARED = 64
 
 @dataclass(frozen=True)
 class Buffer:
-    """A data buffer: where its samples begin in the file, and how many bytes of which type."""
+    """A data buffer: position of its samples in the file, their number of bytes and type."""
 
     at: int
     size: int
@@ -76,10 +76,10 @@ def walk(path: Path) -> tuple[list[Buffer], bool]:
 
 
 def first_of(path: Path) -> Path:
-    """Return the first file of a split recording, of which `path` is a part; `path` where it is the first.
+    """Return the first file of the split recording that `path` belongs to; `path` itself if it is the first.
 
-    Each part names the one before it. One that was renamed, and BIDS's second one, which names the recording before it
-    was split, are found by their numbers; what a link leads to, beside that.
+    Each part names the one before it. Renamed parts, and BIDS's second part, which names the recording before the
+    split, are found by their numbers; where `path` is a link, the parts beside its target.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What file formats there are, and of which one a file is by its content."""
+"""The known file formats, and recognising a file's format by its content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _START_BYTES = 4096
 
 @dataclass(frozen=True)
 class Opened:
-    """A file as a format's reader leaves it.
+    """A file opened by a format's reader.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class Opened:
     scratch : object or None
         Has `cleanup`, called when the recording is closed.
     units : mapping of str to (str, float)
-        By channel, where the file says it: the unit as written, and what `raw` has multiplied by. The values are
-        brought to volts by what is written; channels of other units than voltage are set aside.
+        By channel, where the file says it: the unit as written, and the factor that `raw` has applied. The written unit
+        decides the conversion to volts; channels of other units are set aside.
     """
 
     raw: Any
@@ -77,7 +77,7 @@ class Format:
     folder : bool
         Whether a recording is a folder.
     has_streams : bool
-        Whether a file may hold several recordings, of which one is chosen by its name.
+        Whether a file may hold several recordings, one of them chosen by name.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Format:
     has_streams: bool = False
 
 
-# Files of EEG that are not read, and how to make some of them that are.
+# EEG formats that are not read, and how to convert some of them.
 _CONVERT = {
     ".trc": "export it as EDF in Micromed's program",
     ".e": "export it as EDF in Nicolet's program (Natus)",
@@ -122,7 +122,7 @@ def formats() -> tuple[Format, ...]:
     return tuple(sorted(found, key=lambda one: (_ORDER.index(one.name) if one.name in _ORDER else 99, one.name)))
 
 
-# The usual formats are told first.
+# The usual formats are listed first.
 _ORDER = ("FIF", "EDF", "BDF", "BrainVision", "EEGLAB", "XDF")
 
 

@@ -27,7 +27,7 @@ MAX_RATE_ERROR = 0.1
 
 @dataclass
 class Signals:
-    """What a table holds.
+    """The contents of a table.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def number(cell: str) -> float:
 
 
 def changes(codes: Float64) -> list[tuple[int, str]]:
-    """Return the rows where a column of codes turns to another that is not 0, as marks."""
+    """Return the rows where a column of codes changes to another code than 0, as marks."""
     values = np.nan_to_num(codes)
     starts = np.flatnonzero((values != 0) & (np.diff(values, prepend=0.0) != 0))
     return [(int(row), f"{values[row]:g}") for row in starts]
@@ -149,7 +149,7 @@ def _fill(samples: Float64) -> tuple[Float64, npt.NDArray[np.bool_]]:
 
 
 def _places(path: Path, found: Signals, notes: list[str]) -> npt.NDArray[np.int64]:
-    """Return where on the grid each row lies: rows follow one another, but for holes."""
+    """Return each row's place on the grid: rows follow one another, except for holes."""
     n = found.samples.shape[1]
     rows = np.arange(n)
     if found.stamps is None or n < 3:

@@ -10,7 +10,7 @@ from eeg.errors import MissingEEGExtraError
 
 
 class quiet_mne:
-    """Keep MNE's log and warnings off the terminal; what matters is checked by ourselves."""
+    """Keep MNE's log and warnings off the terminal; this package checks what matters."""
 
     def __enter__(self) -> None:
         self._warnings = warnings.catch_warnings()

@@ -26,7 +26,7 @@ Float32 = npt.NDArray[np.float32]
 
 _MIN_SFREQ = 60.0
 _MAX_CHANNELS = 1024
-# What opening a file may take: a file of 1 GiB that is held in memory opens in a third of it.
+# Limits on opening a file: one of 1 GiB that is held in memory opens in a third of them.
 _OPEN_S, _OPEN_BYTES_PER_S, _PARSED_BYTES_PER_S = 8.0, 20e6, 2e6
 _OPEN_BYTES, _COPIES = 2**30, 8
 
@@ -133,7 +133,7 @@ class Recording:
         return np.asarray(data, dtype=np.float64)
 
     def read32(self, start: int, stop: int, picks: Sequence[int]) -> Float32:
-        """Read samples as float32, each channel less its first sample: an amplifier's offset would eat the digits.
+        """Read samples as float32, each channel less its first sample, since a large offset would cost precision.
 
         Returns
         -------
@@ -248,7 +248,7 @@ def part_of(path: str | Path) -> Path | None:
     return None if first == path else first
 
 
-# Words of Python and its libraries, which say nothing to who has a file.
+# Words of Python and its libraries, which tell a user nothing.
 _LIBRARY = re.compile(
     r"\b(?:n?d?array|dtype|shape|index|object|attribute|NoneType|numpy|np\.|literal|convert|codec|unpack|buffer|operand"
     r"|argument|mne\.|iterable|subscript\w*|hashable|keyword|truth value|datetime|range\(\))",
@@ -256,7 +256,7 @@ _LIBRARY = re.compile(
 
 
 def _cause(error: Exception) -> str:
-    """Say in words why a reader failed; what only its author can read is called damage."""
+    """Say why a reader failed; a message that only programmers understand is replaced by "damaged"."""
     text = first_line(error)
     if ".fdt" in text and isinstance(error, FileNotFoundError):
         return "its samples are in a file .fdt, which is not beside it"
@@ -325,7 +325,7 @@ def _describe(path: Path, kind: str, opened: Opened) -> Recording:
 def _channels(
     path: Path, opened: Opened, notes: list[str]
 ) -> tuple[tuple[Channel, ...], npt.NDArray[np.float64] | None]:
-    """Return the channels, and what brings their values to volts (None where they are)."""
+    """Return the channels, and factors that convert their values to volts (None where they are in volts)."""
     raw = opened.raw
     channels = tuple(
         Channel(name, site_of(name), kind_of(name, file_kind))
@@ -347,7 +347,7 @@ def _channels(
 def _by_unit(
     path: Path, channels: tuple[Channel, ...], units: Mapping[str, tuple[str, float]], notes: list[str]
 ) -> tuple[tuple[Channel, ...], npt.NDArray[np.float64]]:
-    """Set channels aside whose unit is none of voltage, and return what brings the others to volts."""
+    """Set channels aside whose unit is not a voltage, and return factors that convert the others to volts."""
     scale = np.ones(len(channels))
     found, guessed, counts = list(channels), [], []
     for i, channel in enumerate(channels):
@@ -378,7 +378,7 @@ def some(names: Sequence[str]) -> str:
 
 
 def _file_kinds(raw: Any, path: Path) -> list[str]:
-    """Return what a file says each channel is; RecordingError where that is nothing a channel can be."""
+    """Return the kind that a file gives each channel; RecordingError for an unknown kind."""
     try:
         kinds: list[str] = raw.get_channel_types()
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the units that files write mean in volts."""
+"""Units as files write them, in volts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UNKNOWN = {"", "-", "n/a", "na", "none", "unknown", "unit", "1"}
 
 
 def to_volts(unit: str) -> float | None:
-    """Return what a unit is in volts: ``"uV"`` -> 1e-06; None where it is no unit of voltage.
+    """Return a unit in volts: ``"uV"`` -> 1e-06; None where it is not a unit of voltage.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def to_volts(unit: str) -> float | None:
 
 
 def is_guessed(unit: str) -> bool:
-    """Return whether a unit of voltage can be read only by a guess: its micro sign was lost."""
+    """Return whether reading a unit of voltage takes a guess, since its micro sign was lost."""
     return to_volts(unit) == 1e-6 and any(letter in "?\ufffd\x83" for letter in unit)
 
 

@@ -16,9 +16,9 @@ from eeg.io.mne import import_mne
 from eeg.io.units import is_counts, is_unknown, to_volts
 
 _MARKER_TYPES = {"markers", "marker", "events", "event", "stim", "stimulus", "trigger", "triggers"}
-# Types of streams of EEG by programs that do not call it EEG; taken where no other stream is one.
+# Stream types of programs that do not call EEG by its name; taken where no stream is called EEG.
 _LIKELY_EEG = {"signal", "signals", "exg", "biosignal", "biosignals"}
-# What elements of a description are called that name channels.
+# Names of the description's elements that name channels.
 _CHANNEL_WORDS = {"channels", "channel", "chan", "ch", "labels", "label", "names", "name", "electrodes", "electrode"}
 _STIM_TYPES = {"trg", "stim", "trigger", "status"}
 Float64 = npt.NDArray[np.float64]
@@ -200,8 +200,8 @@ def _even(path: Path, stream: Mapping[str, Any]) -> _Grid:
 def _channels(path: Path, stream: Mapping[str, Any], count: int) -> tuple[list[str], list[str], Float64]:
     """Return names, kinds and the factors to volts; microvolts where the stream does not say.
 
-    Descriptions are written by hand in many programs: what is not as the convention has it
-    (github.com/sccn/xdf/wiki/EEG-Meta-Data) is read as far as it goes.
+    Many programs write descriptions of their own: deviations from the convention
+    (github.com/sccn/xdf/wiki/EEG-Meta-Data) are read as far as possible.
     """
     described = _described(stream, count)
     names: list[str] = []
@@ -228,7 +228,7 @@ def _channels(path: Path, stream: Mapping[str, Any], count: int) -> tuple[list[s
 
 
 def _described(stream: Mapping[str, Any], count: int) -> list[Mapping[str, Any]]:
-    """Return what is said of each channel: elements, or for each its text as its name; nothing where that is unclear.
+    """Return the description of each channel: its element, or its text as its name; empty where that is unclear.
 
     The convention is `channels` of `channel`; other programs write a list of labels, other words, or names with commas.
     """
@@ -288,7 +288,7 @@ def _changes(levels: npt.NDArray[Any]) -> Float64:
 
 
 def _left_out(annotations: Sequence[tuple[float, str]], length_s: float) -> list[str]:
-    """Say which markers have no sample of the EEG stream beside them: they cannot be annotations."""
+    """Say which markers lie outside the samples of the EEG stream: they cannot be annotations."""
     notes = []
     for where, texts in (
         ("before the EEG stream begins", [f"{text} ({at:.1f} s)" for at, text in annotations if at < 0]),

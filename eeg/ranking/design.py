@@ -1,4 +1,4 @@
-"""The ranking model's columns and priors, and how much plays vary where nothing has an effect."""
+"""The ranking model's columns and priors, among them how much plays vary without any effect."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from eeg.ranking.observations import RATING_DB, Observation
 
 Float64 = npt.NDArray[np.float64]
 
-# Plays of 60 s vary by 0.33 dB (SD) in rest without any effect, from 0.2 to 0.7 between people (docs/eeg.md): in part
-# by what goes down with clean time, in part by drift. Median and spread of the logarithm of each; the lowest values are
-# the floor under which no small sample may talk the model.
+# Plays of 60 s vary by 0.33 dB (SD) in rest without any effect, from 0.2 to 0.7 between people (docs/eeg.md): partly
+# sampling error, which falls with clean time, partly drift. Median and spread of the logarithm of each; the lowest
+# values are a floor, so that a small sample cannot make the noise look smaller.
 _SAMPLING_SD, _SAMPLING_SPREAD = 0.25, 0.5
 _SAMPLING_DB = tuple(float(value) for value in np.geomspace(0.1, 2.4, 11))
 _DRIFT_SD, _DRIFT_SPREAD = 0.25, 0.7
@@ -23,17 +23,17 @@ _DRIFT_DB = (0.1, 0.2, 0.35, 0.6, 1.0, 1.7)
 _MEMORY_S = (60.0, 400.0)
 # SD of the effects of pieces: half-Cauchy, so that large ones stay possible.
 _TAU_SCALE = 0.5
-# What music, and what a piece, does on one day beyond what it does on all: SD, half-Cauchy.
+# SD of the effects of music, and of a piece, that one day adds to those of all days; half-Cauchy.
 _DAY_DB = (0.05, 0.12, 0.25, 0.45, 0.8, 1.4)
 _DAY_SCALE = 0.3
-# One recording tells nothing of other days. What both are then taken to be: at the upper end of 0.3 to 0.5 dB, for
-# which the false orders of such a recording are counted (benchmarks/eeg/null.py --part days).
+# One recording says nothing about other days. Both SDs are then set to this, the upper end of the 0.3 to 0.5 dB for
+# which false orders of such a recording are counted (benchmarks/eeg/null.py --part days).
 DAY_ALONE_DB = 0.5
 # SD of the change from the middle to the end of a recording, and of dB in the band for one dB of muscle.
 TIME_SD = 1.0
 _MUSCLE_SD = 0.7
-# What a dB of muscle does differs from play to play: by as much, for a dB, as a play of 60 s varies by itself (0.25 dB;
-# slopes of ten resting people differ by 0.22 to 0.29). Plays far from a recording's usual muscle count for less.
+# The effect of one dB of muscle varies from play to play: its SD is this times that of a play of 60 s (0.25 dB; slopes
+# of ten resting people differ by 0.22 to 0.29). Plays far from a recording's usual muscle count for less.
 _SLOPE_SPREAD = 1.0
 
 
@@ -118,7 +118,7 @@ def _recording(
 def _rating_products(rated: Sequence[Observation], number: dict[str, int], shared: int) -> Float64:
     """Return the products of ratings with the pieces: noise of a known SD, and a level of their own.
 
-    Some people rate high, others low: by a point or so, which is the prior of that level.
+    Some people rate high, others low, by about a point: that is the prior SD of the level.
     """
     q = len(number)
     products = np.zeros((q + shared + 1, q + shared + 1))
@@ -142,11 +142,11 @@ def make_grid(recordings: int, *, has_mean: bool, other_days: bool = True) -> Pa
     Parameters
     ----------
     recordings : int
-        One alone says nothing of what differs between days: then both SDs are `DAY_ALONE_DB`.
+        One alone says nothing about differences between days: then both SDs are `DAY_ALONE_DB`.
     has_mean : bool
         Whether there is silence, against which music can differ from day to day.
     other_days : bool
-        Whether what is said is to hold on other days; a single recording is otherwise taken for itself.
+        Whether conclusions should hold on other days; otherwise a single recording is described by itself.
     """
     sampling, drift = np.array(_SAMPLING_DB), np.array(_DRIFT_DB)
     none = Axis(np.zeros(1), np.zeros(1))
@@ -166,7 +166,7 @@ def make_grid(recordings: int, *, has_mean: bool, other_days: bool = True) -> Pa
 
 
 def half_cauchy(values: Float64, scale: float) -> Axis:
-    """Return evenly spaced logarithms of an SD with a half-Cauchy prior; what lies below goes to the first value."""
+    """Return an axis of SDs with a half-Cauchy prior, evenly spaced in log; the mass below goes to the first value."""
     density = values / (1 + (values / scale) ** 2)
     density[0] += scale * math.atan(values[0] / scale) / math.log(values[1] / values[0])
     return Axis(values, np.log(density))

@@ -53,7 +53,7 @@ def fit(model: MixedModel, trend_sd: float, *, keep: float = 1e-4, everywhere: b
 
 
 class _Search:
-    """Points of the grid as far as they were computed; those that do not matter are not kept."""
+    """The points of the grid that were computed; those that do not matter are not kept."""
 
     def __init__(self, model: MixedModel, trend_sd: float, log_keep: float) -> None:
         self._model, self._trend_sd, self._log_keep = model, trend_sd, log_keep
@@ -134,7 +134,7 @@ def f_test(model: MixedModel, posterior: Posterior, *, share: float = 0.95) -> f
 
 
 def _residual(gram: Float64, columns: Int64) -> Float64:
-    """Return what some coefficients leave of the data's sum of squares, for each gram."""
+    """Return the residual sum of squares after some coefficients, for each gram matrix."""
     if not len(columns):
         return np.asarray(gram[:, -1, -1])
     inner, moment = gram[:, columns[:, None], columns], gram[:, columns, -1]
@@ -143,7 +143,7 @@ def _residual(gram: Float64, columns: Int64) -> Float64:
 
 
 def _degrees_of_freedom(design: ModelDesign) -> tuple[int, int]:
-    """Return those of the pieces and of the residuals, with a level and a trend for each recording."""
+    """Return the degrees of freedom of pieces and of residuals, with a level and a trend for each recording."""
     q, g = design.pieces, len(design.shared_sd)
     inner = np.zeros((q + g, q + g))
     rows = local_rank = 0

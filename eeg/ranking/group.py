@@ -1,9 +1,9 @@
-"""What pieces do to a group of listeners: a multilevel model of pieces crossed with listeners.
+"""Effects of pieces in a group of listeners: a multilevel model of pieces crossed with listeners.
 
-``level of piece p for listener l = m + b_p + u_l + d_lp``: the mean response to music, the pieces' effects that all
-share (SD tau), how much more or less a listener responds to music as such (SD `music`), and how a listener differs in
-one piece (SD `piece`). Each listener is reduced to the information on the levels of the pieces, with their own noise,
-drift, days and muscle (`mixed_model`); the variances between listeners are averaged over a grid, as within one.
+``level of piece p for listener l = m + b_p + u_l + d_lp``: the mean response to music, the pieces' shared effects (SD
+tau), a listener's own response to music as such (SD `music`), and a listener's own response to one piece (SD `piece`).
+Each listener is reduced to the information on the levels of the pieces, with their own noise, drift, days and muscle
+(`mixed_model`); the variances between listeners are averaged over a grid, as within one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class GroupPiece:
 
 @dataclass(frozen=True)
 class GroupDifference:
-    """How a listener differs from the group in one piece, dB; `differs` where chance does not explain it."""
+    """A listener's difference from the group in one piece, dB; `differs` where chance does not explain it."""
 
     listener: str
     piece: str
@@ -60,7 +60,7 @@ class GroupDifference:
 
 @dataclass(frozen=True)
 class GroupRanking:
-    """What pieces do to a group.
+    """A group's ranking.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class GroupRanking:
     lower_is_better, reliable_order : bool
     reason : str
     p_value : float
-        That pieces which are equal in the mean of all people would look as different.
+        Probability that pieces with equal mean effects would look as different.
     pieces : tuple of GroupPiece
         Best first.
     against_silence : bool
@@ -141,7 +141,7 @@ def _with_interval(value: tuple[float, tuple[float, float]]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Listener:
-    """What one listener's plays say of the levels of all pieces."""
+    """The information of one listener's plays on the levels of all pieces."""
 
     information: Float64  # (q, q)
     moment: Float64  # (q,)
@@ -223,9 +223,9 @@ def rank_group(
 
 
 def _reduce(rows: Sequence[Observation], names: Sequence[str], *, use_muscle: bool) -> _Listener:
-    """Return what a listener's plays say of the pieces' levels, at the noise that is most probable for them."""
+    """Return the information of a listener's plays on the pieces' levels, at their most probable noise."""
     design, has_muscle, has_mean = make_design(rows, (), names, use_muscle=use_muscle)
-    # What one recording's day does is part of how its listener differs.
+    # The day effect of a single recording is part of its listener's difference.
     model = MixedModel(design, make_grid(len(design.recordings), has_mean=has_mean, other_days=False))
     posterior = fit(model, TIME_SD)
     best = posterior.points[int(np.argmax(posterior.weights.sum(axis=1)))]
@@ -288,7 +288,7 @@ class _Group:
 
     @staticmethod
     def _own(one: _Listener, grid: Float64) -> tuple[Float64, Float64, Float64]:
-        """Return loadings of what is a listener's own (music, each piece), its covariance and the log determinant."""
+        """Return the loadings of a listener's own effects (music, each piece), their covariance and log determinant."""
         q = len(one.moment)
         loading = np.zeros((len(grid), q, 1 + q))
         loading[:, :, 0] = grid[:, 1, None]
@@ -298,7 +298,7 @@ class _Group:
         return loading, np.asarray(np.linalg.inv(inner), np.float64), np.asarray(np.linalg.slogdet(inner)[1])
 
     def draw(self, rng: np.random.Generator) -> Float64:
-        """Return draws of the levels that all share, shape (draws, pieces)."""
+        """Return draws of the shared levels, shape (draws, pieces)."""
         parts = []
         counts = rng.multinomial(_DRAWS, self.weights.ravel()).reshape(self.weights.shape)
         for i, t in zip(*np.nonzero(counts), strict=True):
@@ -316,7 +316,7 @@ class _Group:
         return float(weights @ values), (low, high)
 
     def degrees_of_freedom(self) -> tuple[int, int]:
-        """Return those of the pieces, and of pieces by listeners."""
+        """Return the degrees of freedom of pieces, and of pieces by listeners."""
         cells = int(sum(one.heard.sum() for one in self.listeners))
         heard = int(np.any([one.heard for one in self.listeners], axis=0).sum())
         return heard - 1, cells - heard - (len(self.listeners) - 1)

@@ -98,7 +98,7 @@ class ParameterGrid:
         SD in dB of a play with 60 clean seconds; SD of the drift, dB; time in which the drift's correlation falls to
         1/e (an Ornstein-Uhlenbeck process), seconds.
     music_day, piece_day : Axis
-        SD in dB of what music, and what a piece, does on one day beyond what it does on all.
+        SD in dB of the effects of music, and of a piece, that one day adds to those of all days.
     tau : Axis
         SD of the piece effects, dB.
     """
@@ -174,7 +174,7 @@ def _bucket(rows: Sequence[tuple[RecordingRows, Int64]], design: ModelDesign, me
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the noise's grid: the posterior of the coefficients there, for any SD between pieces.
+    """A point of the noise grid: the posterior of the coefficients there, for any SD between pieces.
 
     Parameters
     ----------

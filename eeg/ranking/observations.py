@@ -1,4 +1,4 @@
-"""What the ranking sees of a scored recording: one observation for each play and each block of silence."""
+"""The ranking's data: one observation for each play and each block of silence of scored recordings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from eeg.results import RecordingScore
 
 CRITERIA = ("beta", "gamma", "both")
 
-# What a point of a rating counts for, and how far one rating is to be trusted (SD), in dB. That liking and band power
-# go together is not claimed: this is a convention by which both can guide what is heard next, and one rating weighs
-# about a third of a play.
+# The value of one rating point, and the SD of one rating, in dB. This does not claim that liking and band power go
+# together: it is a convention that lets both guide what is heard next; one rating weighs about a third of a play.
 RATING_DB, _RATING_SD = 0.3, 0.6
 # Stands for the recording of observations that are ratings.
 _RATINGS = "ratings"
@@ -20,7 +19,7 @@ _RATINGS = "ratings"
 
 @dataclass(frozen=True)
 class Observation:
-    """One play, or one block of baseline, as the ranking sees it.
+    """One play, or one block of baseline.
 
     Parameters
     ----------
@@ -35,7 +34,7 @@ class Observation:
     muscle_db : float or None
     clean_s : float
     known_sd : float or None
-        SD of its noise in dB where that is set beforehand (a rating); None: as the model finds it.
+        SD of its noise in dB where that is fixed (a rating); None: the model estimates it.
     """
 
     piece: str | None
@@ -56,7 +55,7 @@ class Rating:
 
 
 def rated(rating: Rating, *, lower_is_better: bool) -> Observation:
-    """Return a rating as the ranking sees it: a small, noisy hint of an effect in the direction that is wanted."""
+    """Return a rating as an observation: a small, noisy effect in the wanted direction."""
     if not 1 <= rating.value <= 5:
         raise ParameterError(f"rating {rating.value} of piece {rating.piece} is out of range: give 1 to 5")
     liked = RATING_DB * (rating.value - 3)
@@ -116,9 +115,9 @@ def observe(
     flags: Sequence[str],
     criterion: str,
 ) -> Observation | None:
-    """Return one play or block of baseline as the ranking sees it; None where it has too little clean data.
+    """Return one play or block of baseline as an observation; None where it has too little clean data.
 
-    Silence that was too short to hold plays against is too short to rank against.
+    Silence that is too short to be a baseline is too short to rank against as well.
     """
     value = combine(db, criterion)
     if value is None or "too-little-clean" in flags or clean_s <= 0:
@@ -129,7 +128,7 @@ def observe(
 
 
 def combine(db: Mapping[str, float | None], criterion: str) -> float | None:
-    """Return the value of a criterion from those of the bands, dB; None where a band it needs is missing."""
+    """Return a criterion's value from the bands' values, dB; None where a band it needs is missing."""
     check_criterion(criterion)
     if criterion != "both":
         return db.get(criterion)

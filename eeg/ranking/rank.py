@@ -39,9 +39,9 @@ def rank(
 
     ``value = recording + mean of pieces + piece + time in recording + muscle + noise``; blocks of baseline take part
     without the piece terms, which ties the pieces to silence and carries the baseline's own uncertainty along. Two
-    terms are of the day: what music, and what each piece, does in that recording beyond what it does in all. Their SDs
-    are estimated from two recordings or more; with one alone they are taken to be `design.DAY_ALONE_DB`. All figures
-    are of the plays alone. Ratings, as observations of the same piece terms with a mean and a weight of their own
+    terms belong to the day: effects of music, and of each piece, that one recording adds to those of all. Their SDs are
+    estimated from two recordings or more; with one alone they are taken to be `design.DAY_ALONE_DB`. All figures are of
+    the plays alone. Ratings, as observations of the same piece terms with a mean and a weight of their own
     (`observations.rated`), give a second order, `with_ratings`.
 
     Parameters
@@ -55,9 +55,9 @@ def rank(
     lower_is_better : bool
         The declared direction.
     use_muscle : bool
-        Take out what goes with the muscle index.
+        Regress on the muscle index.
     other_days : bool
-        Whether figures and order are to hold on other days, too. Without it a single recording is described as it is.
+        Whether figures and order should hold on other days, too. Without it a single recording is described by itself.
     may_be_muscle : bool, optional
         Whether the band reaches above 30 Hz, where muscle is strong: pieces are then flagged until there is a reliable
         order. By default so for gamma and both.
@@ -156,7 +156,7 @@ def _with_ratings(
 
 @dataclass(frozen=True)
 class _Fit:
-    """What the model makes of some observations: level of each piece (mean, draws), of a new one, slope of muscle."""
+    """The fitted model: levels of each piece (mean, draws) and of a new one, and the muscle slope."""
 
     model: MixedModel
     posterior: Posterior
@@ -236,7 +236,7 @@ def _order(values: Float64, mean: Float64) -> npt.NDArray[np.int64]:
 
 
 def _flags(rows: Sequence[Observation], *, doubtful: bool) -> tuple[str, ...]:
-    """Return what a reader must know about a piece; gamma is taken for muscle until an order survives the regressor."""
+    """Return what a reader must know about a piece; gamma counts as possible muscle until there is a reliable order."""
     flags = []
     if len(rows) < 2:
         flags.append("one-play")

@@ -1,4 +1,4 @@
-"""A ranking: what it says of each piece, with its uncertainty."""
+"""A ranking of pieces, with its uncertainty."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class PieceRank:
 
 @dataclass(frozen=True)
 class RatedPiece:
-    """Where a piece stands when ratings count as well.
+    """A piece in the order in which ratings count as well.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class WithRatings:
     Parameters
     ----------
     pieces : tuple of RatedPiece
-        Those never played, too.
+        Including those never played.
     draws : array, shape (n_draws, n_pieces)
     new_draws : array, shape (n_draws,)
     """
@@ -132,22 +132,22 @@ class Ranking:
     reason : str
         Why, in one line.
     p_value : float
-        That equal pieces would look as different.
+        Probability that equal pieces would look as different.
     pieces : tuple of PieceRank
     against_silence : bool
         Whether `mean_db` is against silence, or (without any) against the mean of all plays.
     tau_db, noise_db : float
         Posterior mean SD between pieces, and of a play with 60 clean seconds.
     day_db : (float, float)
-        Posterior mean SD of what music, and of what a piece, does on one day beyond what it does on all; with one
-        recording, what is taken for it.
+        Posterior mean SD of the effects of music, and of a piece, that one day adds to those of all days; with one
+        recording, the assumed value.
     muscle_slope : float
         dB in the band for one dB of muscle, taken out.
     recordings, plays, ratings : int
     draws : array, shape (n_draws, n_pieces)
         From the posterior, in the order of `pieces`.
     new_draws : array, shape (n_draws,)
-        What a piece never played might do.
+        Draws for a piece never played.
     with_ratings : WithRatings or None
         What ratings add, where there are any.
     """

@@ -51,7 +51,7 @@ def thompson(
     pieces: Sequence[PieceRank | RatedPiece] = drawn.pieces
     at = {piece.piece: i for i, piece in enumerate(pieces)}
     left = list(dict.fromkeys(candidates))
-    # Where each candidate stands among the ranked pieces, -1 for one that was never ranked.
+    # Index of each candidate among the ranked pieces, -1 for one that was never ranked.
     place = np.array([at.get(name, -1) for name in left], dtype=np.int64)
     sign = 1.0 if ranking.lower_is_better else -1.0
     chosen: list[str] = []

@@ -12,7 +12,7 @@ from eeg.ranking.observations import Observation
 # Of the test that the pieces are equal, at the first look. Rest without any effect wanders, which lets more of such
 # listeners pass a test than its level says (benchmarks/eeg/null.py).
 _ALPHA = 0.02
-# Smaller ones are printed as this: the noise is a model, and knows no better.
+# Smaller p values are printed as this: the noise model is not that exact.
 _SMALLEST_P = 0.001
 # Of the probability that the first is before the last, and of intervals.
 LEVEL = 0.90
@@ -28,7 +28,7 @@ def alpha(looks: int) -> float:
 
 
 def decide(data: Sequence[Observation], p_value: float, apart: float, *, other_days: bool = True) -> tuple[bool, str]:
-    """Say whether the pieces differ; of listeners without any effect at most 5 % may hear yes.
+    """Say whether the pieces differ; at most 5 % of listeners without any effect may be told so.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def decide(data: Sequence[Observation], p_value: float, apart: float, *, other_d
     apart : float
         How probable it is that the first of the pieces is before the last.
     other_days : bool
-        Whether that counts what differs from day to day.
+        Whether differences between days are counted as noise.
     """
     plays: dict[str, list[Observation]] = {}
     for row in data:
@@ -93,7 +93,7 @@ def _obstacle(plays: Mapping[str, Sequence[Observation]]) -> str:
 
 
 def in_one_order(plays: Mapping[str, Sequence[Observation]]) -> bool:
-    """Return whether, over two or more recordings, whatever two pieces share several stands the same way in each."""
+    """Return whether all recordings play the pieces they share in the same order, over two or more recordings."""
     places: dict[str, dict[str, list[float]]] = {}
     for name, rows in plays.items():
         for row in rows:

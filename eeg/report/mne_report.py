@@ -1,4 +1,4 @@
-"""Going on in MNE-Python: the report's pictures in an `mne.Report`, spectra as `mne.time_frequency.SpectrumArray`."""
+"""Results for MNE-Python: the report as an `mne.Report`, spectra as `mne.time_frequency.SpectrumArray`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eeg.ranking.ranked_pieces import Ranking
 from eeg.report.report import Parts, report_parts
 from eeg.results import RecordingScore
 
-# Of the one channel that holds the geometric mean over those scored.
+# Name of the one channel, the geometric mean over those scored.
 _MEAN_CHANNEL = "mean"
 
 

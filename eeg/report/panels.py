@@ -21,7 +21,7 @@ SILENCE, MARKED, LEFT_OUT = "#cccccc", "var(--soft,#444444)", "var(--bad,#b2182b
 
 @dataclass(frozen=True)
 class Look:
-    """What a piece is called and how it is coloured, the same in every picture.
+    """Names and colours of pieces, the same in every picture.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ def has_silence(score: RecordingScore) -> bool:
 
 
 def against(*, silence: bool) -> str:
-    """Return what values are against, in words."""
+    """Return the words for what values are compared with."""
     return "silence" if silence else "the mean of all plays"
 
 
 def what_values_are(scores: Iterable[RecordingScore]) -> str:
-    """Say what the values of some recordings are against."""
+    """Say what the values of some recordings are compared with."""
     silent = {has_silence(score) for score in scores}
     if silent == {False}:
         return "Values are dB against the mean of all plays in the same recording, for want of silence"
@@ -150,7 +150,7 @@ _FREQUENCIES = (2, 5, 10, 20, 30, 45, 70, 100)
 
 
 def spectra_picture(score: RecordingScore, look: Look) -> str:
-    """Return the power spectra of every piece and of what they are held against, bands shaded."""
+    """Return the power spectra of every piece and of the baseline, bands shaded."""
     base = against(silence=has_silence(score))
     freqs = score.figures.freqs
     inside = freqs >= 2
@@ -176,7 +176,7 @@ def spectra_picture(score: RecordingScore, look: Look) -> str:
 
 
 def difference_picture(score: RecordingScore, look: Look) -> str:
-    """Return the spectra of every piece against silence (or for want of it all plays), dB."""
+    """Return the spectra of every piece against silence (without any, against all plays), dB."""
     freqs = score.figures.freqs
     inside = freqs >= 2
     base = score.figures.spectra[""]

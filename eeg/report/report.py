@@ -1,4 +1,4 @@
-"""The report on scored recordings: one HTML file with everything in it, to be read by a person."""
+"""The report on scored recordings: one HTML file with everything in it."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _ranking(ranking: Ranking, look: Look) -> str:
 
 
 def _intervals(ranking: Ranking, look: Look, measure: str, *, narrow: bool = False) -> str:
-    """Return the picture of every piece's mean and interval; a narrow one has names above what they name."""
+    """Return the picture of every piece's mean and interval; a narrow one has names above the intervals."""
     base = against(silence=ranking.against_silence)
     many = len(ranking.pieces)
     low = min([0.0, *(piece.ci90_db[0] for piece in ranking.pieces)])

@@ -93,7 +93,7 @@ PLACES = [
 
 @dataclass(frozen=True)
 class Listener:
-    """What the simulated recording is made of.
+    """The parts of a simulated recording.
 
     Parameters
     ----------

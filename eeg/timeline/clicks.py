@@ -19,13 +19,13 @@ Array = npt.NDArray[np.float64]
 
 _BLOCK_S = 0.1
 _STEP_S = 60.0
-# The envelope has about so many values a second; more say nothing of an onset.
+# Values of the envelope a second: enough for an onset.
 _ENVELOPE_HZ = 1000.0
-# Clicks stand so far above what lies between them; a pop or two may be higher than they are.
+# How far clicks must exceed the signal between them; a pop or two may be higher still.
 _CONTRAST, _POPS = 4.0, 2
 _FLOOR = 1e-3
 _LONGEST_FILE_S = 86400.0
-# Plain clicks that are nearer to one another are one click that rings.
+# Plain clicks closer than this are the ringing of one click.
 _RINGS_S = 0.25
 # Plain clicks and a session's onsets agree by so much, and so large a share of both must.
 _NEAR_S, _SHARE = 0.3, 0.8
@@ -54,7 +54,7 @@ def find_clicks(recording: Recording, place: str, offset_s: float | None, notes:
     ----------
     recording : Recording
     place : str
-        Name of a channel; or an audio file, of which ``:2`` names the second channel.
+        Name of a channel; or of an audio file, where ``:2`` selects the second channel.
     offset_s : float or None
         When the audio file begins, in seconds from the recording's first sample; 0 where it is not given.
     notes : list of str
@@ -108,7 +108,7 @@ def annotations_of(track: ClickTrack, known: KnownSession | None, notes: list[st
 
 
 def until_the_next(items: Sequence[Item], marks: Sequence[Annotation]) -> list[Item]:
-    """Return items that last until the next mark at most: what was skipped is shorter than it was to be."""
+    """Return items that last until the next mark at most: a skipped item is shorter than planned."""
     onsets = sorted(mark.onset_s for mark in marks)
     ends = [next((onset for onset in onsets if onset > item.onset_s), item.end_s) for item in items]
     return [
@@ -191,7 +191,7 @@ def _file(place: str) -> tuple[Path | None, int | None]:
 
 
 def _of_file(path: Path, wanted: int | None) -> ClickTrack:
-    """Return the clicks of an audio file: of the channel named, or of that which says most."""
+    """Return the clicks of an audio file: of the channel named, or of the one with the clearest clicks."""
     import soundfile
 
     try:
@@ -212,7 +212,7 @@ def _of_file(path: Path, wanted: int | None) -> ClickTrack:
         raise TimelineError(f"{path} is no audio that can be read ({told.rstrip('.')}): give WAV or FLAC") from None
     hertz = rate / max(int(rate // _ENVELOPE_HZ), 1)
     found = [_marks(np.concatenate(kept), hertz) for kept in parts]
-    # Numbers are no accident; among plain clicks, few that are clear are likelier than many.
+    # Numbered clicks are no accident; among channels of plain clicks, few clear ones are likelier than many.
     best = max(range(len(found)), key=lambda i: (sum(c.number is not None for c in found[i]), -len(found[i]) or -1e9))
     name = path.name if count == 1 else f"channel {list(chosen)[best] + 1} of {path.name}"
     return ClickTrack(name, found[best])
@@ -224,7 +224,7 @@ def _clicks(blocks: Iterator[Array], rate: float) -> tuple[Click, ...]:
 
 
 def _envelope(block: Array, rate: float) -> Array:
-    """Return how far a signal is from its middle, the largest in each millisecond or each sample."""
+    """Return a signal's largest distance from its median in each millisecond or sample."""
     second = max(int(rate), 1)
     middles = [float(np.median(block[at : at + second])) for at in range(0, len(block), second)]
     centres = np.minimum(np.arange(len(middles)) * second + second / 2, len(block) - 1)

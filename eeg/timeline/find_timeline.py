@@ -1,6 +1,7 @@
 """Which piece played when: clicks, an events file, annotations, a stimulus channel, a session and an offset, the log.
 
-The ways are tried in this order and never mixed; nothing is guessed. Times are seconds from the first stored sample.
+These sources are tried in this order and never mixed; nothing is guessed. Times are seconds from the first stored
+sample.
 """
 
 from __future__ import annotations
@@ -91,9 +92,9 @@ def find_timeline(
 
 
 class _Found(NamedTuple):
-    """Items, where they come from in words, sessions, ends of plays whose beginning is not known, fixed timelines.
+    """Items, their source in words, sessions, ends of plays without a known beginning, fixed timelines.
 
-    Of a fixed timeline, it says from where on its times count and which session it is of.
+    A fixed timeline is the moment from which its times count, and its session.
     """
 
     items: list[Item]
@@ -332,7 +333,7 @@ def _finish(recording: Recording, found: _Found, notes: list[str], edge_s: float
         )
     baseline = [item for item in inside if item.role == SILENCE]
     first, last = inside[0].onset_s, max(item.end_s for item in inside)
-    # What ends without a beginning may have played since the recording began, or since the item before it.
+    # An end without a beginning: the piece may have played since the recording began, or since the previous item.
     lost = [end.onset_s for end in found.lost]
     begin = max([0.0, *(at for at in lost if at <= first + TOLERANCE_S)])
     end = max([last, *(at for at in lost if at > last)])

@@ -1,4 +1,4 @@
-"""What to say where nothing tells which piece played when: what the recording does hold, and what to give."""
+"""The error where nothing says which piece played when: what the recording holds, and what to give."""
 
 from __future__ import annotations
 

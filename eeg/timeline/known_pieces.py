@@ -1,4 +1,4 @@
-"""What is known beside the recording: pieces, sessions with their timelines, and when sessions were played."""
+"""Knowledge from outside the recording: pieces, sessions with their timelines, and when sessions were played."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class LoggedPlay:
 
 @dataclass(frozen=True)
 class Library:
-    """What is known about pieces and sessions; how they are stored is not this package's business.
+    """What is known about pieces and sessions, however the caller stores them.
 
     Parameters
     ----------

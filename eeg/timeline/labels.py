@@ -1,4 +1,4 @@
-"""What annotations say: labels of pieces, sessions and silences, moments, and the ends that belong to them."""
+"""Reading annotations: labels of pieces, sessions and silences, and the ends that belong to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOMENT_SAMPLES = 1.5
 # `Stimulus/`, `Comment/` and the like are put in front by BrainVision.
 _LABEL = re.compile(r"(?:^|/)(piece|session)[/ ]([^/\s]+)\s*$", re.IGNORECASE)
 _SILENCE = re.compile(r"(?:^|/)((?:silence|baseline)(?:/[^/]*)?)$", re.IGNORECASE)
-# Where a play or a silence ends that its annotation gives no duration, as `session play --lsl` sends it.
+# The end of a play or silence whose annotation has no duration, as `session play --lsl` sends it.
 _END = re.compile(r"(?:^|/)end/([^/\s]+)\s*$", re.IGNORECASE)
 # Where a recording was stopped and went on (BrainVision), and where EEGLAB joined data or cut some out.
 _SEAM = re.compile(r"(?:^|/)\s*(?:new segment(?:/.*)?|boundary)\s*$", re.IGNORECASE)
@@ -44,9 +44,9 @@ class Labels:
 
 
 def read_labels(annotations: Sequence[Annotation], sfreq: float) -> Labels:
-    """Sort annotations by what they name, and give each play and silence the length that its end says.
+    """Sort annotations by what they name, and give each play and silence its length from its end marker.
 
-    An end belongs to what began last before it, where that has its name.
+    An end belongs to the last beginning before it that has its name.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def read_labels(annotations: Sequence[Annotation], sfreq: float) -> Labels:
 
 
 def _begun_before(begun: Sequence[tuple[str, str, Annotation]], name: str, end_s: float) -> int | None:
-    """Return which annotation an end belongs to; what begins as it ends may be marked a moment before it."""
+    """Return the annotation an end belongs to; the next item may be marked a moment before the end."""
     for i in range(len(begun) - 1, -1, -1):
         _, of, annotation = begun[i]
         if of == name and annotation.onset_s < end_s:
@@ -106,7 +106,7 @@ def _begun_before(begun: Sequence[tuple[str, str, Annotation]], name: str, end_s
     return None
 
 
-# What people write beside the names of songs: recorders' own words, which stand for nothing that was heard.
+# Recorders' own labels, which do not stand for anything heard.
 _OWN = re.compile(
     r"(?:^|/)\s*(?:bad|edge|boundary|new segment|end|start|stop|recording|sync|impedance|response)\w*(?:[/ _].*)?$",
     re.IGNORECASE,

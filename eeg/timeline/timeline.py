@@ -1,4 +1,4 @@
-"""Which piece played when in a recording, as found: plays, silences, and where that was read."""
+"""The timeline of a recording: plays, silences, and the source that says so."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Timeline:
         }
 
     def lines(self, names: Mapping[str, str] | None = None) -> list[str]:
-        """Return the plan as lines of text, one for each stretch; `names` are those of pieces."""
+        """Return the timeline as lines of text, one for each stretch; `names` are titles by piece."""
         names = names or {}
         rows = sorted((*self.plays, *self.baseline), key=lambda item: item.onset_s)
         text = [f"timeline from {self.source}", f"{'from':>9}  {'to':>9}  {'seconds':>8}  what"]
@@ -65,5 +65,5 @@ class Timeline:
 
 
 def moment(seconds: float) -> str:
-    """Return minutes and seconds, as recordings are told."""
+    """Return a moment as minutes and seconds."""
     return clock(seconds, decimals=1)

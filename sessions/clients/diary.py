@@ -144,11 +144,12 @@ def mark_piece(store: Store, piece: str, mark: str, listener: str | None, *, on:
         raise InputError(f"mark {mark!r} is not known; give {NEVER} or {FAVOURITE}")
     id_ = get_piece(store, piece).id
     with store.write() as database:
-        owner = add_listener(database, listener_name(listener)).id if listener is not None else None
-        if owner is None and listener is not None:
+        owner = None
+        if listener is not None:
+            row = add_listener(database, listener_name(listener))
             database.flush()
-            owner = find_listener(database, listener).id
-        # One thing or the other.
+            owner = row.id
+        # A piece has one mark at most.
         database.execute(delete(PieceMarkRow).where(PieceMarkRow.listener_id == owner, PieceMarkRow.piece_id == id_))
         if on:
             database.add(PieceMarkRow(listener_id=owner, piece_id=id_, mark=mark))

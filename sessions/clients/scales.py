@@ -133,7 +133,7 @@ def read_scales(path: Path) -> list[Scale]:
     Raises
     ------
     InputError
-        Where the file cannot be read or a scale makes no sense.
+        Where the file cannot be read or a scale is not valid.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Whose sessions are whose: giving a session to a listener, and making two listeners one."""
+"""Who sessions belong to: giving a session to a listener, and merging two listeners."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from therapy_gen.errors import InputError
 def assign_session(store: Store, number: int, listener: str, ranker: RankFunction | None = None) -> SessionRecord:
     """Give a session, its ratings and its recordings to a listener, who is made where there is none of that name.
 
-    A recording that names pieces and no session is this one's where all of them are in it, and not all in others of
-    whoever had it. With a `ranker`, the pieces of whoever had it and of whoever has it now are ranked again.
+    A recording that names pieces and no session belongs to this one where all of the pieces are in it, and not all in
+    other sessions of the former listener. With a `ranker`, the pieces of the former and of the new listener are ranked
+    again.
     """
     name = listener_name(listener)
     get_session(store, number)

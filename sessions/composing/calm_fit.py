@@ -29,17 +29,17 @@ Arranged = TypeVar("Arranged")
 
 # The densities at which a section is decoded, as shares of the one that is guessed.
 LEVELS = (0.65, 1.0, 1.5)
-# The same, where sections are drawn from a model's memory: each is another piece, all of whose sections are taken.
+# The same where sections are drawn from a model's memory: every density is then another piece, taken as a whole.
 MEMORY_LEVELS = (0.8, 1.0, 1.3)
-# The guess: the logit of the score falls with the logarithm of the notes a second, as its strongest feature does
-# (`therapy_gen.music.analysis.calmness`). It need not be right, since what was decoded is measured.
+# The guess: logit of the score = _AT_NOTHING - _SLOPE * ln(notes a second + _OFFSET), near what its strongest feature
+# says (`therapy_gen.music.analysis.calmness`). It may be wrong, since what was decoded is measured.
 _AT_NOTHING, _SLOPE, _OFFSET = 9.7, 3.5, 4.0
 _DENSITIES = (3.0, 24.0)
-# Sections that are to have more notes a bar than this are drawn with that many, and moved from there: calm ones have
-# fewer, some of them too few to be moved so far.
+# Sections that need more notes a bar than this are drawn with this density and moved from there: sections of calm music
+# have fewer, some of them too few to be moved so far.
 _DRAWN_DENSE = 12.0
-# What notes leave of the way to a target, the touch makes up for, by so many units of velocity at most; about what one
-# takes from the logit of the score.
+# Velocity closes what the notes leave between score and target: by so many units at most, each of which takes about so
+# much from the logit of the score.
 _MOST_TOUCH = 6.0
 _LOGIT_PER_UNIT = FEATURES["loudness"].weight / FEATURES["loudness"].scale
 # Share of bars in which a note must begin; sections with fewer are taken only where there is no other.
@@ -49,7 +49,7 @@ _EMPTY_COSTS = 1.0
 _JUMP_COSTS = 0.03
 # Nor should it change how high a melody lies: what a semitone costs.
 _REGISTER_COSTS = 0.008
-# Where levels are pieces of their own, those whose melodies lie further away are no choice, in semitones.
+# Where each level is another piece, those whose melodies lie further away than this, in semitones, are left out.
 _MOST_REGISTER_AWAY = 1.5
 _NOTHING_COSTS = 100.0
 # With more combinations of sections than this, all are taken from one level.
@@ -69,12 +69,12 @@ def guessed_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> floa
 
 
 def drawn_density(calm: float, tempo: float, metre: Metre = FOUR_FOUR) -> float | None:
-    """Return the notes a bar that sections are to be drawn with, if they need more than calm ones have."""
+    """Return the notes a bar to draw sections with; None where calm sections have as many as are needed."""
     return _DRAWN_DENSE if guessed_density(calm, tempo, metre) > _DRAWN_DENSE else None
 
 
 def touch_towards(target: float, score: float) -> int:
-    """Return by how many units of velocity to strike harder, or softer, for what notes leave to a target score."""
+    """Return the velocity offset that closes the gap between a score and its target; 0 where it is small."""
     if abs(score - target) < _NEAR:
         return 0
     wanted = (_logit(score) - _logit(target)) / _LOGIT_PER_UNIT
@@ -88,10 +88,9 @@ def at_levels(
     drawn: Sequence[float] | None = None,
     metre: Metre = FOUR_FOUR,
 ) -> list[FloatArray]:
-    """Return a path (sections, z_size) moved to several densities; as it is, where the model has no vector for that.
+    """Return a path (sections, z_size) moved to several densities; unchanged where the model has no density vector.
 
-    Where its sections were `drawn` with a density each, they are moved from there, else from what the model writes left
-    to itself.
+    Where its sections were `drawn` with a density each, they are moved from there, else from the model's usual one.
     """
     effect = effect_of(model.arrays, "density", metre.beats)
     if effect is None:
@@ -113,7 +112,7 @@ def at_levels(
 
 @dataclass(frozen=True)
 class DecodedSection:
-    """What was decoded for a section at one level: its notes, and how calm and how high they are as they stand.
+    """A section decoded at one density, with what was measured of it before it is arranged.
 
     Attributes
     ----------
@@ -148,11 +147,11 @@ def measured(z: FloatArray, tokens: Tokens, tempo: float, metre: Metre = FOUR_FO
 
 
 class CalmSearch:
-    """The search for levels at which a piece is as calm as wanted.
+    """The search for the densities at which a piece is as calm as wanted.
 
     Parameters
     ----------
-    sections : sequence of (sequence of Section)
+    sections : sequence of (sequence of DecodedSection)
         For each distinct section of the piece, what was decoded at each level.
     weights : sequence of int
         How often each section is heard.
@@ -199,7 +198,7 @@ class CalmSearch:
         self._first = first
 
     def melody(self) -> npt.NDArray[np.int64]:
-        """Return the pitches of the melody, all sections in their numbers, of the combination that is tried first."""
+        """Return the melody's pitches in the combination that is tried first, each section as often as it is heard."""
         chosen = zip(self._chosen(self._first), self._weights, strict=True)
         return np.concatenate([section.melody for section, weight in chosen for _ in range(weight)])
 

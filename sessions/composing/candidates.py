@@ -17,7 +17,7 @@ from sessions.composing.calm_fit import (
     guessed_density,
     measured,
 )
-from sessions.composing.latent_path import latent_path, written
+from sessions.composing.latent_path import latent_path, measured_attribute
 from sessions.planning.plan import PlannedPiece
 from therapy_gen.music.analysis.calmness import calmness
 from therapy_gen.music.metre import in_metres
@@ -25,7 +25,7 @@ from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_
 from therapy_gen.music.tonality import scale_pitch_classes
 from therapy_gen.musicvae.section_model import SectionModel
 
-# Where nothing is said of how calm it is to be, each section is decoded this often; the calmest piece of notes stays.
+# Without a target of calmness each section is decoded this often, and the calmest candidate is kept.
 _CANDIDATES = 2
 # By how many nats notes outside the key, and notes that clash with another voice, are made less likely: sessions are
 # then in key unless the model is sure of a chromatic note, and a little less dissonant than calm music
@@ -49,13 +49,13 @@ class Draft:
     seed : int
         Of its arrangement.
     target : float
-        How calm it is to be, where that is said.
+        The calmness score wanted; 0 without a target.
     home : array, shape (z_size,), or None
-        Near which point its path begins.
+        The point of the latent space near which its path begins.
     density : float or None
         Notes a bar that its sections were drawn with; None where that was left to the model.
     remembered : bool
-        Whether its path is one of the model's memory.
+        Whether its path comes from the model's memory.
     """
 
     piece: PlannedPiece
@@ -80,7 +80,7 @@ def calmest_sections(
     ]
 
 
-def ladders(
+def decode_at_densities(
     drafts: Sequence[Draft],
     model: SectionModel,
     temperature: float,
@@ -90,7 +90,7 @@ def ladders(
 ) -> list[list[list[DecodedSection]]]:
     """Decode the sections of all pieces at several densities, in one batch: [piece][section][level].
 
-    Without a `free_density`, because one was asked for, they are decoded as often, as they are.
+    Without `free_density`, because a density was requested, each is decoded as often without being moved.
     """
     if any(draft.remembered for draft in drafts):
         return _decoded_levels(_remembered(drafts, model, rng), drafts, model, temperature, rng)
@@ -146,9 +146,9 @@ def _decoded_levels(
 
 
 def _drawn(drafts: Sequence[Draft], model: SectionModel) -> list[Sequence[float] | None]:
-    """Return the notes a bar that the sections of each path have before they are moved, where that is no usual density.
+    """Return for each path the notes a bar of its sections before they are moved; None where that is the usual density.
 
-    Near a piece heard before they are about as dense as that is: they are decoded to find out.
+    Near a piece heard before they are about as dense as that piece: they are decoded to measure it.
     """
     drawn: list[Sequence[float] | None] = [
         None if draft.density is None else [draft.density] * len(draft.path) for draft in drafts
@@ -156,7 +156,7 @@ def _drawn(drafts: Sequence[Draft], model: SectionModel) -> list[Sequence[float]
     near = [n for n, draft in enumerate(drafts) if draft.home is not None]
     if near:
         metres = [drafts[n].piece.metre for n in near for _ in drafts[n].path]
-        densities = iter(written(np.concatenate([drafts[n].path for n in near]), "density", metres, model))
+        densities = iter(measured_attribute(np.concatenate([drafts[n].path for n in near]), "density", metres, model))
         for n in near:
             drawn[n] = [next(densities) for _ in drafts[n].path]
     return drawn

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sessions.composing.calm_fit import CalmSearch, DecodedSection, drawn_density, touch_towards
-from sessions.composing.candidates import Draft, calmest_sections, ladders
+from sessions.composing.candidates import Draft, calmest_sections, decode_at_densities
 from sessions.composing.key_path import Neighbour, Place, best_key_path
 from sessions.composing.latent_path import LEANING, closing, distinct, latent_path, towards_attributes
 from sessions.composing.titles import titles
@@ -43,7 +43,7 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Brief:
-    """What a piece of a session is to be.
+    """What a piece of a session should be like.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Brief:
     target : float
         How calm it is to be, 0 to 1.
     home : array, shape (z_size,), or None
-        Near which point of the latent space it begins; None: anywhere.
+        The point of the latent space near which it begins; None: anywhere.
     """
 
     piece: PlannedPiece
@@ -70,7 +70,7 @@ class ComposedPiece:
     sections : tuple of tokens
         What was decoded for each of them, on tonic C.
     seed : int
-        That the arrangement was made with.
+        Of the arrangement.
     features : mapping of str to float
         What the scores of calmness and of valence measured.
     register : float or None
@@ -110,7 +110,7 @@ def compose(
     palette: str = DEFAULT_PALETTE,
     attributes: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[ComposedPiece]:
-    """Write pieces as calm as they come: of two candidates for every section the calmer one.
+    """Write pieces without a target: of two candidates for every section, the calmer one.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def compose(
     rng : Generator
         Decides everything that is left open: the same state gives the same bytes.
     temperature : float, optional
-        Without it, `usual_temperature`. Of the model's choices, within `_TEMPERATURES`.
+        Of the model's choices, 0.05 to 2; `usual_temperature` by default.
     palette : str
         Instruments, one of `therapy_gen.music.arranging.palettes.PALETTES`.
     attributes : mapping of str to (float, float), optional
@@ -170,9 +170,9 @@ def compose_session(
     briefs : sequence of Brief
         By their place in the session.
     model, rng, temperature, palette, attributes
-        As of `compose`. Where a density is asked for, the brief's target has no say in it.
+        As of `compose`. A density among the attributes overrides what the brief's target asks for.
     neighbours : sequence of (Neighbour or None), optional
-        All pieces of the session in their order, None for each one to be composed; without it there are no others.
+        All pieces of the session in order, None for each one to be composed; by default all are to be composed.
     free_keys : bool
         Whether the keys of the briefs may give way to others that bring melodies nearer to where they should lie.
 
@@ -207,7 +207,7 @@ def compose_session(
             _drafts(pieces, paths, model, attributes or {}, rng, remembering), briefs, densities, strict=True
         )
     ]
-    choices = ladders(drafts, model, temperature, rng, free_density=free_density)
+    choices = decode_at_densities(drafts, model, temperature, rng, free_density=free_density)
     order = [None] * len(drafts) if neighbours is None else neighbours
     return _placed(drafts, choices, order, palette, temperature, free_keys=free_keys, mixed_levels=not remembering)
 
@@ -245,15 +245,15 @@ def _placed(
     mixed_levels: bool,
 ) -> list[ComposedPiece]:
     """Choose key, octave and sections of one piece after the other, and arrange it."""
-    choices = [_in_their_keys(draft, ladder) for draft, ladder in zip(drafts, choices, strict=True)]
+    choices = [_in_their_keys(draft, decoded) for draft, decoded in zip(drafts, choices, strict=True)]
     searches = [
         CalmSearch(
-            ladder,
+            decoded,
             [draft.piece.form.count(label) for label in distinct(draft.piece.form)],
             draft.target,
             mixed=mixed_levels,
         )
-        for draft, ladder in zip(drafts, choices, strict=True)
+        for draft, decoded in zip(drafts, choices, strict=True)
     ]
     open_places = iter(
         Place.for_melody(search.melody(), draft.target, draft.piece.tonic, draft.piece.mode, free_key=free_keys)
@@ -263,7 +263,7 @@ def _placed(
     slots = [slot for slot, there in enumerate(order) if there is None]
     composed = []
     for slot, draft, search in zip(slots, drafts, searches, strict=True):
-        # Anew for every piece, since those before it came out a little higher or lower than was to be foreseen.
+        # Searched anew for every piece, since those before it came out a little higher or lower than expected.
         choice = best_key_path(places)[slot]
         melody_shift = int(places[slot].shifts[choice])
         piece = replace(draft.piece, tonic=melody_shift % 12)
@@ -271,17 +271,17 @@ def _placed(
         z = np.stack([section.z for section in chosen])
         made = _finish(draft, piece, z, [section.tokens for section in chosen], performance, temperature)
         composed.append(made)
-        places[slot] = places[slot].settled(choice, made.register)
+        places[slot] = places[slot].with_choice(choice, made.register)
     return composed
 
 
-def _in_their_keys(draft: Draft, ladder: Sequence[Sequence[DecodedSection]]) -> Sequence[Sequence[DecodedSection]]:
-    """Return sections [section][level] with the pitches of melodies in the keys that they will stand in."""
+def _in_their_keys(draft: Draft, decoded: Sequence[Sequence[DecodedSection]]) -> Sequence[Sequence[DecodedSection]]:
+    """Return sections [section][level] with their melodies in the keys in which they will sound."""
     form = draft.piece.form
     shifts = dict(zip(form, contrast_shifts(form, draft.seed), strict=True))
     return [
         [replace(section, melody=section.melody + shifts[label]) for section in levels]
-        for label, levels in zip(distinct(form), ladder, strict=True)
+        for label, levels in zip(distinct(form), decoded, strict=True)
     ]
 
 
@@ -304,8 +304,8 @@ def begins_at_memory(
 ) -> bool:
     """Return whether pieces begin at sections of the model's memory.
 
-    What is led by attributes, stands near pieces heard before, or has to be denser than calm music is drawn from the
-    fitted prior: its points can move.
+    Where attributes are requested, pieces begin near others heard before, or must be denser than calm music, they are
+    drawn from the fitted prior instead, whose points can be moved.
     """
     return (
         model.memory is not None
@@ -318,7 +318,7 @@ def begins_at_memory(
 
 
 def usual_temperature(remembered: bool) -> float:
-    """Return the temperature of decoding where none is asked for: a lower one for what is remembered."""
+    """Return the decoding temperature where none is requested: a lower one for sections from memory."""
     return _MEMORY_TEMPERATURE if remembered else DEFAULT_TEMPERATURE
 
 

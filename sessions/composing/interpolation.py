@@ -45,9 +45,9 @@ class Interpolation:
     unevenness : float
         Deviation of `changes` over their mean.
     joined : Path or None
-        The file with all of them, one after the other.
+        The file with all samples one after the other.
     ends : tuple of Excerpt
-        What was taken from the two files.
+        The excerpts of the two files.
     """
 
     samples: list[WrittenSection]
@@ -78,9 +78,9 @@ def write_interpolation(
     Parameters
     ----------
     palette : str, optional
-        Arrange each step as `session new` does its pieces; without it, the notes stand as they are.
+        Arrange each step as `session new` does its pieces; without it, notes are written as decoded.
     smooth : bool
-        Choose the points so that as much changes from each step to the next.
+        Choose the points so that each step changes the music equally.
     joined : bool
         Also write all steps as one file.
 

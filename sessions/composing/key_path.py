@@ -1,4 +1,4 @@
-"""Register along an arc: keys, related ones in succession, in which melodies lie where the curve wants them."""
+"""Register along an arc: related keys, one after the other, in which melodies lie as high as the curve wants them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from therapy_gen.music.arranging.voice_leading import transpositions
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-# What a session's keys cost, in squared semitones: a melody away from where the curve wants it, a step between two
-# neighbours other than the curve's, and what is more of it than a whole tone; staying in a key, and going further than
-# to the next one.
+# What a session's keys cost, in squared semitones: a melody's distance from where the curve wants it; a step between
+# neighbours that differs from the curve's, and the part of it beyond a whole tone; staying in a key; each fifth beyond
+# the first to the next key.
 _AWAY, _STEP, _WIDE, _STAYS, _FAR = 0.25, 1.0, 4.0, 2.5, 60.0
 _TONE = 2.0
-# And what a melody costs all of whose notes had to go to another octave.
+# What a melody costs if all of its notes had to be moved by an octave; a part of them costs its share.
 _FOLDED = 20.0
 
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A piece that is there already, among those to be composed: its key, its mean melody pitch, how calm it is."""
+    """A piece of the library among those to be composed: its key, mean melody pitch and calmness."""
 
     key: str
     register: float | None
@@ -40,15 +40,15 @@ class Place:
     Attributes
     ----------
     shifts : array of int, shape (choices,)
-        Semitones by which its melody can go up from tonic C.
+        Semitones by which its melody can be transposed from tonic C.
     fifths : array of int, shape (choices,)
-        Where its key then stands on the circle of fifths.
+        The place of its key on the circle of fifths, for each choice.
     registers : array of float, shape (choices,)
-        Where its melody then lies.
+        Mean MIDI pitch of its melody, for each choice.
     costs : array of float, shape (choices,)
         What each choice costs by itself.
     wanted : float
-        Where the curve wants it.
+        Mean MIDI pitch that the curve wants.
     """
 
     shifts: IntArray
@@ -59,7 +59,7 @@ class Place:
 
     @classmethod
     def of(cls, there: Neighbour) -> Place:
-        """Return the place of a piece that is there already."""
+        """Return the place of a piece of the library."""
         wanted = REGISTER.at(there.calm)
         key = parsed(there.key)
         fifths = np.arange(12) if key is None else np.array([fifths_of(*key)])
@@ -70,7 +70,7 @@ class Place:
 
     @classmethod
     def for_melody(cls, pitches: IntArray, calm: float, tonic: int, mode: str, *, free_key: bool) -> Place:
-        """Return the place of a melody, on tonic C, that is to be so calm, in a key that is free to give way."""
+        """Return the place of a melody on tonic C: in any key with `free_key`, else in its own."""
         wanted = REGISTER.at(calm)
         if len(pitches):
             shifts, registers, folded = transpositions(pitches)
@@ -80,8 +80,8 @@ class Place:
         allowed = np.full(len(shifts), True) if free_key else shifts % 12 == tonic
         return cls(shifts[allowed], fifths[allowed], registers[allowed], _FOLDED * folded[allowed], wanted)
 
-    def settled(self, choice: int, register: float | None) -> Place:
-        """Return the place of a piece for which one key was chosen, and its melody then lay at `register`."""
+    def with_choice(self, choice: int, register: float | None) -> Place:
+        """Return the place with one choice left, whose melody turned out to lie at `register`."""
         lies = self.registers[choice : choice + 1] if register is None else np.array([register])
         return Place(self.shifts[choice : choice + 1], self.fifths[choice : choice + 1], lies, np.zeros(1), self.wanted)
 
@@ -89,8 +89,7 @@ class Place:
 def best_key_path(places: Sequence[Place]) -> list[int]:
     """Return for each piece of a session which of its keys and octaves to take.
 
-    Of all paths through related keys the one in which melodies follow the curve best, by the costs above (Viterbi's
-    algorithm).
+    Viterbi's algorithm finds the path through related keys with the least sum of the costs above.
     """
     costs = np.zeros(0)
     choices: list[npt.NDArray[np.intp]] = []

@@ -16,18 +16,18 @@ from therapy_gen.musicvae.section_model import SectionModel
 
 FloatArray = npt.NDArray[np.float32]
 
-# How far a variation stands from its section on the way to another sample, and how far a contrasting section does:
-# sections of real pieces are as similar (docs/listening).
+# How far a variation, and a contrasting section, lies from its section on the way to another sample: so similar are
+# sections of real pieces (docs/listening).
 _VARIATION = 0.1
 _CONTRAST = 0.8
-# A new piece near one that a listener has heard: kin, not a variation.
+# The same for a new piece that begins near one a listener has heard: related to it, not a variation.
 _KINSHIP = 0.3
 # How far the last section of a piece leans towards the first one of the next.
 LEANING = 0.3
 
 
 def closing(form: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a form whose last section is one of its own: a variation, where it was heard before."""
+    """Return a form whose last section occurs nowhere else in it: a variation where its label did."""
     label = form[-1]
     while label in form[:-1]:
         label += "'"
@@ -51,11 +51,11 @@ def latent_path(
     remembering: bool = True,
     drawn: set[int] | None = None,
 ) -> FloatArray:
-    """Return z (distinct sections, z_size) for a form: variations stand near their section, contrasts further off.
+    """Return z (distinct sections, z_size) for a form: variations lie near their section, contrasts further off.
 
-    The first section is drawn from the prior, with a `density` in notes a bar where one is given, or stands `near` a
-    point. Of a model's memory no section is taken that is among those `drawn`, while there are others; those taken join
-    them.
+    The first section is drawn from the prior, with a `density` in notes a bar where one is given, or lies `near` a
+    point. From a model's memory, sections in `drawn` are taken only when no others are left; those taken are added to
+    it.
     """
     labels = distinct(form)
     letters = distinct([label[0] for label in labels])
@@ -85,7 +85,7 @@ def _remembered(
     density: float | None,
     drawn: set[int] | None,
 ) -> FloatArray:
-    """Return a path through a model's memory: contrasts are of one origin, variations are at hand."""
+    """Return a path through a model's memory: contrasts come from the same real piece, variations are stored."""
     drawn = set() if drawn is None else drawn
     if near is None:
         numbers = [int(memory.draw(1, rng, mode, density=density, metre=metre.beats, without=drawn)[0])]
@@ -111,8 +111,8 @@ def towards_attributes(
 ) -> list[FloatArray]:
     """Move the paths of a session's pieces, each in its metre, along attribute vectors.
 
-    A step is known by its mean over many sections: each section is written out once to see where it is, and moved from
-    there.
+    The effect of a step is a mean over many sections. So each section is decoded once to measure its attribute, and
+    moved from there.
     """
     if not attributes:
         return paths
@@ -123,7 +123,7 @@ def towards_attributes(
             raise PlanError(f"model {model.name} has no vector for {name}; leave it out, or finish the model anew")
         values = np.linspace(high, low, len(paths)) if len(paths) > 1 else [(low + high) / 2]
         wanted = [value for path, value in zip(paths, values, strict=True) for _ in path]
-        had = written(z, name, of_sections, model)
+        had = measured_attribute(z, name, of_sections, model)
         steps = [
             steps_towards(model.arrays, name, float(value), metre.beats)
             - steps_towards(model.arrays, name, own, metre.beats)
@@ -133,7 +133,7 @@ def towards_attributes(
     return np.split(z, np.cumsum([len(path) for path in paths])[:-1])
 
 
-def written(z: FloatArray, name: str, metres: Sequence[Metre], model: SectionModel) -> list[float]:
-    """Return an attribute of what the model writes for each z (sections, z_size) at temperature 0."""
+def measured_attribute(z: FloatArray, name: str, metres: Sequence[Metre], model: SectionModel) -> list[float]:
+    """Measure an attribute of what the model decodes for each z (sections, z_size) at temperature 0."""
     tokens = in_metres(model.decode(z, temperature=0.0), metres)
     return [float(value) for value in attribute_values(tokens, np.array([m.beats for m in metres]))[name]]

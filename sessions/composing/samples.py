@@ -50,15 +50,15 @@ def write_samples(
 ) -> list[WrittenSection]:
     """Write `count` sections from the prior to ``sample-01.mid`` and so on.
 
-    They are in 4/4, where the model writes that. Our own models' are arranged; Magenta's stand note for note, at
-    Magenta's tempo.
+    They are in 4/4 where the model writes that. Those of therapy-gen's models are arranged; those of Magenta's are
+    written note for note, at Magenta's tempo.
 
     Parameters
     ----------
     temperature : float, optional
         `DEFAULT_TEMPERATURE`, which `music_vae_generate` of Magenta has as well.
     palette : str, optional
-        Of our own models' instruments.
+        Instruments; for therapy-gen's own models only.
     format : {"midi", "musicxml"}
     plain : bool
         Write MIDI as the score has it: on the grid, in one tempo, at one loudness, without pedal and pad.
@@ -69,7 +69,7 @@ def write_samples(
         Where a value is out of range or the folder cannot be written.
     """
     if not 1 <= count <= _MOST_SAMPLES:
-        raise PlanError(f"-n {count} is out of range; give 1 to {_MOST_SAMPLES}")
+        raise PlanError(f"count {count} is out of range; give 1 to {_MOST_SAMPLES}")
     if format not in FORMATS:
         raise PlanError(f"format {format!r} is not known; give one of: {', '.join(FORMATS)}")
     check_seed(seed)
@@ -118,7 +118,7 @@ def _literal(
     rng: np.random.Generator,
     temperature: float,
 ) -> list[tuple[bytes, str, float | None]]:
-    """Return what a model wrote as Magenta writes it, note for note, in its tempo: MIDI, title and calm."""
+    """Decode samples and write them note for note, at Magenta's tempo: MIDI, title and calmness."""
     metre = metre_of(model.metres[0])
     z = model.sample_prior(count, rng, metre=metre.beats)
     tokens = model.decode(z, temperature=temperature, rng=rng)

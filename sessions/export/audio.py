@@ -24,6 +24,7 @@ from therapy_gen.music.audio import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from therapy_gen.music.audio.files.tags import Tags
+    from therapy_gen.music.audio.stream import TimelineItem
 
 __all__ = [
     "SAMPLE_RATE",
@@ -77,7 +78,7 @@ class Renderer:
         sound: Sound,
         programme: Programme | None = None,
     ) -> None:
-        self._form = format
+        self._format = format
         self._programme = programme
         self._sound = sound
         self._music = present_music(store, items)
@@ -113,7 +114,7 @@ class Renderer:
                         part,
                         sound,
                         SAMPLE_RATE,
-                        self._form,
+                        self._format,
                         tags=self._tags(file),
                         threads=self._sound.threads,
                     )
@@ -139,7 +140,7 @@ class Renderer:
     def _comment(self, file: AudioFile) -> str:
         """Return what a file says of itself: the piece, and a digest of all that decides its sound and tags."""
         content = hashlib.sha256()
-        facts = (_RENDERING, SAMPLE_RATE, self._form, self._instruments, file.title, file.album, file.track)
+        facts = (_RENDERING, SAMPLE_RATE, self._format, self._instruments, file.title, file.album, file.track)
         content.update(repr(facts).encode())
         mix = self._sound.mix()
         content.update(repr((mix.space, mix.loudness, mix.layers, mix.transition, mix.fade_s)).encode())
@@ -231,17 +232,11 @@ def live_session(store: Store, number: int, *, start_s: float = 0.0, sound: Soun
     Loudness is measured on excerpts of each piece, so that the samples are not those of an export.
     """
     from therapy_gen.music.audio.live.live_timeline import live_timeline
-    from therapy_gen.music.audio.stream import TimelineItem
 
     record = get_session(store, number)
     sound = (sound or Sound()).over(record.parameters)
     music = present_music(store, record.items)
-    items = [
-        TimelineItem(item.duration_s, music[item.piece.id], f"piece {item.piece.id}")
-        if item.piece
-        else TimelineItem(item.duration_s)
-        for item in record.items
-    ]
+    items = _timeline_items(record.items, music)
     return live_timeline(items, mix=sound.mix(), sample_rate=SAMPLE_RATE, start_s=start_s)
 
 
@@ -299,6 +294,17 @@ def _comment_of(path: Path) -> str | None:
         return None
 
 
+def _timeline_items(items: Sequence[ItemRecord], music: Mapping[str, bytes]) -> list[TimelineItem]:
+    from therapy_gen.music.audio.stream import TimelineItem
+
+    return [
+        TimelineItem(item.duration_s, music[item.piece.id], f"piece {item.piece.id}")
+        if item.piece
+        else TimelineItem(item.duration_s)
+        for item in items
+    ]
+
+
 class _Blocks:
     """The sound of items, one after the other, in blocks."""
 
@@ -312,20 +318,14 @@ class _Blocks:
         start_s: float = 0.0,
         only: int | None = None,
     ) -> None:
-        from therapy_gen.music.audio.stream import TimelineItem, lengths_of, render_timeline
+        from therapy_gen.music.audio.stream import lengths_of, render_timeline
 
-        placed = [
-            TimelineItem(item.duration_s, music[item.piece.id], f"piece {item.piece.id}")
-            if item.piece
-            else TimelineItem(item.duration_s)
-            for item in items
-        ]
         lengths = lengths_of([item.duration_s for item in items], SAMPLE_RATE, apart=apart)
         if only is not None:
             start_s, lengths = sum(lengths[:only]) / SAMPLE_RATE, lengths[only : only + 1]
         self._lengths = iter(lengths)
         blocks = render_timeline(
-            placed,
+            _timeline_items(items, music),
             mix=sound.mix(),
             sample_rate=SAMPLE_RATE,
             workers=sound.threads,

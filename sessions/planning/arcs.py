@@ -34,7 +34,7 @@ class Arc:
     start, end : float
         The calmness score at its start, unless another is asked for, and at its end.
     shape : callable
-        The share of the way from start to end that has been gone at a place in the music, 0 (its start) to 1.
+        The share of the way from start to end that is done at a place in the music, 0 (its start) to 1.
     fade : float
         The share of the session, from its end, over which its sound dies away.
     """
@@ -63,8 +63,7 @@ def _down_early(place: float) -> float:
     return 0.5 * (1.0 - math.cos(math.pi * min(place / _DOWN_BY, 1.0)))
 
 
-# That an iso arc does better than another has not been found (10.1177/10298649261421187, N = 193): all are offered,
-# none is praised.
+# No study found an iso arc better than others (10.1177/10298649261421187, N = 193), so none is recommended.
 ARCS: dict[str, Arc] = {
     "calm": Arc("calmer and calmer", 0.96, 0.974, _evenly),
     "iso": Arc("led down from less calm", 0.6, 0.972, _down_early),
@@ -75,12 +74,12 @@ ARCS: dict[str, Arc] = {
 
 @dataclass(frozen=True)
 class TargetCurve:
-    """An arc, bound to where it begins: what it asks for at every place in the music.
+    """An arc with its start: the calmness it asks for at every place in the music.
 
     Attributes
     ----------
     start, end : float
-        Calmness scores; it never leads up: who begins calmer than the end stays there.
+        Calmness scores. It never becomes less calm: for a listener who is calmer than its end, it is level.
     shape : callable
         As of `Arc`.
     """
@@ -98,12 +97,12 @@ class TargetCurve:
         arc : str
             One of `ARCS`.
         arousal : float or None
-            Where the listener is, 0 (calm) to 1: the score is to begin at ``1 - arousal``, as far as calm music goes.
+            The listener's arousal, 0 (calm) to 1: the score begins at ``1 - arousal``, as far as calm music goes.
 
         Raises
         ------
         PlanError
-            Where arc or arousal is not one.
+            Where the arc is not known or the arousal is out of range.
 
         Examples
         --------
@@ -116,7 +115,7 @@ class TargetCurve:
         start = kind.start
         if arousal is not None:
             if not START[0] <= arousal <= START[1]:
-                raise PlanError(f"from {arousal:g} is out of range; give 0 (calm) to 1 (aroused)")
+                raise PlanError(f"arousal {arousal:g} is out of range; give 0 (calm) to 1 (aroused)")
             start = min(max(1.0 - arousal, LEAST_CALM), MOST_CALM)
         return cls(start, max(start, kind.end), kind.shape)
 
@@ -137,7 +136,7 @@ def mean_over(curve: Curve, onset_s: float, end_s: float) -> float:
 
 
 def value_at(curve: Curve, seconds: float) -> float:
-    """Return a curve's value at a moment, between its points by straight lines, beyond them as at the nearest."""
+    """Return a curve's value at a moment by linear interpolation; beyond its ends, the nearest point's."""
     before = curve[0]
     for point in curve:
         if point[0] >= seconds:

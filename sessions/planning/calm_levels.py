@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-# The calmness score of music that an arc can ask for. Below it would be another kind of music; above it, notes become
-# so few that nothing is left to tell pieces apart by.
+# The calmness scores that an arc can ask for. Less calm would be another kind of music; calmer pieces have so few notes
+# that they sound alike.
 LEAST_CALM, MOST_CALM = 0.5, 0.978
 
 
@@ -39,11 +39,12 @@ class Knots:
         return self.points[-1][1]
 
 
-# Quarter notes a minute where nobody asks for a tempo. The fastest one is where the embedded model, at its densest,
+# Quarter notes a minute where no tempo is requested. The fastest one is where the embedded model, at its densest,
 # comes down to the least calm that an arc can ask for (benchmarks/music/arcs.py).
 TEMPO = Knots(((0.5, 132.0), (0.7, 116.0), (0.85, 92.0), (0.92, 74.0), (0.96, 63.0), (0.975, 56.0)))
-# The mean pitch of a melody. It sinks: register comes next to mode and tempo in Eerola, Friberg & Bresin 2013 (Front.
-# Psychol. 4:487), and lower is less aroused, as long as it is not so low as to threaten.
+# The mean pitch of a melody. It falls along an arc: after mode and tempo, register has the largest effect in Eerola,
+# Friberg & Bresin 2013 (Front. Psychol. 4:487), and a lower one is less aroused, except for very low ones, which sound
+# threatening.
 REGISTER = Knots(((0.5, 72.0), (0.92, 69.5), (0.96, 68.5), (0.978, 67.5)))
 # Units of velocity above the softest touch.
 VELOCITY_OFFSET = Knots(((0.6, 16.0), (0.94, 0.0)))

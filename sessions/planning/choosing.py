@@ -1,4 +1,4 @@
-"""Which pieces a session holds: those requested by name, or some heard before, as they were drawn, and new ones."""
+"""Which pieces a session holds: those requested by id, or pieces heard before in the order drawn, and new ones."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from sessions.storage.library import find_pieces, get_piece, z_of
 from sessions.storage.store import Store
 
 DEFAULT_EXPLORE = 0.25
-# How far the numbers of pieces may be from those wanted where these do not fill the time.
+# How far the numbers of old and new pieces may be from those wanted where these do not fill the time.
 _NUMBERS_TRIED = 3
-# A piece heard before has a place on an arc where it is as calm as that asks for, by so much.
+# A piece heard before may take a place on an arc if its calmness differs from the target by no more than this.
 _AS_CALM = 0.06
-# So far may pieces heard before take a session from its arc, RMS; the one that does so most is left out until then.
+# The largest RMS distance of a session from its arc: until then, the piece that adds most to it is left out.
 _ON_ARC = 0.038
 # Pieces drawn that are looked up together: the first of them mostly fill a session.
 _AT_ONCE = 64
@@ -141,7 +141,8 @@ def choose_requested(
     most_new : int, optional
         How many new pieces there may be beside them.
     may_drop : bool
-        Whether the last of them are left out where not all have room; as few new ones as can be then fill the time.
+        Whether the last of them are left out where there is no room for all; as few new pieces as possible fill the
+        rest.
 
     Raises
     ------
@@ -159,19 +160,14 @@ def choose_requested(
     try:
         fresh = len(plan_session(request, np.random.default_rng(seed), duration_of).pieces)
     except PlanError:
-        # New pieces alone do not fill the time; those asked for may.
+        # New pieces alone do not fill the time; the requested ones may.
         fresh = 0
     if most_new is not None:
         fresh = min(fresh, most_new)
-    for new in range(fresh, -1, -1):
-        try:
-            plan = plan_session(request, np.random.default_rng(seed), duration_of, held=held, new=new, designs=designs)
-        except PlanError:
-            continue
-        why = tuple(_REQUESTED if isinstance(piece, HeldPiece) else "new" for piece in plan.pieces)
-        return Choice(plan, why, (None,) * len(plan.composed()))
-    fewer = [(kept, new) for kept in range(len(held) - 1, 0, -1) for new in range(fresh + 1)] if may_drop else []
-    for kept, new in fewer:
+    tries = [(len(held), new) for new in range(fresh, -1, -1)]
+    if may_drop:
+        tries += [(kept, new) for kept in range(len(held) - 1, 0, -1) for new in range(fresh + 1)]
+    for kept, new in tries:
         with contextlib.suppress(PlanError):
             rng = np.random.default_rng(seed)
             plan = plan_session(request, rng, duration_of, held=held[:kept], new=new, designs=designs)
@@ -195,7 +191,7 @@ def _planned(
     keep: int,
     new: int,
 ) -> SessionPlan | None:
-    """Return a plan with about so many pieces heard before and new; None where they fill no session."""
+    """Return a plan with about `keep` pieces heard before and `new` ones; None where no such plan fills the time."""
     for kept, count in _numbers(keep, new, len(heard)):
         held = [HeldPiece.of(piece) for piece, _ in heard[:kept]]
         try:
@@ -208,7 +204,7 @@ def _planned(
 
 
 def _furthest(request: SessionRequest, plan: SessionPlan) -> tuple[float, str]:
-    """Return how far from its arc a plan is, RMS, if new pieces come out right, and the held piece that adds most."""
+    """Return a plan's RMS distance from its arc (new pieces count as on it), and the piece that adds most."""
     music = [item for item in plan.items if item.piece is not None]
     curve = plan.curve(request.target)
     achieved = []
@@ -235,7 +231,7 @@ def _in_library(store: Store, drawn: Sequence[Drawn]) -> Iterator[tuple[PieceRec
 def _on_arc(
     request: SessionRequest, drawn: Iterable[tuple[PieceRecord, str]], places: int
 ) -> list[tuple[PieceRecord, str]]:
-    """Return the pieces, in the order in which they were drawn, that find a place of their own on the arc."""
+    """Return the pieces that can each have a place of their own on the arc, in the order drawn."""
     targets = [request.target.at((place + 0.5) / places) for place in range(places)]
     heard: list[tuple[PieceRecord, str]] = []
     holder: dict[int, int] = {}
@@ -276,7 +272,7 @@ def _explained(
 ) -> Choice:
     reasons = {piece.id: why for piece, why in heard}
     z = z_of(store, [piece.id for piece, _ in heard], model_sha256)
-    # Between points of two metres lies neither.
+    # A point between pieces of two metres would belong to neither.
     models = [piece for piece, _ in heard if piece.id in z and piece.metre == metre]
     why: list[str] = []
     homes: list[FloatArray | None] = []

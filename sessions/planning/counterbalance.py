@@ -2,7 +2,7 @@
 
 A Williams design (Williams 1949, Australian Journal of Scientific Research A 2, 149) is a set of orders in which every
 piece stands equally often at every place, and equally often right after every other piece: over the whole design a
-drift (fatigue, drying electrodes) favours none, nor does what the piece before leaves behind.
+drift (fatigue, drying electrodes) favours none, nor does carry-over from the piece before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-# So many orders of the rounds of a session are tried.
+# How many orders of a session's rounds are tried.
 _ORDERS_TRIED = 50
 
 
@@ -53,11 +53,11 @@ def williams(pieces: int) -> tuple[tuple[int, ...], ...]:
 
 
 def rounds_of(pieces: int, repeats: int, used: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
-    """Return the rows of the design that the rounds of a session are.
+    """Return the rows of the design that a session's rounds follow.
 
-    Rows that were used least come first; of these, those whose mean places agree best within the session: two rows
-    mirror each other, so with an even number of rounds the mean places are the same for all pieces. The order of the
-    rounds is drawn, and such that no piece ends one and begins the next where that can be.
+    Least used rows come first; among them, those that even out the pieces' mean places within the session: rows come in
+    mirrored pairs, so with an even number of rounds all pieces have the same mean place. The order of the rounds is
+    random, but where possible no piece ends one round and begins the next.
 
     Parameters
     ----------

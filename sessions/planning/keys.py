@@ -1,4 +1,4 @@
-"""Related keys in succession: steps on the circle of fifths, through the keys of pieces that are there already."""
+"""Related keys in succession: steps on the circle of fifths, between the keys of pieces of the library."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def related_keys(slots: Sequence[str | None], rng: np.random.Generator) -> list[
     Parameters
     ----------
     slots : sequence of (str or None)
-        The key of a piece that is there already, by its name; None where one is to be chosen: a fifth or a fourth from
-        its neighbour, and between two that are there already on the shorter way from one to the other. Some are in
-        minor: a minor key counts as its relative major.
+        The name of a library piece's key; None where one is chosen: a fifth or a fourth from its neighbour, and between
+        two library pieces on the shorter way from one to the other. Some are in minor: a minor key counts as its
+        relative major.
     rng : Generator
     """
     keys = [parsed(slot) for slot in slots]
@@ -67,7 +67,7 @@ def _step(rng: np.random.Generator) -> int:
 
 
 def parsed(name: str | None) -> tuple[int, str] | None:
-    """Return tonic and mode of a key by its name; None where it is none."""
+    """Return tonic and mode of a key by its name; None where it is not a key."""
     if name is None:
         return None
     try:

@@ -27,43 +27,43 @@ _TEMPO_STEP = 0.1
 _BISECTIONS = 12
 # With more pieces than this, only those of usual length are tried.
 _FEW = 6
-# Pieces are repeated to be compared: a single one costs more than short ones.
+# Repeats serve to compare pieces: a single piece costs more than short ones.
 _ALONE = 6.0
-# What plays cost, as a share, of another length than asked for.
+# Cost of plays that are longer or shorter than requested, for a relative difference of 1.
 _OTHER_LENGTH = 30.0
-# What an arc costs that changes within pieces, each of which is as calm all through: for all of calmness, RMS.
+# Cost of an arc that changes within pieces, which are equally calm throughout: for an RMS change of 1.
 _COARSE = 100.0
-# So many points of each piece are compared.
+# At how many points of each piece.
 _POINTS = 6
 _MOST_SECTIONS = 5
-# What it costs that tempi differ too little, where they should fall by so many beats a minute.
+# Cost of tempi that differ too little, and the fall in beats a minute from which on that counts.
 _LEVELLED, _FAR_DOWN = 8.0, 30.0
-# Plays may be shorter than was asked for by this share at least.
+# Plays may be shorter than requested by this share.
 _NEARLY = 0.1
 _USUAL_SECTIONS = (3, 5)
 
-# Places in the music, 0 to 1, of so many pieces that are to be composed.
+# From a number of pieces to compose to their places in the music, 0 to 1.
 PlacesOf = Callable[[int], Sequence[float]]
 
 
 @dataclass(frozen=True)
 class LayoutCost:
-    """What makes a way to fill the time unusual.
+    """What makes a layout unusual.
 
     Attributes
     ----------
     tempo : float
-        Tempi that are faster or slower than the arc wants them, or nearer to one another.
+        Tempi that are faster or slower than the arc wants, or too close to one another.
     sections : float
-        Pieces of another number of sections than is usual.
+        Pieces with an unusual number of sections.
     play_length : float
-        Plays of another length than was asked for.
+        Plays that are longer or shorter than requested.
     silence : float
         Silences that had to grow, and time that is left over or missing.
     alone : float
-        A single piece that is to be compared.
+        A single piece where several should be compared.
     coarse : float
-        An arc that changes within pieces, each of which is as calm all through.
+        An arc that changes within pieces, which are equally calm throughout.
     """
 
     tempo: float
@@ -81,12 +81,12 @@ class LayoutCost:
 
 @dataclass(frozen=True)
 class SessionLayout:
-    """One way to fill the time.
+    """A layout that fills the time.
 
     Attributes
     ----------
     cost : LayoutCost
-        The less in total, the more usual.
+        A smaller total is a more usual layout.
     sections : tuple of int
         How many each piece has.
     tempi : tuple of float
@@ -105,9 +105,9 @@ class SessionLayout:
 
 @dataclass(frozen=True)
 class _Silences:
-    """How the seconds that music leaves over are spread.
+    """How the seconds that music leaves are spread over silences.
 
-    `rest_s` is what they could not take up (negative where time is missing), `grown_s` by how much they grew.
+    `rest_s` is what does not fit into them (negative where time is missing), `grown_s` by how much they grew.
     """
 
     gap_s: float
@@ -124,7 +124,7 @@ def best_layout(
     new: int | None,
     places_of: PlacesOf,
 ) -> SessionLayout:
-    """Return the most usual way to fill the time.
+    """Return the most usual layout that fills the time.
 
     Parameters
     ----------
@@ -134,11 +134,11 @@ def best_layout(
     duration_of : callable
         Seconds that a piece of so many sections at a tempo lasts.
     held : sequence of float
-        Seconds that pieces of the library last which the session holds, too.
+        Seconds of each library piece that the session holds, too.
     new : int or None
         How many pieces are to be composed; None: as many as fit.
     places_of : callable
-        Where in the music composed pieces stand.
+        From the number of composed pieces to their places in the music.
 
     Raises
     ------
@@ -207,14 +207,14 @@ class _Search:
         return max(1, math.ceil((self.available + self._usual_gap) / (self.request.repeats * slot)))
 
     def totals(self, count: int, places_of: PlacesOf, *, exactly: bool) -> Sequence[int]:
-        """Return how many sections `count` pieces to be composed may have together, those worth trying.
+        """Return the total numbers of sections worth trying for `count` pieces to be composed.
 
-        `exactly` so many pieces are wanted, or else only numbers are tried with which pieces are of usual length.
+        Without `exactly`, only numbers that give pieces of usual length are tried.
         """
         request = self.request
         if count == 0:
             return (0,)
-        # Where new pieces stand on the whole; beside held ones, where those leave room.
+        # New pieces are spread over the whole; beside held ones, where those leave room.
         spread = [(point + 0.5) / _POINTS for point in range(_POINTS)]
         middle = _mean_tempo(request, places_of(count) if self.held else spread)
         bars_at_1_bpm = 60.0 * BARS_PER_SECTION * METRES[request.metre].quarters
@@ -257,7 +257,7 @@ class _Search:
                 slow = shift
             else:
                 fast = shift
-        # The slower edge of the last step; silences take what is left.
+        # The better edge of the last step; silences take what is left.
         chosen = min((tempi(slow), tempi(fast)), key=lambda at: abs(music(at) - target))
         silences = _silences(request, self.available - music(chosen), plays - 1)
         lengths = [*self.held, *map(self.duration_of, sections, chosen)]
@@ -297,20 +297,20 @@ class _Search:
 
 
 def _mean_tempo(request: SessionRequest, places: Sequence[float]) -> float:
-    """Return about the tempo that the arc asks for, on the average, of pieces at these places."""
+    """Return about the mean tempo that the arc asks for at these places."""
     shares = [request.tempo_share(place) for place in places]
     return request.tempo[0] + (request.tempo[1] - request.tempo[0]) * sum(shares) / len(shares)
 
 
 def _change_within(request: SessionRequest, pieces: int) -> float:
-    """Return how much the target changes within pieces of one length, as the RMS distance from the mean of each."""
+    """Return how much the target changes within pieces of equal length: RMS distance from each piece's mean."""
     moments = ((np.arange(pieces * _POINTS) + 0.5) / (pieces * _POINTS)).tolist()
     targets = np.array([request.target.at(moment) for moment in moments])
     return float(np.sqrt(targets.reshape(pieces, _POINTS).var(axis=1).mean()))
 
 
 def _remedies(request: SessionRequest) -> str:
-    """Return in words what would leave more time for music, or need less."""
+    """Return words for what would leave more time for music, or need less."""
     remedies = ["more minutes"]
     remedies += ["a faster `tempo`"] if request.tempo[1] < TEMPI[1] else []
     remedies += ["less baseline"] if request.baseline_s else []
@@ -323,7 +323,7 @@ def _least(request: SessionRequest) -> str:
 
 
 def _fall_lost(wanted: Sequence[float], chosen: Sequence[float]) -> float:
-    """Return by how much, as a share beyond half of it, tempi differ less than an arc that leads far down wants."""
+    """Return how much smaller than half of the wanted one a large fall in tempo is, as a share of it."""
     if not wanted:
         return 0.0
     fall = max(wanted) - min(wanted)
@@ -334,7 +334,7 @@ def _silences(request: SessionRequest, rest: float, gaps: int) -> _Silences:
     """Spread the seconds that music leaves over."""
     if request.fixed_gap_s is not None:
         rest -= gaps * request.fixed_gap_s
-        # A moment is no silence of its own, but lengthens the baseline.
+        # Less than a second makes no silence of its own, but lengthens the baseline.
         closing = min(max(rest, 0.0), _LONGEST_GAP_S) if rest >= _LEAST_SILENCE_S or request.baseline_s else 0.0
         return _Silences(request.fixed_gap_s, closing, rest - closing, closing)
     gap = min(max(rest / gaps, _GAPS_S[0]), _GAPS_S[1]) if gaps else 0.0
@@ -342,7 +342,7 @@ def _silences(request: SessionRequest, rest: float, gaps: int) -> _Silences:
     stretch = min(rest, (gaps + 1) * _LONGEST_GAP_S - gaps * gap)
     closing = 0.0
     if stretch > 1.0:
-        # Too little music: the same more silence after each piece, the last one included.
+        # Too little music: silence is added equally after each piece, the last one included.
         closing = min(stretch / (gaps + 1), _LONGEST_GAP_S)
         if gaps:
             gap = min(gap + (stretch - closing) / gaps, _LONGEST_GAP_S)

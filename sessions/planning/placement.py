@@ -1,4 +1,4 @@
-"""Where pieces of the library stand in a session: where its arc is as calm as they are, and keys lead to neighbours."""
+"""Places of library pieces in a session: where they match its arc and lie near their neighbours' keys."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from sessions.planning.request import USUAL_GAP_S, SessionRequest
 if TYPE_CHECKING:
     from sessions.records import PieceRecord
 
-# What a placement costs: a distance of so much from the arc, root mean square, costs one; so do a key so many fifths
-# further from its neighbour's than the new pieces between them can lead, and a melody so many semitones further.
+# A placement costs 1 for each of these: this RMS distance from the arc; a key this many fifths too far from its
+# neighbour's for the new pieces between them to lead there; a melody this many semitones too far.
 _AWAY, _FIFTHS, _SEMITONES = 0.02, 2.0, 4.0
 # How much higher or lower a melody may lie than its neighbour's at no cost.
 _NEAR = 2.0
-# A new piece is taken to last no less, in seconds, however little time is left.
+# Shortest length assumed for a new piece, in seconds, however little time is left.
 _SHORTEST = 40.0
-# Places are exchanged in so many rounds at most, and in long sessions only between near ones.
+# Places are exchanged in so many rounds at most; in long sessions only between near places, so many in all.
 _ROUNDS, _EXCHANGES = 4, 400
-# The arc is looked at in so many places.
+# At how many places the arc is sampled.
 _LOOKS = 240
 
 
 @dataclass(frozen=True)
 class HeldPiece:
-    """A piece of the library that is to be heard again."""
+    """A piece of the library that a session holds."""
 
     id: str
     duration_s: float
@@ -58,7 +58,7 @@ def place_held(request: SessionRequest, count: int, held: Sequence[HeldPiece]) -
 
 
 def places_of_new(request: SessionRequest, count: int, held: Sequence[HeldPiece], slots: Sequence[int]) -> list[float]:
-    """Return where in the music, 0 to 1, those of `count` pieces stand that are not held; `slots` are of those held."""
+    """Return the places in the music, 0 to 1, of the new ones of `count` pieces; `slots` are those of held ones."""
     line: Placement = [None] * count
     for slot, piece in zip(slots, held, strict=True):
         line[slot] = piece
@@ -68,7 +68,7 @@ def places_of_new(request: SessionRequest, count: int, held: Sequence[HeldPiece]
 
 
 class _Arc:
-    """What an arc asks for, and what a line of pieces costs on it."""
+    """An arc's targets, and the cost of a sequence of pieces on it."""
 
     def __init__(self, request: SessionRequest) -> None:
         self._music_s = request.minutes * 60.0 - 2.0 * request.baseline_s
@@ -78,7 +78,7 @@ class _Arc:
         self._squares = [0.0, *accumulate(target * target for target in targets)]
 
     def spans(self, line: Placement) -> list[tuple[float, float]]:
-        """Return about when each piece begins and ends, as shares of the music; new ones share what held ones leave."""
+        """Return about when each piece begins and ends, as shares of the music; new ones divide what is left."""
         held = sum(piece.duration_s for piece in line if piece is not None)
         new = sum(piece is None for piece in line)
         gaps = USUAL_GAP_S * (len(line) - 1)
@@ -93,7 +93,7 @@ class _Arc:
         return spans
 
     def cost(self, line: Placement) -> float:
-        """Return what a line costs; see the constants above."""
+        """Return the cost of a sequence; see the constants above."""
         away = 0.0
         for (begin, end), piece in zip(self.spans(line), line, strict=True):
             if piece is not None and piece.calm is not None:
@@ -119,14 +119,14 @@ class _Arc:
 
 
 def _calm(piece: HeldPiece) -> float:
-    """Return how calm a piece is; a recorded one, of which that is not known, goes between the others."""
+    """Return a piece's calmness; a recorded piece, which has none, goes between the others."""
     return 0.5 if piece.calm is None else piece.calm
 
 
 def _exchanged(arc: _Arc, line: Placement) -> Placement:
-    """Exchange places as long as that makes the line cost less."""
+    """Exchange places as long as that reduces the cost."""
     if not arc.level:
-        # To begin with, by how calm they are.
+        # To begin with, in order of calmness.
         taken = [slot for slot, piece in enumerate(line) if piece is not None]
         by_calm = sorted((piece for piece in line if piece is not None), key=lambda piece: (_calm(piece), piece.id))
         for slot, piece in zip(taken, by_calm, strict=True):

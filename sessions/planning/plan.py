@@ -37,7 +37,7 @@ __all__ = [
     "usual_tempo",
 ]
 
-# Sections of 16 bars: a letter is a thought, a prime a variation of it.
+# Sections of 16 bars: a letter is a theme, a prime a variation of it.
 FORMS: dict[int, tuple[tuple[str, ...], ...]] = {
     1: (("A",),),
     2: (("A", "A'"), ("A", "B")),
@@ -77,10 +77,10 @@ class SessionPlan:
     pieces : tuple of (PlannedPiece or HeldPiece)
     items : tuple of PlannedItem
     rows : tuple of int
-        Rows of the Williams design (`sessions.planning.counterbalance`) that its rounds are; none where pieces follow
-        the arc.
+        Rows of the Williams design (`sessions.planning.counterbalance`) that its rounds follow; empty where pieces
+        follow the arc.
     numbers : tuple of int
-        Which piece of the plan each piece of the design is; none where pieces follow the arc.
+        Index in the plan of each piece of the design; empty where pieces follow the arc.
     """
 
     pieces: tuple[PlannedPiece | HeldPiece, ...]
@@ -89,7 +89,7 @@ class SessionPlan:
     numbers: tuple[int, ...] = ()
 
     def composed(self) -> list[PlannedPiece]:
-        """Return the pieces that are to be composed."""
+        """Return the pieces to be composed."""
         return [piece for piece in self.pieces if isinstance(piece, PlannedPiece)]
 
     @property
@@ -104,7 +104,7 @@ class SessionPlan:
         return target.between(music[0].onset_s, music[-1].onset_s + music[-1].duration_s)
 
     def targets(self, curve: Curve) -> list[float]:
-        """Return how calm each piece to be composed is to be: the mean of the curve over all its plays."""
+        """Return the calmness target of each piece to be composed: the mean of the curve over all its plays."""
         targets = []
         for index, piece in enumerate(self.pieces):
             if isinstance(piece, PlannedPiece):
@@ -125,7 +125,7 @@ def plan_session(
 ) -> SessionPlan:
     """Lay out a session.
 
-    Without repeats, pieces stand in the order of the arc; with repeats, in rounds that are rows of a Williams design.
+    Without repeats, pieces follow the arc; with repeats, they come in rounds that are rows of a Williams design.
 
     Parameters
     ----------
@@ -136,11 +136,11 @@ def plan_session(
         Seconds that a piece of so many sections at a tempo, in the metre asked for, lasts, its ending included; falls
         with the tempo.
     held : sequence of HeldPiece
-        Pieces of the library that it holds, too; they stand where the arc comes nearest to what they are.
+        Pieces of the library that it holds, too; each takes the place where the arc is nearest to its calmness.
     new : int, optional
         How many pieces are to be composed; as many as fit by default.
     designs : sequence of Design
-        What the listener has heard of designs before; one of these very pieces is gone on with.
+        What the listener has heard of designs before; a design of the same pieces is continued.
 
     Raises
     ------
@@ -206,8 +206,8 @@ def timeline(
 ) -> tuple[PlannedItem, ...]:
     """Set stretches, (piece or None, seconds), one after the other in whole milliseconds.
 
-    What rounding left over goes to the silence after the last piece, or, where there is none and gaps are not fixed, to
-    the one before it.
+    Rounding is made up in the silence after the last piece, or, where there is none and gaps are not fixed, in the one
+    before it.
     """
     lengths = [round(1000 * duration) for _, duration in spans]
     rest = round(1000 * requested_s) - sum(lengths)

@@ -1,4 +1,4 @@
-"""What is requested of a session, and the tempi that an arc goes by."""
+"""What is requested of a session, and the usual tempi of an arc."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ MINUTES = (1.0, 600.0)
 # Slower than the 60 to 80 BPM of convention: note density and arousal go together (Bernardi 2006, Heart 92:445).
 DEFAULT_TEMPO = (54.0, 72.0)
 TEMPI = (30.0, 140.0)
-# Where nobody asked for a tempo, a session of hardly more than a minute may hold a piece this fast, and one with plays
-# of a given length pieces from here to there.
+# Where no tempo is requested: of a session of hardly more than a minute, and of a session whose plays have a given
+# length.
 SHORT_TEMPO = (54.0, 80.0)
 STUDY_TEMPO = (48.0, 80.0)
 BASELINE_S = (0.0, 1800.0)
@@ -28,7 +28,7 @@ REPEATS = (1, 20)
 GAP_S = (1.0, 300.0)
 # Seconds between two plays: usual, and fixed where pieces are repeated to be compared.
 USUAL_GAP_S = 8.0
-# In a shorter play too little clean EEG is left to say anything.
+# A shorter play leaves too little clean EEG.
 LEAST_PLAY_S = 60.0
 PLAY_S = (LEAST_PLAY_S, 900.0)
 
@@ -45,7 +45,7 @@ class SessionRequest:
     arc : str
         One of `sessions.planning.arcs.ARCS`.
     arousal : float or None
-        Where the listener is when it begins, 0 (calm) to 1; None leaves that to the arc.
+        The listener's arousal when it begins, 0 (calm) to 1; None leaves the start to the arc.
     tempo : (float, float)
         Slowest and fastest, in quarter notes a minute.
     key : str or None
@@ -58,14 +58,14 @@ class SessionRequest:
         Lowest and highest value of attributes that the music is led by, such as ``{"density": (5.0, 8.0)}``; each is
         one of `therapy_gen.musicvae.latent.attribute_kinds.ATTRIBUTES`.
     gap_s : float or None
-        Silence between two plays, in seconds; None: `USUAL_GAP_S` with repeats, and without them what tempi leave over,
-        6 to 10 s as a rule.
+        Silence between two plays, in seconds; None: `USUAL_GAP_S` with repeats; without them, whatever fills the time,
+        as a rule 6 to 10 s.
     play_s : float or None
         About how long each play is, in seconds; None leaves that open.
     metre : str
         Of the new pieces, one of `METRES`.
     tempo_requested : bool
-        Whether the tempo was asked for: then no piece is faster or slower, however short the session.
+        Whether `tempo` is a request: then no piece is faster or slower, however short the session.
 
     Raises
     ------
@@ -119,22 +119,22 @@ class SessionRequest:
 
     @cached_property
     def target(self) -> TargetCurve:
-        """What its arc asks for over the music."""
+        """The target curve of its arc."""
         return TargetCurve.of(self.arc, self.arousal)
 
     @property
     def fixed_gap_s(self) -> float | None:
-        """The silence between two plays, where it is not left to what tempi leave over."""
+        """The silence between two plays; None where it may vary to fill the time."""
         return USUAL_GAP_S if self.gap_s is None and self.repeats > 1 else self.gap_s
 
     @property
     def least_play_s(self) -> float:
-        """How short a play may be: plays that are to be compared are not short."""
+        """The least length of a play: plays to be compared are not short."""
         return LEAST_PLAY_S if self.repeats > 1 or self.play_s is not None else 0.0
 
     @property
     def parameters(self) -> dict[str, object]:
-        """What was asked for, as it is stored with a session; without what was left open."""
+        """What was requested, as it is stored with a session; without what was left open."""
         left_open = {"from": self.arousal, "gap_s": self.gap_s, "play_s": self.play_s}
         return {
             "minutes": self.minutes,
@@ -148,7 +148,7 @@ class SessionRequest:
 
     @property
     def conditions(self) -> str:
-        """What makes the time short, in words that follow on "with"; nothing where that is the minutes alone."""
+        """Words for what takes time beside the minutes, such as "with 2 repeats"; empty without any."""
         parts = [f"a baseline of {self.baseline_s:g} s"] if self.baseline_s else []
         parts += [f"{self.repeats} repeats"] if self.repeats > 1 else []
         parts += [f"gaps of {self.fixed_gap_s:g} s"] if self.fixed_gap_s is not None else []
@@ -156,7 +156,7 @@ class SessionRequest:
         return f"with {' and '.join(parts)} " if parts else ""
 
     def tempo_share(self, place: float) -> float:
-        """Return where in the range of tempi (0 slowest, 1 fastest) the arc is at a place in the music, 0 to 1."""
+        """Return the arc's place in the range of tempi (0 slowest, 1 fastest) at a place in the music, 0 to 1."""
         low, high = usual_tempo(self.arc, self.arousal)
         return min(max((TEMPO.at(self.target.at(place)) - low) / (high - low), 0.0), 1.0)
 

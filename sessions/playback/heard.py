@@ -1,4 +1,4 @@
-"""A play that somebody else plays and tells of: where it is, every few seconds, to the play log."""
+"""The play log of a play elsewhere (a browser), which reports its position every few seconds."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from sessions.storage.store import Store
 from therapy_gen.errors import InputError
 
 PLAYING, PAUSED, ENDED = "playing", "paused", "ended"
-# What is heard is not told to the sample.
+# Reported positions are not exact to the sample.
 _SAME_PLACE_S = 3.0
 _TO_ITS_END_S = 2.0
-# It is told of every 15 s while it plays; so long after the last word nobody knows.
+# While it plays, it is reported every 15 s; after so long without a report its position is unknown.
 _TRUSTED_S = 20.0
 # How long a database that is locked is waited for at the end.
 _PATIENCE_S = 5.0
 
 
 class HeardLog:
-    """Writes a play down as it is told.
+    """Writes a play to the log as it is reported.
 
     Parameters
     ----------
     store : Store
     record : SessionRecord
-        What is played.
+        The session that is played.
     now : callable
         Seconds by a clock that never jumps.
 
@@ -43,10 +43,10 @@ class HeardLog:
         self._store, self._record, self._now = store, record, now
         self._writer: QueuedPlayLog | None = None
         self._zero = 0.0
-        # Session second and clock where it was told last, while it plays.
+        # Session second and clock of the last report, while it plays.
         self._last: tuple[float, float] | None = None
         self._closed = False
-        # A page tells of two things at once, and each call has a thread of its own.
+        # A page may report twice at once, and each call has a thread of its own.
         self._lock = threading.RLock()
 
     def tell(self, state: str, at_s: float) -> None:
@@ -80,7 +80,7 @@ class HeardLog:
             self._writer.close(moment - self._zero, finished=finished)
 
     def _follow(self, at_s: float, moment: float) -> None:
-        """Write down what was heard since the last word: on through the items, or up to a jump."""
+        """Write down what was heard since the last report: on through the items, or up to a jump."""
         if self._last is None or self._writer is None:
             return
         before_s, before = self._last
@@ -90,7 +90,7 @@ class HeardLog:
             self._writer.end(moment - self._zero)
             self._last = None
             return
-        # Where the stream stood still, what came before that was heard in time.
+        # Where the stream stalled, everything before was heard on time.
         heard = before + at_s - before_s if stalled else moment
         for item in self._record.items:
             if before_s < item.onset_s <= at_s:
@@ -114,7 +114,7 @@ class HeardLog:
         return next((item for item in reversed(self._record.items) if item.onset_s <= at_s), self._record.items[0])
 
     def stop(self, state: str = ENDED) -> None:
-        """Note that nobody will tell of this play any more: it ended about where it was told last."""
+        """Note that no report follows: the play ended about where it was last reported."""
         with self._lock:
             if self._last is not None and not self._closed:
                 at_s, moment = self._last
@@ -122,6 +122,6 @@ class HeardLog:
                 self.tell(state, min(at_s + heard_s, self._record.duration_s))
 
     def wait(self) -> None:
-        """Return once what was told is stored."""
+        """Return once everything reported is stored."""
         if self._writer is not None:
             self._writer.wait()

@@ -1,4 +1,4 @@
-"""The play log while a session is played: what was heard is told here at once, and stored when the database takes it.
+"""The play log while a session is played: what was heard is queued at once, and stored when the database is free.
 
 In: moments, from the player. Out: rows of the play log. Playing never waits for a database, nor ends because of one.
 """
@@ -16,7 +16,7 @@ from sessions.storage.play_log import PlayWriter
 from sessions.storage.store import Store
 from therapy_gen.errors import TherapyGenError
 
-# How often a database that did not take a row is asked again, and how long once playing has ended.
+# How often storing is tried again on a busy database, and for how long once playing has ended.
 _RETRY_S = 0.5
 PATIENCE_S = 60.0
 
@@ -33,7 +33,7 @@ class QueuedPlayLog:
     started : datetime
         When the first sample is heard; aware.
     patience_s : float
-        How long, at the end, a database is waited for that takes nothing.
+        How long to wait, at the end, for a database that is busy.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class QueuedPlayLog:
         self._steps.put(lambda writer: writer.close(at_s, finished=finished))
 
     def wait(self) -> None:
-        """Wait until all that was told is stored, no longer than the patience; nothing can be told after that."""
+        """Wait until everything queued is stored, no longer than the patience; then nothing more can be noted."""
         self._steps.put(None)
         self._thread.join(self._patience_s)
         if self._thread.is_alive():
@@ -91,7 +91,7 @@ class QueuedPlayLog:
                 return
 
     def _patiently(self, work: Callable[[], None]) -> bool:
-        """Do something until the database takes it; False where it never will, or patience has ended."""
+        """Repeat `work` until the database takes it; False where it never will, or patience has ended."""
         while True:
             try:
                 work()

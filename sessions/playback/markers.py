@@ -12,7 +12,7 @@ from therapy_gen.lsl_log import keep_quiet
 
 STREAM_NAME = "therapy-gen"
 STREAM_TYPE = "Markers"
-# What was pushed last is on its way for so long.
+# The last marker needs so long to be sent.
 _LINGER_S = 0.3
 _WAIT_STEP_S = 0.2
 
@@ -23,7 +23,7 @@ class LslMarkers:
     Parameters
     ----------
     session : int
-        Part of the stream's source id, by which a receiver finds it again.
+        Part of the stream's source id, by which a receiver reconnects.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class LslMarkers:
             raise PlayError(f"LSL cannot open a stream ({error}); play without `lsl`") from None
 
     def wait(self, seconds: float) -> bool:
-        """Wait until somebody receives, at most so long; say whether somebody does."""
+        """Wait, at most so long, until there is a receiver; say whether there is one."""
         until = time.monotonic() + seconds
         while not self._outlet.have_consumers():
             if time.monotonic() >= until:
@@ -66,14 +66,14 @@ class LslMarkers:
         self._outlet.push_sample([text], self._clock() + ahead_s)
 
     def close(self) -> None:
-        """End the stream once what was sent has gone out."""
+        """End the stream once the last markers are sent."""
         if self._outlet.have_consumers():
             time.sleep(_LINGER_S)
         del self._outlet
 
 
 class MarkersTogether:
-    """Sends every marker to several takers.
+    """Sends every marker to several receivers.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ class SoundCard:
     device : str, optional
         Its name, a part of it, or its number; the system's own choice without.
     way_out : str
-        What an error tells to do in place of playing.
+        What an error suggests in place of playing.
 
     Raises
     ------
@@ -93,7 +93,7 @@ class SoundCard:
                 samplerate=sample_rate, channels=CHANNELS, dtype="float32", device=chosen, latency=_LATENCY_S
             )
             self._stream.start()
-            # Nothing was written yet: all of its buffer is free.
+            # Nothing is written yet: this is the size of its buffer.
             self._capacity = int(self._stream.write_available)
         except (sounddevice.PortAudioError, ValueError) as error:
             raise self._explained(error, device) from None

@@ -15,7 +15,7 @@ from sessions.playback.outputs import CHANNELS, Output, Samples
 from sessions.records import ItemRecord
 
 PAUSE, NEXT, QUIT = " ", "n", "q"
-# 46 ms: how soon a key is answered, and how exactly a stretch can begin after a pause.
+# 46 ms: how soon a key takes effect, and how exactly a stretch can begin after a pause.
 _BLOCK = 2048
 
 
@@ -41,7 +41,7 @@ class PlayLog(Protocol):
 
 @dataclass(frozen=True)
 class PlaybackProgress:
-    """Where playing is.
+    """The position of playing.
 
     Attributes
     ----------
@@ -67,12 +67,12 @@ class Player:
     session : int
     output : Output
     start_log : callable
-        From the moment at which the first sample is heard to the log of this play.
+        Called with the moment at which the first sample is heard; returns the log of this play.
     markers : Markers, optional
     keys : callable
         Returns the keys pressed since it was last called: `PAUSE` (again: resume), `NEXT`, `QUIT`.
     tell : callable
-        Told where playing is, some 20 times a second.
+        Called with the position, some 20 times a second.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ class Player:
                 self._tell(PlaybackProgress(item, frames / SAMPLE_RATE, paused))
                 if not paused:
                     break
-                # The device goes on: its clock, and what is heard of it, stay one.
+                # The device keeps running, so that its clock stays in step with what is heard.
                 self._output.write(np.zeros((_BLOCK, CHANNELS), np.float32))
             self._write(item, block, frames / SAMPLE_RATE)
             frames += len(block)
@@ -179,12 +179,12 @@ class Player:
     def _moment(self, ahead_s: float) -> float:
         """Return when, by the monotonic clock, a sample written now is heard.
 
-        What is ahead is an estimate, and two of them for one moment differ: it is never before what was heard last.
+        Latency is an estimate that varies: the moment returned is never before that of the last sample.
         """
         return max(time.monotonic() + ahead_s, self._heard_until)
 
     def _end(self, at: float) -> None:
-        """Note that what is under way ends at a moment."""
+        """Note that the current stretch ends at a moment."""
         if self._under_way is None or self._log is None:
             return
         self._heard_until = at

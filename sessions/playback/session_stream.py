@@ -1,4 +1,4 @@
-"""A stored session as one WAV that is made while it is listened to: any part of it, without the rest."""
+"""A stored session as a WAV file rendered on demand: any part of it, without the rest."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _FRAME_BYTES = 4
 # 1.5 s of sound.
 _CHUNK_FRAMES = 1 << 16
 _CHUNK_BYTES = _CHUNK_FRAMES * _FRAME_BYTES
-# What is kept to be heard again: 12 minutes.
+# Chunks that are cached: 12 minutes.
 _KEPT_CHUNKS = 480
-# So many chunks ahead it is quicker to go on rendering than to begin anew.
+# Up to so many chunks ahead it is quicker to go on rendering than to begin anew.
 _WORTH_GOING_ON = 20
 
 

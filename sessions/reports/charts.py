@@ -23,7 +23,7 @@ _MINUTES = (1, 2, 5, 10)
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its interval, and what it is of; `low` and `high` are None where it has none."""
+    """A labelled value with its interval; `low` and `high` are None where it has none."""
 
     label: str
     value: float
@@ -61,7 +61,7 @@ def roll(performance: Performance, key: str, title: str) -> str:
 
 
 def arc(target: Curve, achieved: Sequence[tuple[float, float, float]], duration_s: float) -> str:
-    """Draw what an arc asked for (dashed) and what its pieces came to (bars), over the session."""
+    """Draw an arc's target (dashed) and the calmness of its pieces (bars), over the session."""
     values = [calm for _, calm in target] + [calm for _, _, calm in achieved]
     low = math.floor(20 * min(values)) / 20
     high = min(max(math.ceil(20 * max(values)) / 20, low + 0.1), 1.0)
@@ -90,7 +90,7 @@ def intervals(rows: Sequence[Interval], what: str, unit: str = "dB") -> str:
 
 
 def _intervals(rows: Sequence[Interval], what: str, unit: str, *, narrow: bool) -> str:
-    """Draw the rows; for a phone with the names above what they name."""
+    """Draw the rows; for a phone (`narrow`) with the names above them."""
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
     low, high = min(*ends, 0.0), max(*ends, 0.0)
     room = max(high - low, 0.1) * 0.06

@@ -74,9 +74,9 @@ def write_listener_report(store: Store, listener: str, path: Path, ranking: Mapp
 
 
 def measure_trends(store: Store, listener: str, latest: int | None = None) -> list[dict[str, Any]]:
-    """Return a listener's measures by scale, each as a chart and a table, with what change is more than noise.
+    """Return a listener's measures by scale, each as a chart and a table, with the change that exceeds noise.
 
-    With `latest`, so many of the last measures of each scale are shown.
+    With `latest`, only so many of the last measures of each scale are shown.
     """
     moments = {one.id: one.created for one in list_sessions(store, listener=listener)}
     found = []

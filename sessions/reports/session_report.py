@@ -75,7 +75,7 @@ def write_session_report(
     pieces = record.pieces()
     music = present_music(store, record.items)
     lengths = {item.piece.id: item.duration_s for item in record.items if item.piece}
-    # The pieces alone: what lies under and between them belongs to the whole session.
+    # The pieces alone, without the layers and transitions of the whole session.
     mix = replace(sound.over(record.parameters).mix(), layers=(), transition="silence", fade_s=0.0)
     sounds = small_sounds(pieces, music, lengths, mix, sound.advance)
     files = _beside(path, sounds) if folder else None
@@ -104,7 +104,7 @@ def write_session_report(
 
 
 def _beside(path: Path, sounds: Sequence[bytes]) -> list[str]:
-    """Write sounds into the folder that goes with a page; return where they are, as the page names them."""
+    """Write sounds into the folder that goes with a page; return their paths relative to the page."""
     folder = make_folder(path.with_name(f"{path.stem}_files"))
     names = [f"{place + 1:02d}{SUFFIX}" for place in range(len(sounds))]
     for name, content in zip(names, sounds, strict=True):
@@ -140,7 +140,7 @@ def _silences(record: SessionRecord) -> str:
 
 
 def _player(record: SessionRecord, files: Sequence[str] | None) -> dict[str, Any]:
-    """Return what the page's script plays by."""
+    """Return the data that the page's player script reads."""
     numbers = {piece.id: place for place, piece in enumerate(record.pieces())}
     return {
         "duration": record.duration_s,

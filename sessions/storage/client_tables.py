@@ -25,7 +25,7 @@ class SessionNoteRow(Base):
 
 
 class MeasureRow(Base):
-    """What a scale came to before and after a session; the last word counts."""
+    """The values of a scale before and after a session; a later value replaces an earlier one."""
 
     __tablename__ = "measures"
     __table_args__ = (UniqueConstraint("session_id", "scale"),)
@@ -48,7 +48,7 @@ class ScaleRow(Base):
 
 
 class PieceMarkRow(Base):
-    """A piece that somebody never wants to hear again, or holds dear; `listener_id` is null for nobody named."""
+    """A piece that a listener never wants to hear again, or a favourite; `listener_id` is null without a named one."""
 
     __tablename__ = "piece_marks"
     __table_args__ = (CheckConstraint("mark IN ('never', 'favourite')", name="known"),)

@@ -33,7 +33,7 @@ def sessions(where: str | Path) -> list[tuple[str, str]]:
 
 def pieces(where: str | Path, begin: str = "") -> list[tuple[str, str]]:
     """Return id and title of the pieces whose id begins so, newest first."""
-    # Ids are in upper case, and an underscore or percent sign is none.
+    # Ids are in upper case; no wildcards, which a typed underscore or percent sign would be.
     query = "SELECT id, title FROM pieces WHERE substr(id, 1, ?) = ? ORDER BY id DESC"
     return [(str(id_), str(title)) for id_, title in _rows(where, query, (len(begin), begin.upper()))]
 
@@ -52,7 +52,7 @@ def _rows(where: str | Path, query: str, values: Sequence[object] = ()) -> list[
     with contextlib.suppress(OSError, ValueError, sqlite3.Error):
         path = Path(text).expanduser().absolute()
         if path.is_file():
-            # Without a log beside it nobody writes it, and SQLite need not make one to read it.
+            # Without a log beside it nobody is writing, and SQLite can read it without making one.
             logged = path.with_name(f"{path.name}-wal").exists()
             address = f"file:{quote(str(path))}?mode=ro" + ("" if logged else "&immutable=1")
             with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_S)) as connection:

@@ -21,7 +21,7 @@ from therapy_gen.errors import MissingExtraError
 
 # Seconds to wait for other processes that are writing; `?timeout=` in the URL of an SQLite file changes it.
 BUSY_TIMEOUT_S = 30.0
-# The advisory lock that writers take on a PostgreSQL server, one at a time ("therapy" in ASCII).
+# The advisory lock that each writer takes on a PostgreSQL server ("therapy" in ASCII).
 _WRITERS_LOCK = 0x74686572617079
 _WRITES = "writes"
 
@@ -36,7 +36,7 @@ def locate(where: str | Path) -> URL:
     Raises
     ------
     DatabaseError
-        Where a URL makes no sense or names a kind of database that is not supported.
+        Where a URL is not valid or names a kind of database that is not supported.
     """
     text = str(where)
     if "://" not in text:
@@ -96,12 +96,12 @@ def connect(url: URL, *, read_only: bool = False) -> Engine:
     ----------
     url : URL
     read_only : bool
-        Whether an SQLite file is only to be read; where its medium takes no journal, as a file that nobody changes.
+        Whether an SQLite file is opened for reading only; on a read-only medium, as a file that nobody changes.
 
     Raises
     ------
     DatabaseError
-        Where the place of an SQLite file cannot hold one.
+        Where no SQLite file can be at its path.
     MissingExtraError
         Where the driver for PostgreSQL is not installed.
     """
@@ -128,7 +128,7 @@ def connect(url: URL, *, read_only: bool = False) -> Engine:
         pool["creator"] = lambda: sqlite3.connect(_read_only_address(path), uri=True, **arguments)
     try:
         with warnings.catch_warnings():
-            # An argument that is not known would only be warned of.
+            # SQLAlchemy only warns of unknown arguments.
             warnings.simplefilter("error", SAWarning)
             engine = create_engine(url, connect_args=arguments, **pool)
     except (ArgumentError, SAWarning, TypeError, ValueError) as error:
@@ -145,7 +145,7 @@ def may_be_written(path: Path) -> bool:
 
 
 def _read_only_address(path: Path) -> str:
-    """Return the URI of a file on a medium that cannot be written; without a journal nobody changes it."""
+    """Return the URI of a file on a read-only medium: immutable where no journal lies beside it."""
     journal = path.with_name(f"{path.name}-wal")
     changed = journal.exists() and journal.stat().st_size > 0
     return f"file:{quote(str(path.absolute()))}?mode=ro" + ("" if changed else "&immutable=1")
@@ -158,15 +158,15 @@ def _on_connect(connection: sqlite3.Connection, record: object) -> None:
 
 
 def _on_begin(connection: Connection) -> None:
-    # A transaction that will write takes its lock at once: one that reads first and then writes may find that
-    # another has written in between, and waiting does not help it.
+    # A transaction that will write takes its lock at once: one that reads first and then writes would fail where
+    # another has written in between, however long it waits.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _on_begin_at_server(connection: Connection) -> None:
-    # Writers come one after the other, as they do in SQLite: none finds that what it read has changed meanwhile, or
-    # that another has made the same listener, model or recording.
+    # Writers run one after the other, as in SQLite: no row that one has read changes meanwhile, and no two make the
+    # same listener, model or recording.
     if connection.get_execution_options().get(_WRITES, False):
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(1000 * BUSY_TIMEOUT_S)}")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
@@ -176,7 +176,7 @@ def writing(engine: Engine) -> Engine:
     """Return the same engine for transactions that write."""
     if engine.dialect.name == "sqlite":
         return engine.execution_options(**{_WRITES: True})
-    # What was committed while it waited for the lock is to be seen.
+    # It must see what was committed while it waited for the lock.
     return engine.execution_options(**{_WRITES: True, "isolation_level": "READ COMMITTED"})
 
 
@@ -190,7 +190,7 @@ def explained(url: URL) -> Iterator[None]:
     except sqlite3.Error as error:
         raise explain(error, url) from error
     except UnicodeDecodeError as error:
-        # What SQLite says of a damaged schema quotes it, and Python's module cannot decode the quotation.
+        # SQLite's message on a damaged schema quotes it, and Python's module cannot decode the quotation.
         raise DatabaseError(
             f"database {label(url)} is damaged; restore a backup, or see what `db check` says"
         ) from error
@@ -206,7 +206,7 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and "full" in str(error)
 
 
-# What SQLite or PostgreSQL says -> what is wrong and how to mend it.
+# Messages of SQLite or PostgreSQL -> what is wrong and how to mend it.
 _MEANINGS = (
     ("not a database", "is not an SQLite database; give another file with `db`"),
     ("malformed", "is damaged; restore a backup, or see what `db check` says"),

@@ -1,4 +1,4 @@
-"""What a listener has heard of the designs by which pieces are repeated: orders go on from session to session."""
+"""The Williams designs that a listener's sessions followed, so that orders continue from session to session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def designs_of(store: Store, listener: str | None) -> list[Design]:
     """Return the designs that a listener's sessions followed, one for each set of pieces.
 
-    The listener's name is as `listener_name` gives it; None: sessions of nobody named.
+    The listener's name is as `listener_name` gives it; None: sessions without a listener.
 
     The pieces of a design keep the numbers that its first session gave them.
     """

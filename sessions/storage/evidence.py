@@ -1,4 +1,4 @@
-"""What a listener's ranking is made from, and the ranking as it is stored; how to rank is told from outside."""
+"""The data that a listener's ranking is made from, and the stored ranking; a `RankFunction` does the ranking."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT_CRITERION = "beta"
 
 @dataclass(frozen=True)
 class HeardPlay:
-    """One play in a recording, or one block of silence (`piece` is None), as it was scored; `db` by band."""
+    """One play in a recording, or one block of silence (`piece` is None), with its scores; `db` by band."""
 
     piece: str | None
     onset_s: float
@@ -61,7 +61,7 @@ class StoredRating:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of what a listener's pieces do.
+    """All data on a listener's responses to pieces.
 
     Attributes
     ----------
@@ -72,9 +72,9 @@ class Evidence:
         Oldest first.
     ratings : tuple of StoredRating
     plans : tuple of AnalysisPlan
-        All of the listener: how often the data were looked at.
+        All plans of the listener: how often the data were looked at.
     set_aside : tuple of (str, str)
-        Recordings that were scored otherwise than the plan says: file and difference. They are not ranked.
+        Recordings scored differently from the plan, which are not ranked: file and difference.
     versions : mapping of str to str
         Of the software that scored the newest recording.
     """
@@ -100,7 +100,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class RankedPiece:
-    """Where a piece stands, to be stored: its posterior under the criterion."""
+    """A piece's place in a ranking, to be stored: its posterior under the criterion."""
 
     piece: str
     mean_db: float
@@ -123,7 +123,7 @@ RankFunction = Callable[[Evidence], StoredRanking | None]
 
 
 def evidence_of(store: Store, listener: str | None, plan: str | None = None) -> Evidence:
-    """Return what is known of a listener's pieces under one analysis plan, by default the main one.
+    """Return a listener's evidence under one analysis plan, by default the main one.
 
     Raises
     ------
@@ -136,10 +136,10 @@ def evidence_of(store: Store, listener: str | None, plan: str | None = None) -> 
 
 
 def rank_again(store: Store, listener_ids: Collection[int | None], ranker: RankFunction) -> None:
-    """Put the rankings that `ranker` makes of listeners' evidence in place of those that are stored.
+    """Replace listeners' stored rankings by those that `ranker` makes of their evidence.
 
-    The ranking, which may take seconds, is computed while no transaction is open; where the evidence has changed
-    meanwhile, it is computed anew.
+    A ranking may take seconds: it is computed while no transaction is open, and again where the evidence has changed
+    meanwhile.
     """
     for listener_id in listener_ids:
         while not _ranked(store, listener_id, ranker):
@@ -163,7 +163,7 @@ def _ranked(store: Store, listener_id: int | None, ranker: RankFunction) -> bool
 
 
 def _stamp(database: Session, listener_id: int | None) -> tuple[Any, ...]:
-    """Return what is different whenever a listener's evidence is."""
+    """Return a value that changes whenever a listener's evidence does."""
     recordings = (
         select(RecordingRow.id, RecordingRow.sha256, RecordingRow.created)
         .where(RecordingRow.listener_id == listener_id)
@@ -240,7 +240,7 @@ def _chosen(plans: Sequence[AnalysisPlan], rows: Sequence[RecordingRow], name: s
 
 
 def _implied(name: str, rows: Sequence[RecordingRow]) -> AnalysisPlan:
-    """Return the plan of recordings that came without one: what was declared with the newest."""
+    """Return the plan of recordings stored without one: the criterion declared with the newest."""
     facts = rows[-1].facts if rows else {}
     return AnalysisPlan(
         name, facts.get("criterion", DEFAULT_CRITERION), facts.get("lower_is_better", True), facts.get("settings", {})

@@ -119,10 +119,10 @@ def add_session(
 
 
 def _free_titles(database: Session, pieces: Sequence[ComposedPiece]) -> list[str]:
-    """Return the title of each new piece, numbered where other music of the library has it.
+    """Return the title of each new piece, numbered where other music in the library has the same one.
 
-    The same music, made again, has the same title; the title in its MIDI stays as it was drawn, so that the same seed
-    gives the same bytes whatever else there is.
+    The same music, made again, keeps its title. The title in its MIDI stays as it was drawn, so that one seed gives the
+    same bytes whatever the library holds.
     """
     chosen: list[str] = []
     given: dict[str, bytes] = {}
@@ -140,7 +140,7 @@ def _free_titles(database: Session, pieces: Sequence[ComposedPiece]) -> list[str
 
 
 def _design(plan: SessionPlan, ids: Sequence[str]) -> dict[str, Any]:
-    """Return the design that the rounds of a plan are rows of, as it is stored; empty without one."""
+    """Return the Williams design of a plan's rounds as session parameters; empty without one."""
     if not plan.rows:
         return {}
     return {"design": {"pieces": [ids[piece] for piece in plan.numbers], "rows": list(plan.rows)}}
@@ -169,7 +169,7 @@ def _session_row(database: Session, number: int) -> SessionRow:
 
 
 def iter_sessions(store: Store, *, listener: str | None = None, limit: int | None = None) -> Iterator[SessionSummary]:
-    """Give sessions one after the other, oldest first; of many, few are in memory at a time.
+    """Give sessions one after the other, oldest first; only some are in memory at a time.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def iter_sessions(store: Store, *, listener: str | None = None, limit: int | Non
     listener : str, optional
         Whose; NotFoundError where there is no such listener.
     limit : int, optional
-        No more than the newest so many.
+        Only so many of the newest.
     """
     wanted = select(SessionRow.id)
     with store.read() as database:
@@ -219,8 +219,8 @@ def count_sessions(store: Store, *, listener: str | None = None) -> int:
 def delete_session(store: Store, number: int, *, with_pieces: bool = False, ranker: RankFunction | None = None) -> int:
     """Delete a session and its ratings; return how many pieces went with it.
 
-    Its pieces stay in the library. `with_pieces` deletes those that a model wrote and that no other session,
-    rating or recording holds. With a `ranker`, the listener's pieces are ranked again without its ratings.
+    Its pieces stay in the library; with `with_pieces`, those that a model wrote and that no other session, rating or
+    recording refers to are deleted. With a `ranker`, the listener's pieces are ranked again without its ratings.
     """
     with store.write() as database:
         row = _session_row(database, number)

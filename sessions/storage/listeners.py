@@ -1,4 +1,4 @@
-"""Listeners: their names, made by first mention."""
+"""Listeners: each is made where a name is first used."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from therapy_gen.errors import InputError
 _LONGEST_NAME = 200
 
 COLOURS = ("teal", "blue", "purple", "rose", "orange", "olive", "brown", "grey")
-"""By which somebody may be known on pages."""
+"""Colours that mark a listener on pages."""
 
 
 def listener_name(text: str) -> str:
-    """Return a listener's name as it is stored: without blanks around it, accents in one form; or its pseudonym.
+    """Return a listener's name as it is stored: stripped and in Unicode NFC; or its pseudonym.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class ListenerSummary:
     id : int
     name : str
     alias, colour : str or None
-        What pages show in place of the name, and a colour to know somebody by.
+        What pages show in place of the name, and the colour that marks the listener.
     sessions, plays, ratings, recordings : int
     last : datetime or None
         When the newest session was made.
@@ -154,7 +154,7 @@ def _counts(database: Session, query: Any, column: Any) -> dict[int, tuple[Any, 
 
 
 def only_listener_of(store: Store, pieces: Collection[str]) -> str | None:
-    """Return the one listener there is, where all of some pieces are in sessions of theirs; None otherwise."""
+    """Return the only listener there is, if all of these pieces are in sessions of theirs; None otherwise."""
     with store.read() as database:
         names = database.scalars(select(ListenerRow.name)).all()
         if len(names) != 1 or not pieces:
@@ -194,7 +194,7 @@ def _essence(name: str) -> str:
 
 
 def show_listener_as(store: Store, name: str, *, alias: str | None = None, colour: str | None = None) -> None:
-    """Set what pages show in place of a name, and the colour; None leaves one as it is, an empty text takes it away."""
+    """Set what pages show in place of a name, and the colour; None leaves one as it is, an empty text removes it."""
     with store.write() as database:
         _show_as(find_listener(database, name), alias, colour)
 

@@ -17,7 +17,7 @@ _TRACK = b"MTrk"
 
 
 def rename_piece(store: Store, prefix: str, title: str) -> PieceRecord:
-    """Give a piece (by prefix) another title, in its MIDI, too, and return it.
+    """Give a piece (by prefix) another title, also in its MIDI, and return it.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def rename_piece(store: Store, prefix: str, title: str) -> PieceRecord:
     found = get_piece(store, prefix)
     with store.write() as database:
         row = database.get_one(PieceRow, found.id, options=[undefer(PieceRow.midi), joinedload(PieceRow.model)])
-        # One whose title was numbered has the title without number in its MIDI.
+        # In the MIDI of a piece whose title was numbered, the title has no number.
         for old in (row.title, row.title.rpartition(" ")[0]):
             row.midi = _retitled(row.midi, old, wanted) if old and row.midi is not None else row.midi
         row.title = wanted
@@ -38,7 +38,7 @@ def rename_piece(store: Store, prefix: str, title: str) -> PieceRecord:
 
 
 def delete_piece(store: Store, prefix: str) -> PieceRecord:
-    """Delete a piece (by prefix) with its ratings and marks, and return what it was.
+    """Delete a piece (by prefix) with its ratings and marks, and return it.
 
     Raises
     ------

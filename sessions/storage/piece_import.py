@@ -43,7 +43,7 @@ class Imported:
     new : bool
         False where the library had the same file already.
     remarks : tuple of str
-        What is particular about the file.
+        What a user should know about the file.
     """
 
     piece: PieceRecord
@@ -54,7 +54,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class _Read:
-    """A file that was read: its row, as yet without an id, and what is particular about it."""
+    """A file that was read: its row, without an id yet, and remarks on it."""
 
     row: PieceRow
     remarks: tuple[str, ...]
@@ -63,7 +63,7 @@ class _Read:
 def import_pieces(store: Store, files: Sequence[Path], *, listener: str | None = None) -> list[Imported]:
     """Store MIDI files and recorded music as pieces, all of them in one transaction, or none.
 
-    A file whose music the library has already, from an import, is not stored again.
+    A file whose music was imported before is not stored again.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def import_pieces(store: Store, files: Sequence[Path], *, listener: str | None =
     files : sequence of Path
         MIDI; or WAV, FLAC, MP3, Ogg and AIFF, which become pieces without notes.
     listener : str, optional
-        Who brings them: they are exported and forgotten with that listener, who is made where there is none.
+        Whose they are: they are exported and forgotten with that listener, who is made where there is none.
 
     Raises
     ------

@@ -34,7 +34,7 @@ def new_ids(count: int) -> list[str]:
 
 
 def iter_pieces(store: Store, *, title: str | None = None, limit: int | None = None) -> Iterator[PieceRecord]:
-    """Give pieces one after the other, oldest first; of many, few are in memory at a time.
+    """Give pieces one after the other, oldest first; only some are in memory at a time.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def iter_pieces(store: Store, *, title: str | None = None, limit: int | None = N
     title : str, optional
         A part of their title, in capital or small letters.
     limit : int, optional
-        No more than the newest so many.
+        Only so many of the newest.
     """
     wanted = _titled(select(PieceRow.id), title)
     if limit is not None:
@@ -84,7 +84,7 @@ def get_piece(store: Store, prefix: str) -> PieceRecord:
 
 
 def find_pieces(store: Store, ids: Collection[str]) -> dict[str, PieceRecord]:
-    """Return those pieces that there are, by ULID."""
+    """Return the pieces that exist, by ULID."""
     with store.read() as database:
         query = select(PieceRow).where(PieceRow.id.in_(ids)).options(joinedload(PieceRow.model))
         return {row.id: piece_record(row) for row in database.scalars(query)}
@@ -142,7 +142,7 @@ def resolve_piece(database: Session, prefix: str, among: set[str] | None = None,
             "letters and digits, as `therapy-gen piece list` shows them"
         )
     if among is None:
-        # Between two ids, not LIKE, which looks at every piece there is.
+        # A range of ids, which uses the index, not LIKE, which scans every piece.
         inside = PieceRow.id.between(wanted, wanted.ljust(ULID_LENGTH, "Z"))
         query = select(PieceRow.id).where(inside).order_by(PieceRow.id).limit(4)
         found = list(database.scalars(query))
@@ -156,7 +156,7 @@ def resolve_piece(database: Session, prefix: str, among: set[str] | None = None,
 
 
 def piece_row(made: object, **given: Any) -> PieceRow:
-    """Return a row of a piece that was made: what is `given`, and else what it has under a column's own name."""
+    """Return a piece's row: columns from `given`, others from attributes of `made` with the column's name."""
     found = {name: getattr(made, name) for name in _columns() - given.keys() if hasattr(made, name)}
     return PieceRow(**found, **given)
 
@@ -172,7 +172,7 @@ def piece_record(row: PieceRow, model: str | None = None) -> PieceRecord:
 
 
 _FIELDS = {field.name for field in fields(PieceRecord)}
-# Music, and what is told by another name.
+# Music, and columns that a record has under another name.
 _NOT_TOLD = {"midi", "audio", "z", "model_id", "listener_id"}
 
 

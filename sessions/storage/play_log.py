@@ -66,7 +66,7 @@ class SessionPlay:
 
 
 class PlayWriter:
-    """Writes one play while it happens, every stretch in a transaction of its own: what was heard is never lost.
+    """Writes one play while it happens, every stretch in a transaction of its own, so that none is lost.
 
     Parameters
     ----------
@@ -128,8 +128,8 @@ class PlayWriter:
 def list_plays(store: Store, session: int | None = None) -> list[SessionPlay]:
     """Return the plays of a session, or of all, oldest first.
 
-    A stretch whose end was not written is taken to have lasted as long as its item, but no longer than until the next
-    stretch or the next play, of whatever session: what was heard then came from there.
+    A stretch whose end was not written is taken to have lasted as long as its item, but at most until the next stretch
+    or the next play of any session.
     """
     plays = select(SessionPlayRow).order_by(SessionPlayRow.started, SessionPlayRow.id)
     stretches = (
@@ -184,7 +184,7 @@ def log_play(
     *,
     finished: bool = True,
 ) -> SessionPlay:
-    """Note a play that is over, told as (position, onset, duration) of its stretches in seconds, and return it."""
+    """Note a play that is over, as (position, onset, duration) of its stretches in seconds, and return it."""
     writer = PlayWriter(store, session, started)
     end = 0.0
     for position, onset, duration in stretches:

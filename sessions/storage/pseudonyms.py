@@ -1,7 +1,7 @@
-"""Pseudonyms: a keyed hash in place of a listener's name, which is then stored nowhere.
+"""Pseudonyms: a keyed hash in place of a listener's name, which is then not stored.
 
-In: a name, and a key that stays in the home folder. Out: the same short word for the same name. Who has the key can
-tell whether a name is in a database; without it nobody can, not even by trying names.
+In: a name, and a key that stays in the home folder. Out: a short code, the same for the same name. With the key one can
+tell whether a name is in a database; without it not even by trying names.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def use_pseudonyms(key: bytes | None) -> None:
 
 
 def read_key(folder: Path, *, make: bool) -> bytes | None:
-    """Return the key of a home folder, made where there is none and `make` says so; None without one.
+    """Return the key of a home folder; where there is none, make one if `make`, else return None.
 
     Raises
     ------
     DatabaseError
-        Where the key cannot be read or written, or is none.
+        Where the key cannot be read or written, or is not valid.
     """
     path = folder / _KEY_FILE
     try:
@@ -61,7 +61,7 @@ def read_key(folder: Path, *, make: bool) -> bytes | None:
 
 
 def pseudonym_of(name: str) -> str:
-    """Return what is stored in place of a name: its pseudonym, or itself where none are used or it is one already."""
+    """Return a name's pseudonym; the name itself where none are used or it is one already."""
     if _key is None or _PSEUDONYM.fullmatch(name):
         return name
     digest = hmac.new(_key, name.casefold().encode(), hashlib.sha256).digest()

@@ -1,4 +1,4 @@
-"""Recordings that were scored: stored with their plays, and given back as what a ranking is made from."""
+"""Scored recordings: stored with their plays, listed, and forgotten."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from sessions.storage.tables import (
 )
 from sessions.studies.analysis_plans import AnalysisPlan, put_plan
 
-# A play is an item of a session where its onset says so within this; recorders and people round.
+# How far a play's onset may be from a session item's; recorders and people round.
 _SAME_PLAY_S = 2.0
 
 
@@ -120,7 +120,7 @@ def store_recordings(
 ) -> list[str]:
     """Store recordings of a listener in one transaction; then, with a `ranker`, rank the listener's pieces again.
 
-    A recording that is stored already (the same digest) is replaced, also where it was another listener's, whose
+    A recording that is stored already (the same digest) is replaced, even if it was another listener's; that listener's
     pieces are then ranked again, too.
 
     Returns
@@ -160,25 +160,25 @@ def store_recordings(
 def forget_recordings(
     store: Store, recordings: Sequence[tuple[str, str | None]], ranker: RankFunction
 ) -> list[str | None]:
-    """Take recordings and their plays out again in one transaction; then rank their listeners' pieces again.
+    """Delete recordings and their plays in one transaction; then rank their listeners' pieces again.
 
     Parameters
     ----------
     store : Store
     recordings : sequence of (str, str or None)
-        Absolute name and digest of each; where there is no such digest, what was stored by that name is meant. One may
-        be named several times.
+        Absolute file name and digest of each; where the digest is not stored, the recordings stored under that name are
+        meant. One may be named several times.
     ranker : RankFunction
 
     Returns
     -------
     list of (str or None)
-        The listeners whose they were, each once.
+        Their listeners, each once.
 
     Raises
     ------
     NotFoundError
-        One of them is not stored; then all stay.
+        Where one of them is not stored; then none is deleted.
     """
     affected: dict[int | None, str | None] = {}
     with store.write() as database:
@@ -275,7 +275,7 @@ def _silence(block: ScoredPlay) -> dict[str, Any]:
 
 
 def _items(database: Session, recording: ScoredRecording) -> list[int | None]:
-    """Return which item of the session each play was: the offset that fits most plays decides."""
+    """Return the session item of each play: the time offset that fits most plays decides."""
     if recording.session is None:
         return [None] * len(recording.plays)
     query = select(SessionItemRow).where(SessionItemRow.session_id == recording.session)
@@ -317,7 +317,7 @@ def listeners_with_evidence(store: Store) -> list[str | None]:
 
 
 def owners_of(store: Store, digests: Sequence[str]) -> set[str | None]:
-    """Return whose recordings of these digests are stored, by name; None stands for no listener named."""
+    """Return the names of the listeners who have recordings of these digests; None stands for no listener."""
     query = (
         select(ListenerRow.name)
         .select_from(RecordingRow)
@@ -367,7 +367,7 @@ def recorded_power(store: Store, *, session: int | None = None, listener: str | 
             for play, band, db in database.execute(scores):
                 entry = plays.setdefault(play.id, PlayPower(play.piece_id, play.onset_s, play.clean_s, {}))
                 entry.db[band] = db
-            # The name alone: a report is handed on, the folders of its maker are not.
+            # The file name alone: reports are shared, and should not show the folders of whoever made them.
             found.append(
                 RecordingPower(
                     PurePath(row.file).name, row.measured or row.created, row.session_id, tuple(plays.values())
@@ -377,7 +377,7 @@ def recorded_power(store: Store, *, session: int | None = None, listener: str | 
 
 
 def stored_plays(store: Store, digest: str, listener: str, plan: str) -> tuple[int, int, float] | None:
-    """Return plays, those with enough clean data and their clean seconds, of a recording scored by a plan, or None."""
+    """Return how many plays a recording scored by a plan has, how many are usable, and their clean seconds, or None."""
     query = (
         select(RecordingRow.id)
         .join(ListenerRow, ListenerRow.id == RecordingRow.listener_id)

@@ -18,7 +18,7 @@ from sessions.export_paths import atomic_write, check_file_target
 from sessions.storage.database import BUSY_TIMEOUT_S, is_full, is_locked, label, sqlite_path, writing
 from therapy_gen.files import keep_private
 
-# The newest revision in migrations/versions; written here so that opening a database need not import Alembic.
+# The newest revision in migrations/versions; stated here so that opening a database does not import Alembic.
 HEAD = "0008"
 
 _VERSION = table("alembic_version", sql_column("version_num"))
@@ -35,12 +35,12 @@ def all_tables() -> MetaData:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """Return the revision that a database stands at; None for one without tables.
+    """Return the revision of a database; None for one without tables.
 
     Raises
     ------
     DatabaseError
-        Where the tables are those of another program.
+        Where its tables belong to another program.
     """
     names = set(inspect(connection).get_table_names())
     if _VERSION.name in names:
@@ -146,7 +146,7 @@ def known_revisions() -> list[str]:
 def upgrade(engine: Engine) -> tuple[str | None, str]:
     """Migrate a database to `HEAD` in one transaction; return its revision before and after.
 
-    An SQLite file that holds something is copied first, to ``<name>.<revision>.bak`` beside it.
+    An SQLite file that is not empty is copied first, to ``<name>.<revision>.bak`` beside it.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
             backup(engine, path.with_name(f"{path.name}.{revision}.bak"), overwrite=True, of_revision=revision)
     with writing(engine).connect() as connection:
         if path is not None:
-            # A table that is rebuilt must not take rows of others with it; checked again before the commit.
+            # Rebuilding a table must not delete rows that refer to it; references are checked before the commit.
             driver_connection(connection).execute("PRAGMA foreign_keys = OFF")
         with connection.begin():
             if revision_of(connection) != HEAD:
@@ -192,7 +192,7 @@ def _migrate(connection: Connection) -> None:
 
 
 class _MigratedMeanwhile(Exception):
-    """A database is no longer of the revision that was to be copied."""
+    """A database was migrated before it could be copied."""
 
 
 def backup(engine: Engine, target: Path, *, overwrite: bool, of_revision: str | None = None) -> None:
@@ -203,7 +203,7 @@ def backup(engine: Engine, target: Path, *, overwrite: bool, of_revision: str | 
     DatabaseError
         Where the database is not an SQLite file.
     ExportError
-        Where the copy cannot be written, or a file stands there that may not be replaced.
+        Where the copy cannot be written, or there is a file that may not be replaced.
     """
     path = sqlite_path(engine.url)
     if path is None:
@@ -222,7 +222,7 @@ def backup(engine: Engine, target: Path, *, overwrite: bool, of_revision: str | 
             "choose another place"
         )
     with atomic_write(target, replace=overwrite) as part, engine.connect() as connection:
-        # SQLite says no more than that it cannot open it, and the driver not which of two databases it is.
+        # SQLite only says that it cannot open a database, and not which of the two: so test the target here.
         part.touch()
         copy = sqlite3.connect(part)
         try:

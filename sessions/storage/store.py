@@ -80,7 +80,7 @@ class Store:
 
     @classmethod
     def open(cls, where: str | Path) -> Store:
-        """Return a store whose schema is the newest, made or migrated where need be."""
+        """Return a store with the newest schema; the database is made or migrated where necessary."""
         store = cls(where)
         path = sqlite_path(store.url)
         if path is not None:
@@ -92,7 +92,7 @@ class Store:
 
     @classmethod
     def open_to_read(cls, where: str | Path) -> Store:
-        """Return a store to read from, which is never made; also one on a medium that cannot be written.
+        """Return a store for reading, possibly on a read-only medium; the database is never made.
 
         Raises
         ------
@@ -121,13 +121,13 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session of the ORM that sees one state of the database."""
+        """Give an ORM session that sees one consistent state of the database."""
         with explained(self.url), Session(self._engine, expire_on_commit=False) as database:
             yield database
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
-        """Give a session of the ORM in one transaction: all of it is stored at the end, or nothing."""
+        """Give an ORM session in one transaction: everything is stored at the end, or nothing."""
         with (
             explained(self.url),
             Session(self._writing, expire_on_commit=False) as database,
@@ -136,7 +136,7 @@ class Store:
             yield database
 
     def info(self) -> StoreInfo:
-        """Return facts about the database as it stands, without migrating it."""
+        """Return facts about the database, without migrating it."""
         path = sqlite_path(self.url)
         with explained(self.url):
             self.require()
@@ -163,21 +163,21 @@ class Store:
         ----------
         target : Path
         overwrite : bool
-            Whether a file that stands there is replaced.
+            Whether an existing file is replaced.
 
         Raises
         ------
         DatabaseError
             Where the database is not a file, or `target` is the database itself.
         ExportError
-            Where the copy cannot be written, or a file stands there that may not be replaced.
+            Where the copy cannot be written, or there is a file that may not be replaced.
         """
         self.require()
         with explained(self.url):
             schema.backup(self._engine, target, overwrite=overwrite)
 
     def erase(self) -> list[Path]:
-        """Write the database anew without what was deleted from it; return the files that hold it.
+        """Rewrite the database without deleted data; return the files that hold it.
 
         SQLite leaves deleted rows in free pages and in its log: both are gone afterwards. On a PostgreSQL server the
         tables are rewritten; its write-ahead log and backups are the server's own.
@@ -201,7 +201,7 @@ class Store:
         return [] if path is None else sorted(path.parent.glob(f"{glob.escape(path.name)}.*.bak*"))
 
     def check(self) -> list[str]:
-        """Return what is wrong with the database, one line each; an empty list where nothing is."""
+        """Return what is wrong with the database, one line each; an empty list where all is well."""
         from alembic.autogenerate import compare_metadata
         from alembic.migration import MigrationContext
 
@@ -230,7 +230,7 @@ class Store:
 
 
 def added(database: Session, row: Row) -> Row | None:
-    """Add a row; None where another transaction was first (possible on a server, where writers run side by side)."""
+    """Add a row; None where another transaction added it first (on a server, where writers run side by side)."""
     try:
         with database.begin_nested():
             database.add(row)

@@ -28,7 +28,7 @@ USUAL_METRE = "4/4"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC, aware on both sides also where the database keeps no zone (SQLite)."""
+    """A moment in UTC, time-zone aware in Python even where the database stores no zone (SQLite)."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -48,7 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# The analysis plan of those who have but one.
+# The name of the first analysis plan.
 MAIN_PLAN = "main"
 
 
@@ -113,7 +113,7 @@ class PieceRow(Base):
     temperature: Mapped[float | None]
     palette: Mapped[str | None]
     key: Mapped[str]
-    # Null, as all that is known from notes, for a recorded piece.
+    # Null for a recorded piece, as is everything known from notes.
     tempo: Mapped[float | None]
     duration_s: Mapped[float] = mapped_column(index=True)
     midi: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
@@ -128,7 +128,7 @@ class PieceRow(Base):
     valence: Mapped[float | None]
     # A FLAC, MP3 or Ogg file at 44,100 Hz: recorded music, in place of notes.
     audio: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
-    # Who brought it: it is exported and forgotten with them.
+    # Whose it is: it is exported and forgotten with that listener.
     listener_id: Mapped[int | None] = mapped_column(ForeignKey("listeners.id", ondelete="SET NULL"), index=True)
 
     model: Mapped[ModelRow | None] = relationship()
@@ -142,7 +142,7 @@ class ListenerRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     created: Mapped[datetime] = mapped_column(default=now)
-    # What pages show in place of the name, such as initials, and a colour to know somebody by.
+    # What pages show in place of the name, such as initials, and the colour that marks the listener.
     alias: Mapped[str | None]
     colour: Mapped[str | None] = mapped_column(String(16))
 
@@ -153,7 +153,7 @@ class SessionRow(Base):
     __tablename__ = "sessions"
     __table_args__ = (
         CheckConstraint("duration_s > 0", name="duration_positive"),
-        # A deleted session's number is never given again: recordings may still be marked with it.
+        # A deleted session's number is never reused: recordings may still carry it.
         {"sqlite_autoincrement": True},
     )
 
@@ -236,7 +236,7 @@ class PlayedStretchRow(Base):
 
 
 class RatingRow(Base):
-    """How much a piece was liked in a session, 1 to 5; the last word counts."""
+    """How much a piece was liked in a session, 1 to 5; the last rating counts."""
 
     __tablename__ = "ratings"
     __table_args__ = (
@@ -328,10 +328,10 @@ class PlayScoreRow(Base):
 
 
 class RankingRow(Base):
-    """Where a piece stands for a listener: the posterior of its effect under one criterion.
+    """A piece's rank for a listener: the posterior of its effect under one criterion.
 
-    Rankings of no listener (`listener_id` null) are kept apart by whoever writes them: a unique constraint does not
-    compare nulls, and an index that does would load the dialect of PostgreSQL wherever the tables are imported.
+    Whoever writes rankings without a listener (`listener_id` null) must keep them unique: a unique constraint does not
+    compare nulls, and an index that does would load PostgreSQL's dialect wherever the tables are imported.
     """
 
     __tablename__ = "rankings"

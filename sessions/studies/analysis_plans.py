@@ -14,8 +14,8 @@ from sessions.storage.listeners import find_listener, is_listener
 from sessions.storage.store import Store
 from sessions.storage.tables import MAIN_PLAN, AnalysisPlanRow, RecordingRow
 
-# How fast it is computed makes no difference to what comes out.
-_NO_MATTER = {"threads"}
+# Settings that do not change results.
+_WITHOUT_EFFECT = {"threads"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def plans_of(database: Session, listener_id: int | None) -> list[AnalysisPlan]:
 
 
 def put_plan(database: Session, listener_id: int, plan: AnalysisPlan) -> None:
-    """Keep a plan; one that recordings were scored by is never changed.
+    """Store a plan; one that recordings were scored by is never changed.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _is_used(database: Session, listener_id: int, name: str) -> bool:
 
 
 def differences(plan: AnalysisPlan, other: AnalysisPlan) -> list[str]:
-    """Return what another analysis does otherwise, one line each: what the plan has first."""
+    """Return how two analyses differ, one line each, with the value of `plan` first."""
     found = settings_differences(plan.settings, other.settings)
     if (plan.criterion, plan.lower_is_better) != (other.criterion, other.lower_is_better):
         found.insert(0, f"ranks by {_direction(plan)}, not {_direction(other)}")
@@ -109,9 +109,9 @@ def differences(plan: AnalysisPlan, other: AnalysisPlan) -> list[str]:
 
 
 def settings_differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
-    """Return where parameters of the scoring differ; what one of them does not know is no difference."""
+    """Return where scoring parameters differ; one that only one of them has is not a difference."""
     found = []
-    for name in sorted(one.keys() & two.keys() - _NO_MATTER):
+    for name in sorted(one.keys() & two.keys() - _WITHOUT_EFFECT):
         here, there = _plain(one[name]), _plain(two[name])
         if here != there:
             found.append(f"has {name} {_shown(here)}, not {_shown(there)}")

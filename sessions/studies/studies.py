@@ -1,4 +1,4 @@
-"""Studies: their protocol, fixed beforehand, and whose sessions are part of them."""
+"""Studies: their protocol, fixed beforehand, and their sessions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sessions.studies.study_tables import StudyRow, StudySessionRow
 
 @dataclass(frozen=True)
 class StudySession:
-    """A session of a study: its number in the database, whose it is, and which of theirs."""
+    """A session of a study: its number in the database, its listener, and its number among the listener's."""
 
     id: int
     participant: str
@@ -57,7 +57,7 @@ class StudyRecord:
 
 @dataclass(frozen=True)
 class NewStudySession:
-    """A session to be stored: whose, which of theirs, and its rounds of pieces, by number."""
+    """A session to be stored: its listener, its number among theirs, and its rounds as indices of pieces."""
 
     participant: str
     number: int
@@ -191,7 +191,7 @@ def study_recordings(store: Store, plan: str) -> Mapping[tuple[str, int], dict[s
 
 
 def study_power(store: Store, plan: str) -> list[tuple[int, dict[str, Any], list[dict[str, Any]]]]:
-    """Return what was scored by a plan: session, parameters, and a row for each play and band."""
+    """Return what was scored by a plan: session, scoring parameters, and a row for each play and band."""
     recordings = select(RecordingRow).where(RecordingRow.plan == plan, RecordingRow.session_id.is_not(None))
     found = []
     with store.read() as database:

@@ -70,8 +70,8 @@ def test_the_way_from_a_file_to_itself_stands_still(cli: Cli, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("sample -n 0 -o out", "-n 0 is out of range; give 1 to 1000"),
-        ("sample -n 1001 -o out", "-n 1001 is out of range"),
+        ("sample -n 0 -o out", "count 0 is out of range; give 1 to 1000"),
+        ("sample -n 1001 -o out", "count 1001 is out of range"),
         ("sample --temperature nan -o out", "temperature nan is out of range"),
         ("sample --seed -1 -o out", "seed -1 is out of range"),
         ("sample --palette kazoo -o out", "palette 'kazoo' is not known"),

@@ -63,7 +63,7 @@ def test_an_arc_never_grows_less_calm(arc: str, arousal: float | None) -> None:
 
 @pytest.mark.parametrize("arousal", [-0.1, 1.1, float("nan")])
 def test_an_arousal_out_of_range_is_refused(arousal: float) -> None:
-    with pytest.raises(PlanError, match=r"from .* is out of range; give 0 \(calm\) to 1"):
+    with pytest.raises(PlanError, match=r"arousal .* is out of range; give 0 \(calm\) to 1"):
         TargetCurve.of("iso", arousal)
 
 

@@ -104,7 +104,7 @@ def export(
     from sessions.storage.library import get_session
 
     chosen = find_format(format_).name if format_ is not None else _said_by(out)
-    audio_form = check_audio_format("flac" if audio is None else audio)
+    audio_format = check_audio_format("flac" if audio is None else audio)
     _check_belongs_to_playlists(chosen, ranked, audio, relative_to, prefix, urlencode)
     naming = Naming(relative_to, prefix, urlencode)
     writer = FileWriter(overwrite=overwrite, pretend=pretend)
@@ -119,7 +119,7 @@ def export(
             chosen,
             out,
             sound,
-            audio=audio_form,
+            audio=audio_format,
             naming=naming,
             writer=writer,
             cue=cue,
@@ -135,7 +135,7 @@ def export(
                 chosen,
                 out,
                 replace(sound, advance=advance, clicks=clicks),
-                audio=audio_form,
+                audio=audio_format,
                 naming=naming,
                 writer=writer,
                 cue=cue,

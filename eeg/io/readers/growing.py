@@ -1,4 +1,4 @@
-"""Recordings that `session play --record` makes, while they grow or where they were cut off."""
+"""Recordings of `session play --record` that are still growing, or were cut off."""
 
 from __future__ import annotations
 

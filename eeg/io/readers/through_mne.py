@@ -11,7 +11,7 @@ from pathlib import Path
 from eeg.errors import RecordingError
 from eeg.io.formats import Format, Opened
 
-# Shares of samples, and a value, that tell samples of 32 bits from those of 16.
+# Shares of samples, and a value, that distinguish samples of 32 bits from those of 16.
 _MOSTLY = 0.99
 _UNLIKE = 0.25
 _SMALL = 256

@@ -61,7 +61,7 @@ def pieces_again(store: Store, session: int, palette: str | None) -> list[str]:
     before = [piece.id for piece in get_session(store, session).pieces()]
     if palette is None:
         return before
-    from sessions.again import pieces_in_palette
+    from sessions.palette_copies import pieces_in_palette
 
     return pieces_in_palette(store, before, palette)
 

@@ -1,4 +1,4 @@
-"""Pieces again through other instruments: the same notes, the parts of another palette."""
+"""Copies of pieces for other instruments: the same notes in another palette."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from therapy_gen.music.performance import Part, Performance
 
 
 def pieces_in_palette(store: Store, ids: Sequence[str], palette: str) -> list[str]:
-    """Return pieces of the library that are others through the instruments of a palette; made where there are none.
+    """Return each piece in a palette: its copy with the same notes, made where the library has none.
 
-    A piece that has those instruments, or none of a palette (an imported one), stands for itself.
+    A piece in that palette already, or in none (an imported one), is returned itself.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def pieces_in_palette(store: Store, ids: Sequence[str], palette: str) -> list[st
 
 
 def _copy(database: Session, row: PieceRow, palette: str) -> str:
-    """Return the piece that is another one in a palette."""
+    """Return the id of a piece's copy in a palette; make the copy where there is none."""
     same = select(PieceRow.id).where(
         PieceRow.palette == palette,
         PieceRow.z == row.z,
@@ -83,7 +83,7 @@ def _copy(database: Session, row: PieceRow, palette: str) -> str:
 
 
 def _in_palette(performance: Performance, palette: str) -> Performance:
-    """Return a performance with its parts, known by their names, through the instruments of a palette."""
+    """Return a performance whose parts, known by their names, are played by the instruments of a palette."""
     wanted = PALETTES[palette]
     instruments = {one.name: one for one in (*wanted.voices, wanted.pad)}
     before = PALETTES.get(performance.palette)
