@@ -44,5 +44,5 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def already_exists(path: Path, side_of: Path | None = None) -> ExportError:
-    """Return the error for a file that is there where another, or one that goes with `side_of`, is to be written."""
+    """Return the error for a file in the way of another, or of one that goes with `side_of`."""
     return ExportError(files.already_exists(path, side_of))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,16 @@ from typer.testing import CliRunner
 
 from sessions.errors import PlanError
 from sessions.planning.request import SessionRequest
+from therapy_gen.cli.completion import layer_names, space_names, transition_names
 from therapy_gen.cli.context import GlobalOptions
 from therapy_gen.cli.session import session
 from therapy_gen.cli.session.new_options import with_attribute_options
+from therapy_gen.cli.sound_options import LayerOption, SpaceOption, TransitionOption
 from therapy_gen.music.analysis import calmness, valence
 from therapy_gen.music.analysis.additive import Feature
+from therapy_gen.music.audio.layers import LAYERS
+from therapy_gen.music.audio.reverb import SPACES
+from therapy_gen.music.audio.transitions import TRANSITIONS
 from therapy_gen.music.midi.midi import to_midi
 from therapy_gen.music.performance import Note, Part, Performance
 from therapy_gen.musicvae.latent.attribute_kinds import ATTRIBUTES, Attribute, AttributeOption
@@ -111,3 +118,19 @@ def test_a_new_descriptor_of_sections(tables: Any, monkeypatch: pytest.MonkeyPat
     assert columns("highest", 3) == slice(27, 30)
     assert (found[:, columns("highest", 3)] == 40).all()
     assert "highest class of each voice" in tables()["model.md"]["descriptors"]
+
+
+@pytest.mark.parametrize(
+    ("option", "names"), [(LayerOption, LAYERS), (TransitionOption, TRANSITIONS), (SpaceOption, SPACES)]
+)
+def test_help_names_every_layer_transition_and_space(option: Any, names: Mapping[str, Any]) -> None:
+    said = option.__metadata__[0]
+    assert not [name for name in names if name not in f"{said.metavar} {said.help}"]
+
+
+def test_a_new_layer_and_a_new_transition_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = SimpleNamespace(find_root=lambda: SimpleNamespace(params={}))
+    for names, completed in ((LAYERS, layer_names), (TRANSITIONS, transition_names)):
+        monkeypatch.setitem(names, "toy", next(iter(names.values())))
+        assert [word for word, _ in completed(context, "to")] == ["toy"]
+    assert [word for word, _ in space_names(context, "")] == list(SPACES)

@@ -1,7 +1,7 @@
 """Calm music from a MusicVAE.
 
-In: a seed, or MIDI files. Out: music as notes, MIDI and sound. Sessions stand in the package `sessions`, EEG in `eeg`,
-what ties them together in `therapy_gen.study`; `docs/python.md` goes the whole way.
+In: a seed, or MIDI files. Out: music as notes, MIDI and sound. The package `sessions` has sessions, `eeg` has EEG, and
+`therapy_gen.study` connects them; `docs/python.md` is a tutorial of all.
 
 Examples
 --------

@@ -1,8 +1,8 @@
 """The click track of a session: pulses that say when each item begins, and which one it is.
 
-A mark is a row of pulses of 20 ms, one slot every 60 ms: a first one at the item's onset, eight that are there or not
-(the item's number from 1 on, lowest bit first), one that makes the number of these odd, and a last one. A pulse so
-long passes the filters of sound cards (from 20 Hz) and of amplifiers sampled at 250 Hz alike, wired either way round.
+A mark is a row of pulses of 20 ms in slots of 60 ms: a start pulse at the item's onset, eight bits (the item's number
+from 1 on, lowest bit first), a bit of odd parity, and a stop pulse. A pulse of this length passes the filters of sound
+cards (from 20 Hz) and of amplifiers sampled at 250 Hz, with either polarity.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def pulses(number: int) -> tuple[float, ...]:
 
 
 def number_of(offsets: Sequence[float], tolerance_s: float = SLOT_S / 4) -> int | None:
-    """Return the number that pulses stand for; None where they are no whole mark.
+    """Return the number that pulses encode; None where they are not a complete mark.
 
     Parameters
     ----------

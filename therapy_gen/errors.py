@@ -12,7 +12,7 @@ class InputError(TherapyGenError):
 
 
 class OutOfBoundsError(Exception):
-    """Work on a file that was handed to a library took more time or memory than it may; readers make it InputError."""
+    """A library took too much time or memory for a file; readers turn it into InputError."""
 
 
 class MissingExtraError(TherapyGenError):

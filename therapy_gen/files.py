@@ -1,7 +1,7 @@
 """Files that appear whole or not at all.
 
-Everything that the project writes goes through `atomic_write`: what is being written has a name of its own beside the
-target, goes away on any error, and, where a process was killed, with the next file that is written to the folder.
+Everything that the project writes goes through `atomic_write`: a file is written under a temporary name beside its
+target and removed on any error; what a killed process left is removed with the next file written to the folder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _shared = False
 
 
 def share_files(shared: bool = True) -> None:
-    """Let files and folders that are personal have the rights that the umask gives, in place of the owner's alone.
+    """Give personal files and folders the permissions of the umask, instead of the owner's alone.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def share_files(shared: bool = True) -> None:
 
 
 def keep_private(path: Path) -> None:
-    """Take the rights of everybody but the owner from a file or folder, unless files are shared; see `share_files`.
+    """Remove all permissions but the owner's from a file or folder, unless files are shared; see `share_files`.
 
-    Where the system knows no such rights (Windows), nothing happens.
+    Where the system has no such permissions (Windows), nothing happens.
     """
     if not _shared:
         with contextlib.suppress(OSError):
@@ -63,7 +63,7 @@ def create_private_file(path: Path) -> None:
 def atomic_write(
     path: Path, *, replace: bool = True, private: bool = False, error: type[InputError] = InputError
 ) -> Iterator[Path]:
-    """Give the name of a file beside `path` to write; it takes `path`'s name at the end, and goes away on any error.
+    """Give the name of a file beside `path` to write, which is renamed to `path` at the end, or removed on any error.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def reason(error: OSError | ValueError) -> str:
 
 @functools.cache
 def _machine() -> str:
-    """Return letters that stand for this machine: in a shared folder, others are left to clean up after themselves."""
+    """Return letters for this machine: in a shared folder, each machine removes only its own leftovers."""
     import hashlib
     import platform
 
@@ -211,7 +211,7 @@ def _machine() -> str:
 
 
 def _finish(part: Path, *, private: bool) -> None:
-    """Set the rights of a file that is written, and have it on the disk."""
+    """Set the permissions of a written file, and flush it to the disk."""
     mode = _OWNER_ONLY if private and not _shared else 0o666 & ~_umask()
     if stat.S_IMODE(part.stat().st_mode) != mode:
         part.chmod(mode)
@@ -229,7 +229,7 @@ def _umask() -> int:
 def _take_name(part: Path, path: Path, error: type[InputError]) -> None:
     """Give a file its name unless another one has it."""
     try:
-        # In one step: of two processes, one finds the name taken.
+        # Atomic: of two processes, one finds the name taken.
         os.link(part, path)
     except FileExistsError as problem:
         raise error(already_exists(path)) from problem
@@ -241,7 +241,7 @@ def _take_name(part: Path, path: Path, error: type[InputError]) -> None:
 
 
 def already_exists(path: Path, side_of: Path | None = None) -> str:
-    """Return what is said of a file that is there where another, or one that goes with `side_of`, is to be written."""
+    """Return the error text for a file in the way of another, or of one that goes with `side_of`."""
     what = f"{path}, the side file of {side_of}," if side_of else str(path)
     return f"{what} exists and holds something else; choose another place, or give `overwrite`"
 

@@ -8,15 +8,14 @@ from typing import Any
 
 
 def public_names(package: str, places: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return `__getattr__` and `__dir__` for a package whose names stand in its modules (PEP 562).
+    """Return `__getattr__` and `__dir__` for a package whose public names are in its modules (PEP 562).
 
     Parameters
     ----------
     package : str
         Its `__name__`.
     places : mapping of str to str
-        Public name to where it stands, as ``"sessions.storage.store"``; ``"module:name"`` where it has another name
-        there.
+        Public name to its module, as ``"sessions.storage.store"``; ``"module:name"`` where it has another name there.
     """
 
     def get(name: str) -> Any:

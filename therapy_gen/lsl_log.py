@@ -1,4 +1,4 @@
-"""What Lab Streaming Layer's library says on the terminal by itself: only what went wrong."""
+"""Limiting what Lab Streaming Layer's library prints on the terminal to errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def keep_quiet(pylsl: Any) -> None:
-    """Let LSL say only what went wrong, unless the user has settings for it, which would be lost.
+    """Let LSL print errors only, unless the user has settings for it, which would be lost.
 
     Parameters
     ----------

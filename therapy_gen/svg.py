@@ -1,4 +1,4 @@
-"""SVG elements as text: what every picture of the project is drawn with, so that none needs a plotting library."""
+"""SVG elements as text: all pictures are drawn with these, without a plotting library."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from therapy_gen.text import xml_text
 
-# Okabe and Ito's colours, told apart with any colour vision; then darker and lighter ones of the same kind.
+# Okabe and Ito's colours, distinguishable with any colour vision; then darker and lighter ones.
 COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c6d31",
     "#003f5c", "#a63c06", "#2f6b4f", "#99627a", "#a07a00", "#4a7a96", "#b39ddb", "#c9a66b",
 )  # fmt: skip
-# They follow the page that a picture stands in, light or dark.
+# These follow the picture's page, light or dark.
 INK, GREY, LINE = "var(--ink,#222222)", "var(--soft,#6b6b6b)", "var(--line,#dddddd)"
 
 
@@ -60,7 +60,7 @@ def polyline(points: Iterable[tuple[float, float]], title: str = "", **attribute
 
 
 def tip(title: str) -> str:
-    """Return what is shown where the pointer rests on an element."""
+    """Return an element's tooltip."""
     return f"<title>{escape(xml_text(title))}</title>" if title else ""
 
 

@@ -1,4 +1,4 @@
-"""Text for people and for files: lengths of time, and what a terminal, XML or a spreadsheet can hold."""
+"""Text for people and for files: lengths of time, and escaping for terminals, XML and spreadsheets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _NOT_XML = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 # Of the control characters JSON itself escapes only the first 32.
 _CONTROLS = "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
-# A name of a parameter in the text of an error.
+# The name of a parameter in an error text.
 _PARAMETER = "`([a-z][a-z0-9_]*)`"
 # What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -44,9 +44,9 @@ def clock(seconds: float, *, decimals: int = 0) -> str:
 
 
 def with_parameters(text: str, form: Callable[[str], str]) -> str:
-    """Return the text of an error with the names of parameters as those who read it know them.
+    """Return an error text with parameters renamed for its readers.
 
-    Libraries name a parameter as `name`; the command line makes an option of it, a page a word.
+    Libraries write a parameter as `name`; the command line shows it as an option, a page as a word.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def with_parameters(text: str, form: Callable[[str], str]) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return text on one line, with what would move a terminal's cursor written out.
+    r"""Return text on one line, with terminal control characters escaped.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def printable(text: str) -> str:
 
 
 def criterion_text(criterion: str) -> str:
-    """Return what plays are ranked by, as it stands in a sentence.
+    """Return the words for a criterion in a sentence.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def criterion_text(criterion: str) -> str:
 
 
 def json_text(document: object, *, ascii_only: bool = False) -> str:
-    r"""Return a document as JSON, indented, with characters that terminals obey or that turn a line around escaped.
+    r"""Return a document as JSON, indented, with control and bidirectional characters escaped.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def spreadsheet_cell(text: str) -> str:
     """Return text for a cell of a CSV or TSV file that no spreadsheet takes for a formula.
 
     An apostrophe, which spreadsheets take for "this is text", goes before a first character that would begin one.
-    Numbers are to be written as they are, not through this function.
+    Write numbers directly, not through this function.
 
     Examples
     --------

@@ -1,5 +1,5 @@
-"""The local web app: pages to listen on, and to keep clients' sessions.
+"""The local web app: pages for listening and for keeping clients' sessions.
 
-In: requests of a browser on this machine, or of a paired one. Out: pages, sound, and calls of `sessions` and `study`:
-all that can be done here can be done by a command, too. Prints nothing; the command `open` starts it.
+In: requests of a browser on this machine, or of a paired one. Out: pages and sound, through `sessions` and `study`; a
+command can do everything that a page can. The command `open` starts it.
 """

@@ -30,13 +30,13 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def desk_of(request: Request) -> Desk:
-    """Return what the app holds."""
+    """Return the app's state."""
     found: Desk = request.app.state.desk
     return found
 
 
 def guard_of(request: Request) -> Guard:
-    """Return who guards the app."""
+    """Return the app's access control."""
     found: Guard = request.app.state.guard
     return found
 
@@ -51,12 +51,12 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
 
 
 def in_words(error: Exception) -> str:
-    """Return what an error says, with its parameters as words."""
+    """Return an error's text, with its parameters as words."""
     return with_parameters(str(error), lambda name: name.replace("_", " "))
 
 
 def shown(work: Callable[[Request], Response]) -> Endpoint:
-    """Return an endpoint that shows a page; what goes wrong is a page of one line."""
+    """Return an endpoint that shows a page; an error is a page of one line."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -68,7 +68,7 @@ def shown(work: Callable[[Request], Response]) -> Endpoint:
 
 
 def done(work: Callable[[Request, Form], Response | None]) -> Endpoint:
-    """Return an endpoint of a form of the app's own; it goes back to where the form says, or to its page."""
+    """Return an endpoint for one of the app's forms; it leads to the page that the form names, or to its own."""
 
     async def endpoint(request: Request) -> Response:
         form = await _form(request)
@@ -84,7 +84,7 @@ def done(work: Callable[[Request, Form], Response | None]) -> Endpoint:
 
 
 def json_endpoint(work: Callable[[Request, dict[str, Any]], Any]) -> Endpoint:
-    """Return an endpoint of a script of the app's own: JSON in, JSON out."""
+    """Return an endpoint for the app's scripts: JSON in, JSON out."""
 
     async def endpoint(request: Request) -> Response:
         said: dict[str, Any] = {}
@@ -106,7 +106,7 @@ def json_endpoint(work: Callable[[Request, dict[str, Any]], Any]) -> Endpoint:
 
 
 def sound(request: Request, size: int, read: Callable[[int, int], Iterator[bytes]]) -> Response:
-    """Return a WAV file, or the range of it that is asked for, as it is rendered."""
+    """Return a WAV file, or the requested range of it, while it is rendered."""
     start, stop, status = 0, size, 200
     headers = {"Accept-Ranges": "bytes"}
     found = _RANGE.fullmatch(request.headers.get("range", ""))
@@ -122,7 +122,7 @@ def sound(request: Request, size: int, read: Callable[[int, int], Iterator[bytes
 
 
 def number(text: str, what: str) -> float:
-    """Return a number that was typed; InputError where it is none."""
+    """Return a typed number; InputError where it is not one."""
     try:
         return float(text.replace(",", "."))
     except ValueError as error:
@@ -137,7 +137,7 @@ async def _form(request: Request) -> Form:
 
 
 def _back(form: Form) -> str:
-    """Return the page of the app that a form wants to go back to."""
+    """Return the page of the app that a form leads back to."""
     wanted = form.get("back", "/")
     return wanted if wanted.startswith("/") and not wanted.startswith(("//", "/\\")) else "/"
 

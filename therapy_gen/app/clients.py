@@ -1,4 +1,4 @@
-"""Pages and calls of who keeps clients' sessions: people, notes, measures, archive, forgetting."""
+"""Pages and calls for keeping clients' sessions: people, notes, measures, archive, forgetting."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def changed(request: Request, form: Form) -> None:
 
 
 def merged(request: Request, form: Form) -> Response:
-    """Give all that a client has to another."""
+    """Merge a client into another."""
     desk, summary = desk_of(request), _summary(request)
     target = form.get("into", "")
     merge_listeners(desk.store, summary.name, target, Ranker())
@@ -119,7 +119,7 @@ def archived(request: Request) -> Response:
 
 
 def forgotten(request: Request, form: Form) -> Response:
-    """Forget a client, where the name was typed again."""
+    """Forget a client, if the name was typed again."""
     desk, summary = desk_of(request), _summary(request)
     if form.get("name", "").strip() != summary.name:
         raise InputError("the name that was typed is not this client's: nothing was deleted; go back and type it again")
@@ -137,7 +137,7 @@ def listening(request: Request, form: Form) -> Response:
 
 
 def noted(request: Request, form: Form) -> None:
-    """Keep a note about a session."""
+    """Store a note about a session."""
     add_note(desk_of(request).store, int(request.path_params["session"]), form.get("text", ""))
 
 
@@ -147,7 +147,7 @@ def unnoted(request: Request, form: Form) -> None:
 
 
 def measured(request: Request, form: Form) -> None:
-    """Keep what a scale came to before or after a session."""
+    """Store the value of a scale before or after a session."""
     values = [number(form[key], key) if form.get(key, "").strip() else None for key in ("before", "after")]
     set_measure(desk_of(request).store, int(request.path_params["session"]), form.get("scale", ""), *values)
 
@@ -165,7 +165,7 @@ def scales(request: Request) -> Response:
 
 
 def scaled(request: Request, form: Form) -> None:
-    """Keep scales of one's own, told as the text of a file."""
+    """Store scales of the user's own, from the text of a file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scales.toml"
         path.write_text(form.get("text", ""), encoding="utf-8")

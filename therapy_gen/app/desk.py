@@ -1,4 +1,4 @@
-"""What the app holds while it runs: the database, the model, streams, plays under way, sessions being made."""
+"""The app's state while it runs: database, model, streams, plays in progress, sessions being made."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 _STREAMS = 3
 _PLAYS = 50
 ME = "me"
-"""Whose sessions are made while nobody has a name."""
+"""The listener for whom sessions are made before any has a name."""
 
 
 @dataclass
 class Desk:
-    """What the pages work with.
+    """The app's state, which its pages use.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Desk:
     load_model : callable
         Returns the model that writes new sessions.
     renders : Path
-        Where renders lie.
+        Folder of renders.
     """
 
     store: Store
@@ -58,16 +58,16 @@ class Desk:
 
     @property
     def recordings(self) -> Path:
-        """Where recordings of headsets lie."""
+        """Folder of headset recordings."""
         return self.renders.with_name("recordings")
 
     def warm_up(self) -> None:
-        """Begin with what takes a second: instruments, and the next session of who listened last."""
+        """Load in advance what takes a second: instruments, and the next session of the last listener."""
         self._pool.submit(warm_up)
         self.upcoming(self.listener())
 
     def listener(self) -> str:
-        """Return who listens: who was chosen last, else the only one there is."""
+        """Return the current listener: the last one chosen, else the only one there is."""
         chosen = player_settings(self.store, None).get("listener")
         names = [one.name for one in list_listeners(self.store)]
         if chosen in names:
@@ -75,19 +75,19 @@ class Desk:
         return names[0] if len(names) == 1 else ME
 
     def wishes(self, listener: str) -> Wishes:
-        """Return how a listener wants to listen, as it was remembered."""
+        """Return how a listener wants to listen, as stored."""
         return Wishes.of(player_settings(self.store, listener))
 
     def settings(self, listener: str) -> dict[str, Any]:
-        """Return all that is remembered of how a listener listens."""
+        """Return a listener's stored settings."""
         return player_settings(self.store, listener)
 
     def settings_of_app(self) -> dict[str, Any]:
-        """Return what the app remembers of nobody's own: who listened last."""
+        """Return the app's own settings: who listened last."""
         return player_settings(self.store, None)
 
     def upcoming(self, listener: str) -> Future[SessionRecord]:
-        """Return the next session for a listener, which is made meanwhile; its beginning is rendered, too."""
+        """Return the next session for a listener, made in the background; its beginning is rendered, too."""
         key = (listener, self.wishes(listener))
         with self._lock:
             made = self._making.get(key)
@@ -96,7 +96,7 @@ class Desk:
             return made
 
     def forget_upcoming(self) -> None:
-        """Have the next session made anew: what is known of a listener has changed."""
+        """Discard the next session: the data on a listener have changed."""
         with self._lock:
             self._making.clear()
 
@@ -109,7 +109,7 @@ class Desk:
         return record
 
     def model(self) -> SectionModel:
-        """Return the model, loaded when it is needed first."""
+        """Return the model, loaded on first use."""
         if self._model is None:
             self._model = self.load_model()
         return self._model
@@ -129,7 +129,7 @@ class Desk:
         return found
 
     def tell(self, play: str, session: int, state: str, at_s: float) -> None:
-        """Note where a play in some tab is."""
+        """Log the position of a play in some tab."""
         with self._lock:
             log = self._plays.get((play, session))
         if log is None:
@@ -141,7 +141,7 @@ class Desk:
         log.tell(state, at_s)
 
     def drop(self) -> None:
-        """Let go of all sound and all plays: somebody is to be forgotten, or sessions were deleted."""
+        """Drop all sound and plays, since somebody is being forgotten or sessions were deleted."""
         with self._lock:
             streams, self._streams = list(self._streams.values()), OrderedDict()
             self._plays.clear()
@@ -150,7 +150,7 @@ class Desk:
             stream.close()
 
     def close(self) -> None:
-        """End: what is under way is noted as ended, and stored. What renders is left to the end of the process."""
+        """End: plays in progress are logged as ended and stored. Rendering threads end with the process."""
         self.headset.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
         logs = list(self._plays.values())

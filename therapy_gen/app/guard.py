@@ -31,16 +31,16 @@ _HEADERS = {
 
 @dataclass
 class Guard:
-    """Lets in who knows the token, or typed the pairing code.
+    """Admits browsers that know the token or the pairing code.
 
     Parameters
     ----------
     hosts : collection of str
-        What the app may be called by, with its port.
+        Host names of the app, with its port.
     lan : bool
         Whether there is a pairing code; then the app may also be called by the address at which a request arrives.
     new_code : callable
-        Told the code that holds after too many wrong ones.
+        Called with the new code after too many wrong ones.
     """
 
     hosts: Collection[str]
@@ -55,25 +55,25 @@ class Guard:
 
     @property
     def cookie(self) -> str:
-        """Name of the cookie: those of other ports of this machine are sent here, too."""
+        """Name of the cookie; it contains the port, since browsers send cookies to all ports of a machine."""
         return f"therapy-gen-{next(iter(self.hosts)).rpartition(':')[2]}"
 
     @property
     def csrf(self) -> str:
-        """What every form and script of the app's own pages sends along."""
+        """The token that forms and scripts of the app's own pages send along."""
         return hmac.new(self._secret.encode(), b"csrf", "sha256").hexdigest()
 
     def is_known(self, request: Request) -> bool:
-        """Say whether a request comes from a browser that was let in."""
+        """Say whether a request comes from an admitted browser."""
         return hmac.compare_digest(request.cookies.get(self.cookie, ""), self._secret)
 
     def let_in(self, response: Response) -> Response:
-        """Have the browser remembered until the app ends."""
+        """Admit the browser until the app ends."""
         response.set_cookie(self.cookie, self._secret, httponly=True, samesite="strict", path="/")
         return response
 
     def try_code(self, said: str) -> bool:
-        """Say whether a pairing code is right; after some wrong ones there is a new one, after a pause."""
+        """Say whether a pairing code is right; after some wrong ones there is a pause and a new code."""
         with self._lock:
             if not self.lan or time.monotonic() < self._closed_until:
                 return False
@@ -87,10 +87,10 @@ class Guard:
             return False
 
     def refusal(self, request: Request) -> str | None:
-        """Say why a request is refused whoever sends it; None where it is not."""
+        """Say why a request is refused from any browser; None where it is not."""
         own = set(self.hosts)
         if self.lan and (here := request.scope.get("server")):
-            # An address of this machine: a name that somebody else lets point here is none.
+            # The address itself; not a host name, which somebody else may point here.
             own.add(f"{here[0]}:{here[1]}")
         if request.headers.get("host", "") not in own:
             return "this address is not the app's"
@@ -126,7 +126,7 @@ def guarded(
 
 
 def _answer(guard: Guard, request: Request) -> Response | None:
-    """Return what is answered in place of a page; None where the page answers."""
+    """Return the answer in place of a page; None where the page may answer."""
     refused = guard.refusal(request)
     if refused is not None:
         return PlainTextResponse(f"Refused: {refused}.", 403)

@@ -1,4 +1,4 @@
-"""Pages and calls of the headset: what is there, how its electrodes touch, a session with EEG."""
+"""Pages and calls for the headset: sources, contact quality, a session with EEG."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOUNDS = {"": "this computer's sound", "none": "silence"}
 
 
 def headset(request: Request) -> Response:
-    """Show what to do with a headset."""
+    """Show the headset page."""
     desk = desk_of(request)
     listener = desk.listener()
     known = any(one.name == listener for one in list_listeners(desk.store))
@@ -52,12 +52,12 @@ def sources(request: Request, said: dict[str, Any]) -> Any:
 
 
 def state(request: Request, said: dict[str, Any]) -> Any:
-    """Return what is under way."""
+    """Return the headset's state."""
     return desk_of(request).headset.state()
 
 
 def checked(request: Request, said: dict[str, Any]) -> Any:
-    """Begin to look at the contact of a headset."""
+    """Begin to check the contact of a headset."""
     headset_desk = desk_of(request).headset
     headset_desk.check(str(said["source"]).strip())
     return headset_desk.state()
@@ -82,7 +82,7 @@ def recorded(request: Request, said: dict[str, Any]) -> Any:
 
 
 def stopped(request: Request, said: dict[str, Any]) -> Any:
-    """End what is under way."""
+    """End the check or the recording."""
     headset_desk = desk_of(request).headset
     headset_desk.stop()
     return headset_desk.state()

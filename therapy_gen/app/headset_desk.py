@@ -1,4 +1,4 @@
-"""A headset at the app: its contact as it is, and a session played on this machine while it is recorded."""
+"""A headset in the app: its contact quality, and a session played on this machine while EEG is recorded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sessions.records import SessionRecord
     from sessions.storage.store import Store
 
-# Nobody looks any more: the headset is let go of.
+# After so long without a request from its page, the headset is released.
 _UNSEEN_S = 20.0
 _LONGEST_S = 3600.0
 IDLE, CHECKING, PLAYING, SCORING, DONE, FAILED = "idle", "checking", "playing", "scoring", "done", "failed"
@@ -35,7 +35,7 @@ IDLE, CHECKING, PLAYING, SCORING, DONE, FAILED = "idle", "checking", "playing", 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A recorded session as it is asked for.
+    """A request for a recorded session.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ class Wanted:
         As `eeg.headset.sources.open_source` takes it.
     session : int
     device : str or None
-        Where it sounds: a device of this machine, None for the system's own choice, ``"none"`` for silence.
+        Output device of this machine; None for the system's default, ``"none"`` for silence.
     any_contact : bool
-        Whether it begins with dead electrodes, too.
+        Whether to begin even if electrodes measure nothing.
     score : bool
         Whether it is scored afterwards.
     """
@@ -59,13 +59,13 @@ class Wanted:
 
 @dataclass
 class HeadsetDesk:
-    """One headset at a time, looked at or recorded, in a thread of its own.
+    """One headset at a time, checked or recorded, in a thread of its own.
 
     Parameters
     ----------
     store : Store
     folder : Path
-        Where recordings go; made when there is one.
+        Folder of recordings; made with the first.
     """
 
     store: Store
@@ -77,13 +77,13 @@ class HeadsetDesk:
     _seen: float = 0.0
 
     def state(self) -> dict[str, Any]:
-        """Return what is under way, for the page; asking keeps a check alive."""
+        """Return the state for the page; each call keeps a check running."""
         self._seen = time.monotonic()
         with self._lock:
             return dict(self._state)
 
     def check(self, source: str) -> None:
-        """Begin to look at the contact of a source; another check ends."""
+        """Begin to check the contact of a source; any other check ends."""
         self.stop()
         self._begin(CHECKING, source, lambda: self._watch(source))
 
@@ -104,7 +104,7 @@ class HeadsetDesk:
         self._begin(PLAYING, wanted.source, lambda: self._record(session, wanted))
 
     def stop(self) -> None:
-        """End what is under way, and wait until the headset is free and what was recorded is a file."""
+        """End the check or recording, and wait until the headset is free and the recording is a file."""
         self._ending.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
@@ -191,7 +191,7 @@ class HeadsetDesk:
         return self.folder / f"session-{session}-{datetime.now():%Y%m%d-%H%M%S}.fif"
 
     def _scored(self, path: Path, session: SessionRecord) -> Mapping[str, Any]:
-        """Return what the recording says of each piece, and whether there is an order; or why there is none."""
+        """Return each piece's score and whether there is a reliable order; or why there is no score."""
         from therapy_gen.study.score_and_rank import rank_listener, score_and_store
 
         try:

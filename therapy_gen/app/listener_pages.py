@@ -1,4 +1,4 @@
-"""Pages and calls of who listens: home, sound, stars, history."""
+"""Pages and calls for listening: home, sound, ratings, history."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NEWEST = 100
 
 
 def home(request: Request) -> Response:
-    """Show the page with Play on it; the session is made meanwhile."""
+    """Show the page with the player; the session is made in the background."""
     desk = desk_of(request)
     listener = desk.listener()
     chosen = request.query_params.get("session", "")
@@ -61,7 +61,7 @@ def _levels(layers: Sequence[str]) -> dict[str, float]:
 
 
 def upcoming(request: Request, said: dict[str, Any]) -> Any:
-    """Return the next session, or one that is asked for, once it is there."""
+    """Return the next session, or a requested one, once it is made."""
     desk = desk_of(request)
     wanted = request.query_params.get("session")
     record = get_session(desk.store, int(wanted)) if wanted else desk.upcoming(desk.listener()).result(120)
@@ -69,7 +69,7 @@ def upcoming(request: Request, said: dict[str, Any]) -> Any:
 
 
 def described(record: SessionRecord, marks: dict[str, str]) -> dict[str, Any]:
-    """Return what the player is told of a session."""
+    """Return a session as the player needs it."""
     achieved = record.achieved()
     return {
         "id": record.id,
@@ -112,20 +112,20 @@ def notes(request: Request, said: dict[str, Any]) -> Any:
 
 
 def told(request: Request, said: dict[str, Any]) -> Any:
-    """Note where a play is."""
+    """Log the position of a play."""
     desk_of(request).tell(str(said["play"])[:64], int(said["session"]), str(said["state"]), float(said["at"]))
     return {}
 
 
 def rated(request: Request, said: dict[str, Any]) -> Any:
-    """Keep how much a piece was liked."""
+    """Store a rating."""
     desk = desk_of(request)
     session, piece = rate(desk.store, int(said["session"]), str(said["piece"]), int(said["value"]), Ranker())
     return {"piece": piece.id, "value": int(said["value"]), "listener": session.listener}
 
 
 def marked(request: Request, said: dict[str, Any]) -> Any:
-    """Mark a piece as never to come back, or as a favourite."""
+    """Mark a piece as never to be played again, or as a favourite."""
     desk = desk_of(request)
     record = get_session(desk.store, int(said["session"]))
     on = bool(said["on"])
@@ -134,7 +134,7 @@ def marked(request: Request, said: dict[str, Any]) -> Any:
 
 
 def wished(request: Request, said: dict[str, Any]) -> Any:
-    """Remember how somebody listens; the next session is made for that."""
+    """Store a listener's settings; the next session follows them."""
     desk = desk_of(request)
     listener = desk.listener()
     kept = {**desk.settings(listener), **{key: said[key] for key in said if key in _REMEMBERED}}
@@ -156,13 +156,13 @@ _REMEMBERED = ("minutes", "arc", "palette", "explore", "layers", "transition", "
 
 
 def chosen(request: Request, form: Form) -> None:
-    """Remember who listens."""
+    """Store who listens."""
     desk = desk_of(request)
     remember_settings(desk.store, None, {"listener": form.get("listener", "")})
 
 
 def history(request: Request) -> Response:
-    """Show what was heard, when, and what was liked."""
+    """Show what was heard and when, and the ratings."""
     desk = desk_of(request)
     listener = desk.listener()
     known = any(one.name == listener for one in list_listeners(desk.store))
@@ -183,7 +183,7 @@ def history(request: Request) -> Response:
 
 
 def shown_session(request: Request) -> Response:
-    """Show a session: its pieces, what was liked, its notes and measures."""
+    """Show a session: its pieces, ratings, notes and measures."""
     from sessions.clients.diary import list_measures, list_notes
     from sessions.clients.scales import known_scales
 
@@ -210,7 +210,7 @@ def heard_elsewhere(request: Request, form: Form) -> None:
 
 
 def unmarked(request: Request, form: Form) -> None:
-    """Take a mark back."""
+    """Remove a mark."""
     desk = desk_of(request)
     mark_piece(desk.store, form.get("piece", ""), form.get("mark", FAVOURITE), desk.listener(), on=False)
     desk.forget_upcoming()

@@ -35,7 +35,7 @@ _GET_ADDRESS = 0x8915
 
 @dataclass(frozen=True)
 class Address:
-    """Where the app is.
+    """The app's addresses.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Address:
     lan : tuple of str
         Addresses for other machines of the network.
     code : str
-        What they pair with; empty without them.
+        The pairing code; empty without them.
     """
 
     url: str
@@ -127,7 +127,7 @@ def _static(request: Request) -> Response:
 
 
 async def _pair(request: Request) -> Response:
-    """Let a phone in that knows the code."""
+    """Admit a phone that sends the code."""
     guard = guard_of(request)
     if guard.is_known(request):
         return RedirectResponse("/", 303)
@@ -150,14 +150,14 @@ def serve(desk: Desk, port: int, *, lan: bool, ready: Callable[[Address, Guard],
     port : int
         0 takes a free one.
     lan : bool
-        Whether other machines of the network may come in, with a pairing code.
+        Whether other machines of the network may connect, with a pairing code.
     ready : callable
-        Told the address once requests are answered.
+        Called with the address once requests are answered.
 
     Raises
     ------
     InputError
-        Where the port cannot be had.
+        Where the port is not free.
     """
     listening_on = _listen("0.0.0.0" if lan else LOOPBACK, port)
     taken = listening_on.getsockname()[1]
@@ -181,7 +181,7 @@ def serve(desk: Desk, port: int, *, lan: bool, ready: Callable[[Address, Guard],
 
 
 class _Server(uvicorn.Server):
-    """A server that tells when it answers."""
+    """A server that reports when it is ready."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -207,7 +207,7 @@ def _own_addresses() -> list[str]:
     """Return the addresses of this machine in its networks, the one towards the Internet first."""
     found = []
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        # Nothing is sent: the system only says by which address it would be.
+        # Nothing is sent: the system only says which address it would use.
         probe.connect(("192.0.2.1", 9))
         found.append(probe.getsockname()[0])
     found += _addresses_of_interfaces()
@@ -217,7 +217,7 @@ def _own_addresses() -> list[str]:
 
 
 def _addresses_of_interfaces() -> list[str]:
-    """Return what Linux says of its interfaces: a network without a way to the Internet is one, too."""
+    """Return the addresses of Linux's interfaces, including networks without Internet."""
     if sys.platform != "linux":
         return []
     import fcntl

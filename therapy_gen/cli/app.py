@@ -72,7 +72,7 @@ def options(
         typer.Option(
             "--shared",
             envvar="THERAPY_GEN_SHARED",
-            help="Give files the rights that the umask says, for studies of several people, not the owner's alone",
+            help="Give files the permissions of the umask, for studies of several people, not the owner's alone",
         ),
     ] = False,
     pseudonym: Annotated[
@@ -136,9 +136,9 @@ def command_path(arguments: Sequence[str]) -> str:
 
 
 def _only(program: typer.Typer, words: Sequence[str]) -> typer.Typer:
-    """Return a program, or a group, with nothing but the command that is called: Typer reads the options of every one.
+    """Return a program, or a group, with only the command that is called, since Typer reads every command's options.
 
-    Where the words name no command, for help or by a slip, all commands are there by name alone.
+    Where the words name no command (help, or a slip), all commands are there, without options.
     """
     commands = [info for info in program.registered_commands if _name(info) in words[:1]]
     groups = [copy(info) for info in program.registered_groups if info.name in words[:1]]

@@ -1,4 +1,4 @@
-"""Completion in bash, zsh and fish: the protocol is Typer's, the values are ours.
+"""Completion in bash, zsh and fish: Typer's protocol with values of this program.
 
 A parameter names what completes it: `typer.Option(autocompletion=session_ids)`. Completing never fails and never says
 anything but words. Names and titles come from files and from people: some shells evaluate what they are told, so only
@@ -18,12 +18,12 @@ from therapy_gen.cli.context import GlobalOptions
 
 VARIABLE = "_THERAPY_GEN_COMPLETE"
 
-# What no shell gives a meaning to, inside a word; a dash or a colon at its beginning is left out apart.
+# Characters without a meaning to any shell inside a word; a leading dash or colon is removed separately.
 _HARMLESS = r"\w .,+@/:\-"
 # Typer's script for zsh evaluates words twice. The other shells take a word as it is, once it is quoted.
 _WORD = {"zsh": re.compile(rf"[{_HARMLESS}]*"), "": re.compile(rf"[{_HARMLESS}'()]*")}
 _NOT_HARMLESS = re.compile(rf"[^{_HARMLESS}]+")
-# What bash would take for something else than a letter.
+# Characters that bash would not take literally.
 _QUOTED_IN_BASH = re.compile(r"[^\w@%+=:,./-]")
 
 # Value and what it is.
@@ -59,7 +59,7 @@ def complete(command: Any, program: str, instruction: str) -> int:
 
 
 def _quote_in_bash() -> None:
-    """Have words quoted: bash puts a word on the line as it comes; the other shells quote it themselves."""
+    """Quote words for bash, which inserts them unchanged; the other shells quote them themselves."""
     try:
         # Some versions of Typer bring a Click of their own.
         shells: Any = import_module("typer._click.shell_completion")
@@ -81,12 +81,12 @@ def _walk(command: Any) -> Iterator[Any]:
 
 
 def _cleaned(text: str) -> str:
-    """Return a description without what a shell could take for more than text."""
+    """Return a description without characters that a shell could interpret."""
     return " ".join(_NOT_HARMLESS.sub(" ", text).split())
 
 
 def _completed(values: Values) -> Completion:
-    """Return what Typer calls for the values of a parameter: those that begin as what was typed, without what harms."""
+    """Return the function that Typer calls for a parameter's values: those that begin as typed, harmless ones only."""
 
     def found(ctx: Any, incomplete: str) -> Words:
         given = ctx.find_root().params
@@ -148,6 +148,24 @@ def _palettes(options: GlobalOptions, begin: str) -> Words:
     return [(name, "") for name in PALETTES]
 
 
+def _layers(options: GlobalOptions, begin: str) -> Words:
+    from therapy_gen.music.audio.layers import LAYERS
+
+    return [(name, layer.about) for name, layer in LAYERS.items()] + [("none", "without")]
+
+
+def _transitions(options: GlobalOptions, begin: str) -> Words:
+    from therapy_gen.music.audio.transitions import TRANSITIONS
+
+    return [(name, "") for name in TRANSITIONS]
+
+
+def _spaces(options: GlobalOptions, begin: str) -> Words:
+    from therapy_gen.music.audio.reverb import SPACES
+
+    return [(name, "") for name in SPACES]
+
+
 def _home(options: GlobalOptions) -> Path:
     if options.home is not None:
         return options.home
@@ -167,8 +185,11 @@ listener_names = _completed(_listeners)
 model_names = _completed(_models)
 export_format_names = _completed(_formats)
 palette_names = _completed(_palettes)
+layer_names = _completed(_layers)
+transition_names = _completed(_transitions)
+space_names = _completed(_spaces)
 
 
 def one_of(*words: str) -> Completion:
-    """Return what completes a parameter that takes one of these words."""
+    """Return the completion of a parameter that takes one of these words."""
     return _completed(lambda options, begin: [(word, "") for word in words])

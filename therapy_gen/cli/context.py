@@ -1,4 +1,4 @@
-"""What the global options say: where things are kept."""
+"""The global options: where data are kept."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class GlobalOptions:
     db_typed: bool = False
 
     def hint(self, *words: str) -> str:
-        """Return a command line that works as it is pasted where this one was typed."""
+        """Return a command line that works when pasted where this one was typed."""
         typed = ["--home", str(self.home)] if self.home_typed else []
         typed += ["--db", str(self.db)] if self.db_typed else []
         return shlex.join([_program(), *typed, *words])
@@ -83,7 +83,7 @@ class GlobalOptions:
         return self.db if self.db is not None else self.home_place() / "therapy.db"
 
     def store(self, *, make: bool = True) -> Store:
-        """Return the database to write to, migrated where need be; `make` says whether it is made where it is not."""
+        """Return the database for writing, migrated where necessary; with `make`, a missing one is made."""
         from sessions.storage.store import Store
 
         if not make:
@@ -93,7 +93,7 @@ class GlobalOptions:
         return Store.open(self.store_place())
 
     def store_to_read(self) -> Store:
-        """Return the database to read from, which is not made: where the home has none, one that holds nothing."""
+        """Return the database for reading; where the home folder has none, an empty one in memory."""
         from sessions.storage.store import Store
 
         place = self.store_place()
@@ -125,7 +125,7 @@ class GlobalOptions:
 
 
 def _program() -> str:
-    """Return how this program was called, where its name alone would not find it."""
+    """Return how to call this program, where its name alone is not on the path."""
     called = Path(sys.argv[0])
     if called.stem != PROGRAM or not called.is_file():
         return PROGRAM
@@ -144,15 +144,15 @@ def global_options(context: typer.Context) -> GlobalOptions:
 def use_one_thread() -> None:
     """Keep matrix products on one thread; call it before NumPy is imported.
 
-    Those of the model are too small to share: on two busy cores, two threads took 1 to 14 s for 24 sections that one
-    thread decodes in 0.2 s.
+    The model's are too small to share: on two busy cores, two threads took 1 to 14 s for 24 sections that one thread
+    decodes in 0.2 s.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 
 def drawn_seed() -> int:
-    """Return a seed for a run that was given none."""
+    """Draw a seed for a run without one."""
     import secrets
 
     return secrets.randbelow(_DRAWN_SEEDS)

@@ -22,7 +22,7 @@ app = typer.Typer(
 
 
 def _to_read(context: typer.Context) -> Store:
-    """Return the database as it stands, also on a medium that cannot be written."""
+    """Return the database without migrating it, also on a read-only medium."""
     from sessions.storage.store import Store
 
     return Store(global_options(context).store_place(), read_only=True)
@@ -66,7 +66,7 @@ def upgrade(context: typer.Context, json: AsJson = False) -> None:
 def backup(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that stands there")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file")] = False,
     json: AsJson = False,
 ) -> None:
     """Write a consistent copy of the database, also while others write to it."""

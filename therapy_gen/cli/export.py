@@ -1,4 +1,4 @@
-"""`therapy-gen export`: a session or a ranking as a file to hear or to compute with."""
+"""`therapy-gen export`: a session or a ranking as a file."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def export(
 ) -> None:
     """Write a session, or a listener's best pieces, as MIDI, audio, a playlist, a table or events.
 
-    Exporting again leaves files that hold what they are to hold as they are, and refuses to replace others.
+    Exporting again leaves files with the same content as they are, and refuses to replace others.
     """
     options = global_options(context)
     if ranked == (session is not None):

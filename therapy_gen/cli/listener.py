@@ -96,7 +96,8 @@ def edit(
         typer.Option(metavar="TEXT", help="Shown on pages in place of the name, such as initials; '' for none"),
     ] = None,
     colour: Annotated[
-        str | None, typer.Option(metavar="COLOUR", help="To know somebody by: teal, blue, purple, rose…; '' for none")
+        str | None,
+        typer.Option(metavar="COLOUR", help="Marks the listener on pages: teal, blue, purple, rose…; '' for none"),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -139,7 +140,7 @@ def merge(
     target: Annotated[str, typer.Argument(metavar="INTO", help="Listener who gets them")],
     json: AsJson = False,
 ) -> None:
-    """Make two listeners one: all that FROM has goes to INTO, and FROM is no more."""
+    """Merge two listeners: all that FROM has goes to INTO, and FROM is deleted."""
     use_one_thread()
     from sessions.clients.sessions_of import merge_listeners
     from therapy_gen.study.posterior import Ranker
@@ -216,7 +217,7 @@ def forget(
 
 
 def warn_of_similar(store: Store, name: str, *, quiet: bool) -> None:
-    """Say on standard error where a listener is there whose name is nearly the same."""
+    """Warn on standard error where there is a listener with nearly the same name."""
     from sessions.storage.listeners import similar_listeners
 
     for other in similar_listeners(store, name):

@@ -1,6 +1,6 @@
 """The entry point: runs a command and turns what goes wrong into one line and an exit code.
 
-Imports nothing of weight, so that an interrupt finds it ready.
+Imports nothing heavy, so that an interrupt is handled from the beginning.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ INTERRUPTED = 130
 
 # New containers between two collections; Python's own is 700 or 2,000, and to list sessions makes 112,000.
 _GARBAGE_THRESHOLD = 200_000
-# What libraries say of options, of one kind and the next -> what is said here.
+# Messages of libraries about options -> messages of this program.
 _WORDS = (
     (r"('[^']*') is not a valid float( range)?", r"\1 is not a number"),
     (r"('[^']*') is not a valid int(eger)?( range)?", r"\1 is not a whole number"),
     (r"Input should be a valid number, unable to parse[^;]*", "this is not a number"),
     (r"Input should be a valid integer, unable to parse[^;]*", "this is not a whole number"),
 )
-# How long after it was lost an interrupt comes again: the callback it came in has ended by then.
+# A lost interrupt is raised again after so long, when the callback that swallowed it has ended.
 _AGAIN_S = 0.005
 
 
 def main() -> int:
     """Run `sys.argv` as the program does, and return the exit code."""
     sys.unraisablehook = _unraisable
-    # What is imported stays: looking through it for garbage took a tenth of the time of `session list`.
+    # Imported modules stay: collecting garbage among them took a tenth of the time of `session list`.
     gc.set_threshold(_GARBAGE_THRESHOLD)
     try:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:
         status = _interrupted()
-    # All is done and said: an interrupt now has nothing to stop, and would only print a traceback.
+    # Everything is done: an interrupt now would only print a traceback.
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # What is left goes with the process: Python would look through all of it for garbage once more, for 0.1 s.
+    # At its end Python would collect garbage once more, for 0.1 s.
     gc.freeze()
     return status
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return the exit code; errors are told on standard error."""
-    # Before the options are read: an error in them may have to be told in full, too.
+    # Read before the options, since an error in them may need its traceback, too.
     debug = "--debug" in arguments
     try:
         _text_streams()
@@ -79,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _one_line(message: str) -> str:
-    """Return a message on one line; what a file or an option named may hold escape sequences."""
+    """Return a message on one line; names of files and options may contain escape sequences."""
     from therapy_gen.text import printable
 
     return printable(" ".join(message.split()))
@@ -105,7 +105,7 @@ def _explain(error: Exception, arguments: Sequence[str]) -> tuple[int, str]:
         case _ if isinstance(error, usage_error):
             from therapy_gen.cli.app import command_path
 
-            # An option that lacks its value does not say of which command it is.
+            # The error for an option without its value does not name its command.
             context = getattr(error, "ctx", None)
             where = context.command_path if context is not None else command_path(arguments)
             said = _in_our_words(str(error.format_message()).rstrip("."))  # type: ignore[attr-defined]
@@ -121,7 +121,7 @@ def _explain(error: Exception, arguments: Sequence[str]) -> tuple[int, str]:
 
 
 def _foreign(error: ModuleNotFoundError) -> str:
-    """Say that another project's package stands where one of ours is looked for."""
+    """Say that another project's package has the name of one of ours."""
     name = (error.name or "").partition(".")[0]
     place = getattr(sys.modules.get(name), "__file__", None)
     return (
@@ -131,14 +131,14 @@ def _foreign(error: ModuleNotFoundError) -> str:
 
 
 def _in_our_words(text: str) -> str:
-    """Return what a library says of an option, as this program says it."""
+    """Return a library's message about an option in this program's words."""
     for theirs, ours in _WORDS:
         text = re.sub(theirs, ours, text)
     return text
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Have an interrupt that came where nothing can be raised (a finaliser, a callback) come again a moment later."""
+    """Repeat an interrupt a moment later that came where nothing can be raised (a finaliser, a callback)."""
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
@@ -169,7 +169,7 @@ def _interrupted() -> int:
 
 
 def _closed_pipe() -> int:
-    """Whoever read our output has gone: that is no error, and the rest goes nowhere."""
+    """Discard the rest of the output, whose reader has gone; that is not an error."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return DONE

@@ -31,10 +31,10 @@ def open_app(
         str, typer.Option(metavar="NAME_OR_FILE", autocompletion=model_names, help="Model that writes the music")
     ] = DEFAULT_MODEL,
 ) -> None:
-    """Open a page to press Play on, and to keep clients' sessions; it runs until Ctrl-C.
+    """Open the app in a browser, to listen and to keep clients' sessions; it runs until Ctrl-C.
 
-    All stays on this machine. With --lan it can be reached from the same network by who types the pairing code; what is
-    sent there is not encrypted.
+    All data stay on this machine. With --lan it can be reached from the same network with the pairing code; that
+    traffic is not encrypted.
     """
     options = global_options(context)
     use_one_thread()
@@ -58,7 +58,7 @@ def open_app(
             f"Five wrong codes came: from now on, after a minute, it is {code}", flush=True
         )
         say("Ctrl-C ends it", quiet=options.quiet)
-        # It is there when Play is pressed.
+        # Ready when Play is pressed.
         desk.warm_up()
         if browser:
             import threading
@@ -72,5 +72,5 @@ def open_app(
     except KeyboardInterrupt:
         say("ended", quiet=options.quiet)
         sys.stdout.flush()
-        # All is stored. Threads that render what nobody will hear are not waited for.
+        # Everything is stored; rendering threads are not waited for.
         os._exit(0)

@@ -21,7 +21,7 @@ from therapy_gen.text import printable as printable
 # `--json`, the same in every command.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
 
-# `--limit`, the same in every list; of what is many, people see the newest.
+# `--limit`, the same in every list; of long lists, tables show the newest.
 PAGE = 100
 Limit = Annotated[
     int | None,
@@ -44,7 +44,7 @@ def print_json(document: Any) -> None:
 def print_json_list(name: str, documents: Iterable[Any]) -> None:
     """Print one JSON document with a list under a name, as `print_json` would, one entry after the other."""
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
-    # The first is made before anything is printed: what is wrong shows there.
+    # The first is made before anything is printed, so that an error comes first.
     following = iter(documents)
     first = next(following, None)
     print(f'{{\n  "{name}": [', end="")
@@ -89,7 +89,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right:
 
 
 def _bold(text: str) -> str:
-    """Return text in bold for a terminal that knows what that is; older ones of Windows do not."""
+    """Return text in bold for a terminal that can show it; older ones of Windows cannot."""
     return text if sys.platform == "win32" or os.environ.get("TERM") == "dumb" else f"\x1b[1m{text}\x1b[0m"
 
 
@@ -118,7 +118,7 @@ def text_width() -> int:
 
 
 def print_notes(notes: Sequence[tuple[str, str]]) -> None:
-    """Print names, and beside each what is said of it, within the width of a narrow terminal."""
+    """Print names with their descriptions beside them, within the width of a narrow terminal."""
     from rich.cells import cell_len, set_cell_size
 
     width = max(cell_len(name) for name, _ in notes)
@@ -157,19 +157,19 @@ def day_and_time(moment: datetime) -> str:
 
 
 def with_options(text: str) -> str:
-    """Return what a library says with its parameters as the options that they are here."""
+    """Return a library's message with its parameters as options."""
     return with_parameters(text, lambda name: "--" + name.replace("_", "-"))
 
 
 def say(text: str, *, quiet: bool = False) -> None:
-    """Tell something beside the result, on standard error."""
+    """Print a message that is not part of the result, on standard error."""
     if not quiet:
         print(printable(with_options(text)), file=sys.stderr)
 
 
 @contextlib.contextmanager
 def progress(label: str, total: float, *, quiet: bool = False) -> Iterator[Advance]:
-    """Show a bar on standard error where that is a terminal; gives a function that adds to what is done."""
+    """Show a bar on standard error where that is a terminal; give a function that adds to the amount done."""
     if quiet or not sys.stderr.isatty():
         yield lambda amount: None
         return
@@ -185,7 +185,7 @@ def progress(label: str, total: float, *, quiet: bool = False) -> Iterator[Advan
         transient=True,
     )
     with bar:
-        # It moves at once; how far it is shows with the first word of it.
+        # It moves at once; the share done shows from the first report on.
         task = bar.add_task(label, total=None)
 
         def advance(amount: float) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sessions.export.formats import piece_suffixes
 from therapy_gen.cli.completion import piece_ids
 from therapy_gen.cli.context import global_options
 from therapy_gen.cli.output import (
@@ -49,7 +50,7 @@ Piece = Annotated[
 @app.command("list", epilog="Example: therapy-gen piece list --json")
 def list_(
     context: typer.Context,
-    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those with this in their title")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Only pieces with this text in their title")] = None,
     limit: Limit = None,
     json: AsJson = False,
 ) -> None:
@@ -113,7 +114,7 @@ def show(context: typer.Context, piece: Piece, json: AsJson = False) -> None:
 
 
 def _sources(values: Mapping[str, float]) -> dict[str, list[dict[str, object]]]:
-    """Return how the two scores come about: the logit of each is the sum of what its features add."""
+    """Return how the two scores are computed: the logit of each is the sum of its features' contributions."""
     from therapy_gen.music.analysis import calmness, valence
 
     return {"calm_from": _explained(values, calmness.FEATURES), "valence_from": _explained(values, valence.FEATURES)}
@@ -136,7 +137,7 @@ def _explained(values: Mapping[str, float], features: Mapping[str, Feature]) -> 
 
 
 def _show_features(values: Mapping[str, float]) -> None:
-    """Print how the scores come about; what an earlier version measured stands without a weight."""
+    """Print how the scores are computed; features of an earlier version have no weight."""
     from therapy_gen.music.analysis import calmness, valence
     from therapy_gen.music.analysis.additive import contributions_of
 
@@ -173,7 +174,7 @@ def import_(
         list[Path], typer.Argument(metavar="FILE...", help="MIDI files, or recorded music as WAV, FLAC, MP3 or Ogg")
     ],
     listener: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who brings them: they are exported and forgotten with them")
+        str | None, typer.Option(metavar="NAME", help="Whose they are: exported and forgotten with that listener")
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -204,7 +205,7 @@ def export(
     out: Annotated[
         Path,
         typer.Option(
-            "-o", "--out", metavar="FILE", help="Its suffix says the format: musicxml, mid, wav, flac, ogg, mp3"
+            "-o", "--out", metavar="FILE", help=f"Its suffix says the format: musicxml, {', '.join(piece_suffixes())}"
         ),
     ],
     plain: Annotated[

@@ -102,13 +102,13 @@ def sample(
 
 def interpolate(
     context: typer.Context,
-    start: Annotated[Path, typer.Argument(metavar="A.mid", help="Where it begins: its best bars")],
-    end: Annotated[Path, typer.Argument(metavar="B.mid", help="Where it ends")],
+    start: Annotated[Path, typer.Argument(metavar="A.mid", help="Beginning: its best bars are used")],
+    end: Annotated[Path, typer.Argument(metavar="B.mid", help="End")],
     out: Folder,
     steps: Annotated[int, typer.Option(metavar="N", help="Files to write, both ends included")] = 8,
     model: ModelOption = DEFAULT_MODEL,
     engine: EngineOption = "numpy",
-    smooth: Annotated[bool, typer.Option("--smooth", help="Let as much change from each step to the next")] = False,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Make every step change the music equally")] = False,
     joined: Annotated[bool, typer.Option("--joined", help="Also write all steps as one file, way.mid")] = False,
     palette: Arranged = None,
     json: AsJson = False,

@@ -1,4 +1,4 @@
-"""Options that say how a session is to sound, and what they come to."""
+"""Options for how a session sounds, and the `Sound` that they make."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from therapy_gen.cli.completion import one_of
+from therapy_gen.cli.completion import layer_names, space_names, transition_names
 from therapy_gen.music.audio.loudness_target import LOUDNESS_LUFS, TARGET_LUFS
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ LayerOption = Annotated[
     typer.Option(
         "--layer",
         metavar="NAME[:LEVEL]",
-        autocompletion=one_of("rain", "sea", "wind", "brown", "pink", "drone", "none"),
+        autocompletion=layer_names,
         help="Under the music, as rain:-18dB: rain, sea, wind, brown, pink (noise) or drone; repeatable; none: without",
     ),
 ]
@@ -32,7 +32,7 @@ TransitionOption = Annotated[
     typer.Option(
         "--transition",
         metavar="silence|crossfade|bridge",
-        autocompletion=one_of("silence", "crossfade", "bridge"),
+        autocompletion=transition_names,
         help="Between pieces: nothing, their chords fading into each other, or a passage  [default: silence]",
     ),
 ]
@@ -41,7 +41,7 @@ SpaceOption = Annotated[
     typer.Option(
         "--space",
         metavar="dry|room|hall",
-        autocompletion=one_of("dry", "room", "hall"),
+        autocompletion=space_names,
         help="Where it sounds  [default: room]",
     ),
 ]
@@ -69,7 +69,7 @@ def requested_sound(
     loudness: float | None = None,
     advance: Callable[[float], None] = lambda seconds: None,
 ) -> Sound:
-    """Return what options say of the sound; InputError where one is out of range or a file is no soundfont."""
+    """Return the sound that options ask for; InputError where one is out of range or a file is not a soundfont."""
     from sessions.export.sound_settings import Sound, read_layers
 
     requested = None if layers is None else read_layers([layer for layer in layers if layer != "none"])

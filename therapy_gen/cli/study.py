@@ -56,7 +56,7 @@ def new(
     except NotFoundError:
         study = make_study(store, options.section_model(protocol.model, "numpy", protocol.seed), protocol)
     else:
-        # Stopped while files were written, say: what is missing is written now.
+        # It may have been stopped while writing files: what is missing is written now.
         _check_unchanged(study, plan)
         say(f"study {study.name} is stored already; writing what files are missing", quiet=options.quiet)
     from sessions.storage.library import get_session
@@ -139,9 +139,9 @@ def score(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Score all recordings of a study by its analysis plan; what fails is told, and the rest goes on.
+    """Score all recordings of a study by its analysis plan; failures are listed, and the others are scored.
 
-    What was scored before is left alone, so that the command may be given again whenever recordings have come.
+    Recordings scored before are left alone, so that the command may be given again whenever there are new ones.
     """
     options = global_options(context)
     use_one_thread()
@@ -180,7 +180,7 @@ def report(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.html", help="Page to write")],
     json: AsJson = False,
 ) -> None:
-    """Write a study as one page: flow and exclusions, the group's ranking, who differs, every recording."""
+    """Write a study as one page: flow and exclusions, the group's ranking, individual differences, every recording."""
     options = global_options(context)
     use_one_thread()
     from sessions.storage.library import titles_of
@@ -213,7 +213,7 @@ def _ranking(store: Store, people: list[str], plan: str) -> GroupRanking | None:
 
 
 def _study(store: Store, plan: Path) -> StudyRecord:
-    """Return the stored study of a plan, which must still be what it was."""
+    """Return the stored study of a plan; the plan must not have changed."""
     from sessions.studies.studies import get_study
     from therapy_gen.study.protocol import read_protocol
 

@@ -1,4 +1,4 @@
-"""What every page and picture shares: one base template, one look, one drawer of SVG.
+"""Shared by all pages and pictures: the base template, styles and plotting in SVG.
 
 In: values. Out: HTML and SVG that need no network. Knows neither music nor EEG nor database.
 """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; media-src blob: file:; img-src data:"
 )
-"""What a page that stands alone may use: what it carries, and sound beside it."""
+"""Content security policy of a self-contained page: only its own content, and sound beside it."""
 
 
 @cache

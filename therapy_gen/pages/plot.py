@@ -1,4 +1,4 @@
-"""Axes to plot in; what is drawn follows the colours of its page, light or dark."""
+"""Plots with axes, in the colours of their page, light or dark."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from therapy_gen.svg import GREY, INK, LINE, element, line, number, picture, polyline, rect, text, ticks
 
-# How wide a letter of an axis is, about, in pixels; and a picture that is drawn for a phone.
+# Widths in pixels: about that of a letter on an axis, and that of a picture for a phone.
 _LETTER = 7.0
 PHONE = 380
 

@@ -1,4 +1,4 @@
-"""What ties sessions and EEG together: scoring into the database, rankings, and what they say about the next session.
+"""Sessions and EEG together: scoring into the database, rankings, and choosing the next session's pieces.
 
 In: a store and recordings. Out: stored scores, rankings, preferences. Knows no command line.
 """

@@ -1,4 +1,4 @@
-"""A session whose next piece is drawn from what was measured a moment ago, and its sham control."""
+"""Adaptive sessions: each next piece is drawn from the posterior updated while it plays; and their sham control."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Decision:
     why : str
         In words.
     measured : bool
-        Whether plays of this recording had part in it.
+        Whether plays of this recording took part in the choice.
     p_best : float or None
         Of the chosen piece, before it is played.
     mean_db, ci90_db : float or (float, float) or None
-        What is known of the piece: nothing where it was never measured.
+        Of the piece; None where it was never measured.
     """
 
     slot: int
@@ -52,8 +52,8 @@ Choose = Callable[[int, str | None], Decision]
 class Adaptive:
     """Chooses each next piece of a session by Thompson sampling from the listener's posterior, updated while it plays.
 
-    The recording is scored by the listener's analysis plan, by the same code as afterwards from the file. Where it
-    holds too little yet, the posterior of earlier recordings decides, and without any each piece is as good as another.
+    The growing recording is scored by the listener's analysis plan, with the code that scores the finished file. Where
+    it holds too little yet, the posterior of earlier recordings decides; without any, all pieces are equally likely.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Adaptive:
             evidence = replace(evidence, recordings=(*evidence.recordings, live))
         except TherapyGenError as error:
             problem = str(error)
-        # What is chosen is heard on this very day.
+        # The chosen piece is heard on the same day.
         ranking = posterior(evidence, other_days=False) if evidence.recordings or evidence.ratings else None
         return ranking, problem or (None if ranking is not None else "nothing was measured yet")
 
@@ -122,7 +122,7 @@ class Adaptive:
             return Evidence(listener, plan_for(self._store, listener), (), ())
 
     def _measured(self) -> HeardRecording:
-        """Score what is in the recording by now."""
+        """Score the recording as far as it goes."""
         from eeg.scoring import score_recording
         from sessions.storage.evidence import HeardPlay, HeardRecording
         from therapy_gen.study.analysis_plan import plan_for, settings_of
@@ -150,7 +150,7 @@ class Adaptive:
 
 
 class Yoked:
-    """Plays the order that another play had, whatever is measured: the sham control of `Adaptive`.
+    """Repeats the order of another play, whatever is measured: the sham control of `Adaptive`.
 
     Parameters
     ----------
@@ -192,8 +192,8 @@ class Yoked:
 class AdaptiveItems:
     """The items of a session in the order in which they are chosen while it plays.
 
-    What comes next is decided while the silence before it is heard, or else when the piece before it has ended. Every
-    decision is written to a file, a line each, before it is played.
+    The next piece is chosen during the silence before it, or else when the piece before it has ended. Every decision is
+    written to a file, one line each, before it is played.
 
     Parameters
     ----------

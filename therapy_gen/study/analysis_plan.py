@@ -1,4 +1,4 @@
-"""The analysis plan by which a listener's recordings are scored: the stored one, or what is asked for at first."""
+"""The analysis plan by which a listener's recordings are scored: the stored one, or at first the one requested."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class CriterionError(InputError):
-    """What is to be ranked by is no band that is scored."""
+    """The requested criterion is not a scored band."""
 
 
 def settings_of(plan: AnalysisPlan) -> Settings:
-    """Return a plan's parameters of the scoring; what an older version did not know has its default."""
+    """Return a plan's scoring parameters; those that an older version did not know have their defaults."""
     from eeg.settings import Settings
 
     known = {field.name for field in fields(Settings)}
@@ -40,7 +40,7 @@ def plan_for(
     given: Mapping[str, Any] | None = None,
     criterion: tuple[str, bool] | None = None,
 ) -> AnalysisPlan:
-    """Return the plan by which a recording is to be scored.
+    """Return the plan by which to score a recording.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def plan_for(
     given : mapping, optional
         Parameters of `eeg.settings.Settings` that are asked for; the others are as the plan has them, or else as usual.
     criterion : (str, bool), optional
-        What is asked for to rank by, and whether lower is better; as the plan has it, or else lower beta.
+        The requested criterion, and whether lower is better; by default as the plan has it, or else lower beta.
 
     Raises
     ------
     InputError
-        Where what is asked for differs from a plan that recordings were scored by: they would not be comparable.
+        Where the request differs from a plan that recordings were scored by, so that they would not be comparable.
     """
     from eeg.settings import Settings
     from sessions.storage.tables import MAIN_PLAN
@@ -79,12 +79,12 @@ def plan_for(
 
 
 def with_criterion(settings: Settings, criterion: str) -> Settings:
-    """Return parameters by which what is ranked by is scored, too.
+    """Return parameters with which the criterion is scored, too: a customary band is added by its name.
 
     Raises
     ------
     CriterionError
-        Where it is no band that is scored, and no name of one that says what it is.
+        Where it is neither a scored band nor the name of a customary one.
     """
     from eeg.settings import ASYMMETRY, NAMED_BANDS
 
@@ -98,7 +98,7 @@ def with_criterion(settings: Settings, criterion: str) -> Settings:
 
 
 def plan_name(text: str) -> str:
-    """Return the name of a plan; InputError where it is none."""
+    """Return the name of a plan; InputError where it is not valid."""
     name = text.strip()
     if not name or len(name) > 40 or not name.isprintable():
         raise InputError(f"{text[:60]!r} is no name for an analysis plan; give up to 40 letters")
@@ -106,5 +106,5 @@ def plan_name(text: str) -> str:
 
 
 def looks(plans: tuple[AnalysisPlan, ...]) -> int:
-    """Return how often some data were looked at: each band of each plan is a look of its own."""
+    """Return how often data were tested: each band of each plan counts."""
     return sum(2 + len(plan.settings.get("bands") or {}) for plan in plans)

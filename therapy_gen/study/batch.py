@@ -1,4 +1,4 @@
-"""Scoring many recordings, here or on a Dask cluster: what fails is told, and the rest goes on."""
+"""Scoring many recordings, here or on a Dask cluster; failures are reported without stopping the rest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ScoringJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: `SCORED`, `KNOWN` or `FAILED`; why, or what is missing; clean plays, and all."""
+    """The outcome of a job: `SCORED`, `KNOWN` or `FAILED`; why, or what is missing; clean plays, and all."""
 
     path: str
     listener: str
@@ -55,7 +55,7 @@ class Outcome:
 def _score_job(where: str, job: ScoringJob) -> Outcome:
     """Score one recording and store it in the database at `where`; one that was scored by this plan is left alone.
 
-    It is stored in one transaction and known by its digest, so that a job may be stopped and done again at will. The
+    It is stored in one transaction and known by its digest, so that a job may be stopped and repeated. The
     listener's ranking is left to `_rank_job`, once all recordings are scored.
     """
     from sessions.storage.store import Store
@@ -106,7 +106,7 @@ def _rank(store: Store, listener: str) -> None:
 
     with store.read() as database:
         number = find_listener(database, listener).id
-    # A ranker keeps what it made: one each, or memory grows with the listeners.
+    # A ranker keeps its rankings: a new one for each listener bounds memory.
     rank_again(store, [number], Ranker())
 
 
@@ -123,7 +123,7 @@ def run_jobs(
     cluster : str, optional
         Address of a Dask scheduler, or ``"local:N"`` for N worker processes here.
     done : callable, optional
-        Told of every outcome.
+        Called with every outcome.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def run_jobs(
 
     outcomes: dict[int, Outcome] = {}
     with connected(cluster) as client:
-        # What a killed worker had stored already is known to the one that does its job again.
+        # A worker that repeats a killed one's job finds what that had stored.
         for number, future in as_they_end(client, _score_job, [(where, job) for job in jobs]):
             if future.status == "finished":
                 outcomes[number] = future.result()
@@ -166,5 +166,5 @@ def run_jobs(
 
 
 def _to_rank(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return the listeners of whom something is stored, each once."""
+    """Return the listeners with stored scores, each once."""
     return list(dict.fromkeys(one.listener for one in outcomes if one.status != FAILED))

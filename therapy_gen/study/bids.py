@@ -40,7 +40,7 @@ def write_bids(
     offset_s: float | None = None,
     done: Callable[[Path], None] | None = None,
 ) -> list[Path]:
-    """Write a study's recordings as a BIDS dataset, with what was scored as derivatives.
+    """Write a study's recordings as a BIDS dataset, with scores as derivatives.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def write_bids(
     offset_s : float, optional
         When sessions began, where files do not say.
     done : callable, optional
-        Told of each recording.
+        Called with each recording.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def _write_recording(store: Store, path: Path, session: str, place: Any, offset_
 
 
 def _annotations(raw: Any, timeline: Timeline) -> Any:
-    """Return what was heard when as annotations, with what the file marks as bad."""
+    """Return plays and silences as annotations, with the spans that the file marks as bad."""
     import mne
 
     bad = [one for one in raw.annotations if str(one["description"]).upper().startswith(("BAD", "EDGE"))]
@@ -141,7 +141,7 @@ def _annotations(raw: Any, timeline: Timeline) -> Any:
 
 
 def _explain_participants(root: Path) -> None:
-    """Keep what is known of participants to their labels."""
+    """Reduce the participants table to labels."""
     table = root / "participants.tsv"
     if table.is_file():
         people = [line.split("\t")[0] for line in table.read_text(encoding="utf-8-sig").splitlines()]

@@ -1,4 +1,4 @@
-"""A Dask cluster: one that runs elsewhere, by address, or worker processes on this machine."""
+"""A Dask cluster: a running one, by address, or worker processes on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 _MOST_WORKERS = 256
 _ANSWER_S = 10
-# Workers that find no scheduler go away by themselves.
+# Workers that find no scheduler end by themselves.
 _WORKER = ("-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--death-timeout", "60")
 
 
@@ -63,9 +63,9 @@ def connected(cluster: str) -> Iterator[Any]:
 
 
 def as_they_end(client: Any, function: Callable[..., Result], jobs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Do jobs on a cluster, and give the number of each with its finished future, in the order in which they end.
+    """Run jobs on a cluster; give the number and the finished future of each, in the order in which they end.
 
-    A job whose worker goes away is done by another one. Where the caller stops, what is left is cancelled.
+    A job whose worker ends is repeated by another one. Where the caller stops, the remaining jobs are cancelled.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def as_they_end(client: Any, function: Callable[..., Result], jobs: Sequence[Any
         for future in as_completed(futures):
             number = numbers[future.key]
             yield number, future
-            # What was read need not stay on the workers.
+            # Free the workers' memory.
             future.release()
     except BaseException:
         client.cancel(futures, force=True)
@@ -93,7 +93,7 @@ def as_they_end(client: Any, function: Callable[..., Result], jobs: Sequence[Any
 
 @contextmanager
 def mapped(cluster: str) -> Iterator[Callable[[Callable[[Argument], Result], Sequence[Argument]], Iterator[Result]]]:
-    """Give a `map` whose calls are made on a cluster, with its results in the order of the jobs.
+    """Give a `map` whose calls run on a cluster, with results in the order of the jobs.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def mapped(cluster: str) -> Iterator[Callable[[Callable[[Argument], Result], Seq
     Raises
     ------
     InputError
-        Where the cluster does not answer, or a job took every worker down that did it.
+        Where the cluster does not answer, or a job crashed every worker that ran it.
     """
     with connected(cluster) as client:
 
@@ -120,7 +120,7 @@ def mapped(cluster: str) -> Iterator[Callable[[Callable[[Argument], Result], Seq
 
 
 def result_of(future: Any) -> Any:
-    """Return what a finished job gave; where it failed otherwise than by an error that users are told, InputError."""
+    """Return a finished job's result, or raise its error; errors that are not for users become InputError."""
     if future.status == "finished":
         return future.result()
     error = future.exception() if future.status == "error" else None
@@ -130,7 +130,7 @@ def result_of(future: Any) -> Any:
 
 
 def why_failed(future: Any) -> str:
-    """Say in a few words why a job has no result."""
+    """Return in a few words why a job has no result."""
     error = future.exception() if future.status == "error" else None
     return f"{type(error).__name__} on the worker" if error is not None else "cancelled"
 

@@ -1,4 +1,4 @@
-"""Ranking over listeners: their stored evidence under one analysis plan, and what it says of the group."""
+"""Ranking over listeners: their stored evidence under one analysis plan, and the group's ranking."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def without_plays(evidence: Sequence[Evidence], listeners: Sequence[str] | None 
 
 
 def rank_evidence(evidence: Sequence[Evidence]) -> GroupRanking:
-    """Return what the evidence of several listeners says of the pieces.
+    """Rank pieces by the evidence of several listeners.
 
     Raises
     ------

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from therapy_gen.music.audio.render_cache import RenderCache
     from therapy_gen.musicvae.section_model import SectionModel
 
-# Sessions that are tried until one holds as many pieces as are wanted.
+# Sessions tried until one holds the wanted number of pieces.
 _TRIES = 12
 
 
@@ -46,7 +46,7 @@ def make_study(store: Store, model: SectionModel, protocol: Protocol) -> StudyRe
     Raises
     ------
     InputError
-        Where there is a study of that name, a piece is not in the library, or a value of the analysis makes no sense.
+        Where there is a study of that name, a piece is not in the library, or a value of the analysis is not valid.
     """
     from sessions.errors import NotFoundError
     from sessions.planning.placement import HeldPiece
@@ -92,7 +92,7 @@ def _pieces(store: Store, model: SectionModel, protocol: Protocol) -> list[Piece
         return [get_piece(store, prefix) for prefix in protocol.pieces]
     play_and_gap = protocol.play_s + protocol.gap_s
     for attempt in range(_TRIES):
-        # As long as so many plays are; where others fit better, a little shorter or longer.
+        # The length of so many plays; further attempts are a little longer and shorter.
         more = (attempt + 1) // 2 * (1 if attempt % 2 else -1) * 0.15
         minutes = round((2 * protocol.pieces + more) * play_and_gap / 60, 2)
         key = None if protocol.key == "auto" else protocol.key
@@ -123,7 +123,7 @@ def write_study(
     *,
     cluster: str | None = None,
 ) -> list[Path]:
-    """Write what a study is run with.
+    """Write the files to run a study with.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def write_study(
     audio : str
         Format of the sound; ``"none"`` makes none.
     advance : callable, optional
-        Told seconds of sound as they are done.
+        Called with seconds of sound done.
     cluster : str, optional
         Address of a Dask scheduler, or ``"local:N"``: sessions are written there. Database and folder must have the
         same names on all machines.
@@ -143,7 +143,7 @@ def write_study(
     Returns
     -------
     list of Path
-        The files; those that are there already stay as they are.
+        The files; existing ones are left as they are.
     """
     from sessions.storage.library import get_session
     from therapy_gen.files import write_bytes
@@ -203,7 +203,7 @@ def _write_there(where: str, one: StudySession, folder: Path, audio: str) -> tup
     try:
         written = _write_session(store, one, folder, audio, threads=0, cache=cache)
     except ExportError:
-        # Written meanwhile by a worker that was thought to be gone: then it holds the same, and is kept.
+        # Meanwhile written by a worker that was thought to be gone: it holds the same, and is kept.
         written = _write_session(store, one, folder, audio, threads=0, cache=cache)
     return written, get_session(store, one.id).duration_s
 
@@ -230,7 +230,7 @@ def _write_session(
     threads: int = 2,
     cache: RenderCache | None = None,
 ) -> list[Path]:
-    """Write events, sound and cue sheet of one session of a study; what is there already stays as it is.
+    """Write events, sound and cue sheet of one session of a study; existing files are left as they are.
 
     Parameters are those of `write_study`, threads that render ahead (none on workers, each of which has one core), and
     where rendered pieces are kept: all sessions of a study hold the same.
@@ -249,7 +249,7 @@ def _write_session(
     written = []
     for name, form in files:
         path = place / name
-        # The cue sheet comes after the sound: where it is missing, the sound is looked at again.
+        # The cue sheet is written after the sound: where it is missing, the sound may be incomplete.
         if path.exists() and (form != audio or path.with_suffix(".cue").exists()):
             continue
         done = export_session(

@@ -1,4 +1,4 @@
-"""The next session to listen to: made for a listener as they like it, or one that was made and not yet heard."""
+"""The next session to listen to: one made earlier and not yet heard, or a new one by a listener's wishes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sessions.storage.store import Store
     from therapy_gen.musicvae.section_model import SectionModel
 
-# What a session is made from without being asked for by name.
+# Seeds of new sessions are drawn below this.
 _SEEDS = 10**6
 
 
@@ -28,7 +28,7 @@ class Wishes:
     arc : str
     palette : str
     explore : float or None
-        Share of new pieces, 0 to 1; None leaves it to the usual.
+        Share of new pieces, 0 to 1; None takes the default.
     layers : tuple of str
         Under the music, such as ``"rain:-18dB"``.
     transition : str
@@ -44,7 +44,7 @@ class Wishes:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Wishes:
-        """Return wishes as they were remembered; what is not known or makes no sense is left out."""
+        """Return wishes from stored values; unknown and invalid ones are left out."""
         known = {key: values[key] for key in asdict(cls()) if values.get(key) is not None}
         try:
             return cls(
@@ -62,8 +62,8 @@ class Wishes:
 def next_session(store: Store, model: SectionModel, listener: str | None, wishes: Wishes) -> SessionRecord:
     """Return a session for somebody to listen to next.
 
-    One that was made as wished, and that nobody heard or rated, is taken; else a new one is made, from what is known of
-    what the listener likes.
+    One with the same wishes that nobody has heard or rated is taken; else a new one is made by the listener's
+    preference.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def next_session(store: Store, model: SectionModel, listener: str | None, wishes
 
 
 def _unheard_session(store: Store, listener: str | None, wishes: Wishes) -> int | None:
-    """Return the number of a listener's newest session where it is as wished and was neither heard nor rated."""
+    """Return the number of a listener's newest session if it is as wished and neither heard nor rated."""
     from sqlalchemy import select
 
     from sessions.storage.library import list_sessions
@@ -121,6 +121,6 @@ def _unheard_session(store: Store, listener: str | None, wishes: Wishes) -> int 
             .order_by(RatingRow.created.desc())
             .limit(1)
         )
-        # What was learnt since then is not in it.
+        # It does not reflect later ratings or recordings.
         stale = newest_rating is not None and newest_rating > row.created
     return number if made == wishes and rated is None and not stale else None

@@ -1,4 +1,4 @@
-"""Between the database and the EEG package: a listener's stored evidence, ranked."""
+"""Ranking a listener's stored evidence with the EEG package."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from sessions.storage.evidence import Evidence, StoredRanking
     from sessions.storage.store import Store
 
-# From here on muscle is strong at the scalp.
+# Above this frequency muscle is strong at the scalp.
 _MUSCLE_FROM_HZ = 30.0
 
 
 def observations_of(evidence: Evidence) -> list[Observation]:
-    """Return plays and silences of a listener's recordings as the ranking sees them, where enough is clean."""
+    """Return observations of a listener's plays and silences with enough clean data."""
     from eeg.ranking.observations import observe
 
     data = [
@@ -62,7 +62,7 @@ def posterior(evidence: Evidence, *, with_ratings: bool = True, other_days: bool
 
 
 def _may_be_muscle(evidence: Evidence) -> bool:
-    """Return whether what is ranked by reaches above 30 Hz."""
+    """Return whether the criterion's band reaches above 30 Hz."""
     from eeg.settings import ASYMMETRY
 
     band = evidence.criterion.removesuffix(ASYMMETRY)
@@ -72,14 +72,14 @@ def _may_be_muscle(evidence: Evidence) -> bool:
 
 
 class Ranker:
-    """Ranks evidence for the database, and keeps what came out.
+    """Ranks evidence for the database, and keeps the rankings.
 
     Attributes
     ----------
     made : dict of (str or None) to (Ranking or None)
         By listener.
     evidence : dict of (str or None) to Evidence
-        By listener, what it was made from.
+        By listener, the evidence of each ranking.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Ranker:
         """Return the ranking that a listener's evidence gives, as it is stored."""
         from sessions.storage.evidence import RankedPiece, StoredRanking
 
-        # Evidence of nobody named may be of several people.
+        # Evidence without a listener may come from several people.
         made = None if evidence.listener is None else posterior(evidence)
         self.made[evidence.listener], self.evidence[evidence.listener] = made, evidence
         if made is None:
@@ -113,7 +113,7 @@ class Ranker:
 
 
 def evidence_for(store: Store, listener: str | None, plan: str | None = None) -> Evidence:
-    """Return a listener's evidence; without a name, that of the only one there is.
+    """Return a listener's evidence; without a name, that of the only listener there is.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def evidence_for(store: Store, listener: str | None, plan: str | None = None) ->
 
 
 def ranked_by(store: Store, listener: str, plan: str, ranker: Ranker) -> tuple[Evidence, Ranking | None]:
-    """Return a listener's evidence and ranking under a plan; what a ranker just made is not made again."""
+    """Return a listener's evidence and ranking under a plan; a ranking that `ranker` just made is reused."""
     known = ranker.evidence.get(listener)
     if known is not None and known.plan.name == plan:
         return known, ranker.made[listener]
@@ -157,10 +157,10 @@ def ranked_by(store: Store, listener: str, plan: str, ranker: Ranker) -> tuple[E
 
 
 def preference_of(store: Store, listener: str, explore: float | None, seed: int) -> Preference:
-    """Return what a listener's posterior says about the next session: pieces as Thompson sampling drew them.
+    """Return the pieces for a listener's next session, in the order of Thompson sampling from the posterior.
 
     Pieces of earlier sessions that were neither rated nor measured are drawn from the prior. Those rated 1 or 2, or
-    marked never to come back, are left out.
+    marked as never to be played again, are left out.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def preference_of(store: Store, listener: str, explore: float | None, seed: int)
 
 
 def _reasons(ranking: Ranking, evidence: Evidence) -> dict[str, str]:
-    """Say why each piece was drawn: where it stands, ratings included, and what was measured of it."""
+    """Say why each piece was drawn: its rank, ratings included, and its measured effect."""
     standing = (ranking.with_ratings or ranking).pieces
     measured = {piece.piece: piece for piece in ranking.pieces}
     rated: dict[str, list[int]] = {}

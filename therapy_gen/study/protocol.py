@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a study fixes beforehand.
+    """The plan of a study, fixed beforehand.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Protocol:
     criterion : str
     lower_is_better : bool
     settings : mapping
-        Parameters of the scoring that are not as usual.
+        Scoring parameters that differ from the defaults.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Protocol:
         return plain
 
 
-# Which table of the file a value stands in.
+# The table of the file that holds each value.
 _TABLES = {
     "study": ("name", "participants", "seed"),
     "music": ("pieces", "play_s", "model", "key", "audio"),
@@ -93,7 +93,7 @@ def read_protocol(path: Path) -> Protocol:
     Raises
     ------
     InputError
-        Where the file cannot be read, holds what no plan holds, or a value is out of range.
+        Where the file cannot be read, has unknown entries, or a value is out of range.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -207,7 +207,7 @@ def _check(path: Path, name: str, value: Any, low: float, high: float, *, whole:
 
 
 def changes(stored: Mapping[str, Any], protocol: Protocol) -> list[str]:
-    """Return what a plan says otherwise than the stored study, which was fixed before there were data."""
+    """Return how a plan differs from the stored study, which was fixed before there were data."""
     now = json.loads(json.dumps(protocol.document()))
     before = json.loads(json.dumps(dict(stored)))
     if isinstance(now["pieces"], int) and len(before.get("pieces", ())) == now["pieces"]:

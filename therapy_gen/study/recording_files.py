@@ -1,4 +1,4 @@
-"""Finding a study's recordings by their BIDS names, and telling which session each is of."""
+"""Finding a study's recordings by their BIDS names, and the session of each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from therapy_gen.errors import InputError
 if TYPE_CHECKING:
     from sessions.studies.studies import StudyRecord, StudySession
 
-# Of recordings in several files, those that are not named.
+# Files of a recording in several files other than the one that names it.
 _PARTS = (".eeg", ".vmrk", ".fdt", ".events.tsv")
 _RUN = re.compile(r"_run-([0-9]+)_")
 _ENTITIES = re.compile(r"(sub-[A-Za-z0-9]+)(?:_ses-([A-Za-z0-9]+))?_")
 
 
 def recordings_in(places: Iterable[Path]) -> list[Path]:
-    """Return recordings that are named, and all EEG files with BIDS names in folders that are named.
+    """Return the named recordings, and all EEG files with BIDS names in the named folders.
 
     Raises
     ------
@@ -74,12 +74,12 @@ def sessions_of(
 
 
 def session_of(study: StudyRecord, path: Path) -> StudySession:
-    """Return the session of a study that a recording's name tells.
+    """Return the session of a study that a recording's name states.
 
     Raises
     ------
     InputError
-        Where it tells none.
+        Where it states none.
     """
     named = _ENTITIES.match(path.name)
     if named is None:

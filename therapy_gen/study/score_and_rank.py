@@ -33,7 +33,7 @@ def score_and_store(
     listener : str, optional
         Whose it is; by default the listener of the session that was heard, or the subject in a BIDS name.
     session : int, optional
-        Which session was heard, where the recording does not tell.
+        The session that was heard, where the recording does not say.
     plan : str, optional
         Name of the analysis plan; the main one by default.
     given : mapping, optional
@@ -41,7 +41,7 @@ def score_and_store(
     criterion : (str, bool), optional
         What to rank by and whether lower is better, for the first recording of a plan; lower beta by default.
     **timing
-        More of what says which piece played when: `events`, `codes`, `offset_s` of `eeg.score_recording`.
+        Other arguments that say which piece played when: `events`, `codes`, `offset_s` of `eeg.score_recording`.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def score_and_store(
     Raises
     ------
     InputError
-        The recording cannot be read or scored, does not tell whose it is, or differs from the plan.
+        The recording cannot be read or scored, its listener is not known, or the request differs from the plan.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def score_and_store(
 
 
 def rank_listener(store: Store, listener: str | None = None, *, plan: str | None = None) -> Ranking | None:
-    """Return a listener's ranking from all that is stored; None where nothing was heard with enough clean data.
+    """Return a listener's ranking from all stored recordings and ratings; None without enough clean data.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the database knows of pieces and sessions, as the EEG package wants it; a score, as the database keeps it."""
+"""The database's pieces and sessions as the EEG package's `Library`; scores as rows of the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_DIGITS = 18
 
 
 def known(store: Store) -> Library:
-    """Return the database's pieces, sessions and play log as the EEG package wants to know them."""
+    """Return the database's pieces, sessions and play log as a `Library`."""
     from eeg.timeline.known_pieces import Item, KnownPiece, KnownSession, Library, LoggedPlay
     from sessions.errors import NotFoundError
     from sessions.storage.library import get_piece, get_session
@@ -60,7 +60,7 @@ def known(store: Store) -> Library:
 
 
 def to_store(score: RecordingScore, session: int | None, plan: AnalysisPlan) -> ScoredRecording:
-    """Return a score as it is stored; `session` is what was said of it, where the file says nothing."""
+    """Return a score as it is stored; `session` counts where the file does not name one."""
     from sessions.storage.recordings import ScoredRecording
 
     facts = score.as_dict()
@@ -91,7 +91,7 @@ def listener_of(
     alone: bool = False,
     **timing: Any,
 ) -> str:
-    """Return whose recording it is; recordings of nobody named are not pooled.
+    """Return the listener of a recording; recordings without one are not pooled.
 
     Parameters
     ----------
@@ -100,24 +100,24 @@ def listener_of(
     library : Library
         As `known` gives it.
     given : str, optional
-        Who it is said to be.
+        The listener that the user names.
     session : str, optional
-        Which session is said to have been heard.
+        The session that the user names.
     alone : bool
-        Whether no other recording is scored with it: then the pieces of the only listener there is tell, too.
+        Whether no other recording is scored with it: then the only listener there is may be recognised by the pieces.
     **timing
-        More of what says which piece played when: see `eeg.scoring.plan_recording`.
+        Other arguments that say which piece played when: see `eeg.scoring.plan_recording`.
 
     Returns
     -------
     str
-        As said; or the listener of the session that was heard; or the subject in the file's BIDS name (``sub-07``); or
-        whose it was when it was scored before.
+        The one given; or the listener of the session that was heard; or the subject in the file's BIDS name
+        (``sub-07``); or the listener it was scored for before.
 
     Raises
     ------
     InputError
-        Where none of these tells.
+        Where none of these is known.
     """
     from eeg.scoring import plan_recording
     from sessions.storage.library import get_session
@@ -141,7 +141,7 @@ def listener_of(
 
 
 def other_owners(store: Store, score: RecordingScore, listener: str) -> list[str]:
-    """Return what speaks against a recording being a listener's, whose it is said to be; one sentence each."""
+    """Return reasons to doubt that a recording belongs to a listener, one sentence each."""
     from sessions.storage.library import get_session
     from sessions.storage.recordings import owners_of
 
@@ -158,7 +158,7 @@ def other_owners(store: Store, score: RecordingScore, listener: str) -> list[str
 
 
 def _bids_subject(path: Path) -> str | None:
-    """Return the subject that a file's BIDS name tells: ``sub-07`` of ``sub-07_task-music_eeg.edf``.
+    """Return the subject in a file's BIDS name: ``sub-07`` of ``sub-07_task-music_eeg.edf``.
 
     >>> _bids_subject(Path("sub-07/eeg/sub-07_task-music_eeg.edf"))
     'sub-07'
@@ -195,7 +195,7 @@ def missing_criterion(score: RecordingScore, plan: AnalysisPlan) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """Return a date; where it names no time zone, the recorder's clock is taken as this machine's."""
+    """Return a date; one without a time zone is taken as this machine's local time."""
     return None if text is None else datetime.fromisoformat(text).astimezone()
 
 

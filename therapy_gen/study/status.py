@@ -1,4 +1,4 @@
-"""Where a study stands: who has which recordings, how good they are, and who was left out why."""
+"""The status of a study: recordings of each session and their quality, and who was left out why."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SessionStatus:
 
 @dataclass(frozen=True)
 class Flow:
-    """How many there are at each step, from those planned to those analysed."""
+    """Participant flow: how many there are at each step, from planned to analysed."""
 
     participants: int
     sessions: int
@@ -62,7 +62,7 @@ class Flow:
     analysed_participants: int
 
     def steps(self) -> list[tuple[str, int, str]]:
-        """Return each step in words, its number, and what was left out on the way to it."""
+        """Return each step in words, its number, and what was left out before it."""
         return [
             ("participants planned", self.participants, ""),
             ("sessions made", self.sessions, ""),
@@ -102,7 +102,7 @@ def study_status(store: Store, study: StudyRecord) -> list[SessionStatus]:
 
 
 def flow_of(study: StudyRecord, status: Sequence[SessionStatus]) -> Flow:
-    """Return how many participants, recordings and plays came through."""
+    """Return how many participants, recordings and plays reached each step."""
     recorded = [one for one in status if one.recorded]
     return Flow(
         participants=len({one.participant for one in study.sessions}),

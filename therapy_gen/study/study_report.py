@@ -107,6 +107,6 @@ def _recording(one: SessionStatus) -> list[str]:
     who = [one.participant, str(one.number)]
     if not one.recorded:
         return [*who, "none yet", "", "", "", "", ""]
-    # The name alone: a report is handed on, the folders of its maker are not.
+    # The file name alone: reports are shared, and should not show the folders of whoever made them.
     facts = [str(one.channels), str(one.bad_channels), str(one.plays), str(one.usable), f"{one.clean:.0%}"]
     return [*who, Path(one.file).name, *facts]

@@ -145,6 +145,12 @@ def audio_formats() -> tuple[str, ...]:
     return names(lambda format: format.sounds)
 
 
+def piece_suffixes() -> tuple[str, ...]:
+    """Return the usual suffixes, without their dots, of the files that can hold a single piece."""
+    found = (format.suffixes[0] for format in export_formats().values() if format.of_pieces)
+    return tuple(suffix.removeprefix(".") for suffix in found)
+
+
 def describe() -> str:
     """Return the formats and what they are, for a help text."""
     groups: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Scoring many recordings with progress and a summary, here or on a Dask cluster; what fails is told at the end."""
+"""Scoring many recordings with progress and a summary, here or on a Dask cluster; failures are listed at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def score_all(options: GlobalOptions, store: Store, jobs: Sequence[ScoringJob], cluster: str | None) -> list[Outcome]:
-    """Score and store recordings, and rank their listeners' pieces; what fails is said, and the rest goes on."""
+    """Score and store recordings, and rank their listeners' pieces; failures are reported without stopping the rest."""
     from therapy_gen.study.batch import run_jobs
 
     with progress(f"scoring {count(len(jobs), 'recording')}", float(len(jobs)), quiet=options.quiet) as advance:
@@ -32,7 +32,7 @@ def score_all(options: GlobalOptions, store: Store, jobs: Sequence[ScoringJob], 
 
 
 def tell(outcomes: Sequence[Outcome], document: dict[str, object], *, json: bool) -> None:
-    """Print what became of recordings, and exit with 1 where one failed."""
+    """Print the outcome of each recording, and exit with 1 where one failed."""
     from therapy_gen.study.batch import FAILED
 
     found = Counter(one.status for one in outcomes)

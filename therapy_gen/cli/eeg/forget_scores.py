@@ -1,4 +1,4 @@
-"""`score-eeg --forget`: take the scores of recordings out of the database again."""
+"""`score-eeg --forget`: delete the scores of recordings from the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def forget_scores(store: Store, recordings: Sequence[Path], *, json: bool) -> None:
-    """Take recordings out of the database, and show what is left of their listeners' rankings."""
+    """Delete recordings from the database, and show what is left of their listeners' rankings."""
     from eeg.errors import RecordingError
     from eeg.io.recording import open_recording
     from eeg.scoring import sha256_of

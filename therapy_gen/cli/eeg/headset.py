@@ -1,4 +1,4 @@
-"""`therapy-gen headset`: what EEG sources there are, how their electrodes touch, and recordings that were cut off."""
+"""`therapy-gen headset`: EEG sources, contact quality, and recordings that were cut off."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check(
     seconds: Annotated[float, typer.Option(metavar="SECONDS", help="How long to look")] = 10.0,
     json: AsJson = False,
 ) -> None:
-    """Show how well each electrode touches, again every second, with what to do about it.
+    """Show each electrode's contact, updated every second, with advice.
 
     Ends with exit code 1 where an electrode is dead (flat or off the scale).
     """
@@ -131,7 +131,7 @@ def finish(
     recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="A recording that was cut off")],
     json: AsJson = False,
 ) -> None:
-    """Make plain FIF of a recording that was cut off, for other programs; `score-eeg` reads it as it is, too."""
+    """Convert a recording that was cut off to FIF, for other programs; `score-eeg` can also read it directly."""
     from eeg.errors import RecordingError
     from eeg.headset.recorder import finish_recording
     from eeg.io.formats import find_format

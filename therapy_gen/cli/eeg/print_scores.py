@@ -10,7 +10,7 @@ from therapy_gen.cli.output import brief, clock, print_table, printable
 if TYPE_CHECKING:
     from eeg.results import PlayScore, RecordingScore
 
-# So common, and of one column only, that it is said below the table.
+# A common flag that concerns one column only: it is explained below the table.
 _BELOW = "aperiodic-short"
 
 

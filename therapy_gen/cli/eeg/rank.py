@@ -39,7 +39,7 @@ def rank(
         ),
     ] = None,
     plan: Annotated[
-        str | None, typer.Option(metavar="NAME", help="By which of the listener's analysis plans  [default: main]")
+        str | None, typer.Option(metavar="NAME", help="Which of the listener's analysis plans  [default: main]")
     ] = None,
     group: Annotated[bool, typer.Option("--group", help="Rank over listeners together")] = False,
     with_ratings: Annotated[
@@ -47,7 +47,7 @@ def rank(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Rank a listener's pieces, and say how sure that is."""
+    """Rank a listener's pieces, with the uncertainty of the order."""
     use_one_thread()
     store = global_options(context).store_to_read()
     if group:
@@ -105,7 +105,7 @@ def export_ranking(
     with_name: bool = False,
     **how: Any,
 ) -> list[WrittenFile]:
-    """Write a listener's best pieces: the part of `export` that `--ranked` asks for."""
+    """Write a listener's best pieces, for `export --ranked`."""
     use_one_thread()
     from sessions.export.ranking import export_ranked, ranked_programme
 
@@ -177,7 +177,7 @@ def titles(store: Store, pieces: Collection[str], ranking: Ranking | None) -> di
 
 
 def print_ranking(ranking: Ranking, evidence: Evidence, names: dict[str, str], *, with_ratings: bool = False) -> None:
-    """Print a ranking as a table, its verdict first; what ratings add below, where it is asked for."""
+    """Print a ranking as a table, its verdict first; below, where requested, the order with ratings."""
     who = f" for {printable(evidence.listener)}" if evidence.listener else ""
     if ranking.pieces:
         _print_measured(ranking, who, names)
@@ -189,7 +189,7 @@ def print_ranking(ranking: Ranking, evidence: Evidence, names: dict[str, str], *
 
 
 def _print_looks(ranking: Ranking, evidence: Evidence) -> None:
-    """Say how often these data were looked at: whoever looks often finds something by chance."""
+    """Say how often these data were tested, since frequent tests find something by chance."""
     from therapy_gen.study.analysis_plan import looks
 
     named = ", ".join(plan.name for plan in evidence.plans)

@@ -1,4 +1,4 @@
-"""Which recordings are meant by the files named: each once, and split ones by their first file."""
+"""The recordings that arguments name: each once, and split ones by their first file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def recordings_meant(options: GlobalOptions, paths: Sequence[Path], *, parts: bo
 
 
 def _wholes(options: GlobalOptions, recordings: Sequence[Path]) -> list[Path]:
-    """Leave out the parts of split recordings whose first file is named as well, as by a pattern of the shell."""
+    """Leave out parts of split recordings whose first file is named as well, as by a shell pattern."""
     from eeg.errors import SplitPartError
     from eeg.io.recording import part_of
 

@@ -112,10 +112,10 @@ def score_eeg(
     ] = None,
     muscle: Annotated[
         bool | None,
-        typer.Option("--muscle/--no-muscle", help="Take what goes with muscle out of the ranking  [default: muscle]"),
+        typer.Option("--muscle/--no-muscle", help="Regress the ranking on muscle activity  [default: muscle]"),
     ] = None,
     ica: Annotated[
-        bool | None, typer.Option("--ica/--no-ica", help="Take out components of eyes and muscles first")
+        bool | None, typer.Option("--ica/--no-ica", help="Remove components of eyes and muscles first")
     ] = None,
     table: Annotated[
         Path | None,
@@ -130,12 +130,12 @@ def score_eeg(
         ),
     ] = "play",
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write a report to read")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which piece is taken to play when")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which piece would be scored when")] = False,
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS|local:N", help="Score on a Dask cluster, or in N processes here")
     ] = None,
     forget: Annotated[
-        bool, typer.Option("--forget", help="Take what these recordings were scored out of the database again")
+        bool, typer.Option("--forget", help="Delete the scores of these recordings from the database")
     ] = False,
     json: AsJson = False,
 ) -> None:
@@ -143,9 +143,8 @@ def score_eeg(
 
     Which piece played when comes from --clicks or --events, from marks in the recording (piece/ID, session/ID), from
     its stimulus channel, from --session with --offset, or from the log of `session play` and the recording's date.
-    Values are dB against the listener's own silence. No direction is good in itself: what to rank by is for you to
-    declare. Bands, channels and criterion are the listener's analysis plan: the first recording fixes it, later ones
-    follow it.
+    Values are dB against the listener's own silence. No direction is good in itself: you declare what to rank by.
+    Bands, channels and criterion are the listener's analysis plan: the first recording fixes it, later ones follow it.
     """
     options = global_options(context)
     use_one_thread()
@@ -230,7 +229,7 @@ def _store(
 
 
 def _check_one(recordings: Sequence[Path], events: Path | None, offset: float | None, clicks: str | None) -> None:
-    """Refuse what speaks of one recording where there are several, and an offset that is no moment of one."""
+    """Refuse options for one recording where there are several, and an offset out of range."""
     if len(recordings) > 1 and (events is not None or offset is not None):
         raise typer.BadParameter("--events and --offset speak of one recording; give them with one")
     if events is not None and clicks is not None:
@@ -250,7 +249,7 @@ def _on_cluster(
     alone: bool,
     json: bool,
 ) -> None:
-    """Score recordings on a cluster; what is kept of them is what is stored."""
+    """Score recordings on a cluster; results are only in the database."""
     from therapy_gen.cli.eeg.cluster import score_all, tell
     from therapy_gen.study.batch import ScoringJob
 
@@ -264,7 +263,7 @@ def _on_cluster(
 
 
 class _Scored(NamedTuple):
-    """Recordings of one listener, and what they say together with earlier ones."""
+    """Scores of one listener's recordings, and the ranking together with earlier ones."""
 
     listener: str
     scores: list[RecordingScore]
@@ -273,7 +272,7 @@ class _Scored(NamedTuple):
 
 
 def _first_settings(given: Mapping[str, Any]) -> Settings:
-    """Return parameters as they would be without any plan, to find out which piece played when."""
+    """Return the parameters without any plan, to find out which piece played when."""
     from eeg.settings import Settings
 
     return Settings(**given)
@@ -291,7 +290,7 @@ def _plan_for(
 
 
 def _check_targets(report: Path | None, table: Path | None, by: str, *, forget: bool, dry_run: bool) -> None:
-    """Refuse files that cannot be written before hours are spent on them."""
+    """Refuse files that cannot be written, before hours are spent on scoring."""
     if forget and dry_run:
         raise typer.BadParameter("--forget and --dry-run exclude each other")
     from eeg.table import check_table
@@ -310,7 +309,7 @@ def _score(
     library: Library,
     timing: Mapping[str, Any],
 ) -> dict[str, list[RecordingScore]]:
-    """Score recordings one after the other, each by its listener's plan; the same one twice counts once."""
+    """Score recordings one after the other, each by its listener's plan; duplicates count once."""
     from eeg.scoring import score_recording
     from therapy_gen.cli.eeg.score_labels import shares
     from therapy_gen.study.analysis_plan import settings_of

@@ -22,7 +22,7 @@ def score_labels(
     *,
     json: bool,
 ) -> None:
-    """Score labels that stand for no piece of the library: shown, ranked and written, but not stored."""
+    """Score labels that are not pieces of the library: shown, ranked and written, but not stored."""
     from eeg.ranking.observations import observations
     from eeg.ranking.rank import rank
     from eeg.scoring import score_recording
@@ -50,7 +50,7 @@ def score_labels(
 
 
 def shares(advance: Callable[[float], None]) -> Callable[[float], None]:
-    """Return a function that is told the share done, for one that is told the step."""
+    """Return a function that takes the share done, calling `advance` with each step."""
     done = 0.0
 
     def step(share: float) -> None:

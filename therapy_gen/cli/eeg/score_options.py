@@ -1,4 +1,4 @@
-"""What the options of `therapy-gen score-eeg` mean."""
+"""Reading the options of `therapy-gen score-eeg`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def labels_in(path: Path | None) -> dict[str, str] | None:
 
 
 def criterion_of(lower: str | None, higher: str | None) -> tuple[str, bool] | None:
-    """Return what was declared to rank by, and whether lower is better; None where nothing was."""
+    """Return the declared criterion, and whether lower is better; None where none was declared."""
     if lower is not None and higher is not None:
         raise typer.BadParameter("--lower-is-better and --higher-is-better exclude each other")
     if lower is not None:
@@ -52,7 +52,7 @@ def given_settings(
 
 
 def recordings_at(places: Sequence[Path]) -> list[Path]:
-    """Return recordings, with those of BIDS datasets in the place of folders."""
+    """Return recordings; folders are replaced by the recordings of their BIDS datasets."""
     from eeg.io.formats import formats
     from therapy_gen.study.recording_files import recordings_in
 

@@ -28,12 +28,15 @@ def simulate_eeg(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.fif", help="Recording to write")],
     effect: Annotated[
         list[str] | None,
-        typer.Option(metavar="PIECE=DB[:DB]", help="What a piece does to beta and gamma, against silence; repeatable"),
+        typer.Option(metavar="PIECE=DB[:DB]", help="Effect of a piece on beta and gamma, against silence; repeatable"),
     ] = None,
     spread: Annotated[
-        float, typer.Option(metavar="DB", help="SD of what the other pieces do to beta; gamma follows by half")
+        float,
+        typer.Option(metavar="DB", help="SD of the other pieces' effects on beta; those on gamma are half as large"),
     ] = 1.0,
-    taste: Annotated[int, typer.Option(metavar="N", help="Which listener: what a piece does follows from it")] = 0,
+    taste: Annotated[
+        int, typer.Option(metavar="N", help="Number of the simulated listener; the effects follow from it")
+    ] = 0,
     seed: Annotated[int, typer.Option(metavar="N", help="Of this recording: noise, blinks, muscle")] = 0,
     channels: Annotated[int, typer.Option(metavar="N", help="How many, 1 to 256")] = 19,
     sfreq: Annotated[float, typer.Option(metavar="HZ", help="Sampling frequency")] = 250.0,
@@ -45,7 +48,7 @@ def simulate_eeg(
         typer.Option(
             metavar="piece|session|none",
             autocompletion=one_of("piece", "session", "none"),
-            help="What the recording is marked with",
+            help="What the recording's annotations name",
         ),
     ] = "piece",
     json: AsJson = False,
@@ -90,7 +93,7 @@ def simulate_eeg(
 def _print_effects(
     out: Path, pieces: Sequence[PieceRecord], effects: dict[str, tuple[float, float]], *, json: bool
 ) -> None:
-    """Print what was put into the recording, for comparison."""
+    """Print the simulated effects, for comparison."""
     if json:
         put = [{"piece": id_, "beta_db": beta, "gamma_db": gamma} for id_, (beta, gamma) in effects.items()]
         print_json({"file": str(out), "effects": put})
@@ -108,7 +111,7 @@ def _check(name: str, value: float, low: float, high: float) -> None:
 
 
 def _drawn(piece: PieceRecord, taste: int, spread: float) -> tuple[float, float]:
-    """Return what a piece does to a listener: the same in every session that holds it."""
+    """Return a piece's effect on a listener: the same in every session."""
     import zlib
 
     import numpy as np

@@ -1,4 +1,4 @@
-"""`therapy-gen model eval`: what a model makes of music it has not seen."""
+"""`therapy-gen model eval`: measures of a model on music it has not seen."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def evaluate(
     model: Annotated[str, typer.Argument(metavar="M", autocompletion=model_names, help="Name or file of a model")],
     corpus: Annotated[
         list[Path],
-        typer.Argument(metavar="CORPUS...", help="Folders of scores, best of such that it did not learn from"),
+        typer.Argument(metavar="CORPUS...", help="Folders of scores, preferably not those it was trained on"),
     ],
     most: Annotated[int, typer.Option(metavar="N", help="Measure on this many sections, spread over the pieces")] = 128,
     calmest: Annotated[float, typer.Option(help="Share of the sections to use, by calmness; 0 to 1")] = 1.0,
-    seed: Annotated[int, typer.Option(metavar="N", help="Fixes what is drawn")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the random draws")] = 0,
     cluster: Cluster = None,
     json: AsJson = False,
 ) -> None:

@@ -22,7 +22,7 @@ app = typer.Typer(
 
 
 def _document(path: Path) -> dict[str, Any]:
-    """Return what a model's file says of it; InputError where it is damaged or no model."""
+    """Return the facts in a model's file; InputError where it is damaged or not a model."""
     from therapy_gen.musicvae.magenta.imported_weights import load_stored, read_header
     from therapy_gen.musicvae.weights import load_weights
 
@@ -104,7 +104,7 @@ def info(
 
 
 def _print_nested(values: Mapping[str, Any], indent: str) -> None:
-    """Print a line for each value, those of a mapping below its name."""
+    """Print a line for each value; values of a mapping come below its name."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             print(f"{indent}{printable(name)}")

@@ -1,4 +1,4 @@
-"""`therapy-gen model import`, `known`, `export` and `check`: models from Magenta, to Magenta, and beside Magenta."""
+"""`therapy-gen model import`, `known`, `export`, `check`: models from and for Magenta, and comparing them."""
 
 from __future__ import annotations
 
@@ -170,9 +170,9 @@ def check(
     model: Annotated[str, typer.Argument(metavar="M", autocompletion=model_names, help="Name or file of a model")],
     json: AsJson = False,
 ) -> None:
-    """Run a model's weights in the implementation they come from too, and show the largest differences.
+    """Run a model's weights in the implementation they come from, too, and show the largest differences.
 
-    A model of Magenta's is held to Magenta, any other to Keras. Exits with 1 where a difference is too large.
+    Magenta's models are compared with Magenta, others with Keras. Exits with 1 where a difference is too large.
     """
     from therapy_gen.musicvae.load import open_model
     from therapy_gen.musicvae.magenta.parity import compare_with_magenta

@@ -31,7 +31,7 @@ _CACHE = "corpus.npz"
 # of the calmest third, which is also what the held-out figures are of.
 _PRIOR_CALMEST = 0.7
 _CALM = 1 / 3
-# Fewer held-out windows than this are not narrowed to the calm ones.
+# With fewer held-out windows than this, all are used, not only calm ones.
 _LEAST_HELD_OUT = 32
 _BARS = (2, 16)
 # Steps between two measurements on held-out windows: an epoch, within these.
@@ -69,7 +69,8 @@ def train(
         typer.Option(metavar="N", help="Stop when held-out loss was not lower for N measurements; 0 trains on"),
     ] = 10,
     free_bits: Annotated[
-        float | None, typer.Option(metavar="BITS", help="What z may say of a section at no cost  [default: 32 a bar]")
+        float | None,
+        typer.Option(metavar="BITS", help="KL divergence of a section's z that costs nothing  [default: 32 a bar]"),
     ] = None,
     calmest: Annotated[float, typer.Option(help="Share of the windows to learn from, by calmness; 0 to 1")] = 1.0,
     leave_out: Annotated[
@@ -112,7 +113,7 @@ def train(
     from therapy_gen.musicvae.training.train import check_enough
 
     check_enough(material, config)
-    # After the scores were read: what is wrong with those is told at once.
+    # Imported after the scores are read, so that errors in those come at once.
     from therapy_gen.musicvae.training.quiet import load_keras
 
     load_keras()
@@ -185,7 +186,7 @@ def _check(
 def _show(
     name: str, path: Path, facts: Mapping[str, Any], curve: Path | None, symptoms: list[Symptom], *, json: bool
 ) -> None:
-    """Print what a training came to."""
+    """Print the result of a training."""
     if json:
         rows = [{"name": each.name, "measured": each.measured, "change": each.change} for each in symptoms]
         model = {"name": name, "file": str(path), "facts": facts}
@@ -216,13 +217,13 @@ def _beginning(
         model = open_model(start, models)
         if not isinstance(model, Model):
             raise InputError(f"--from {start} is a network of Magenta's; give one of therapy-gen's own, e.g. calm")
-        # z is open already, and large steps would undo what was learned.
+        # The latent space is in use already, and large steps would undo what was learned.
         config = replace(
             model.config, learning_rate=_FINE_TUNING_RATE, min_learning_rate=_FINE_TUNING_RATE / 10, beta_delay=0
         )
         weights = model.arrays
     bits = config.free_bits * bars / config.bars if free_bits is None else free_bits
-    # All weights are shared by the bars: a model of sixteen is one of two, too.
+    # All weights are shared between bars, so that a model of sixteen bars serves for two as well.
     return replace(config, name=name, bars=bars, batch_size=batch_size, free_bits=bits), weights
 
 

@@ -1,4 +1,4 @@
-"""An arc in the terminal: what was asked for and what the pieces came to."""
+"""An arc in the terminal: its target and the calmness of the pieces."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def arc_lines(record: SessionRecord) -> list[str]:
 
 
 def register_line(record: SessionRecord) -> str:
-    """Return in a line how high the melodies of a session lie, from its first piece to its last."""
+    """Return a line on the register of a session's melodies, from its first piece to its last."""
     known = [piece.register for piece in record.pieces() if piece.register is not None]
     if not known:
         return ""

@@ -1,4 +1,4 @@
-"""`therapy-gen session heard`, `note`, `measure` and `assign`: what is noted about a session."""
+"""`therapy-gen session heard`, `note`, `measure` and `assign`: notes and measures of a session."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def measure(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Keep what a scale came to before and after a session; without --scale, show the session's and all scales."""
+    """Store values of a scale before and after a session; without --scale, show the session's values and all scales."""
     from sessions.clients.diary import list_measures, set_measure
     from sessions.clients.scales import add_scales, known_scales, read_scales
     from sessions.storage.library import get_session
@@ -147,12 +147,12 @@ def assign(
     listener: Annotated[
         str,
         typer.Option(
-            metavar="NAME", autocompletion=listener_names, help="Who gets it; made where there is none of that name"
+            metavar="NAME", autocompletion=listener_names, help="New owner; made where there is none of that name"
         ),
     ],
     json: AsJson = False,
 ) -> None:
-    """Give a session, with its ratings and recordings, to a listener: from then on they lead the next session."""
+    """Give a session, with its ratings and recordings, to a listener: they then guide the listener's next session."""
     options = global_options(context)
     use_one_thread()
     from sessions.clients.sessions_of import assign_session

@@ -1,4 +1,4 @@
-"""What the options of `therapy-gen session new` mean, and the sound that it renders."""
+"""Reading the options of `therapy-gen session new`, and rendering its sound."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def with_attribute_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def pieces_again(store: Store, session: int, palette: str | None) -> list[str]:
-    """Return the ids of the pieces of a session, through the instruments of a palette where one is given."""
+    """Return the ids of a session's pieces, or of their copies in a palette where one is given."""
     from sessions.storage.library import get_session
 
     before = [piece.id for piece in get_session(store, session).pieces()]
@@ -69,7 +69,7 @@ def pieces_again(store: Store, session: int, palette: str | None) -> list[str]:
 def preference_for(
     store: Store, listener: str | None, explore: float | None, seed: int, *, quiet: bool
 ) -> Preference | None:
-    """Return what is known of a listener's pieces; None where nobody is named."""
+    """Return a listener's preference; None where no listener is named."""
     if listener is None:
         if explore is not None:
             raise typer.BadParameter("--explore belongs to --listener")

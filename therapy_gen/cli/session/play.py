@@ -92,10 +92,9 @@ def play(
         ),
     ] = None,
 ) -> None:
-    """Play a session, and keep when each piece was heard, so that `score-eeg` can find it by a recording's date.
+    """Play a session, and log when each piece was heard, so that `score-eeg` can find it by a recording's date.
 
-    With --record the EEG and what is heard go into one file, which grows while it records: what is in it is there also
-    after a crash.
+    With --record the EEG and markers of what is heard go into one growing file, which is readable even after a crash.
 
     On a terminal: space pauses, n goes to the next piece, q ends.
     """
@@ -168,7 +167,7 @@ def _check_wait(wait: float, *, lsl: bool) -> None:
 
 
 def _lsl_markers(number: int, wait: float, *, quiet: bool) -> LslMarkers:
-    """Open the stream of markers, and wait for who records it."""
+    """Open the stream of markers, and wait for its recorder."""
     from sessions.playback.markers import LslMarkers
 
     markers = LslMarkers(number)
@@ -180,7 +179,7 @@ def _lsl_markers(number: int, wait: float, *, quiet: bool) -> LslMarkers:
 
 
 def _end(markers: LslMarkers | None, logs: list[QueuedPlayLog], recorder: Recorder | None, *, quiet: bool) -> None:
-    """Bring to their ends the markers, the log and the recording of a play."""
+    """Close the markers, the log and the recording of a play."""
     if markers is not None:
         markers.close()
     for log in logs:
@@ -202,7 +201,7 @@ def _first(record: SessionRecord, begin: int) -> int:
 
 @contextlib.contextmanager
 def _ended_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP (its terminal is closed) end playing as Ctrl-C does: the log says how far it came.
+    """Let SIGTERM and SIGHUP (a closed terminal) end playing as Ctrl-C does, with a complete log.
 
     What is ignored, as SIGHUP is under nohup, stays so.
     """
@@ -212,7 +211,7 @@ def _ended_as_interrupted() -> Iterator[None]:
     taken = [number for number in numbers if before[number] not in (signal.SIG_IGN, None)]
 
     def interrupt(signum: int, frame: object) -> None:
-        # A shell that goes hands SIGHUP on: a second one must not keep the log from being written.
+        # An ending shell passes SIGHUP on: a second one must not prevent writing the log.
         for number in taken:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
@@ -266,7 +265,7 @@ def _windows_keys() -> str:
 
 @contextlib.contextmanager
 def _teller(record: SessionRecord, *, quiet: bool) -> Iterator[Callable[[PlaybackProgress], None]]:
-    """Give a function that shows where playing is: one line that changes on a terminal, a line for each item else."""
+    """Give a function that shows the position: one changing line on a terminal, else a line for each item."""
     if quiet:
         yield lambda progress: None
         return

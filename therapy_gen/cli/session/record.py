@@ -1,4 +1,4 @@
-"""Recording EEG while a session plays, and choosing what plays by it: the options of `session play --record`."""
+"""Recording EEG while a session plays, and adapting the session to it: the options of `session play --record`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_recording(record: str | None, out: Path | None, *, score: bool, adapt:
 
 
 def begin_recording(source: str | None, out: Path | None, *, any_contact: bool) -> Recorder | None:
-    """Connect to a headset, look at its contact, and begin to record; None where nothing is to be recorded."""
+    """Connect to a headset, check its contact, and begin to record; None without a source."""
     if source is None or out is None:
         return None
     from eeg.errors import DeadElectrodesError, RecordingError
@@ -53,7 +53,7 @@ def begin_recording(source: str | None, out: Path | None, *, any_contact: bool) 
 
 
 def tell_recorded(made: Recorded, *, quiet: bool) -> None:
-    """Say what a recording came to."""
+    """Print facts about a finished recording."""
     lost = f", {made.lost_s:.1f} s of it lost and marked bad" if made.lost_s else ""
     say(
         f"recorded {clock(made.duration_s)} into {made.path}{lost}; what is heard is labelled within some "
@@ -66,7 +66,7 @@ def tell_recorded(made: Recorded, *, quiet: bool) -> None:
 
 @dataclass
 class ChosenWhilePlaying:
-    """The items of a session as they are chosen, and the sound of each."""
+    """The items of an adaptive session, and the sound of each."""
 
     store: Store
     sound: Sound
@@ -87,7 +87,7 @@ class ChosenWhilePlaying:
         from sessions.export.audio import sound_of_item
 
         while self.going:
-            # What comes later is not chosen yet; it is taken to be what was planned, which decides where layers end.
+            # Later items are not chosen yet; the planned ones stand in for them, to decide where layers end.
             items = [*self.begun, *self.planned[len(self.begun) :]]
             with sound_of_item(self.store, items, len(self.begun) - 1, self.sound) as blocks:
                 yield blocks
@@ -96,9 +96,9 @@ class ChosenWhilePlaying:
 def chosen_while_playing(
     store: Store, session: SessionRecord, adapt: str | None, out: Path | None, sound: Sound
 ) -> ChosenWhilePlaying | None:
-    """Return the items of a session as they will be chosen; decisions go to a file beside the recording.
+    """Return the items of an adaptive session; None where the session is played in its own order.
 
-    None where the session is played in its own order.
+    Decisions go to a file beside the recording.
     """
     if adapt is None or out is None:
         return None

@@ -1,4 +1,4 @@
-"""`therapy-gen session report` and `therapy-gen report`: pages that stand alone, to hear and see in a browser."""
+"""`therapy-gen session report` and `therapy-gen report`: self-contained pages, to hear and see in a browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SESSION_EPILOG = "Example: therapy-gen session report 1 -o evening.html"
 LISTENER_EPILOG = "Example: therapy-gen report --listener ana -o ana.html"
 
 Out = Annotated[
-    Path, typer.Option("-o", "--out", metavar="FILE.html", help="File to write; replaced where it is there")
+    Path, typer.Option("-o", "--out", metavar="FILE.html", help="File to write; an existing one is replaced")
 ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sessions.export.formats import audio_formats
 from sessions.planning.arcs import ARCS
 from therapy_gen.cli.completion import listener_names, model_names, one_of, palette_names, piece_ids, session_ids
 from therapy_gen.cli.context import DEFAULT_MODEL, drawn_seed, global_options, use_one_thread
@@ -172,8 +173,8 @@ def new(
     audio: Annotated[
         str | None,
         typer.Option(
-            metavar="wav|flac|ogg|mp3",
-            autocompletion=one_of("wav", "flac", "ogg", "mp3"),
+            metavar="|".join(audio_formats()),
+            autocompletion=one_of(*audio_formats()),
             help="Also render the pieces, with a playlist",
         ),
     ] = None,
@@ -286,7 +287,7 @@ def list_(
 
 @app.command(epilog="Example: therapy-gen session show 1")
 def show(context: typer.Context, number: SessionNumber, json: AsJson = False) -> None:
-    """Show the timeline of a session, why its pieces are there, and its arc: what was asked for, what they came to."""
+    """Show the timeline of a session, the reasons for its pieces, and its arc: target and result."""
     from sessions.storage.library import get_session
 
     record = get_session(global_options(context).store_to_read(), number)
@@ -347,7 +348,8 @@ def delete(
     context: typer.Context,
     number: SessionNumber,
     pieces: Annotated[
-        bool, typer.Option("--pieces", help="Also its pieces that nothing else holds; they stay in the library else")
+        bool,
+        typer.Option("--pieces", help="Also delete its pieces that nothing else uses; without it they stay"),
     ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask; without a terminal on standard input it deletes unasked")
