@@ -1,4 +1,4 @@
-"""Runs Alembic over the connection that therapy-gen hands it, or over `-x db=URL` at a developer's desk."""
+"""Run Alembic over the connection that therapy-gen passes, or over `-x db=URL` in development."""
 
 from __future__ import annotations
 

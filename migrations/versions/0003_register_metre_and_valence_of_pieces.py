@@ -1,4 +1,4 @@
-"""Register and metre of a piece as columns, out of its features; how pleasant it sounds to most raters."""
+"""Register and metre of a piece as columns, moved out of its features; and its valence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AT_ONCE = 500
 
 
 def _pieces() -> sa.Table:
-    """Return the table as 0001 made it: SQLite does not tell the names of its constraints."""
+    """Return the table as 0001 made it, since SQLite does not report the names of its constraints."""
     return sa.Table(
         "pieces",
         sa.MetaData(),

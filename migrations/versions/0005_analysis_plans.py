@@ -16,7 +16,7 @@ _MAIN = "main"
 
 
 def _recordings(*unique: str) -> sa.Table:
-    """Return the table with its constraints, whose names SQLite does not tell."""
+    """Return the table with its constraints, whose names SQLite does not report."""
     return sa.Table(
         "recordings",
         sa.MetaData(),
@@ -71,7 +71,7 @@ def upgrade() -> None:
         batch.add_column(sa.Column("plan", sa.String(), server_default=_MAIN, nullable=False))
         batch.drop_constraint(op.f("uq_recordings_sha256"), type_="unique")
         batch.create_unique_constraint(op.f("uq_recordings_sha256_plan"), ["sha256", "plan"])
-    # What was declared last is what the listener's pieces were ranked by until now.
+    # The last declared criterion is the one by which the listener's pieces were ranked until now.
     recordings = sa.table(
         "recordings", sa.column("id"), sa.column("listener_id"), sa.column("facts", sa.JSON), sa.column("created")
     )

@@ -1,4 +1,4 @@
-"""Recorded pieces: sound in place of notes, without tempo and calmness; and who brought a piece."""
+"""Recorded pieces: sound in place of notes, without tempo and calmness; and the listener who imported a piece."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_NOTES = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x01\xe0MTrk\x00\x00\x00\x04\x
 
 
 def _pieces(*, recorded: bool) -> sa.Table:
-    """Return the table before and after: SQLite does not tell the names of its constraints."""
+    """Return the table before and after, since SQLite does not report the names of its constraints."""
     table = sa.Table(
         "pieces",
         sa.MetaData(),

@@ -10,7 +10,7 @@ import pytest
 
 from therapy_gen.errors import InputError
 from therapy_gen.music.arranging.arrange import arrange
-from therapy_gen.music.audio.layers import LAYERS, STRETCH, Layer, LayerSound, Sort, parse_layer
+from therapy_gen.music.audio.layers import LAYERS, STRETCH, Layer, LayerKind, LayerSound, parse_layer
 from therapy_gen.music.audio.loudness import LoudnessMeter, limit
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.render import render
@@ -83,7 +83,7 @@ def test_a_layer_that_is_none_is_refused_with_what_there_is(text: str) -> None:
 
 def test_a_new_layer_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     hum = np.sin(2 * np.pi * 64 * np.arange(2 * STRETCH) / STRETCH).astype(np.float32) * np.ones((2, 1), np.float32)
-    monkeypatch.setitem(LAYERS, "hum", Sort("a hum", lambda number, rate: hum))
+    monkeypatch.setitem(LAYERS, "hum", LayerKind("a hum", lambda number, rate: hum))
     assert loudness(LayerSound(parse_layer("hum:-10dB"), -23.0, RATE).frames(0, 5 * RATE)) == pytest.approx(-33, abs=1)
 
 

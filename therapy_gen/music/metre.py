@@ -1,4 +1,4 @@
-"""Metres, and how shorter bars lie in the grid of sixteen steps a bar that sections have."""
+"""Metres, and how shorter bars lie in a section's grid of sixteen steps a bar."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from therapy_gen.music.tokens import HOLD, STEPS_PER_BAR, STEPS_PER_QUARTER, Tok
 
 @dataclass(frozen=True)
 class Metre:
-    """How many beats a bar has, and of which note value.
+    """A metre: the number of beats in a bar, and their note value.
 
-    A section has sixteen steps a bar whatever its metre. Where a bar has fewer, the others stand at its end and hold
-    what sounds: they take no time, and no note begins in them.
+    A section has sixteen steps a bar in any metre. In a shorter bar the steps at its end take no time: sounding notes
+    are held through them, and none begins there.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Metre:
 
     @property
     def name(self) -> str:
-        """As it stands in a score."""
+        """Its time signature."""
         return f"{self.beats}/{self.unit}"
 
     @property
@@ -56,7 +56,7 @@ class Metre:
 
     @property
     def pulse_steps(self) -> int:
-        """Sixteenths from one beat that is felt to the next: a quarter, or a dotted quarter in a compound metre."""
+        """Sixteenths from beat to beat: a quarter, or a dotted quarter in a compound metre."""
         return 6 if self.compound else STEPS_PER_QUARTER
 
     def to_grid(self, step: int) -> int:
@@ -74,7 +74,7 @@ class Metre:
         return tokens[np.arange(len(tokens)) % STEPS_PER_BAR < self.steps]
 
     def on_grid(self, note: VoiceNote) -> VoiceNote:
-        """Return a note counted in time as it lies in the grid."""
+        """Return a note counted in time on the grid."""
         return note._replace(start=self.to_grid(note.start), end=self.to_grid(note.end))
 
 
@@ -90,7 +90,7 @@ def metre_of(beats: int) -> Metre:
 
 
 def in_metres(tokens: Tokens, metres: Sequence[Metre]) -> Tokens:
-    """Return sections (n, steps, voices) without what a model wrote, rarely, where bars of their metres have ended."""
+    """Return sections (n, steps, voices) without the rare notes that begin in steps that take no time."""
     used = np.array([metre.steps for metre in metres])[:, None]
     beyond = np.arange(tokens.shape[1]) % STEPS_PER_BAR >= used
     return np.where(beyond[..., None], HOLD, tokens).astype(tokens.dtype)

@@ -1,4 +1,4 @@
-"""Tokens <-> note_seq.NoteSequence, the form that Magenta and its tools speak."""
+"""Conversion between tokens and note_seq.NoteSequence, the format of Magenta's tools."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from therapy_gen.music.tokens import (
 if TYPE_CHECKING:
     from note_seq.protobuf.music_pb2 import NoteSequence
 
-# What Magenta's melody models write (`OneHotMelodyConverter`).
+# As Magenta's melody models write it (`OneHotMelodyConverter`).
 _DEFAULT_QPM = 120.0
 DEFAULT_VELOCITY = 80
 # A note may lie this far (in sixteenths) off the grid for reasons of floating point, no further.

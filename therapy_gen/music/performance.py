@@ -1,4 +1,4 @@
-"""Music as it is performed: notes in seconds, parts with their instruments, the tempo as it moves."""
+"""Performances: notes in seconds, parts with their instruments, tempo changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DRUM_BANK = 128
 
 @dataclass(frozen=True)
 class Note:
-    """A note as its key is held; `onset` and `duration` in seconds, `pitch` and `velocity` as in MIDI."""
+    """A note; `onset` and `duration` (of the held key) in seconds, `pitch` and `velocity` as in MIDI."""
 
     onset: float
     duration: float
@@ -91,7 +91,7 @@ class Performance:
     silence_cut: float = 0.0
 
     def with_velocity_offset(self, units: int) -> Performance:
-        """Return the same with every note struck so many units of velocity harder, or softer where that is negative."""
+        """Return the performance with `units` added to every velocity."""
         return replace(
             self,
             parts=tuple(

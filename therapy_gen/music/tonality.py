@@ -1,4 +1,4 @@
-"""Keys: their names, finding one in a weight of pitch classes, and the way to a common tonic."""
+"""Keys: their names, finding one from pitch-class weights, and transposing to a common tonic."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NAMES = {
     "major": ("C", "D♭", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"),
     "minor": ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "G♯", "A", "B♭", "B"),
 }
-# How much the correlation of a key gains where the score's own signature names it or its relative.
+# Bonus to the correlation of the two keys of the score's key signature.
 _SIGNATURE_BONUS = 0.15
-# What the one of the two gains that a whole piece's file names.
+# Bonus to the one of the two that the file names for the whole piece.
 _NAMED_BONUS = 0.1
 
 

@@ -1,4 +1,4 @@
-"""What music is like: calmness, tension, register and the measures of the literature.
+"""Measuring music: calmness, valence, tension, register and measures from the literature.
 
 In: notes or tokens. Out: numbers.
 """

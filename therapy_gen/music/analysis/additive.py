@@ -1,4 +1,4 @@
-"""Scores that explain themselves: the logit is a sum over named features, each of them monotone."""
+"""Additive scores: the logit is a sum over named features, each of them monotone."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ class Feature:
     Attributes
     ----------
     of : callable
-        From notes, as the score that it belongs to hears them, to its value; to None where they do not tell it.
+        From notes, as its score prepares them, to its value; None where the notes do not determine it.
     about : str
         How it is measured, for the manual.
     unit : str
         What its value counts.
     centre, scale : float
-        Where it adds nothing, and how much is one unit; of log(`offset` + value) where there is an offset.
+        The value that adds nothing, and the size of one unit; both of log(`offset` + value) where there is an offset.
     weight : float
-        What a unit adds to the logit of the score, or takes from it; never negative.
+        What a unit adds to the logit of the score, or (`lowers`) subtracts; never negative.
     source : str
         The evidence for it.
     offset : float, optional
-        Makes the feature count by its logarithm, so that it levels off on both sides.
+        Makes the feature count by its logarithm.
     most : float, optional
-        Units that it never quite counts more than, either way: the hyperbolic tangent bends it there.
+        Limit of the units that it counts, either way, approached by a hyperbolic tangent.
     lowers : bool
-        Whether the score is the lower, the larger the feature is.
+        Whether larger values lower the score.
     """
 
     of: Callable[[Any], float | None]
@@ -46,7 +46,7 @@ class Feature:
     lowers: bool = True
 
     def contribution(self, value: float) -> float:
-        """Return what a value adds to the logit of the score."""
+        """Return a value's contribution to the logit of the score."""
         level = value if self.offset is None else math.log(self.offset + value)
         units = (level - self.centre) / self.scale
         bent = units if self.most is None else self.most * math.tanh(units / self.most)
@@ -57,7 +57,7 @@ class Feature:
 class AdditiveScore:
     """A score from 0 to 1, with what each feature measured and what it added (in logits).
 
-    `values` and `contributions` lack what the notes do not tell.
+    Features that the notes do not determine are missing from `values` and `contributions`.
     """
 
     score: float
@@ -66,18 +66,18 @@ class AdditiveScore:
 
 
 def measured(features: Mapping[str, Feature], notes: Any) -> dict[str, float]:
-    """Return the value of every feature that notes tell, by its name."""
+    """Return the value of every feature that the notes determine, by its name."""
     values = {name: feature.of(notes) for name, feature in features.items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def contributions_of(features: Mapping[str, Feature], values: Mapping[str, float]) -> dict[str, float]:
-    """Return what each measured feature adds to the logit of a score; names that are no feature are left out."""
+    """Return each measured feature's contribution to the logit of a score; unknown names are left out."""
     return {name: features[name].contribution(value) for name, value in values.items() if name in features}
 
 
 def added_up(features: Mapping[str, Feature], values: Mapping[str, float]) -> AdditiveScore:
-    """Return the score of measured values."""
+    """Return the score from measured values."""
     parts = contributions_of(features, values)
     logit = max(-50.0, min(50.0, sum(parts.values())))
     return AdditiveScore(1.0 / (1.0 + math.exp(-logit)), values, parts)

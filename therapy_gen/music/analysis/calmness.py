@@ -1,4 +1,4 @@
-"""How low in arousal music is, from its notes: an additive score of few named features, each of them monotone.
+"""Calmness: how low in arousal music is, from its notes, as an additive score of a few monotone features.
 
 The score speaks of low arousal, not of pleasantness (see `therapy_gen.music.analysis.valence`) and not of any effect on
 a listener. docs/calmness.md has its figures.
@@ -29,9 +29,9 @@ _FAST_S, _NOT_FAST_S = 0.15, 0.3
 # A note counts as short by exp(-duration / so many seconds).
 _SHORT_S = 0.5
 _LOWEST_TENOR, _MIDDLE_C = 48, 60
-# The rate of notes is taken over so many in succession: over counts, so that it falls with the tempo, always.
+# The rate of notes is taken over so many notes in succession, not over seconds, so that it always falls with the tempo.
 _STEADY_NOTES, _UPPER_NOTES = 64, 16
-# The share of time, and of stretches, in which the rate is no higher.
+# Quantiles at which the rate is taken: over time, and over stretches of notes.
 _QUIETEST, _QUIETER = 0.1, 0.25
 _LEAST_WAY_S = 0.05
 # A note that sounds for less than a tenth of the way to the next onset is no more detached than that.
@@ -41,7 +41,7 @@ _CHORD, _FULL_CHORD = 3, 4
 # Chromaticism is counted over so many notes in succession: a count, so that it does not rise with density.
 _PHRASE_NOTES = 16
 _DIATONIC = np.array([np.roll([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], tonic) for tonic in range(12)])
-# Velocities that differ by less say nothing: many files carry one value throughout.
+# Velocities that vary by less are ignored: many files have one value throughout.
 _LEAST_VELOCITY_SPREAD = 1.0
 
 
@@ -54,7 +54,7 @@ class _Heard:
     span : float
         Seconds from the first onset to the last end, one at least.
     every_onset, times : array of float
-        Onsets of all notes; those at which something new begins.
+        Onsets of all notes; onsets of new events.
     onsets, durations, pitches : array
         Of the pitched notes.
     velocity : float or None
@@ -71,7 +71,7 @@ class _Heard:
 
 
 def _begins(onsets: FloatArray) -> npt.NDArray[np.bool_]:
-    """Return which notes, by onset, begin something new: others are struck together with one before."""
+    """Return which notes, by onset, begin a new event: others are struck together with one before."""
     return np.concatenate([[True], np.diff(onsets) > _SAME_ONSET_S])
 
 
@@ -83,7 +83,7 @@ def _rates(onsets: FloatArray, count: int) -> FloatArray:
 
 
 def _steady_rate(notes: _Heard) -> float:
-    """Return the rate of notes that is not undercut but in the quietest tenth of the time."""
+    """Return the rate of notes that is exceeded in nine tenths of the time."""
     if len(notes.every_onset) < 2:
         return len(notes.every_onset) / notes.span
     rates = np.sort(_rates(notes.every_onset, _STEADY_NOTES))
@@ -98,12 +98,12 @@ def _fast_notes(notes: _Heard) -> float:
 
 
 def _pitched(value: Callable[[_Heard], float]) -> Callable[[_Heard], float | None]:
-    """Return a feature of pitched notes: it tells nothing where there are none."""
+    """Return a feature of pitched notes, which is None where there are none."""
     return lambda notes: value(notes) if len(notes.pitches) else None
 
 
 def _upper_rate(notes: _Heard) -> float:
-    """Return the rate of upper notes that a quarter of all stretches do not reach."""
+    """Return the lower quartile, over stretches, of the rate of upper notes."""
     onsets = notes.onsets[notes.pitches >= _MIDDLE_C]
     if len(onsets) < 2:
         return len(onsets) / notes.span
@@ -156,15 +156,14 @@ def _chromaticism(notes: _Heard) -> float:
     return float(1.0 - ((phrases @ _DIATONIC.T).max(axis=1) / phrases.sum(axis=1)).mean())
 
 
-# A new feature is an entry here: the score, the stored values, `piece show` and the manual's tables read them.
-#
-# Weights are not fitted but set, in eighths; which features there are, and which count more than the others, was chosen
-# with the ratings of the two collections of docs/calmness.md in view. Centre and scale are rounded means over both; no
-# rating went into them. Loudness is bent: the level of a file is in part its maker's or its recording's.
+# A new feature is an entry here: the score, the stored values, `piece show` and the manual's tables read them.  Weights
+# are set in eighths, not fitted; features and their relative weights were chosen knowing the ratings of the two
+# collections of docs/calmness.md. Centre and scale are rounded means over both, without ratings. Loudness is limited,
+# since a file's level depends in part on its maker or its recording.
 FEATURES: dict[str, Feature] = {
     "steady rate": Feature(
         _steady_rate,
-        "notes a second, over 64 in succession, that is not undercut but in a tenth of the time",
+        "rate over 64 successive notes that is exceeded in nine tenths of the time",
         "notes a second where it moves least",
         5.96,
         3.13,
@@ -287,7 +286,7 @@ def measure(
     velocities: IntArray | None = None,
     percussion: npt.NDArray[np.bool_] | None = None,
 ) -> dict[str, float]:
-    """Return the value of every feature that the notes tell.
+    """Return the value of every feature that the notes determine.
 
     Parameters
     ----------
@@ -296,7 +295,7 @@ def measure(
     pitches : array of int, shape (n,)
         MIDI pitches.
     velocities : array of int, shape (n,), optional
-        Left out of account where all are (nearly) the same.
+        Ignored where all are (nearly) the same.
     percussion : array of bool, shape (n,), optional
         True for notes of unpitched percussion: they count for the steady rate, for
         fast notes and for loudness.
@@ -326,7 +325,7 @@ def measure(
 
 
 def contributions(values: Mapping[str, float]) -> dict[str, float]:
-    """Return what each measured feature adds to the logit of the score; names that are no feature are left out."""
+    """Return each measured feature's contribution to the logit of the score; unknown names are left out."""
     return contributions_of(FEATURES, values)
 
 

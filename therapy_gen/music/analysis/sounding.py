@@ -1,4 +1,4 @@
-"""The notes of a performance as they sound: until key and pedal are up, or the key is struck again."""
+"""Sounding notes of a performance: each until key and pedal are up, or the key is struck again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from therapy_gen.music.performance import DRUM_BANK, Part, Performance
 
-# What rings on in the pedal dies away: it counts as sounding no longer than this.
+# A note that rings in the pedal dies away: it counts as sounding for so long at most.
 _LONGEST_RING_S = 4.0
 
 
@@ -39,7 +39,7 @@ def sounding_notes(performance: Performance) -> SoundingNotes:
 
 
 def _ends(part: Part) -> list[float]:
-    """Return when each note of a part stops sounding, the pedal regarded."""
+    """Return when each note of a part stops sounding, pedal included."""
     ends = [note.onset + note.duration for note in part.notes]
     if not part.pedal:
         return ends

@@ -1,4 +1,4 @@
-"""What sections of music are like, in the measures that the literature compares generated music by."""
+"""Statistics of sections, in the measures by which the literature compares generated music."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def measure(tokens: IntArray, metre: Metre = FOUR_FOUR) -> dict[str, float]:
     tokens : int array, shape (steps, voices)
         Melodic voices only.
     metre : Metre
-        In which the section is; what takes no time in it is not measured.
+        Of the section; steps that take no time are not measured.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Tonal tension in the spiral array: how wide what sounds lies, how far it moves, and how far from the key it is."""
+"""Tonal tension in the spiral array: cloud diameter, cloud momentum and tensile strain."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def tonal_tension(notes: Sequence[VoiceNote], steps: int) -> dict[str, float]:
     -------
     dict
         Means over the quarters in which something sounds, in the spiral's own scale: ``cloud_diameter`` (largest
-        distance of two pitch classes that sound), ``cloud_momentum`` (way of the centre of what sounds from a quarter
-        to the next), ``tensile_strain`` (distance of that centre from the key). NaN where nothing sounds, or for the
-        momentum where no two neighbours do.
+        distance between sounding pitch classes), ``cloud_momentum`` (distance of the centre of sounding notes from one
+        quarter to the next), ``tensile_strain`` (distance of that centre from the key). NaN where nothing sounds, or
+        for the momentum where no two neighbours do.
     """
     missing = float("nan")
     if not notes:

@@ -1,7 +1,7 @@
 """How pleasant music sounds to most raters, from its notes: an additive score of three features of harmony.
 
-It speaks of what raters of two collections of piano music called pleasant, no more: not of what a listener will like,
-and not of any effect. docs/calmness.md has its figures.
+It describes what raters of two collections of piano music called pleasant, not what a listener will like, nor any
+effect. docs/calmness.md has its figures.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from therapy_gen.music.tonality import key_correlations
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 
-# What sounds is looked at so often; keys are found over windows of so many seconds that overlap by half.
+# Sounding notes are sampled so often; keys are found over windows of so many seconds that overlap by half.
 _EVERY_S = 0.25
 _WINDOW_S = 8.0
 _LEAST_TOGETHER = 2
@@ -34,7 +34,7 @@ class _Harmony:
     Attributes
     ----------
     sounding : int array, shape (looks, 12)
-        How many notes of each pitch class sound at each look.
+        Sounding notes of each pitch class at each sample.
     """
 
     sounding: npt.NDArray[np.int64]
@@ -107,7 +107,15 @@ FEATURES: dict[str, Feature] = {
 
 
 def measure(onsets: FloatArray, durations: FloatArray, pitches: IntArray) -> dict[str, float]:
-    """Return the value of every feature that the notes tell; arrays of shape (n,): seconds, seconds, MIDI pitches."""
+    """Return the value of every feature that the notes determine.
+
+    Parameters
+    ----------
+    onsets, durations : array of float, shape (n,)
+        Seconds.
+    pitches : array of int, shape (n,)
+        MIDI pitches.
+    """
     return measured(FEATURES, _Harmony(_sounding(onsets, durations, pitches)))
 
 
@@ -143,7 +151,7 @@ def valence_of(performance: Performance) -> AdditiveScore | None:
 
 
 def _sounding(onsets: FloatArray, durations: FloatArray, pitches: IntArray) -> npt.NDArray[np.int64]:
-    """Return how many notes of each pitch class sound at each look, shape (looks, 12)."""
+    """Return how many notes of each pitch class sound at each sample, shape (looks, 12)."""
     first = np.ceil((onsets - onsets.min()) / _EVERY_S).astype(np.int64)
     last = np.maximum(np.ceil((onsets + durations - onsets.min()) / _EVERY_S).astype(np.int64), first)
     change = np.zeros((int(last.max()) + 1, 12), dtype=np.int64)
@@ -153,7 +161,7 @@ def _sounding(onsets: FloatArray, durations: FloatArray, pitches: IntArray) -> n
 
 
 def _windows(sounding: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return how long each pitch class sounds in each window, in looks, shape (windows, 12)."""
+    """Return how long each pitch class sounds in each window, in samples, shape (windows, 12)."""
     size = round(_WINDOW_S / _EVERY_S)
     total = np.concatenate([np.zeros((1, 12), dtype=np.int64), np.cumsum(sounding, axis=0)])
     starts = np.arange(0, max(len(sounding) - size // 2, 1), size // 2)

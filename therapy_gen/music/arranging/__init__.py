@@ -1,4 +1,4 @@
-"""From tokens to music as performed.
+"""From tokens to a performance.
 
 In: sections of tokens, a key, a tempo. Out: a `Performance` with chords, cadences and expression.
 """

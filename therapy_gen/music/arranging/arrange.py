@@ -1,4 +1,4 @@
-"""Sections of tokens as a calm performance: key, slow tempo, soft and flat dynamics, legato, pedal, a real ending."""
+"""Arranging sections of tokens as a calm performance: key, slow tempo, soft dynamics, legato, pedal, an ending."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _BREATH = 0.05
 _WHERE_NOTHING_SOUNDED = (72, 60, 45)
 _FINAL_BASS = (36, 52)
 _FINAL_MELODY = (60, 79)
-# What it costs a melody, in semitones, to leap up to its last note.
+# Cost of a leap up to the last note of the melody, in semitones.
 _DEAR_RISE = 3
 
 # The keys of the final chord stay down while it dies away; instruments that do not die away are faded out in `audio`.
@@ -56,14 +56,14 @@ _RELEASED_BEFORE_END_S = 1.25
 
 
 def duration_of(section_count: int, tempo: float, metre: Metre = FOUR_FOUR) -> float:
-    """Return the seconds that `arrange` makes of so many sections at a tempo (quarter notes a minute)."""
+    """Return the length in seconds of so many arranged sections at a tempo (quarter notes a minute)."""
     return _duration(_quarter_lengths(section_count, tempo, metre))
 
 
 def steps_of(section_count: int, tempo: float, metre: Metre = FOUR_FOUR, seed: int | None = None) -> tuple[float, ...]:
     """Return the seconds at which `arrange` puts each step of so many sections, and the end of the last chord.
 
-    Without a `seed`, those of a player who does not breathe with the phrases.
+    Without a `seed`, in strict tempo within phrases.
     """
     return tuple(_Clock(section_count, tempo, metre, seed).steps)
 
@@ -90,7 +90,7 @@ def arrange(
     sections : sequence of arrays of uint8, shape (256, 3)
         Sixteen bars each of melody, inner voice and bass, on tonic C.
     tonic : int
-        Pitch class to bring C to, by the shorter way.
+        Pitch class to transpose C to, by the smaller interval.
     mode : str
         ``"major"`` or ``"minor"``.
     tempo : float
@@ -99,22 +99,22 @@ def arrange(
     palette : str
         One of `PALETTES`.
     seed : int
-        Of what varies from performance to performance: a few milliseconds and units of velocity.
+        Of the variation between performances: a few milliseconds and units of velocity.
     velocity_offset : int
         Units of velocity above the palette's own touch, 0 to 24.
     pad_gain : float
         Factor of the level at which the palette's pad plays.
     melody_shift : int, optional
-        By how many semitones the melody goes up, in place of the shorter way to the tonic: one of `transpositions` of
+        Semitones to transpose the melody by, in place of the smaller interval to the tonic: one of `transpositions` of
         `therapy_gen.music.arranging.voice_leading` that leads there. The other voices then lie below it.
     form : sequence of str, optional
-        Labels of the sections, such as ``("A", "A'", "B")``: a section ends open before a variation of itself. Without
-        them every section is taken for a thought of its own.
+        Labels of the sections, such as ``("A", "A'", "B")``: a section ends on the dominant before a variation of
+        itself. Without labels every section is a theme of its own.
     shifts : sequence of int, optional
-        By how many semitones each section stands in another key than the piece; see
+        Semitones from the key of the piece to that of each section; see
         `therapy_gen.music.arranging.contrast.contrast_shifts`. The first and the last one are in its key.
     metre : Metre, optional
-        What the bars of the sections are.
+        Of the sections.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def arrange(
     Raises
     ------
     InputError
-        Where palette, tempo or mode is not one that can be played.
+        Where palette or mode is not known, or the tempo is out of range.
     ValueError
         Where there is no section, its shape is not that of a section, or `melody_shift` does not lead to the tonic.
 
@@ -196,7 +196,7 @@ def arrange(
 
 
 class _Clock:
-    """Steps of a piece to seconds: a tempo that hardly falls, a ritardando, a bar for the final chord, a ring."""
+    """Steps of a piece to seconds: a slightly falling tempo, a ritardando, a bar for the final chord, and its decay."""
 
     def __init__(self, section_count: int, tempo: float, metre: Metre, seed: int | None) -> None:
         lengths = _quarter_lengths(section_count, tempo, metre)
@@ -215,9 +215,9 @@ class _Clock:
 
 
 def _breathing(lengths: npt.NDArray[np.int64], metre: Metre, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return quarters of which each phrase moves on in its middle and lingers at its end, as long as it was.
+    """Return lengths of quarters with rubato: phrases keep their length, faster in the middle, slower at the end.
 
-    The first quarter keeps its length: it says the tempo. So do the last two bars and the final chord.
+    The first quarter, which states the tempo, keeps its length, as do the last two bars and the final chord.
     """
     breathed = lengths.copy()
     size = PHRASE_BARS * metre.quarters
@@ -239,7 +239,7 @@ def _breathing(lengths: npt.NDArray[np.int64], metre: Metre, rng: np.random.Gene
 def _rolled_chords(lines: Sequence[Sequence[VoiceNote]]) -> list[dict[int, int]]:
     """Return the steps at which voices and pad roll a chord, and how many strokes come before theirs.
 
-    Rolled is what all voices strike at the start of a phrase, from the bass upwards; the pad is not struck.
+    A chord that all voices strike at the start of a phrase is rolled from the bass upwards; the pad is not struck.
     """
     every = PHRASE_BARS * STEPS_PER_BAR
     starts = [{note.start for note in line if not note.start % every} for line in lines]
@@ -256,7 +256,7 @@ def _quarter_lengths(section_count: int, tempo: float, metre: Metre) -> npt.NDAr
 
 @cache
 def _tempo_factors(section_count: int, metre: Metre) -> npt.NDArray[np.float64]:
-    """Return the tempo at each quarter, as a share of that at the start: a session is laid out by hundreds of tries."""
+    """Return the tempo at each quarter, as a share of that at the start (cached: layouts are tried by the hundred)."""
     quarters = section_count * BARS_PER_SECTION * metre.quarters
     factors = np.ones(quarters + metre.quarters)
     phrases = np.arange(quarters) // (PHRASE_BARS * metre.quarters)
@@ -276,7 +276,7 @@ def _duration(lengths: npt.NDArray[np.int64]) -> float:
 
 
 def _final_chord(voices: Sequence[Sequence[VoiceNote]], tonic: int, mode: str) -> tuple[tuple[int, ...], ...]:
-    """Return the pitches that end the piece in each voice: the tonic triad, from where the voices last were."""
+    """Return the final pitches of each voice: the tonic triad, near the voices' last notes."""
     third, fifth = (tonic + (4 if mode == "major" else 3)) % 12, (tonic + 7) % 12
     last = [line[-1].pitch if line else default for line, default in zip(voices, _WHERE_NOTHING_SOUNDED, strict=True)]
     bass = _nearest(last[2], (tonic,), *_FINAL_BASS)
@@ -286,7 +286,7 @@ def _final_chord(voices: Sequence[Sequence[VoiceNote]], tonic: int, mode: str) -
 
 
 def _nearest(pitch: int, pitch_classes: Sequence[int], low: int, high: int, rise: int = 0) -> int:
-    """Return the pitch of one of the classes that is nearest, the first a little before others; a leap up costs."""
+    """Return the nearest pitch of one of the classes, with a preference for the first; a leap up costs."""
     choices = [
         (abs(choice - pitch) + pitch_classes.index(choice % 12) + (rise if choice > pitch + 2 else 0), choice)
         for choice in range(low, high + 1)

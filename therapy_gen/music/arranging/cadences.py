@@ -1,4 +1,4 @@
-"""Ends of sections that settle: a long last note, a chord that closes or opens, a cadence before the final chord."""
+"""Cadences: long last notes and tonic or dominant chords at the ends of sections, and before the final chord."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BASS_LOW, _BASS_HIGH = 36, 55
 _MELODY_LOW, _MELODY_HIGH = 57, 81
 _INNER_LOW, _INNER_HIGH = 50, 74
 _WIDEST_LEAP = 12
-# A melody goes a little further to reach a tone of the tonic chord, rather than end on another one of the dominant's.
+# Cost, in semitones, of ending on a tone of the dominant chord that the tonic chord lacks.
 _OTHER_TONE_COSTS = 2
 
 
@@ -31,16 +31,16 @@ def apply_cadences(
 ) -> list[VoiceLine]:
     """Return lines whose sections come to rest at their ends.
 
-    The last chord of a section is the tonic's where another thought follows, and the dominant's before a variation of
-    the same, and at the end of the piece, where the tonic chord follows; where the next section is in another key than
-    a contrasting one, it is the dominant's of that. Voices that are silent then stay silent.
+    The last chord of a section is the tonic where another theme follows, and the dominant before a variation of the
+    same theme and at the end of the piece, where the tonic chord follows; where the key changes after a contrasting
+    section, it is the dominant of the next key. Silent voices stay silent.
 
     Parameters
     ----------
     lines : sequence of (list of VoiceNote)
         Melody, inner voice, bass; each by start, one note at a time.
     form : sequence of str
-        Labels of the sections: a letter for a thought, with primes for its variations.
+        Labels of the sections: a letter for a theme, with primes for its variations.
     tonics : sequence of int
         Pitch class of the tonic of each section.
     mode : str
@@ -69,7 +69,7 @@ def apply_cadences(
 def _at_rest(
     line: VoiceLine, begin: int, end: int, latest: int, tones: Sequence[int] | None = None, stable: Sequence[int] = ()
 ) -> VoiceLine:
-    """Let the last note of a melody that begins by step `latest` of a bar last to its end; of a chord's tones."""
+    """Let the melody's last note that begins by step `latest` of a bar last to the bar's end, as a tone of a chord."""
     inside = [n for n, note in enumerate(line) if begin <= note.start < end]
     kept = [n for n in inside if line[n].start <= begin + latest] or inside[:1]
     if not kept:
@@ -91,7 +91,7 @@ def _at_rest(
 
 
 def _on_root(line: VoiceLine, chord: Chord) -> VoiceLine:
-    """Have a bass, where it sounds, hold the root of a chord."""
+    """Let a sounding bass hold the root of a chord."""
     before, inside, after = _parted(line, chord)
     if not inside:
         return line
@@ -106,7 +106,7 @@ def _on_root(line: VoiceLine, chord: Chord) -> VoiceLine:
 
 
 def _within(line: VoiceLine, chord: Chord, melody: VoiceLine) -> VoiceLine:
-    """Bring a voice to the tones of a chord, below the melody."""
+    """Move a voice to tones of a chord, below the melody."""
     before, inside, after = _parted(line, chord)
     above = next((note.pitch for note in reversed(melody) if note.start < chord.end), _INNER_HIGH + 1)
     span = (_INNER_LOW, min(max(above - 1, _INNER_LOW + 12), _INNER_HIGH))
@@ -125,7 +125,7 @@ def _within(line: VoiceLine, chord: Chord, melody: VoiceLine) -> VoiceLine:
 
 
 def _parted(line: VoiceLine, chord: Chord) -> tuple[VoiceLine, VoiceLine, VoiceLine]:
-    """Return what of a line stands before a chord, under it, and after it, notes divided where it begins."""
+    """Divide a line into its notes before, under and after a chord, splitting notes where it begins."""
     before: VoiceLine = []
     inside: VoiceLine = []
     after: VoiceLine = []
@@ -145,7 +145,7 @@ def _parted(line: VoiceLine, chord: Chord) -> tuple[VoiceLine, VoiceLine, VoiceL
 def _nearest(
     pitch: int, tones: Sequence[int], span: tuple[int, int], beside: Sequence[int], preferred: Sequence[int] = ()
 ) -> int | None:
-    """Return the pitch of a chord's tones that is nearest, the preferred ones before others; None without a leap."""
+    """Return the nearest tone of a chord, preferred ones first; None where it would take a leap."""
     choices = [
         (abs(choice - pitch) + (_OTHER_TONE_COSTS if preferred and choice % 12 not in preferred else 0), choice)
         for choice in range(span[0], span[1] + 1)

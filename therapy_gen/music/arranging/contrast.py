@@ -1,4 +1,4 @@
-"""Contrasting sections in related keys: which go to another key and come back, and their notes and chords there."""
+"""Contrasting sections in related keys: their keys, notes and chords."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from therapy_gen.music.arranging.harmony import Chord, infer_chords
 from therapy_gen.music.metre import Metre
 from therapy_gen.music.tokens import FIRST_PITCH_CLASS, NUM_CLASSES, STEPS_PER_SECTION, Tokens, VoiceNote
 
-# Semitones to the keys of dominant and subdominant, by the shorter way: keys a fifth away, as in most pieces in parts.
+# Semitones to the keys of dominant and subdominant, the usual keys of contrasting parts.
 _DOMINANT, _SUBDOMINANT = -5, 5
 
 
 def contrast_shifts(form: Sequence[str], seed: int) -> tuple[int, ...]:
     """Return by how many semitones each section of a form is moved.
 
-    Thoughts that contrast with the first one stand in the keys of its dominant and its subdominant by turns, where the
-    first one comes back after them; where a piece ends with them they stay in its key.
+    Themes that contrast with the first are in the keys of its dominant and subdominant by turns, if the first returns
+    after them; if a piece ends with them they stay in its key.
 
     Parameters
     ----------
     form : sequence of str
-        Labels: a letter for a thought, with primes for its variations.
+        Labels: a letter for a theme, with primes for its variations.
     seed : int
         Decides which of the two keys is first.
 
@@ -44,7 +44,7 @@ def contrast_shifts(form: Sequence[str], seed: int) -> tuple[int, ...]:
 
 
 def transposed(section: Tokens, semitones: int) -> Tokens:
-    """Return a section (steps, voices) with its notes moved; one that would leave the piano stays in by an octave."""
+    """Return a section (steps, voices) transposed; notes that would leave the piano's range move by an octave."""
     moved = section.astype(np.int64) + semitones
     moved += 12 * (moved < FIRST_PITCH_CLASS) - 12 * (moved >= NUM_CLASSES)
     return np.where(section >= FIRST_PITCH_CLASS, moved, section).astype(section.dtype)

@@ -1,4 +1,4 @@
-"""How a part is played: phrases that swell and fall, human timing, legato, and the pedal that follows the harmony."""
+"""Expression of a part: phrase dynamics, human timing, legato, and a pedal that follows the harmony."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _ARCH, _ARCH_UNDER = 16.0, 7.0
 _TOPS, _DEPTHS = (0.5, 0.66), (0.85, 1.15)
 # Lighter upbeats, a little weight on the first of a bar.
 _DOWNBEAT, _OFF_BEAT, _LAST_BEAT = 2.0, -3.0, -1.5
-# It begins and ends more softly: over so many bars, by so many units.
+# A piece begins and ends more softly: over so many bars, by so many units.
 _SOFT_BARS, _SOFT = 4, 6.0
 # The melody comes a little before what accompanies it (Goebl 2001, JASA 110:563), and chords of all voices at the
 # start of a phrase are rolled from the bass upwards; both stay within what counts as one stroke (50 ms in `calmness`).
 _LEADS_S = (0.008, 0.018)
 _ROLL_S = 0.016
-# In which the timing of a chord is the same chord's.
+# Notes within this time belong to one chord.
 _TOGETHER_S = 0.06
 
 # Legato, within what still counts as one note after the other (30 ms in `calmness`).
@@ -73,7 +73,7 @@ class Phrasing:
         return Phrasing(tuple(tops.tolist()), tuple(depths.tolist()), steps)
 
     def swell(self, step: int) -> float:
-        """Return how far a step is up its phrase's arch, from about -0.6 at its edges to 0.4 at its top."""
+        """Return a step's height on its phrase's arch, from about -0.6 at the edges to 0.4 at the top."""
         phrase, place = divmod(step / (PHRASE_BARS * STEPS_PER_BAR), 1.0)
         top = self.tops[int(phrase)]
         place = 0.5 * place / top if place < top else 0.5 + 0.5 * (place - top) / (1 - top)
@@ -152,7 +152,7 @@ def perform(
 
 
 def _weight(step: int, phrasing: Phrasing, *, leads: bool) -> float:
-    """Return the units of velocity that a note at a step has by its place in phrase, bar and piece."""
+    """Return the units of velocity that a note gets from its place in phrase, bar and piece."""
     beat, inside = divmod(step % STEPS_PER_BAR, STEPS_PER_QUARTER)
     metric = _OFF_BEAT if inside else _DOWNBEAT if not beat else _LAST_BEAT if beat == _LAST_QUARTER else 0.0
     arch = _ARCH if leads else _ARCH_UNDER
@@ -170,7 +170,7 @@ def _drift(count: int, typical: float, largest: float, rng: np.random.Generator)
 
 
 def _bound_end(index: int, notes: Sequence[VoiceNote], onsets: Sequence[float], seconds: Sequence[float]) -> float:
-    """Return when a key is released where its line goes on: bound to a note that follows at once."""
+    """Return when a key is released: legato where a note follows at once."""
     note = notes[index]
     following = index + 1
     while following < len(notes) and notes[following].start <= note.start:
@@ -181,9 +181,9 @@ def _bound_end(index: int, notes: Sequence[VoiceNote], onsets: Sequence[float], 
 
 
 def _pedal(notes: Sequence[Note], changes: Sequence[float], until: float) -> tuple[tuple[float, float], ...]:
-    """Hold the pedal for as long as nothing that rings would blur: change it with the harmony and before a second.
+    """Hold the pedal, changing it with the harmony and before a second would blur.
 
-    As a pianist does, it comes up as the new note is struck and goes down again just after.
+    Like a pianist's, it comes up as the new note is struck and goes down again just after.
     """
     spans: list[tuple[float, float]] = []
     down: float | None = None

@@ -1,4 +1,4 @@
-"""Chords inferred from the voices, and a pad of them that clashes with nothing."""
+"""Chords inferred from the voices, and a pad that plays them without dissonances."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TRIADS = {
 _VOICE_WEIGHTS = np.array([1.0, 1.0, 1.5])
 _OUTSIDE = 0.7
 _ROOT_IN_BASS = 0.25
-# What a change of chord has to gain, as a share of the sounding weight: more within a bar than at its start.
+# Least gain of a chord change, as a share of the sounding weight: more within a bar than at its start.
 _CHANGE_AT_BAR = 0.08
 _CHANGE_WITHIN_BAR = 0.22
 
@@ -105,11 +105,11 @@ def dominant_chord(start: int, end: int, tonic: int, mode: str) -> Chord:
 
 
 def pad_notes(chords: Sequence[Chord], notes: Sequence[VoiceNote], metre: Metre = FOUR_FOUR) -> list[VoiceNote]:
-    """Hold each chord's tones in a close, gently moving voicing, without those that would rub against the voices.
+    """Hold each chord's tones in a close, smooth voicing, without those that would be dissonant with the voices.
 
     A tone is left out of a half bar where a voice sounds a semitone from it for an eighth or longer, or a whole tone
-    from it for a quarter or longer; where none is left and the voices begin with a rest, the root stays. What two
-    half bars share is held through. Returned notes have voice 0 and overlap.
+    from it for a quarter or longer; where none is left and the voices begin with a rest, the root stays. Tones that two
+    half bars share are held through. Returned notes have voice 0 and overlap.
     """
     sounding = np.logical_or.reduce(_sounding(notes, chords[-1].end, metre))
     held: dict[int, int] = {}
@@ -179,16 +179,16 @@ def _best_path(fit: Fit) -> list[int]:
 
 
 def _rubs(tone: int, lengths: Sequence[int]) -> bool:
-    """Tell whether a pitch class rubs against what sounds for so many sixteenths each."""
+    """Return whether a pitch class is dissonant with pitch classes that sound for so many sixteenths each."""
     semitones = max(lengths[(tone + 1) % 12], lengths[(tone - 1) % 12])
     whole_tones = max(lengths[(tone + 2) % 12], lengths[(tone - 2) % 12])
     return semitones >= STEPS_PER_QUARTER // 2 or whole_tones >= STEPS_PER_QUARTER
 
 
-# The same few come again and again: a piece is arranged up to three times.
+# Cached: the same few voicings recur, and a piece is arranged up to three times.
 @lru_cache(maxsize=4096)
 def _nearest_voicing(tones: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the tones as pitches of the pad's register, the least way from the voicing before."""
+    """Return the tones as pitches in the pad's register, nearest to the voicing before."""
     choices = [[pitch for pitch in range(_PAD_LOW, _PAD_HIGH + 1) if pitch % 12 == tone] for tone in tones]
     reference = before or (_PAD_CENTRE,)
 

@@ -1,4 +1,4 @@
-"""What a model wrote, note for note: no arrangement, one tempo, one loudness; melody, inner voice, bass, drums."""
+"""A model's output note for note, without arrangement: one tempo, one loudness; melody, inner voice, bass, drums."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from therapy_gen.music.tokens import (
 
 IntArray = npt.NDArray[np.integer]
 
-# What Magenta's converters write (`OneHotMelodyConverter`, `TrioConverter`).
+# As Magenta's converters write them (`OneHotMelodyConverter`, `TrioConverter`).
 MAGENTA_TEMPO = 120.0
 VELOCITY = 80
 
@@ -46,14 +46,14 @@ def literal_performance(
     band: bool = False,
     metre: Metre = FOUR_FOUR,
 ) -> Performance:
-    """Perform sections one after the other, as they stand.
+    """Perform sections one after the other, unchanged.
 
     Parameters
     ----------
     sections : sequence of int arrays, shape (steps, voices)
         Classes of Magenta's melody vocabulary; drums as its 512 sets of nine drums.
     voices : sequence of str
-        What the columns are: ``"melody"``, ``"inner"``, ``"bass"``, ``"drums"``.
+        Names of the columns: ``"melody"``, ``"inner"``, ``"bass"``, ``"drums"``.
     tempi : sequence of float
         Quarter notes a minute of each section.
     key : str

@@ -1,4 +1,4 @@
-"""Palettes: which gentle instruments play the voices, where they sit and how they ring."""
+"""Palettes: the instruments of the voices, with their levels, panning and pedal."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Instrument:
     program : int
         General MIDI instrument, 0 to 127.
     velocity : int
-        Around which its notes are struck. Soft, and never rising far: Bernardi et al. 2006 (Heart 92, 445) and later
-        work tie a rising volume to a rising blood pressure.
+        Mean velocity of its notes. Soft, and never rising far: Bernardi et al. 2006 (Heart 92, 445) and later work link
+        a rising volume to a rising blood pressure.
     level : float
         Factor of amplitude against the other parts.
     pan : float
         -1 (left) to 1 (right).
     pedal : bool
-        Whether it rings on with the harmony (a struck or plucked string), or sounds as long as it is held.
+        Whether a pedal lets it ring with the harmony (struck and plucked strings).
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Patterns of the accompaniment: where voices are only held, each section has a pattern of its own that moves them.
+"""Accompaniment patterns: where voices only hold notes, each section has a pattern that moves them.
 
-What a model wrote in motion stays as it is. Patterns move by beats, between tones of the chord, below the melody.
+Voices that move already are left as they are. Patterns move by beats, between tones of the chord, below the melody.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from therapy_gen.music.metre import Metre
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_BAR, STEPS_PER_QUARTER, STEPS_PER_SECTION, VoiceNote
 
 HELD, ROCKING, BROKEN, ALTERNATING = "held", "rocking", "broken", "alternating bass"
-# What contrasts and variations have in turn; a thought that is heard first is held.
+# Patterns of contrasts and variations, by turns; the first theme is held.
 _PATTERNS = (ROCKING, ALTERNATING, BROKEN)
 # A voice with so many notes a bar, or fewer, is held; and so are single notes of this length.
 _HELD_NOTES = 2.0
 _HELD_STEPS = 2 * STEPS_PER_QUARTER
-# Where voices may be, and how far a pattern moves from the note that it stands for.
+# The voices' ranges, and how far a pattern moves from the note that it replaces.
 _INNER_LOW, _BASS_LOW, _BASS_HIGH = 50, 36, 55
 _NEAREST, _FURTHEST = 3, 9
 _SECONDS = (1, 2, 10, 11)
 
-# The pitches of a pattern, in turn, for a note: its own first; one alone where there is no other.
+# From a note to the pitches of its pattern in turn, its own first; only that where no other fits.
 Turns = Callable[[VoiceNote], list[int]]
 
 
 def patterns_of(form: Sequence[str], seed: int) -> tuple[str, ...]:
-    """Return the pattern of each section of a form: the first thought is held, all others have one of their own.
+    """Return the pattern of each section of a form: the first theme is held, all others have a pattern.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def patterns_of(form: Sequence[str], seed: int) -> tuple[str, ...]:
 def with_patterns(
     lines: Sequence[VoiceLine], chords: Sequence[Chord], patterns: Sequence[str], metre: Metre
 ) -> list[VoiceLine]:
-    """Return melody, inner voice and bass, the latter two moved where they are held and their section has a pattern.
+    """Return melody, inner voice and bass, with patterns in the latter two where they are held.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _bass_turns(inner: VoiceLine, chord_at: Callable[[int], Chord]) -> Turns:
 
 
 def _moved(line: VoiceLine, begin: int, unit: int, turns: Turns, metre: Metre) -> VoiceLine:
-    """Return a line whose held notes of a section, but for its last bar, take turns every so many steps."""
+    """Return a line with a section's held notes, except in its last bar, divided into the pitches of a pattern."""
     end = begin + STEPS_PER_SECTION - STEPS_PER_BAR
     inside = [note for note in line if begin <= note.start < begin + STEPS_PER_SECTION]
     if len(inside) > _HELD_NOTES * BARS_PER_SECTION:

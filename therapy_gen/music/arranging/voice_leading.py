@@ -1,4 +1,4 @@
-"""Three gentle lines out of sections of tokens: tied over seams, in a narrow register, without needless strokes."""
+"""Voice leading: three lines from sections of tokens, tied over section boundaries, in a narrow register."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _WIDEST_LEAP = 12
 # Where a melody has a register of its own, the other voices lie so many semitones below that.
 _BELOW_MELODY = {"inner": 9, "bass": 23}
 
-# A note that is still held at the seam of two sections may ring so far into the second one.
+# A note held at the boundary of two sections may last so far into the second one.
 _LONGEST_OVER_SEAM = STEPS_PER_BAR
 _LONGEST = 4 * STEPS_PER_BAR
 
-# A stroke that repeats the pitch which still sounds is left out within such a stretch: accompaniments that beat time
-# become held chords, and a melody keeps its repeated notes down to eighths.
+# A note that repeats a sounding pitch is left out within this time: repeated accompaniment chords become held ones, and
+# a melody keeps its repeated notes down to eighths.
 _ONE_STROKE = {"melody": STEPS_PER_QUARTER // 2, "inner": STEPS_PER_BAR // 2, "bass": STEPS_PER_BAR // 2}
 
-# Rests up to a half note are bound over; into longer ones a note rings on by a quarter.
+# Notes are extended over rests of up to a half note, and by a quarter into longer ones.
 _BOUND_REST = 2 * STEPS_PER_QUARTER
 _RING = STEPS_PER_QUARTER
 _SECONDS = (1, 2, 10, 11)
@@ -53,12 +53,13 @@ _LONG_ENOUGH = 2 * STEPS_PER_QUARTER
 
 
 def gentle_lines(sections: Sequence[Tokens], shift: int, *, fixed_melody: bool = False) -> list[VoiceLine]:
-    """Return the notes of each voice, `shift` semitones up; the others below a `fixed_melody`.
+    """Return the notes of each voice, `shift` semitones up; with a `fixed_melody`, the others lie below it.
 
-    A note that a section leaves held goes on into the next one, for a bar at most; accompaniment that begins a
-    section with the pitch it ended on is tied. Strokes that only repeat what sounds are left out (`_ONE_STROKE`).
-    Voices far from the middle of the keyboard come there by octaves, single notes as well, and leaps of more than an
-    octave become smaller by an octave. What then crosses the voice above it goes down an octave, where there is room.
+    A note held at the end of a section goes on into the next one, for a bar at most; accompaniment that begins a
+    section with the pitch it ended on is tied. Notes that only repeat a sounding pitch are left out (`_ONE_STROKE`).
+    Voices, and single notes, far from the middle of the keyboard are moved towards it by octaves, and leaps of more
+    than an octave are reduced by an octave. Notes that then cross the voice above are moved down an octave, where there
+    is room.
     """
     lines: list[VoiceLine] = [[] for _ in VOICES]
     for note in tokens_to_notes(np.concatenate(list(sections))):
@@ -82,10 +83,10 @@ def gentle_lines(sections: Sequence[Tokens], shift: int, *, fixed_melody: bool =
 
 
 def let_ring(lines: Sequence[VoiceLine], chords: Sequence[Chord], metre: Metre = FOUR_FOUR) -> list[VoiceLine]:
-    """Let notes ring into the rests after them, while the harmony stays and no voice comes in a second away.
+    """Extend notes into the rests after them, while the harmony stays and no voice enters a second away.
 
-    The melody, which is the first line, breathes: rests at ends of phrases stay, and a long note that lasts to the next
-    phrase is left an eighth before it.
+    The melody, the first line, breathes: rests at ends of phrases stay, and a long note before the next phrase ends an
+    eighth earlier.
     """
     harmony_ends = _harmony_ends(chords)
     struck: dict[int, list[int]] = {}
@@ -97,7 +98,7 @@ def let_ring(lines: Sequence[VoiceLine], chords: Sequence[Chord], metre: Metre =
 
 
 def _goes_on(before: VoiceNote, note: VoiceNote) -> bool:
-    """Tell whether a note only repeats the one before it."""
+    """Return whether a note only repeats the one before it."""
     if (before.end, before.pitch) != (note.start, note.pitch):
         return False
     voice = VOICES[note.voice]
@@ -107,16 +108,16 @@ def _goes_on(before: VoiceNote, note: VoiceNote) -> bool:
 
 
 class Transpositions(NamedTuple):
-    """Where a melody can go.
+    """Possible transpositions of a melody.
 
     Attributes
     ----------
     shifts : array of int, shape (m,)
-        Semitones up, all with which it is comfortable; they reach every key.
+        Semitones up that keep it in a comfortable register; they reach every key.
     means : array of float, shape (m,)
-        About where it then lies, as the mean pitch of its notes.
+        About the mean pitch of its notes then.
     folded : array of float, shape (m,)
-        Share of its notes that then have to go an octave nearer.
+        Share of its notes that then have to be moved by an octave.
     """
 
     shifts: npt.NDArray[np.int64]
@@ -125,7 +126,7 @@ class Transpositions(NamedTuple):
 
 
 def transpositions(pitches: npt.NDArray[np.integer]) -> Transpositions:
-    """Return where a melody can go whose notes have these pitches, shape (n,), one or more."""
+    """Return the possible transpositions of a melody of these pitches, shape (n,), one or more."""
     low, high = _COMFORTABLE["melody"]
     middle = float(np.median(pitches))
     shifts = np.arange(math.ceil(low - middle), math.floor(high - middle) + 1)
@@ -137,7 +138,7 @@ def transpositions(pitches: npt.NDArray[np.integer]) -> Transpositions:
 
 
 def _octaves_towards(line: VoiceLine, shift: int, register: float) -> int:
-    """Return the semitones, whole octaves, that bring a line nearest to a register by its mean."""
+    """Return the whole octaves, in semitones, that bring a line's mean nearest to a register."""
     return 12 * round((register - _mean(line) - shift) / 12)
 
 
@@ -165,7 +166,7 @@ def _within_reach(line: VoiceLine, shift: int, voice: str) -> VoiceLine:
 
 
 def _under(line: VoiceLine, above: VoiceLine, voice: str) -> VoiceLine:
-    """Bring what lies above the voice over it an octave down, where that is in its register and no leap."""
+    """Move notes that cross the voice above an octave down, where that is in their register and no leap."""
     low = _POSSIBLE[voice][0]
     crossing = [any(other.pitch < note.pitch for other in _together(note, above)) for note in line]
     moved: VoiceLine = []
@@ -190,14 +191,14 @@ def _together(note: VoiceNote, line: VoiceLine) -> VoiceLine:
 
 
 def _octaves_into(pitch: float, low: int, high: int) -> int:
-    """Return the semitones, whole octaves, that bring a pitch between `low` and `high`."""
+    """Return the whole octaves, in semitones, that bring a pitch between `low` and `high`."""
     if pitch < low:
         return 12 * math.ceil((low - pitch) / 12)
     return -12 * math.ceil((pitch - high) / 12) if pitch > high else 0
 
 
 def _harmony_ends(chords: Sequence[Chord]) -> list[int]:
-    """Return, for each sixteenth, where the chord that sounds then gives way to another."""
+    """Return, for each sixteenth, where its chord ends."""
     ends = [0] * chords[-1].end
     end = chords[-1].end
     for chord, after in zip(reversed(chords), [None, *reversed(chords)], strict=False):
@@ -208,7 +209,7 @@ def _harmony_ends(chords: Sequence[Chord]) -> list[int]:
 
 
 def _breathing(line: VoiceLine, steps: int, metre: Metre) -> VoiceLine:
-    """Return a melody whose long notes leave an eighth before the next phrase; the last phrase leads to the end."""
+    """Return a melody whose long notes end an eighth before the next phrase, except the last."""
     breathing: VoiceLine = []
     for note in line:
         phrase = -(-note.end // _PHRASE) * _PHRASE

@@ -3,5 +3,5 @@
 In: MIDI. Out: samples, and files of them.
 """
 
-# Of all sound that is made, in Hz.
+# Sampling frequency of all rendered sound, in Hz.
 SAMPLE_RATE = 44100

@@ -13,7 +13,7 @@ def spectra_of(frames: npt.NDArray[np.float32], length: int | None = None) -> np
     ----------
     frames : array of float32, shape (..., frames)
     length : int, optional
-        Of the transform: frames are cut or filled up with silence to it.
+        Of the transform: frames are cut or zero-padded to it.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def spectra_of(frames: npt.NDArray[np.float32], length: int | None = None) -> np
 def frames_from(spectra: npt.NDArray[np.complex64], length: int) -> npt.NDArray[np.float32]:
     """Return the inverse transform along the last axis, shape (..., length).
 
-    Since `spectra_of` divides as well, one of the two lengths has to be made good, as in a filter's response.
+    Since `spectra_of` divides as well, one of the two has to be multiplied by the length, such as a filter's response.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Layers under the music: rain, sea, wind, noise and a drone, synthesised without a seam, the same from any position.
+"""Layers under the music: rain, sea, wind, noise and a drone, synthesised without gaps, the same from any position.
 
-A layer is made in stretches of noise, each from its own place in a seeded stream, that overlap as sines do: their power
-adds up to one, so that nothing swells or dips where they meet.
+A layer is a series of stretches of noise, each with a seed of its own, overlapping with sine windows: their power adds
+up to one, so that nothing swells or dips where they meet.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Frames = npt.NDArray[np.float32]
 STRETCH = 1 << 16
 LEVELS_DB = (-60.0, 0.0)
 _DEFAULT_LEVEL_DB = -18.0
-# What the two channels of a layer share.
+# Share of a layer that both channels have in common.
 _SHARED = 0.6
 _CALIBRATION_STRETCHES = 16
-# A drone changes its key over so many seconds.
+# A drone changes key over so many seconds.
 _DRONE_CHANGE_S = 6.0
 _DRONE_PROGRAM = 89
 
@@ -44,8 +44,8 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Sort:
-    """What a layer is: in a few words, and its sound.
+class LayerKind:
+    """A kind of layer: its description and its sound.
 
     `make` gives stretch number n, shape (2, 2 * STRETCH), not yet windowed, at a sample rate; None for the drone, which
     is made of the keys of the pieces.
@@ -158,7 +158,7 @@ def _random(name: str, number: int) -> np.random.Generator:
 
 
 def _noise(rng: np.random.Generator, shape: npt.NDArray[np.float32]) -> Frames:
-    """Return a stretch of noise of such a spectrum, shape (2, 2 * STRETCH), its channels partly alike."""
+    """Return a stretch of noise with a given spectrum, shape (2, 2 * STRETCH), its channels partly correlated."""
     parts = rng.standard_normal((3, 2, len(shape)), dtype=np.float32)
     waves = parts[:, 0] + 1j * parts[:, 1]
     both = _SHARED * waves[0] + (1 - _SHARED) * waves[1:]
@@ -178,7 +178,7 @@ def _seconds(number: int, sample_rate: int) -> npt.NDArray[np.float64]:
 
 
 def _drift(seconds: npt.NDArray[np.float64], periods_s: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Return what moves slowly between -1 and 1 and hardly ever repeats itself."""
+    """Return a slow movement between -1 and 1 that hardly ever repeats."""
     waves = [np.sin(2 * np.pi * seconds / period + 1.7 * n) for n, period in enumerate(periods_s)]
     return np.asarray(np.sum(waves, axis=0) / len(periods_s))
 
@@ -228,12 +228,12 @@ def _rain(number: int, sample_rate: int) -> Frames:
     return fall
 
 
-LAYERS: dict[str, Sort] = {
-    "rain": Sort("steady rain with drops nearby", _rain),
-    "sea": Sort("slow waves", _sea),
-    "wind": Sort("wind that comes and goes", _wind),
-    "brown": Sort("brown noise", _brown),
-    "pink": Sort("pink noise", _pink),
-    "drone": Sort("a held fifth in the key of the music", None),
+LAYERS: dict[str, LayerKind] = {
+    "rain": LayerKind("steady rain with drops nearby", _rain),
+    "sea": LayerKind("slow waves", _sea),
+    "wind": LayerKind("wind that comes and goes", _wind),
+    "brown": LayerKind("brown noise", _brown),
+    "pink": LayerKind("pink noise", _pink),
+    "drone": LayerKind("a held fifth in the key of the music", None),
 }
 """Every layer by its name. Help texts, completion and errors read them from here."""

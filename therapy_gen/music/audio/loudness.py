@@ -20,7 +20,7 @@ _RELATIVE_GATE = -10.0
 # Gating blocks of 400 ms that overlap by three quarters: four steps of 100 ms each.
 _STEPS_PER_SECOND = 10
 _STEPS_PER_GATE = 4
-# The limiter looks at peaks of so many frames, and so far ahead and back.
+# The limiter takes the peak of so many frames, and looks so far ahead and back.
 _LIMIT_STEP, _LIMIT_S = 32, 0.05
 
 
@@ -42,7 +42,7 @@ class LoudnessMeter:
         self.peak = 0.0
         """Largest absolute sample."""
         self.spectrum = np.zeros(self._step // 2 + 1)
-        """Energy of all that was added at every 10 Hz."""
+        """Energy of everything added, at every 10 Hz."""
 
     @classmethod
     def estimated(
@@ -52,7 +52,7 @@ class LoudnessMeter:
         edges_hz: Sequence[float],
         sample_rate: int = 44100,
     ) -> LoudnessMeter:
-        """Return a meter that stands where music would have brought it that nobody rendered.
+        """Return a meter in the state after music that was not rendered, from estimates of it.
 
         Parameters
         ----------
@@ -104,7 +104,7 @@ class LoudnessMeter:
     def integrated(self, gain: float = 1.0) -> float:
         """Return the gated loudness in LUFS; minus infinity for silence and for less than 400 ms.
 
-        With a `gain`, that of what was added times so much: very quiet sound lies below the absolute gate as it is.
+        With a `gain`, the loudness of the sound times this, since very quiet sound lies below the absolute gate.
         """
         energies = self.energies
         if len(energies) < _STEPS_PER_GATE:
@@ -118,9 +118,9 @@ class LoudnessMeter:
 
 
 def limit(sound: npt.NDArray[np.float32], highest: float, sample_rate: int) -> None:
-    """Hold sound of shape (frames, 2) under a peak, in place: it is turned down a little before, and up again after.
+    """Limit sound of shape (frames, 2) to a peak, in place, with gain that falls a little before it and rises after it.
 
-    Sound that stays under it is left as it is, to the bit.
+    Sound below the peak is not changed at all.
     """
     frames = len(sound)
     if not frames or max(float(sound.max()), -float(sound.min())) <= highest:

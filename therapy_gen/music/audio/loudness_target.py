@@ -1,8 +1,8 @@
-"""How loud pieces are made; nothing of weight is imported, since help texts read it."""
+"""The loudness of pieces; imports nothing heavy, since help texts read it."""
 
 from __future__ import annotations
 
 TARGET_LUFS = -23.0
-"""Every piece is brought to the loudness that EBU R 128 sets for broadcast, unless another is asked for."""
+"""The loudness of every piece, as EBU R 128 sets it for broadcast, unless another is requested."""
 
 LOUDNESS_LUFS = (-40.0, -10.0)

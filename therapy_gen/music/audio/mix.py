@@ -1,4 +1,4 @@
-"""How a session is to sound, apart from its notes: instruments, space, loudness, layers, transitions and a fade."""
+"""How a session sounds apart from its notes: instruments, space, loudness, layers, transitions and a fade."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Mix:
     transition : str
         One of `therapy_gen.music.audio.transitions.TRANSITIONS`: between the pieces of a timeline.
     fade_s : float
-        Over so many seconds a timeline dies away at its end.
+        Length of the fade at the end of a timeline, in seconds.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""MIDI to sound, offline: instruments of a soundfont, a light room, one steady loudness, a gentle end."""
+"""Rendering MIDI: instruments of a soundfont, reverb, normalised loudness, a fade at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from therapy_gen.music.audio.loudness import LoudnessMeter, limit
 from therapy_gen.music.audio.loudness_target import TARGET_LUFS
 from therapy_gen.music.audio.mix import Mix
 from therapy_gen.music.audio.reverb import BLOCK, DEFAULT_SPACE, Reverb
-from therapy_gen.music.audio.stage import pan_of, seat_of
+from therapy_gen.music.audio.stage import pan_of, placement_of
 from therapy_gen.music.audio.synth import StruckNote, Synthesiser
 from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.performance import Part, Performance
@@ -31,11 +31,11 @@ Frames = npt.NDArray[np.float32]
 # Soft piano peaks up to 19 dB above its loudness: at -23 LUFS nothing comes near this, louder targets do. The true peak
 # between samples lies up to a decibel above.
 _HIGHEST_PEAK = 10 ** (-2.2 / 20)
-# What is too quiet to be measured is measured at this peak, and what is too short is left there.
+# Sound too quiet to be measured is measured at this peak, and sound too short is left at it.
 _QUIET_PEAK = 0.25
 
 _LEAD_IN_S = 0.06
-"""So much silence a piece begins with: nobody is met by a chord."""
+"""Silence at the beginning of a piece, so that it does not start abruptly."""
 
 # The embedded instruments are recorded softly and close. What lies above 4 kHz is raised towards this share of the
 # energy, by so much at most.
@@ -98,9 +98,10 @@ def render(
 
 
 class PieceRenderer:
-    """Renders pieces with what they share: instruments and room.
+    """Renders pieces with shared instruments and reverb.
 
-    Set `stop` from another thread to end it at once. `own` says that the embedded instruments play, `space` where.
+    Set `stop` from another thread to end it at once. `own` says that the embedded instruments play; `space` is the
+    reverb's.
     """
 
     def __init__(self, mix: Mix, sample_rate: int) -> None:
@@ -139,7 +140,7 @@ class PieceRenderer:
         return sound
 
     def recorded(self, music: bytes, name: str) -> Frames:
-        """Return the sound of a recorded piece: as it is, but as loud as all pieces."""
+        """Return the sound of a recorded piece, normalised in loudness like all pieces."""
         sound = _allocate(frames_of(music, self.sample_rate, name))
         meter = LoudnessMeter(self.sample_rate)
         at = 0
@@ -167,7 +168,7 @@ class PieceRenderer:
                 return
 
     def levels_of(self, meter: LoudnessMeter) -> tuple[np.float32, float]:
-        """Return the gain and the air that bring what was measured to the loudness of all pieces."""
+        """Return the gain, and the boost of treble, that bring measured sound to the loudness of all pieces."""
         if not meter.peak > 0:
             return np.float32(1.0), 0.0
         gain = np.float32(_gain(meter, self._loudness))
@@ -177,7 +178,7 @@ class PieceRenderer:
         return gain, air
 
     def bring_to(self, block: Frames, gain: np.float32, air: float) -> None:
-        """Bring sound of shape (frames, 2) to levels that `levels_of` gave, in place."""
+        """Apply gain and treble boost from `levels_of` to sound of shape (frames, 2), in place."""
         if air > 0:
             _raise_air(block, gain, air)
         else:
@@ -185,11 +186,11 @@ class PieceRenderer:
 
 
 def _gain(meter: LoudnessMeter, target: float) -> float:
-    """Return the factor that brings what was measured, which is not silent, to the loudness of all pieces."""
+    """Return the factor that brings measured sound, which is not silent, to the loudness of all pieces."""
     raised = 1.0
     loudness = meter.integrated()
     if not np.isfinite(loudness):
-        # Too quiet for the meter's gate as it is, or too short.
+        # Too quiet for the meter's gate, or too short.
         raised = _QUIET_PEAK / meter.peak
         loudness = meter.integrated(raised)
         if not np.isfinite(loudness):
@@ -198,7 +199,7 @@ def _gain(meter: LoudnessMeter, target: float) -> float:
 
 
 def _air_gain(meter: LoudnessMeter) -> float:
-    """Return the factor of what lies high that is to be added to a sound."""
+    """Return how much of its treble to add to a sound, as a factor."""
     missing_db = _AIR_DB - meter.share_above_db(_AIR_HZ)
     return float(min(max(10 ** (missing_db / 20) - 1, 0.0), _MOST_AIR))
 
@@ -227,12 +228,12 @@ def _raise_air(sound: Frames, gain: np.float32, air: float) -> None:
 
 
 def struck_notes(performance: Performance) -> list[StruckNote]:
-    """Return what the synthesiser has to play: notes held as long as keys or pedal hold them."""
+    """Return the notes for the synthesiser, held as long as keys or pedal hold them."""
     return [note for part in performance.parts for note in _part_notes(part)]
 
 
 def _part_notes(part: Part) -> Iterator[StruckNote]:
-    seat = seat_of(part.program)
+    placement = placement_of(part.program)
     downs = [down for down, _ in part.pedal]
     struck_again: dict[int, float] = {}
     for note in reversed(part.notes):
@@ -240,7 +241,7 @@ def _part_notes(part: Part) -> Iterator[StruckNote]:
         span = bisect_right(downs, end) - 1
         if span >= 0:
             end = max(end, part.pedal[span][1])
-        # A string that is struck again starts anew.
+        # A key struck again ends its earlier note.
         end = min(end, struck_again.get(note.pitch, end))
         struck_again[note.pitch] = note.onset
         yield StruckNote(
@@ -251,8 +252,8 @@ def _part_notes(part: Part) -> Iterator[StruckNote]:
             part.program,
             part.bank,
             part.level,
-            pan_of(seat, note.pitch, part.pan),
-            seat.send,
+            pan_of(placement, note.pitch, part.pan),
+            placement.send,
         )
 
 
@@ -279,6 +280,6 @@ def fade_out(sound: Frames, sample_rate: int) -> None:
 
 
 def _ramp(count: int) -> Frames:
-    """Return the way from silence to full, as a column."""
+    """Return a ramp from silence to full, as a column."""
     curve = 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / max(count, 1))
     return np.asarray(curve[:, None], dtype=np.float32)

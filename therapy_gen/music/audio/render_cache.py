@@ -1,4 +1,4 @@
-"""Rendered pieces kept on disk, so that one that is heard again is not rendered again."""
+"""A cache of rendered pieces on disk, so that a repeated piece is rendered once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MOST_BYTES = 512 << 20
 
 
 class RenderCache:
-    """Keeps what was rendered in files without names, which go with the object; any thread may ask.
+    """Keeps rendered sound in unnamed temporary files, which end with the object; thread-safe.
 
     Parameters
     ----------
     most_bytes : int
-        Where more would be kept, what was not asked for longest is dropped.
+        Limit; the least recently used sound is dropped first.
 
     Examples
     --------
@@ -51,9 +51,9 @@ class RenderCache:
         Parameters
         ----------
         key : hashable
-            All that decides the sound.
+            Everything that determines the sound.
         render : callable
-            Makes it, where it is not there; an empty one is not kept. Who asks for the same meanwhile waits.
+            Makes the sound where it is not cached; an empty one is not kept. Other threads that need the same wait.
         """
         with self._lock:
             own = self._under_way.setdefault(key, threading.Lock())

@@ -1,7 +1,7 @@
-"""Rooms around dry sound: synthesised impulse responses for two ears, by fast convolution.
+"""Reverb: synthesised stereo impulse responses, applied by fast convolution.
 
-A response has a delay before it, a dozen early reflections on both sides, and a tail of noise in which each octave dies
-away at its own rate (Moorer 1979, Computer Music Journal 3:2).
+A response has a pre-delay, early reflections on both sides, and a tail of noise in which each octave decays at its own
+rate (Moorer 1979, Computer Music Journal 3:2).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _AIR_HZ = 4000.0
 
 @dataclass(frozen=True)
 class Space:
-    """A place to hear music in.
+    """The parameters of a reverb.
 
     Attributes
     ----------
@@ -41,13 +41,13 @@ class Space:
     predelay_s : float
         Before the first reflection.
     wet_db : float
-        Energy of what the room adds against what is sent into it.
+        Energy of the reverb against that of its input.
     early_db : float
         Energy of the early reflections against the tail's.
     low_cut_hz : float
-        Below this a room adds mud and no space.
+        Below this frequency reverb only muddies the sound.
     air_db : float
-        By how much the tail is raised above `_AIR_HZ`.
+        Boost of the tail above `_AIR_HZ`.
     """
 
     decay_s: tuple[float, ...]
@@ -92,9 +92,9 @@ class Reverb:
         self._spectra = None if found is None else _spectra(found, sample_rate) * np.float32(self._size)
 
     def process(self, blocks: Iterable[tuple[Frames, Frames]]) -> Iterator[Frames]:
-        """Yield each block of shape (2, BLOCK) with the room's sound of it and of those before; it has no end block.
+        """Yield each block of shape (2, BLOCK) with its reverb and that of earlier ones.
 
-        A block comes as what is heard directly, shape (2, BLOCK), and what is sent into the room, shape (BLOCK,).
+        The tail after the last block is cut. A block comes as direct sound, shape (2, BLOCK), and reverb send, shape (BLOCK,).
         """
         tail = np.zeros((2, _RESPONSE_FRAMES), dtype=np.float32)
         for direct, sent in blocks:
@@ -115,8 +115,8 @@ def _spectra(space: Space, sample_rate: int) -> npt.NDArray[np.complex64]:
     return np.fft.rfft(response(space, sample_rate), n=BLOCK + _RESPONSE_FRAMES).astype(np.complex64)
 
 
-def energy_of_room(space: Space, band_hz: tuple[float, float], sample_rate: int) -> float:
-    """Return the energy that both ears get of what is sent into a space, between two frequencies, as a factor."""
+def reverb_energy(space: Space, band_hz: tuple[float, float], sample_rate: int) -> float:
+    """Return the energy of a reverb's output against its input, between two frequencies."""
     spectra = _spectra(space, sample_rate)
     low, high = (round(hertz * (BLOCK + _RESPONSE_FRAMES) / sample_rate) for hertz in band_hz)
     part = spectra[:, low : max(high, low + 1)]
@@ -136,7 +136,7 @@ def response(space: Space, sample_rate: int) -> npt.NDArray[np.float64]:
     for index, decay in enumerate(space.decay_s):
         share = np.interp(octave, centres, np.eye(len(centres))[index])
         tail += np.fft.irfft(noise * share) * np.exp(-np.log(1000) * seconds / decay)
-    # The tail grows out of the reflections, and is not cut off.
+    # The tail fades in after the reflections and out at its end.
     tail *= np.clip(seconds / 0.04, 0, 1) * np.clip((seconds[-1] - seconds) / 0.05, 0, 1)
     early = np.zeros((2, _RESPONSE_FRAMES))
     for number in range(_REFLECTIONS):

@@ -1,4 +1,4 @@
-"""Pieces and silences one after the other as a stream of sound, with what lies under and between them."""
+"""A timeline as a stream of sound: pieces and silences, with layers under and transitions between them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from therapy_gen.music.tonality import parse_key
 Frames = npt.NDArray[np.float32]
 
 _FRAMES_PER_YIELD = 1 << 16
-# By so much the place of a piece may be shorter than its MIDI, whose times are in ticks.
+# A piece's place may be shorter than its MIDI by this, since MIDI times are in ticks.
 _ROUNDING_S = 0.01
-# A layer comes and goes over so many seconds, and at the ends of files that stand apart.
+# A layer fades in and out over so many seconds; in separate files, at their ends, over the second.
 _LAYER_FADE_S, _LAYER_FADE_APART_S = 4.0, 0.5
 
 
@@ -54,14 +54,14 @@ def render_timeline(
 ) -> Iterator[Frames]:
     """Render pieces and silences one after the other, in blocks of at most 65,536 frames of shape (frames, 2).
 
-    Item boundaries stand at the sums of the durations, rounded to a frame; `apart`, each becomes a file of its own,
-    and is as long as it is alone. While one piece is handed on, the next ones are rendered by `workers` threads; no
-    more than that are held in memory. Without any, each is rendered when its turn comes. Errors are those of `render`,
-    raised when a piece's turn comes.
+    Item boundaries are the sums of the durations, rounded to a frame; `apart`, for separate files, each item has its
+    own rounded length. While one piece is yielded, the next ones are rendered by `workers` threads; no more than that
+    are held in memory. Without workers, each is rendered when its turn comes. Errors are those of `render`, raised when
+    a piece's turn comes.
 
-    A piece that comes again is rendered once; with `cache`, none is that was rendered for an earlier timeline, either.
+    A repeated piece is rendered once; with `cache`, once for several timelines.
 
-    With `start_s`, it begins so many seconds into the timeline: the samples are those that all of it has there. With
+    With `start_s`, it begins so many seconds into the timeline, with the same samples that the whole has there. With
     `count`, it ends after so many items.
 
     Examples
@@ -117,7 +117,7 @@ def render_timeline(
 
 
 class _Rendered:
-    """The sound of pieces; that of those which come more than once is kept."""
+    """The sound of pieces; that of repeated ones is kept."""
 
     def __init__(
         self, renderer: PieceRenderer, mix: Mix, items: Sequence[TimelineItem], cache: RenderCache | None
@@ -137,7 +137,7 @@ class _Rendered:
 
 
 def lengths_of(durations: Sequence[float], sample_rate: int, *, apart: bool = False) -> list[int]:
-    """Return how many frames each item has: of items that follow one another, or, `apart`, of each by itself."""
+    """Return each item's length in frames: in one timeline, or, `apart`, by itself."""
     seconds = np.asarray(durations, dtype=np.float64)
     if apart:
         return [int(frames) for frames in np.rint(seconds * sample_rate)]
@@ -146,7 +146,7 @@ def lengths_of(durations: Sequence[float], sample_rate: int, *, apart: bool = Fa
 
 
 class Bed:
-    """What lies under and between the pieces of a timeline, and the fade at its end."""
+    """Layers and transitions of a timeline, and the fade at its end."""
 
     def __init__(
         self, items: Sequence[TimelineItem], lengths: Sequence[int], mix: Mix, sample_rate: int, *, apart: bool
@@ -198,7 +198,7 @@ class Bed:
         if self._mix.fade_s and not self._apart:
             left = (self._total - at - np.arange(len(block))) / (self._mix.fade_s * self._rate)
             if left[-1] < 1:
-                # Half way it is 12 dB down, and it comes to nothing.
+                # Half way it is 12 dB down; at the end it is silent.
                 block *= (np.clip(left, 0, 1) ** 2).astype(np.float32)[:, None]
 
     def _layer_gain(self, at: int, place: tuple[int, int], count: int) -> Frames:
@@ -215,7 +215,7 @@ def _key_of(item: TimelineItem) -> Key:
     try:
         return (0, "major") if is_audio(item.music) else parse_key(read_performance(item.music, name=item.name).key)
     except InputError:
-        # Damaged, or in no key: the piece's own turn tells.
+        # Damaged, or in no key: an error is raised when the piece is rendered.
         return 0, "major"
 
 

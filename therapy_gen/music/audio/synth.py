@@ -1,4 +1,4 @@
-"""Plays notes: sample zones of a soundfont, and pads that are synthesised, each in its place in the stereo picture."""
+"""The synthesiser: plays notes by sample zones of a soundfont and synthesised pads, placed in the stereo image."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _KEPT_BYTES, _PLAYED_BYTES = 160 << 20, 128 << 20
 _SHORTEST_S = 0.03
 _SHORTEST_RELEASE_S = 0.01
 # A pad is then some 12 dB louder than MuseScore General's at the same velocity (benchmarks/sound/balance.py); the
-# levels of the palettes reckon with that.
+# palettes' levels allow for that.
 _PAD_GAIN = 0.5
 
 
 @dataclass(frozen=True, order=True)
 class StruckNote:
-    """A note as the synthesiser needs it: when, how long held (pedal included), and through which instrument.
+    """A note for the synthesiser: onset, duration (pedal included) and instrument.
 
     `onset` and `duration` are seconds; `gain` scales the instrument, `pan` is -1 (left) to 1 (right), `send` scales
     what goes into the room.
@@ -55,7 +55,7 @@ class StruckNote:
 
 @dataclass(frozen=True)
 class _Voice:
-    """A zone of a note that sounds; `start`, `held` and `release` in frames."""
+    """A sounding zone of a note; `start`, `held` and `release` in frames."""
 
     zone: Zone
     key: int
@@ -73,7 +73,7 @@ class _Voice:
 
 @dataclass(frozen=True)
 class _PadVoice:
-    """A note of a pad, worked out as a whole, shape (2, frames)."""
+    """A note of a pad, computed as a whole, shape (2, frames)."""
 
     tone: Frames
     start: int
@@ -87,13 +87,13 @@ class _PadVoice:
 
 
 class Synthesiser:
-    """Plays notes through a soundfont; what it worked out for one piece serves the next, from any thread.
+    """Plays notes through a soundfont; tones computed for one piece are reused for the next; thread-safe.
 
     Parameters
     ----------
     soundfont : SoundFont
     sample_rate : int
-        Frames a second of what is played.
+        Sampling frequency of the output, in Hz.
     pads : bool
         Whether the programs of `therapy_gen.music.audio.instruments.pad.TIMBRES` are synthesised, in place of the
         soundfont's.
@@ -109,7 +109,7 @@ class Synthesiser:
         self._lock = threading.Lock()
 
     def blocks(self, notes: Sequence[StruckNote], frames: int, block: int) -> Iterator[tuple[Frames, Frames]]:
-        """Yield at least `frames` frames of music: what is heard directly (2, block), what the room gets (block,)."""
+        """Yield at least `frames` frames of music: direct sound (2, block) and reverb send (block,)."""
         waiting = sorted(notes, reverse=True)
         sounding: list[tuple[int, int, _Voice | _PadVoice]] = []
         struck = 0
@@ -157,7 +157,7 @@ class Synthesiser:
         return voices
 
     def _mix(self, voice: _Voice, block_start: int, direct: Frames, sent: Frames) -> None:
-        """Add what a voice sounds in the block of frames from `block_start`."""
+        """Add a voice's sound in the block from frame `block_start`."""
         position = max(block_start - voice.start, 0)
         end = min(block_start + direct.shape[1] - voice.start, voice.held + voice.release)
         while position < end:
@@ -213,10 +213,9 @@ def _mix_pad(voice: _PadVoice, block_start: int, direct: Frames, sent: Frames) -
 
 
 def _release_seconds(zone: Zone, key: int, held: float) -> float:
-    """Return how long a released key takes to fall silent.
+    """Return how long a released key takes to decay to silence.
 
-    A released key falls by 100 dB in its zone's release. The tone under it goes on with a decay that it was in, so
-    that much less is left to the release.
+    A released key falls by 100 dB in its zone's release time; a decay in progress goes on, which shortens the release.
     """
     fall = 100 / max(zone.release, _SHORTEST_RELEASE_S)
     decay = zone.volume.decay(key)

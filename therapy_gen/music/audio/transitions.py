@@ -1,4 +1,4 @@
-"""What sounds between two pieces: nothing, the chords of both in a crossfade, or a passage to the next key."""
+"""Transitions between two pieces: silence, a crossfade of their tonic chords, or a passage to the next key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOWEST, _HIGHEST = 48, 74
 
 @dataclass(frozen=True)
 class Held:
-    """A chord and when it is held, in seconds from the transition's start."""
+    """A held chord; times in seconds from the transition's start."""
 
     onset_s: float
     duration_s: float
@@ -43,7 +43,7 @@ def check_transition(name: str) -> None:
 def transition_sound(
     name: str, before: Key, after: Key, gap_s: float, *, loudness: float, space: str, sample_rate: int
 ) -> Frames:
-    """Return what sounds over a gap between pieces in two keys, and `OVERLAP_S` on both sides of it.
+    """Return the sound of a gap between pieces in two keys, and of `OVERLAP_S` on both sides of it.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def transition_sound(
 
 
 def _crossfade(before: Key, after: Key, length_s: float) -> list[Held]:
-    """Return the chord of one key, which gives way to that of the other."""
+    """Return the tonic chord of one key, followed by that of the other."""
     first = _voiced(_triad(before, 0), ())
     middle = length_s / 2
     return [
@@ -80,7 +80,7 @@ def _crossfade(before: Key, after: Key, length_s: float) -> list[Held]:
 
 
 def _bridge(before: Key, after: Key, length_s: float) -> list[Held]:
-    """Return a passage: home, a chord that both keys have or nearly have, the dominant of the next, home there."""
+    """Return a passage: tonic, a (nearly) common chord of both keys, dominant and tonic of the next key."""
     common = max(
         ((degree, _triad(before, degree)) for degree in (5, 3, 1, 4)),
         key=lambda one: len(set(one[1]) & set(_scale(after))),
@@ -122,4 +122,4 @@ TRANSITIONS: dict[str, Callable[[Key, Key, float], list[Held]]] = {
     "crossfade": _crossfade,
     "bridge": _bridge,
 }
-"""What is held between pieces in two keys, by the name of the transition."""
+"""The held chords between pieces in two keys, by the name of the transition."""

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from therapy_gen.music.audio.loudness import LoudnessMeter, weighting
-from therapy_gen.music.audio.reverb import SPACES, Space, energy_of_room
+from therapy_gen.music.audio.reverb import SPACES, Space, reverb_energy
 from therapy_gen.music.audio.synth import StruckNote
 
 Floats = npt.NDArray[np.float64]
@@ -172,7 +172,7 @@ def _room(space: str, sample_rate: int, pitches: tuple[int, ...]) -> tuple[Float
     found = SPACES[space]
     if found is None:
         return np.zeros((len(pitches), len(_bands()))), 0.0
-    means = [energy_of_room(found, edges, sample_rate) for edges in _bands()]
+    means = [reverb_energy(found, edges, sample_rate) for edges in _bands()]
     at_pitch = {pitch: _with_fundamental(found, means, pitch, sample_rate) for pitch in set(pitches)}
     return np.array([at_pitch[pitch] for pitch in pitches]).reshape(-1, len(means)), found.decay_s[3]
 
@@ -181,6 +181,6 @@ def _with_fundamental(space: Space, means: Sequence[float], pitch: int, sample_r
     hertz = 440 * 2 ** ((pitch - 69) / 12)
     near = (hertz - _BESIDE_HZ, hertz + _BESIDE_HZ)
     return [
-        energy_of_room(space, near, sample_rate) if low <= hertz < high else mean
+        reverb_energy(space, near, sample_rate) if low <= hertz < high else mean
         for (low, high), mean in zip(_bands(), means, strict=True)
     ]
