@@ -94,7 +94,8 @@ class Reverb:
     def process(self, blocks: Iterable[tuple[Frames, Frames]]) -> Iterator[Frames]:
         """Yield each block of shape (2, BLOCK) with its reverb and that of earlier ones.
 
-        The tail after the last block is cut. A block comes as direct sound, shape (2, BLOCK), and reverb send, shape (BLOCK,).
+        The tail after the last block is cut. A block comes as direct sound, shape (2, BLOCK), and reverb send, shape
+        (BLOCK,).
         """
         tail = np.zeros((2, _RESPONSE_FRAMES), dtype=np.float32)
         for direct, sent in blocks:
