@@ -19,6 +19,7 @@ import pytest
 
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.load import open_model
+from therapy_gen.musicvae.magenta import public_checkpoints
 from therapy_gen.musicvae.magenta.bundle import crc32c
 from therapy_gen.musicvae.magenta.bundle_writer import write_bundle
 from therapy_gen.musicvae.magenta.checkpoint_files import checkpoint
@@ -374,6 +375,23 @@ def test_public_checkpoints_with_a_known_copy_are_pinned() -> None:
     assert known_digest(melody.address) == melody.sha256
     assert melody.sha256 is not None
     assert len(bytes.fromhex(melody.sha256)) == 32
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_weights_of_a_tar_are_held_to_a_public_copy(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, path = np.random.default_rng(0).bytes(2_500_000), tmp_path / "cat-mel_2bar_big.tar"
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for suffix, content in (("index", b"index"), ("data-00000-of-00001", weights)):
+            member = tarfile.TarInfo(f"a/a.ckpt.{suffix}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    known = public_checkpoints.find_public("cat-mel_2bar_big")
+    with pytest.raises(InputError, match="those of a public copy hash to 5d022cd7"):
+        public_checkpoints.check_weights(path, known.address)
+    public_checkpoints.check_weights(path, "https://example.org/other.tar")
+    same = replace(known, weights_sha256=hashlib.sha256(weights).hexdigest())
+    monkeypatch.setattr(public_checkpoints, "PUBLIC", (same,))
+    public_checkpoints.check_weights(path, known.address)
 
 
 def test_a_checkpoint_is_imported_from_a_web_address(server: Server, prefix: Path, cli: Cli, home: Path) -> None:

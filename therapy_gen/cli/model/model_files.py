@@ -81,7 +81,7 @@ def _downloaded(address: str, folder: Path, sha256: str | None, *, quiet: bool) 
 
 def _fetched(address: str, folder: Path, sha256: str | None, *, quiet: bool) -> Path:
     from therapy_gen.musicvae.magenta.download import download_known
-    from therapy_gen.musicvae.magenta.public_checkpoints import known_digest
+    from therapy_gen.musicvae.magenta.public_checkpoints import check_weights, known_digest
 
     with progress("downloading", 1.0, quiet=quiet) as advance:
         before = 0.0
@@ -93,6 +93,8 @@ def _fetched(address: str, folder: Path, sha256: str | None, *, quiet: bool) -> 
                 before = done / total
 
         path, digest, new = download_known(address, folder, sha256=sha256, pinned=known_digest(address), progress=tell)
+    if sha256 is None:
+        check_weights(path, address)
     say(f"{address}: SHA-256 {digest}{', recorded: it must be the same next time' if new else ''}", quiet=quiet)
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import re
 import tarfile
@@ -55,6 +56,20 @@ def checkpoint(path: Path) -> Iterator[Bundle]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     yield _bundle(str(path), extents)
+
+
+def weights_sha256(path: Path) -> str:
+    """Return the SHA-256 of the weights in a tar: of its data file, of several one after the other."""
+    digest = hashlib.sha256()
+    with _tar_extents(path) as extents:
+        for _, extent in sorted((name, extent) for name, extent in extents.items() if _DATA.search(name)):
+            with extent.path.open("rb") as stream:
+                stream.seek(extent.offset)
+                left = extent.size
+                while left and (chunk := stream.read(min(left, _CHUNK_BYTES))):
+                    digest.update(chunk)
+                    left -= len(chunk)
+    return digest.hexdigest()
 
 
 def _prefix(path: Path) -> Path:

@@ -7,8 +7,10 @@ From the tables in `magenta/models/music_vae/README.md` (magenta/magenta) and `m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from therapy_gen.errors import InputError
+from therapy_gen.musicvae.magenta.checkpoint_files import weights_sha256
 
 _PUBLIC = "https://storage.googleapis.com/magentadata"
 _NOTEBOOK = "https://storage.googleapis.com/download.magenta.tensorflow.org/models/music_vae/colab2/checkpoints"
@@ -21,7 +23,8 @@ PARTS = (".data-00000-of-00001", ".index")
 class PublicCheckpoint:
     """A checkpoint that anyone can get: its name, its configuration, what it writes, and where it is.
 
-    Magenta publishes no digests. `sha256` is that of a public copy, where one is known; None elsewhere.
+    Magenta publishes no digests. `sha256` is that of a public copy, where one is known, and `weights_sha256` that of a
+    public copy of the data file in its tar; None elsewhere.
     """
 
     name: str
@@ -29,6 +32,7 @@ class PublicCheckpoint:
     about: str
     address: str
     sha256: str | None = None
+    weights_sha256: str | None = None
 
     @property
     def is_downloadable(self) -> bool:
@@ -42,6 +46,9 @@ PUBLIC: tuple[PublicCheckpoint, ...] = (
         "cat-mel_2bar_big",
         "melodies of two bars",
         f"{_PUBLIC}/models/music_vae/checkpoints/cat-mel_2bar_big.tar",
+        # By the Git LFS pointer of its data file (1,614,853,192 bytes) in the folder `cat-mel_2bar_big` of the GitHub
+        # repository luckydeignan/audioFloInterpolationGenerator at its commit ca35b95.
+        weights_sha256="5d022cd7a6e73711f5c99a2dec9c036dcd7ccc52c2fd8da1181dab1fcdbcc82e",
     ),
     PublicCheckpoint(
         "flat-mel_16bar",
@@ -86,6 +93,19 @@ def find_public(name: str) -> PublicCheckpoint:
             return checkpoint
     known = ", ".join(checkpoint.name for checkpoint in PUBLIC if checkpoint.is_downloadable)
     raise InputError(f"no public checkpoint {name!r} is known; give a file, or one of: {known}")
+
+
+def check_weights(path: Path, address: str) -> None:
+    """Raise InputError where a tar that was downloaded holds other weights than the public copy that is known."""
+    wanted = next((one.weights_sha256 for one in PUBLIC if one.address == address), None)
+    if wanted is None:
+        return
+    found = weights_sha256(path)
+    if found != wanted:
+        raise InputError(
+            f"{path} from {address} holds weights that hash to {found}, and those of a public copy hash to {wanted}: "
+            "give the SHA-256 of the tar if you trust the server (sha256)"
+        )
 
 
 def known_digest(address: str) -> str | None:
