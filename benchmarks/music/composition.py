@@ -6,7 +6,7 @@ RUN is the folder of a `therapy-gen model train` run, which caches the windows o
 4/4, on tonic C. real: held-out stretches of sixteen bars of the calmest third, at phrases, and a second column of
 training pieces, which says how far two halves of real music are apart. sample: what `therapy-gen sample` writes.
 written: sections of default sessions as the model writes them; arranged: read from the MIDI of the pieces, with the
-patterns and the keys of contrasts. Figures are means over sections; deviations between them stand in docs/sampling.md.
+patterns and the keys of contrasts. Figures are means over sections.
 
 The second table is of pieces of two such stretches or more: how often one has another texture than the one before,
 and how often a piece has a stretch in another key than its first, as the profiles of Krumhansl & Kessler find keys.
