@@ -1,4 +1,4 @@
-"""Everything that shapes the network and its training, in one frozen dataclass."""
+"""Hyperparameters of the network and its training, in one frozen dataclass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from therapy_gen.errors import InputError
 
-# What a run may be given other values of, and their ranges. What fixes the shape of sections is not among them.
+# The hyperparameters that a run may change, with their ranges; the shape of sections is fixed.
 _UNITS, _SHARE = (1, 4096), (0.0, 1.0)
 _SETTABLE: dict[str, tuple[float, float]] = {
     **dict.fromkeys(
@@ -26,7 +26,7 @@ _SETTABLE: dict[str, tuple[float, float]] = {
     "decay_rate": (1e-6, 1.0),
     "clip_norm": (1e-6, 1e6),
 }
-# What a model file may say of its sizes.
+# Largest sizes accepted from a model file.
 _LARGEST = {
     **dict.fromkeys(
         ("bar_z", "embedding", "encoder_units", "bar_width", "step_width", "conductor_units", "decoder_units"), 4096
@@ -57,18 +57,18 @@ class Config:
     encoder_units, conductor_units, decoder_units : int
         LSTM units of the encoder over bars and of the conductor (each direction), and of the bar decoder.
     bar_width : int
-        What the conductor is told of a bar's z.
+        Width of the conductor's input from a bar's z.
     step_width : int
-        What the bar decoder is told at each step, beside what it is told of the bar.
+        Width of the bar decoder's input at each step, beside that for the bar.
     free_bits : float
         KL that costs nothing, in bits a section (Magenta's `free_bits`).
     max_beta, beta_rate, beta_delay : float, float, int
         Weight of the KL term: 0 until step `beta_delay`, then ``max_beta * (1 - beta_rate ** steps_since)``. Without
-        the delay even a small weight closes z before the decoder has learned to listen.
+        the delay even a small weight collapses the posterior before the decoder has learned to use z.
     input_dropout : float
-        Share of the decoder's teacher-forced inputs that are hidden, so that it must listen to z.
+        Share of the decoder's teacher-forced inputs that are hidden, so that it must use z.
     transposed : float
-        Share of the windows that a step sees in another key than the common one.
+        Share of a step's windows that are transposed to another key.
     batch_size : int
         Sections a step.
     learning_rate, min_learning_rate, decay_rate : float
@@ -134,7 +134,7 @@ class Config:
         return replace(self, **values)  # type: ignore[arg-type]
 
     def _checked(self) -> Config:
-        """Return the config; ValueError where a value is of no use or would take memory without bound."""
+        """Return the config; ValueError where a value is invalid or would take too much memory."""
         for name, most in _LARGEST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:

@@ -1,4 +1,4 @@
-"""Every figure of a model on music it has not seen: reconstruction, use of the latent space, interpolation, samples."""
+"""Evaluating a model on unseen music: reconstruction, use of the latent space, interpolation, samples."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sections_for(model: ScoringModel, tokens: IntArray) -> tuple[IntArray, npt.N
     -------
     sections : array of shape (m, steps, voices)
     windows : array of shape (m,)
-        The window that each is from: those whose melody does not begin give none.
+        The window of each; windows without a melody give none.
     """
     voices = model.voices
     bars, steps = model.bars, model.bars * STEPS_PER_BAR
@@ -174,7 +174,7 @@ def _interpolations(
 def _drawn(
     model: ScoringModel, minor: npt.NDArray[np.bool_], metres: IntArray, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Draw z from the model's prior, of the mode and metre of each section where its prior knows of them."""
+    """Draw z from the model's prior, in the mode and metre of each section if its prior is conditioned on them."""
     z = np.empty((len(minor), model.config.z_size), dtype=np.float32)
     kinds = np.minimum(minor, len(model.kinds) - 1)
     for number, kind in enumerate(model.kinds):

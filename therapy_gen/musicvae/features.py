@@ -1,4 +1,4 @@
-"""What the network is fed: rows of its embedding tables for events, sounding notes and couplings."""
+"""The network's inputs: rows of its embedding tables for events, sounding notes and couplings."""
 
 from __future__ import annotations
 

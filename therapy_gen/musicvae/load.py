@@ -1,4 +1,4 @@
-"""One door to every model: our own network's, those imported from Magenta, and Magenta's own engine."""
+"""Loading any model: therapy-gen's own, those imported from Magenta, and Magenta's own engine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_model(name: str = DEFAULT_MODEL, folder: Path | None = None) -> Model |
 
 
 def open_engine(name: str, folder: Path | None = None, engine: str = ENGINES[0], seed: int = 0) -> LatentModel:
-    """Load a model and the engine that is to run it.
+    """Load a model in the engine that runs it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def open_engine(name: str, folder: Path | None = None, engine: str = ENGINES[0],
 
 
 def writes_sections(model: LatentModel) -> bool:
-    """Return whether a model by itself writes what is arranged: sixteen bars in a common key."""
+    """Return whether a model writes sections that can be arranged: sixteen bars in a common key."""
     return model.common_tonic and model.bars == BARS_PER_SECTION
 
 

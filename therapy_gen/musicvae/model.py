@@ -29,14 +29,14 @@ FloatArray = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 
-# Of those tried, nearest to held-out calm music in intervals and pitch classes together (docs/sampling.md).
+# Of the values tried, nearest to held-out calm music in intervals and pitch classes together (docs/sampling.md).
 PRIOR_TEMPERATURE = 0.7
 # Of those compared by benchmarks/music/sampling.py, nearest to held-out music in scale, intervals and dissonance.
 DECODER_TEMPERATURE = 0.5
 # Half the distance between two exponential variates in float32, where they are smallest.
 _LEAST_VARIATE = np.float32(2.0**-25)
 _PRIOR_MARK = "prior/lstm/recurrent"
-# Arrays that the priors of earlier versions have not.
+# Arrays that priors of earlier versions lack.
 _PRIOR_NEEDS = ("prior/before_gates/kernel", "prior/traits/metre", "prior/traits/gain")
 
 _FIRST_PITCH_CLASS = 2
@@ -102,7 +102,7 @@ class Model:
 
     @property
     def label(self) -> str:
-        """What titles of its samples call it: its name."""
+        """Its name in titles of samples."""
         return self.name
 
     @property
@@ -112,7 +112,7 @@ class Model:
 
     @property
     def voices(self) -> tuple[str, ...]:
-        """What the columns of its tokens are."""
+        """Names of the columns of its tokens."""
         return VOICES[: self.config.voices]
 
     def encode(self, tokens: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
@@ -138,7 +138,7 @@ class Model:
 
     @property
     def memory(self) -> SectionMemory | None:
-        """Sections to begin from, where the model has some."""
+        """The model's stored sections, if it has any."""
         if self._memory is None and MARK in self.arrays:
             self._memory = SectionMemory(self.arrays, self.config.bar_z)
         return self._memory
@@ -163,7 +163,7 @@ class Model:
         density : float, optional
             Notes a bar, of all voices together; without it, as many as the calm training music has.
         temperature : float
-            Below 1 the draws stay nearer to what is likeliest.
+            Below 1 the draws stay nearer to the mode of the prior.
         metre : int
             Beats a bar (6 for 6/8), one of `metres`.
 
@@ -201,7 +201,7 @@ class Model:
         pitch_classes : bool array of shape (12,) or (n, 12), optional
             Pitch classes that notes may have.
         chromatic : float
-            By how many nats other pitch classes are made less likely; by default they are closed.
+            By how many nats other pitch classes are made less likely; by default they are excluded.
         consonance : float
             By how many nats a note is made less likely for each voice, of those decided before it in a step, with which
             it makes a second, a seventh or a tritone.
@@ -217,7 +217,7 @@ class Model:
         count = len(z)
         context = self._conduct(z)
         states = np.tanh(self._dense("decoder_state", context))
-        # What the conductor says of all sixteenths at once would take 64 kB a bar: it is worked out as they come.
+        # The conductor's output for all sixteenths at once would take 64 kB a bar: it is computed step by step.
         of_steps = self._step_contexts(context)
         of_bars = context @ a["decoder_context/kernel"] + a["decoder/bias"]
         recurrent = np.concatenate([a["decoder/recurrent"], a["step_gates/kernel"]])
@@ -295,13 +295,13 @@ class Model:
         return np.concatenate([bars, forward, backward], axis=-1)
 
     def _step_contexts(self, context: FloatArray) -> FloatArray:
-        """Return what the conductor says of each sixteenth: (n, bars, steps_per_bar, step_width)."""
+        """Return the conductor's output for each sixteenth: (n, bars, steps_per_bar, step_width)."""
         c = self.config
         steps: FloatArray = np.tanh(self._dense("step_context", context))
         return steps.reshape(*context.shape[:2], c.steps_per_bar, c.step_width)
 
     def _gates_of_steps(self, context: FloatArray) -> FloatArray:
-        """Return what the conductor adds to the decoder's gates: (n, bars, steps_per_bar, 4 decoder_units)."""
+        """Return the conductor's input to the decoder's gates: (n, bars, steps_per_bar, 4 decoder_units)."""
         a = self.arrays
         steps = self._step_contexts(context)
         told: FloatArray = steps @ a["step_gates/kernel"] + (context @ a["decoder_context/kernel"])[:, :, None]
@@ -337,7 +337,7 @@ def _cell(pre: FloatArray, cell: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _order(pairs: tuple[tuple[int, int], ...], voices: int) -> list[int]:
-    """Return the voices in the order in which they are decided: a voice comes after all that it hears."""
+    """Return the voices in the order of decoding: each comes after the voices it depends on."""
     return sorted(range(voices), key=lambda voice: sum(listener == voice for _, listener in pairs))
 
 

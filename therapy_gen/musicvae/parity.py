@@ -1,4 +1,4 @@
-"""One set of weights in two implementations, and the largest differences between them."""
+"""Comparing two implementations with the same weights, by their largest differences."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 from therapy_gen.errors import MissingExtraError
 from therapy_gen.musicvae.model import Model
 
-# What rounding in float32 leaves between two orders of adding up.
+# Rounding error of float32 between two orders of summation.
 _ALLOWED = 1e-4
 _SECTIONS = 2
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two implementations are apart in one thing.
+    """The difference of two implementations in one quantity.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Difference:
 
     @property
     def within(self) -> bool:
-        """Whether it is no larger than it may be."""
+        """Whether it is no larger than allowed."""
         return self.largest <= self.allowed
 
 

@@ -1,4 +1,4 @@
-"""What every model offers, our own and Magenta's: points of a latent space, and music for them."""
+"""Protocols of models, our own and Magenta's: points of a latent space, and music for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 class SectionModel(Protocol):
-    """What a session needs of a model: sections of sixteen bars of melody, inner voice and bass, in C."""
+    """A model as a session uses it: sections of sixteen bars of melody, inner voice and bass, in C."""
 
     name: str
 
@@ -37,7 +37,7 @@ class SectionModel(Protocol):
 
     @property
     def memory(self) -> SectionMemory | None:
-        """Sections to begin from, where the model has some."""
+        """The model's stored sections, if it has any."""
 
     def sample_prior(
         self,
@@ -70,13 +70,13 @@ class LatentModel(SectionModel, Protocol):
     """
 
     common_tonic: bool
-    """Whether it was trained on music brought to the tonic C."""
+    """Whether it was trained on music transposed to the tonic C."""
     can_encode: bool
     """Whether it has an encoder: one imported without cannot interpolate between files."""
 
     @property
     def label(self) -> str:
-        """What titles of its samples call it."""
+        """Its name in titles of samples."""
 
     @property
     def bars(self) -> int:
@@ -84,7 +84,7 @@ class LatentModel(SectionModel, Protocol):
 
     @property
     def voices(self) -> tuple[str, ...]:
-        """What the columns of its tokens are, of ``"melody"``, ``"inner"``, ``"bass"``, ``"drums"``."""
+        """Names of the columns of its tokens, of ``"melody"``, ``"inner"``, ``"bass"``, ``"drums"``."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ class LatentModel(SectionModel, Protocol):
 
 
 class ScoringModel(LatentModel, Protocol):
-    """A model that says how likely it holds each class, too."""
+    """A model that also gives the likelihood of each class."""
 
     def voice_logits(self, z: FloatArray, tokens: npt.NDArray[np.integer]) -> list[FloatArray]:
         """Return teacher-forced logits (n, steps, classes) of each voice of `tokens` given z."""

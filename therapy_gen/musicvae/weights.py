@@ -29,7 +29,7 @@ _DEEPEST = 32
 
 
 class Arrays32(Mapping[str, npt.NDArray[np.float32]]):
-    """Arrays by name, each brought to float32 when it is first asked for: `session new` has no use for the encoder.
+    """Arrays by name, each converted to float32 on first use: `session new` does not need the encoder.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Arrays32(Mapping[str, npt.NDArray[np.float32]]):
 
 @dataclass(frozen=True)
 class Weights:
-    """What a weights file holds.
+    """The contents of a weights file.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ def all_finite(array: npt.NDArray[Any]) -> bool:
 
 
 def save_weights(path: Path, arrays: Arrays, config: Config, facts: Mapping[str, Any], *, half: bool = True) -> None:
-    """Write a weights file, whole or not at all; `half` stores float16. Whole numbers stay what they are."""
+    """Write a weights file, whole or not at all; `half` stores float16. Integer arrays are kept."""
     from safetensors.numpy import save
 
     dtype = np.float16 if half else np.float32
@@ -118,7 +118,7 @@ def save_weights(path: Path, arrays: Arrays, config: Config, facts: Mapping[str,
 
 
 def load_weights(path: Path) -> Weights:
-    """Read a weights file; InputError where it is missing, damaged, not one of ours, or holds what are no numbers."""
+    """Read a weights file; InputError where it is missing, damaged, another program's, or holds NaN or infinity."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InputError(f"model {path} is larger than {MAX_FILE_BYTES // 1_000_000_000} GB")
@@ -160,13 +160,13 @@ def _parse(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, Any], 
 
 
 def _is_shallow(value: object, depth: int = 0) -> bool:
-    """Say whether what JSON holds is nested no deeper than anything that training records."""
+    """Say whether JSON values are nested no deeper than anything that training records."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return depth <= _DEEPEST and all(_is_shallow(one, depth + 1) for one in inner)
 
 
 def shadowed(name: str, folder: Path | None) -> Path | None:
-    """Return the user's own model that is taken in place of an embedded one of the same name; None without one."""
+    """Return the user's own model that replaces an embedded one of the same name; None without one."""
     own = None if folder is None else folder / f"{name}{SUFFIX}"
     return own if own is not None and name in EMBEDDED and own.is_file() else None
 

@@ -40,12 +40,12 @@ _TOKEN = re.compile(
 )
 # Of General MIDI, as `%%MIDI channel` counts.
 _DRUM_CHANNEL = "10"
-# More signs that mean nothing than this share of the notes: prose, not music.
+# With more unknown signs than this share of the notes, a text is prose, not music.
 _MOST_UNKNOWN = 0.5
 
 
 def read_abc(path: Path, velocity: int) -> Notation:
-    """Read all tunes of an ABC file, one behind the other, each a movement; InputError where one makes no sense."""
+    """Read all tunes of an ABC file as movements of one score; InputError where one is not valid."""
     tunes = []
     try:
         for lines in tunes_of(decoded(path.read_bytes())):
@@ -111,7 +111,7 @@ class _Tune:
             self._instruction(value)
 
     def _instruction(self, value: str) -> None:
-        """Follow a directive: how far accidentals reach, and what moves or unpitches the notes."""
+        """Follow a directive: the reach of accidentals, transposition, or percussion."""
         words = value.partition("%")[0].split()
         if len(words) == 2 and words[0] == "propagate-accidentals" and words[1] in PROPAGATIONS:
             self.propagation = words[1]
@@ -301,7 +301,7 @@ class _Tune:
 
 
 def _joined(tunes: list[Notation]) -> Notation:
-    """Return tunes one behind the other."""
+    """Return tunes joined one after the other."""
     if len(tunes) == 1:
         return tunes[0]
     whole = Notation()

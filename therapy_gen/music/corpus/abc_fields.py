@@ -1,4 +1,4 @@
-"""What the fields of an ABC tune say: metre, unit length, tempo and key (abcnotation.com, standard 2.1, section 3)."""
+"""Reading the fields of an ABC tune: metre, unit length, tempo and key (abcnotation.com, standard 2.1, section 3)."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def is_percussion(text: str) -> bool:
 
 
 def read_shift(text: str) -> dict[str, int]:
-    """Return the semitones by which a K: or V: field moves what is written, by what says so.
+    """Return the semitones by which a K: or V: field transposes, by the parameter that says so.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The tunes of an ABC file, as lines: what stands between them, comments and typeset text left out."""
+"""The tunes of an ABC file, as lines, without comments, typeset text and text between tunes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def decoded(data: bytes) -> str:
 
 
 def tunes_of(text: str) -> Iterator[list[str]]:
-    """Yield the lines of each tune, without comments and typeset text; the file's header stands before each."""
+    """Yield the lines of each tune, without comments and typeset text; each begins with the file's header."""
     lines: list[str] = []
     header: list[str] = []
     block = ""
@@ -57,5 +57,5 @@ def tunes_of(text: str) -> Iterator[list[str]]:
 
 
 def _is_tune(lines: list[str]) -> bool:
-    """Return whether there is a field that tunes have: what stands before the first tune, and prose, has none."""
+    """Return whether lines have a field of tunes; text before the first tune, and prose, has none."""
     return any(line[:2] in ("X:", "K:", "M:") for line in lines)

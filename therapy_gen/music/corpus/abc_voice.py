@@ -1,4 +1,4 @@
-"""Where one voice of an ABC tune stands: its lengths, accidentals, ties and bars (standard 2.1, sections 4 and 7)."""
+"""The state of one voice of an ABC tune: lengths, accidentals, ties and bars (standard 2.1, sections 4 and 7)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from therapy_gen.music.corpus.notation import MAX_BARS, DamagedError, TooMuchError
 
-# What a tune may last, in quarter notes.
+# Longest tune, in quarter notes.
 _MAX_QUARTERS = 100_000
 _IN_TIME_OF = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -48,7 +48,7 @@ class Voice:
     tuplet_left: int = 0
 
     def length(self, number: str, slashes: str, divisor: str) -> Fraction:
-        """Return how long the next note is, of the numbers behind it."""
+        """Return the length of the next note, from the numbers after it."""
         length = length_of(number, slashes, divisor) * self.unit * self.factor
         self.factor = Fraction(1)
         if self.tuplet_left:
@@ -68,13 +68,13 @@ class Voice:
         return 60 + LETTERS[letter] + alter + 12 * octave + sum(self.shift.values())
 
     def tied_row(self, place: Place, ends: Fraction) -> bool:
-        """Return whether a note that waits at `place`, and ends at `ends`, goes on here; one past waits no more."""
+        """Return whether a tied note at `place` that ends at `ends` continues here; a past one is dropped."""
         if ends < self.at:
             del self.tied[place]
         return ends == self.at
 
     def tie_last(self) -> None:
-        """Let what was struck last wait to go on."""
+        """Tie the last notes."""
         self.tied.update(self.last)
 
     def advance(self, length: Fraction, struck: list[tuple[Place, int]]) -> None:
@@ -106,7 +106,7 @@ class Voice:
                 self.bar()
 
     def overlay(self, signs: str) -> None:
-        """Go back by a bar line for each ``&``, or between ``(&`` and ``&)`` to where these began."""
+        """Go back by one bar for each ``&``, or between ``(&`` and ``&)`` to their beginning."""
         self.furthest = max(self.furthest, self.at)
         self.accidentals.clear()
         self.last = []

@@ -11,7 +11,7 @@ from therapy_gen.music.corpus.score import Score
 from therapy_gen.music.metre import FOUR_FOUR, SIX_EIGHT, THREE_FOUR, Metre
 
 _TOLERANCE = 0.02
-# Which bars are read in which metre, and how many bars of it each is.
+# The metre in which bars are read, and how many bars of it each is.
 _OF_LENGTH = {4.0: (FOUR_FOUR, 1.0), 2.0: (FOUR_FOUR, 0.5)}
 _OF_SIGNATURE = {
     (4, 2): (FOUR_FOUR, 2.0),
@@ -26,7 +26,7 @@ SOURCES = ("4/4", "2/4", "3/4", "6/8", "12/8")
 
 @dataclass(frozen=True)
 class Stretch:
-    """Consecutive bars of one metre: their lines in quarters, the last one included."""
+    """Consecutive bars of one metre: their bar lines in quarters, the last one included."""
 
     lines: list[float]
     metre: Metre
@@ -94,7 +94,7 @@ def find_stretches(score: Score, left_out: Counter[str] | None = None) -> list[S
 
 
 def _metre_of(bar: _Bar) -> tuple[Metre, float] | None:
-    """Return the metre that a bar is read in, and how many bars of it that is."""
+    """Return the metre in which a bar is read, and how many bars of it that is."""
     length = bar.end - bar.start
     if bar.signature in _OF_SIGNATURE:
         metre, share = _OF_SIGNATURE[bar.signature]
@@ -104,7 +104,7 @@ def _metre_of(bar: _Bar) -> tuple[Metre, float] | None:
 
 
 def _whole_bars(score: Score) -> Iterator[_Bar]:
-    """Yield the bars of a score, those that are written in pieces joined."""
+    """Yield the bars of a score; bars written in several pieces are joined."""
     signatures = deque(score.metres)
     signature: tuple[int, int] | None = None
     ends = deque(score.ends)

@@ -1,4 +1,4 @@
-"""Work that is handed to a library, in a process of its own whose time and memory are bounded."""
+"""Running a library's work in a process of its own with limited time and memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from therapy_gen.errors import OutOfBoundsError
 
 # Address space of the process; the libraries themselves take some 600 MB of it.
 MEMORY_BYTES = 2 << 30
-# A busy machine may take so many times the seconds of processor time that a call is allowed.
+# Wall-clock limit, as a multiple of the allowed processor time, for busy machines.
 _WALL_FACTOR = 8.0
 _START_S = 180.0
 _HEAD = struct.Struct(">Q")
@@ -72,7 +72,7 @@ class BoundedCall:
                 process.communicate()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        # A process that was forked from this one must not speak with its child.
+        # A process forked from this one must not use its child.
         if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
             return self._process
         code = _CHILD.format(path=sys.path, module=__name__, function=self.function)

@@ -1,4 +1,4 @@
-"""Folders of scores into sixteen-bar windows for training: found, cleaned, split by piece, cached, accounted for."""
+"""A training corpus: sixteen-bar windows from folders of scores, filtered, split by piece and cached."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _ARRAYS = ("tokens", "piece", "bar", "stretch", "offset", "tonic", "mode", "calm
 
 _Job = tuple[Path, WindowSettings]
 _Read = tuple[str, list[FoundWindow], Counter[str], str]
-# Like the built-in `map`, on many machines, say; results come in the order of the jobs.
+# Like the built-in `map`, possibly over several machines; results come in the order of the jobs.
 Map = Callable[[Callable[[_Job], _Read], Sequence[_Job]], Iterator[_Read]]
 
 
 @dataclass
 class CorpusReport:
-    """What was read, and what was left out for which reason."""
+    """Counts of what was read, and of what was left out by reason."""
 
     files: int = 0
     files_used: int = 0
@@ -64,7 +64,7 @@ class CorpusReport:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Windows of sixteen bars, brought to one tonic.
+    """Windows of sixteen bars, transposed to one tonic.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Corpus:
     piece, bar, tonic, mode : int arrays, shape (n,)
         Index into `pieces`, first bar as the file counts them, its own tonic (0 to 11), its mode (0 major, 1 minor).
     stretch : int array, shape (n,)
-        Tells the runs of bars of one metre in a piece apart; where one is written in triplets too, it has two numbers.
+        Number of the run of bars of one metre in its piece; a run that is written in triplets, too, has two numbers.
     offset : int array, shape (n,)
         First bar, counted from where its stretch begins (after a pick-up, for one).
     calm : float32 array, shape (n,)
@@ -186,12 +186,12 @@ def build_corpus(
     leave_out : iterable of str
         Names (paths from the folder) not to read.
     held_out_share : float
-        Share of the pieces that training never sees. Pieces that have a window in common stay together. Where chance
-        would hold out none of a small corpus, one is.
+        Share of the pieces that training never sees. Pieces that share a window stay together. Of a small corpus at
+        least one is held out.
     workers : int
         Processes that read.
     over : callable, optional
-        Reads instead of them: a `map` that keeps the order, on other machines, say.
+        Used instead of them: a `map` that keeps the order, possibly over other machines.
     progress : callable, optional
         Called with files done and files in all.
     """
@@ -230,7 +230,7 @@ def build_corpus(
         )
     held = groups.held_out(sums, held_out_share, {number for number, _ in kept})
     chosen = dict(settings.__dict__)
-    # Digests of before this could be chosen stay what they were.
+    # Digests from before this setting existed stay valid.
     if chosen["shortest_bars"] == BARS_PER_SECTION:
         del chosen["shortest_bars"]
     digest = hashlib.sha256(json.dumps([FORMAT, sorted(sums), chosen], sort_keys=True).encode()).hexdigest()
@@ -345,7 +345,7 @@ class _Groups:
         self.parent[self.find(a)] = self.find(b)
 
     def held_out(self, sums: list[str], share: float, used: set[int]) -> npt.NDArray[np.bool_]:
-        """Choose by the group's smallest file hash: the same pieces whatever else the corpus holds."""
+        """Choose by the group's smallest file hash, so that the choice does not depend on the rest of the corpus."""
         least: dict[int, str] = {}
         for item, sha256 in enumerate(sums):
             root = self.find(item)

@@ -1,4 +1,4 @@
-"""The drums of a MIDI file, as nine kinds: what Magenta's trio models read."""
+"""The drums of a MIDI file as nine kinds, as Magenta's trio models read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a MIDI file as people have them to so many bars that a model can read: the best stretch, and what was wrong."""
+"""Excerpts for a model from any MIDI file: the best bars, with remarks on what was changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IntArray = npt.NDArray[np.integer]
 
 _QUARTERS_PER_BAR = STEPS_PER_BAR / STEPS_PER_QUARTER
 _TOLERANCE = 0.02
-# A window with more off the grid than this is only taken where there is no better one, and said to be.
+# A window with a larger share off the grid is taken only where there is no better one, with a remark.
 _MOST_OFF_GRID = 0.1
 # Of windows almost as good as the best (of 1), the first is taken.
 _AS_GOOD = 0.1
@@ -53,7 +53,7 @@ class Excerpt:
     tempo : float or None
         Quarter notes a minute where they begin; None where the file names none.
     metre : Metre
-        That they were read in.
+        In which they were read.
     remarks : tuple of str
         What was left out, changed or doubtful, for the user.
     """
@@ -89,9 +89,9 @@ def take_excerpt(
         MIDI of format 0 or 1, MusicXML or ABC, in any tempo, with any number of tracks.
     bars : int
     voices : sequence of str
-        Of ``"melody"``, ``"inner"``, ``"bass"``, ``"drums"``: what the columns are to be.
+        The columns wanted, of ``"melody"``, ``"inner"``, ``"bass"``, ``"drums"``.
     common_tonic : bool
-        Bring the music to the tonic C.
+        Transpose the music to the tonic C.
     metres : sequence of Metre
         What the model reads, the usual one first.
 
@@ -151,7 +151,7 @@ def _candidates(score: Score, bars: int, metres: Sequence[Metre], remarks: list[
     found = find_stretches(score)
     longest = max((len(each.lines) - 1 for each in found if each.metre in metres), default=0)
     if longest < bars and (others := _uncovered(score, [each for each in found if each.metre in metres])):
-        # Not enough bars: the notes keep their rhythm, the bar lines give way.
+        # Not enough bars: keep the notes' rhythm and ignore the bar lines.
         end = float((score.notes["onset"] + score.notes["duration"]).max())
         begin = float(score.bars[np.searchsorted(score.bars, score.notes["onset"][0] + _TOLERANCE) - 1])
         count = int(np.ceil((end - begin) / _QUARTERS_PER_BAR - _TOLERANCE))
@@ -185,7 +185,7 @@ def _left_out(score: Score, stretches: Sequence[Stretch]) -> list[str]:
 
 
 def _reduction(voices: Sequence[str]) -> Callable[[Grid, int], list[VoiceNote]]:
-    """Return what reduces notes to lines: as our own models learned it, or to the outer lines alone."""
+    """Return the reduction of notes to lines: that of our models' training data, or the outer lines alone."""
     return _own_lines if "inner" in voices else _outer_lines
 
 
@@ -194,7 +194,7 @@ def _outer_lines(grid: Grid, steps: int) -> list[VoiceNote]:
 
 
 def _own_lines(grid: Grid, steps: int) -> list[VoiceNote]:
-    """Reduce notes as our own models learned it; a tune without accompaniment is melody, however far it leaps."""
+    """Reduce notes as in our models' training data; a tune without accompaniment is all melody."""
     ordered = sorted(grid.notes)
     alone = all(note[1] <= following[0] for note, following in pairwise(ordered))
     return outer_lines(grid.notes, steps) if alone else extract_voices(grid.notes, steps, grid.part)
@@ -220,7 +220,7 @@ def _quarters(length: float) -> str:
 
 
 def _quality(melody: list[VoiceNote], grid: Grid, offset: int, bars: int, steps: int) -> float:
-    """Return how well a window serves: the share that its melody fills, less what lies off the grid; 0 for silence.
+    """Return a window's quality: the share that its melody fills, less the share off the grid; 0 for silence.
 
     It begins at bar `offset`; each of its bars has so many steps.
     """
@@ -308,7 +308,7 @@ def _tell_of_notes(
 
 
 def _tokens(notes: list[VoiceNote], shift: int, length: int, columns: list[int]) -> IntArray:
-    """Return tokens of the chosen voices; a note that leaves the piano by the shift moves by an octave."""
+    """Return tokens of the chosen voices; a note that the shift moves off the piano moves by an octave."""
     moved = []
     for note in notes:
         pitch = note.pitch + shift

@@ -1,4 +1,4 @@
-"""MusicXML as notes and bar lines in quarter notes, by partitura, from a file pruned to what sounds."""
+"""MusicXML as notes and bar lines in quarter notes, read by partitura from a pruned file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from therapy_gen.music.corpus.bounded import BoundedCall
 from therapy_gen.music.corpus.musicxml_prune import PrunedScore, open_document
 from therapy_gen.music.corpus.notation import DamagedError, Notation, TooMuchError
 
-# What reading may take, in seconds of processor time: so much, and more for each note.
+# Limits on reading, in seconds of processor time: in all, and more for each note.
 _SECONDS, _SECONDS_A_NOTE = 8.0, 0.002
 _parse = BoundedCall(f"{__name__}:parse")
 

@@ -1,4 +1,4 @@
-"""A MusicXML file reduced to what sounds, measure by measure: nothing else can stop its reading or fill the memory."""
+"""Pruning a MusicXML file to what sounds, measure by measure, so that nothing else can stop its reading."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from therapy_gen.music.corpus.notation import (
     TooMuchError,
 )
 
-# What a score may unpack to.
+# Largest size of an unpacked score.
 MAX_UNPACKED_BYTES = 100_000_000
 # A parser goes through one long word or blank again with every chunk.
 _MAX_BYTES_WITHOUT_TAGS = 2_000_000
@@ -282,7 +282,7 @@ def _time(attributes: ElementTree.Element) -> str:
 
 
 def _tempo(element: ElementTree.Element) -> str:
-    """Return the tempo that is to sound, or where there is none the metronome mark."""
+    """Return the tempo of playback, or, where there is none, the metronome mark."""
     sound = element if _tag(element) == "sound" else _find(element, "sound")
     said = sound.get("tempo", "") if sound is not None else ""
     try:

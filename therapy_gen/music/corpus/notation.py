@@ -1,4 +1,4 @@
-"""What a reader of notated music returns, and what no score has more of."""
+"""The result of a reader of notated music, and limits on a score's size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = tuple[float, float, int, int, int]
 
 @dataclass
 class Notation:
-    """What a score says, in quarter notes from its beginning.
+    """The contents of a score, in quarter notes from its beginning.
 
     Attributes
     ----------
@@ -46,4 +46,4 @@ class TooMuchError(Exception):
 
 
 class DamagedError(Exception):
-    """Something that is missing or makes no sense, in words for the user."""
+    """Something missing or invalid, in words for the user."""

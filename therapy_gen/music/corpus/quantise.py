@@ -1,4 +1,4 @@
-"""Notes of a score on a grid of steps, and how far off it they lay."""
+"""Notes of a score on a grid of steps, and whether they lay off it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from therapy_gen.music.tokens import STEPS_PER_QUARTER
 
 # Further than this from its step (in steps), an onset counts as off the grid.
 _OFF_GRID = 0.15
-# Shorter than this (in steps), a note is an ornament, for which the grid has no place.
+# A note shorter than this (in steps) is an ornament, which the grid leaves out.
 _ORNAMENT = 1 / 3
 # A note that begins so little (in steps) before a bar line belongs to the bar.
 _EARLY = 0.4

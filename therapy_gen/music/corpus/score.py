@@ -26,7 +26,7 @@ NOTE = np.dtype(
     [("onset", np.float64), ("duration", np.float64), ("pitch", np.int16), ("velocity", np.int16), ("part", np.int32)]
 )
 DEFAULT_VELOCITY = 64
-# A score longer than this is a fault of the file (a stray event far out), not music.
+# A longer score is an error of the file (a stray event far out), not music.
 _MAX_QUARTERS = 100_000.0
 
 

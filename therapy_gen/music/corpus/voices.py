@@ -1,4 +1,4 @@
-"""Melody, inner voice and bass out of many notes on the sixteenth grid, or the outer two alone."""
+"""Reducing notes on the sixteenth grid to melody, inner voice and bass, or to the outer two alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MELODY, INNER, BASS = 0, 1, 2
 # an accompaniment is not the melody because the singer takes breath.
 _FAR = 7
 _BREATH = STEPS_PER_QUARTER
-# A part is a single line where its onsets have few double stops; a score needs so many for its inner voice to
+# A part with no more notes an onset than this is a single line; a score needs so many lines for its inner voice to
 # follow one.
 _MOST_AT_ONCE = 1.5
 _LEAST_PARTS = 3

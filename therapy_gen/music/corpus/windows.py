@@ -1,4 +1,4 @@
-"""Sixteen-bar windows out of one score: its stretches of a metre, voices, common tonic, calmness."""
+"""Sixteen-bar windows of one score: stretches of one metre, reduced to voices, transposed and scored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from therapy_gen.music.metre import FOUR_FOUR, SIX_EIGHT, Metre
 from therapy_gen.music.tokens import BARS_PER_SECTION, STEPS_PER_QUARTER, Tokens, VoiceNote, notes_to_tokens
 from therapy_gen.music.tonality import find_key, pitch_class_weights, shift_to_common_tonic
 
-# Calmness is compared at one tempo, since many scores name none: that at which a session plays.
+# Calmness is compared at one tempo, a session's, since many scores have none.
 REFERENCE_QPM = 66.0
 _TOLERANCE = 0.02
 _IN_WORDS = {2: "two", 16: "sixteen"}
@@ -41,7 +41,7 @@ class WindowSettings:
     least_melody_sound : float
         Share of the window in which the melody must sound.
     transpose : int
-        Semitones added to every window after it was brought to the common tonic.
+        Semitones added to every window after transposing to the common tonic.
     keep_key : bool
         Leave windows in their own key.
     shortest_bars : int
@@ -60,7 +60,7 @@ class WindowSettings:
 
     @classmethod
     def for_models_of(cls, bars: int) -> WindowSettings:
-        """Return how windows are cut for models of so many bars: all there are, none with the same bars twice."""
+        """Return settings for models of so many bars: all windows, without overlap."""
         repeated = cls.repeat_from_bars if bars == BARS_PER_SECTION else 0
         return cls(stride_bars=1, shortest_bars=bars, repeat_from_bars=repeated)
 
@@ -152,7 +152,7 @@ class _Cut:
         return found + self._in_triplets(off)
 
     def _repeated(self, voices: list[VoiceNote], bars: int) -> tuple[list[VoiceNote], int]:
-        """Return a short piece sung twice, as the verses of a hymn are, and how many bars it fills."""
+        """Return a short piece repeated, like the verses of a hymn, and how many bars it fills."""
         if bars < self.settings.repeat_from_bars:
             return voices, bars
         length = bars * self.stretch.metre.steps
@@ -160,7 +160,7 @@ class _Cut:
         return sorted(voices + again), BARS_PER_SECTION
 
     def _in_triplets(self, off: list[bool]) -> list[FoundWindow]:
-        """Return what lies off the sixteenth grid and on that of triplets."""
+        """Return windows that lie off the sixteenth grid and on that of triplets."""
         reason = "windows off the grid of sixteenths and of triplets"
         missed = range(0, len(off), self.settings.stride_bars)
         if self.stretch.metre != FOUR_FOUR or not any(off):

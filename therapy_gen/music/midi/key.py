@@ -1,4 +1,4 @@
-"""The key of a MIDI file's music: what its signatures leave open is found from its notes."""
+"""The key of a MIDI file: from its key signatures and, where they leave it open, its notes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from therapy_gen.music.tonality import MODES, find_key, key_name, pitch_class_we
 def named_keys(file: MidiFile) -> list[tuple[int, int, str]]:
     """Return tick, tonic and mode of the keys that a file names.
 
-    C major is left out: programs write it where nobody chose a key.
+    C major is left out, since programs write it where no key was chosen.
     """
     return [
         (tick, (7 * sharps - 3 * minor) % 12, MODES[minor])
@@ -26,7 +26,7 @@ def named_keys(file: MidiFile) -> list[tuple[int, int, str]]:
 def key_of(file: MidiFile) -> str:
     """Return the key that most of the music is in, e.g. ``"D major"``; an empty string where nothing has a pitch.
 
-    Each stretch under one key signature has a key, found as `find_key` does with what the signature says.
+    The key of each stretch under one key signature is found by `find_key` with that signature.
     """
     rows = [
         (start, end - start, pitch) for line in file.lines if not line.is_drums for start, end, pitch, _ in line.notes

@@ -21,15 +21,15 @@ MOST_INSTRUMENTS = 15
 
 _MAX_DURATION_S = 4 * 3600.0
 
-# A file whose tracks end with its last release is followed by so much ring: the instruments' decay and the room's.
+# Time for instruments and reverb to decay, added to a file whose tracks end with its last release.
 _RING_S = 3.0
 _RING_WRITTEN_S = 1.0
 
 _USUAL_METRE = "4/4"
-# Silence at the end of a file that is longer belongs to a stray end mark, not to the music.
+# Longer silence at the end of a file comes from a stray end mark, not from the music.
 _MOST_SILENCE_S = 900.0
 
-# What comes first where several things happen at one tick.
+# The order of events at one tick.
 _RELEASE_FIRST, _THEN_CONTROL, _THEN_STRIKE = 0, 1, 2
 
 
@@ -95,7 +95,7 @@ def read_performance(midi: bytes, *, name: str = "the MIDI data") -> Performance
 
 
 def performance_of(file: MidiFile, name: str) -> Performance:
-    """Return what `read_performance` returns, of a file that is read; InputError where it lasts too long."""
+    """Return the performance of a parsed file; InputError where it lasts too long."""
     seconds = _SecondClock(file.tempi, file.ticks)
     parts = tuple(
         Part(
@@ -179,7 +179,7 @@ def _conductor_track(performance: Performance, clock: _TickClock, title: str, en
 
 
 def _signature(metre: str) -> bytes:
-    """Return what a time signature says: beats, their unit, clocks (24 a quarter) and 32nds (8 a quarter) of a beat."""
+    """Return the bytes of a time signature: beats, their unit, clocks (24 a quarter) and 32nds (8 a quarter)."""
     beats, unit = (int(number) for number in metre.split("/"))
     return bytes((beats, unit.bit_length() - 1, max(96 // unit, 1), 8))
 
@@ -213,7 +213,7 @@ def _part_track(part: Part, clock: _TickClock, channel: int, end: int) -> bytes:
 
 
 def _place(control: int, level: float, pan: float) -> tuple[bytes, bytes]:
-    """Return what sets level and pan."""
+    """Return the control changes that set level and pan."""
     # Volume attenuates by the square of its value, as velocity does.
     volume = round(127 * min(max(level, 0.0), 1.0) ** 0.5)
     return bytes((control, VOLUME, volume)), bytes((control, PAN, min(max(round(64 + 63 * pan), 1), 127)))

@@ -1,4 +1,4 @@
-"""Standard MIDI Files as read: notes of each instrument, pedals, tempi, metres and keys, in ticks."""
+"""Reading Standard MIDI Files: notes of each instrument, pedals, tempi, metres and keys, in ticks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MAX_TRACKS = 4096
 _FINEST_UNIT = 8
 # The type of a file whose tracks are patterns, each in its own time.
 _PATTERNS = 2
-# A header that other bytes stand before (MacBinary's are 128) is looked for so far.
+# How far to look for a header behind other bytes (MacBinary has 128).
 _MAX_PREFIX = 4096
 
 
@@ -119,8 +119,8 @@ def read_midi_bytes(path: Path) -> bytes:
 def read_midi_file(data: bytes, name: str = "the MIDI data") -> MidiFile:
     """Read a Standard MIDI File of type 0 or 1, also in a RIFF or MacBinary wrapper.
 
-    What players read is read: bytes behind the last track, values above 127 (as 127), real-time bytes between events,
-    wrong lengths of tracks. A channel is one, whichever track sets it.
+    Deviations that players accept are accepted: bytes after the last track, values above 127 (as 127), real-time bytes
+    between events, wrong lengths of tracks. Settings of a channel hold for all tracks.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def _read(data: bytes, name: str) -> MidiFile:
 
 
 def _tracks(data: bytes, position: int, announced: int) -> list[TrackEvents]:
-    """Return the tracks of a file; what stands behind those that its header announces need not be any."""
+    """Return the tracks of a file; data after the number of tracks in its header may be anything."""
     tracks: list[TrackEvents] = []
     total = 0
     while position + 8 <= len(data):
@@ -261,7 +261,7 @@ def _read_meta(found: MidiFile, tracks: list[TrackEvents]) -> list[str]:
 def _merged(tracks: list[TrackEvents]) -> list[tuple[int, int, int, int, ChannelEvent]]:
     """Return the events of all tracks by time.
 
-    What sets a channel comes before the notes of the same tick in other tracks; within a track, order stays.
+    Channel settings come before notes of the same tick in other tracks; within a track, order is kept.
     """
     rows: list[tuple[int, int, int, int, ChannelEvent]] = []
     for number, track in enumerate(tracks):
@@ -278,7 +278,7 @@ def _merged(tracks: list[TrackEvents]) -> list[tuple[int, int, int, int, Channel
 
 @dataclass
 class _Channel:
-    """What a channel is set to."""
+    """The settings of a channel."""
 
     program: int = 0
     bank: int = 0
@@ -289,7 +289,7 @@ class _Channel:
 
 
 class _Player:
-    """Channels while a file is played: which notes sound, and how each channel is set."""
+    """The state of all channels while events are played: sounding notes and settings."""
 
     def __init__(self, found: MidiFile, names: list[str], ends: list[int]) -> None:
         self.found, self.names, self.ends = found, names, ends
@@ -342,7 +342,7 @@ class _Player:
         by_track = self.held.get((number, pitch))
         if not by_track:
             return
-        # Of its own track first: two hands may share a channel, and a key.
+        # Its own track's note first: two hands may share a channel and a key.
         own = track if track in by_track else min(by_track, key=lambda each: by_track[each][0][0])
         start, velocity, line = by_track[own].popleft()
         line.notes.append((start, tick, pitch, velocity))

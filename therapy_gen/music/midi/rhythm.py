@@ -1,4 +1,4 @@
-"""Which channels play percussion: the tenth, and what banks and system exclusive messages of GM, GM2, GS and XG say."""
+"""Percussion channels: the tenth, and those that banks and system exclusive messages of GM, GM2, GS and XG set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_exclusive(body: bytes) -> tuple[int, int] | None:
     tuple of (int, int) or None
         None where it says nothing of percussion.
 
-    >>> read_exclusive(bytes.fromhex("7e7f0901f7")) == (MODE, GM)
+    >>> read_exclusive(bytes.fromhex("7e7f0901f7")) == (_MODE, GM)
     True
     >>> read_exclusive(bytes.fromhex("411042124011150218f7"))
     (0, 1)

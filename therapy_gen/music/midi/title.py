@@ -1,4 +1,4 @@
-"""Names in MIDI files, which do not say how they are encoded."""
+"""Decoding names in MIDI files, which do not state their encoding."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 import unicodedata
 
 _KANA = re.compile("[\u3041-\u30fe]")
-# What colours a terminal and moves its cursor.
+# Terminal escape sequences.
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _SPACES = "\t\n\r"
 # Control characters, halves of characters, private ones and those that are none (Unicode's general categories).
 _HIDDEN = ("Cc", "Cs", "Co", "Cn")
-# What turns the direction of a line around: it makes one name look like another.
+# Characters that change the direction of text, which make one name look like another.
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# More signs outside of ASCII than this share of a name are no accents of a Western language.
+# A larger share of signs outside of ASCII is not a Western language.
 _MOST_ACCENTS = 0.4
 
 
@@ -36,7 +36,7 @@ def readable_text(data: bytes) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Return text in composed form, without control characters and what stands for undecodable bytes."""
+    """Return text in composed form, without control characters and surrogates of undecodable bytes."""
     text = _ESCAPES.sub("", text)
     hidden = {sign for sign in set(text) if unicodedata.category(sign) in _HIDDEN or sign == "\ufffd"} | _TURNS
     kept = (sign for sign in text if sign in _SPACES or sign not in hidden)

@@ -16,7 +16,7 @@ MAX_EVENTS = 2_000_000
 # Controls that are read: bank, volume, pan, expression, sustain, sound off, reset, and notes off.
 _KEPT_CONTROLS = frozenset((0, 7, 10, 11, 64, 120, 121, 123, 124, 125, 126, 127))
 
-# The status of an exclusive message that is read: its values are those of `read_exclusive`.
+# The status of exclusive messages that are read; their values are those of `read_exclusive`.
 EXCLUSIVE = 0xF0
 
 ChannelEvent = tuple[int, int, int, int]
@@ -25,7 +25,7 @@ ChannelEvent = tuple[int, int, int, int]
 
 @dataclass
 class TrackEvents:
-    """A track as it stands in a file.
+    """A track of a file.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class TrackEvents:
     position : int
         The first byte behind it.
     closed : bool
-        Whether an end of track stands in it.
+        Whether it has an end-of-track event.
     """
 
     events: list[ChannelEvent] = field(default_factory=list)
@@ -49,7 +49,7 @@ class TrackEvents:
 
 
 def read_track(data: bytes, position: int, end: int, room: int) -> TrackEvents:
-    """Read a track between two places; IndexError or ValueError where it makes no sense or has over `room` events."""
+    """Read a track between two positions; IndexError or ValueError where it is invalid or has over `room` events."""
     track = TrackEvents()
     tick = running = 0
     while position < end:

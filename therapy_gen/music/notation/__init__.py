@@ -1,4 +1,4 @@
-"""Music as it is written down: notes on the grid, bars, key, metre and chord symbols.
+"""Notation: notes on the grid, bars, key, metre and chord symbols.
 
 In: a `Performance`. Out: a `Sheet`, MusicXML, or the same notes without expression.
 """

@@ -1,4 +1,4 @@
-"""A performance as it is written: notes back on the grid of sixteenths, bars, key, and the chords under them."""
+"""Transcribing a performance: notes on the grid of sixteenths, bars, key and chord symbols."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from therapy_gen.music.tonality import find_key, key_name, parse_key, pitch_clas
 
 _MAX_BARS = 5_000
 _MELODY, _INNER, _BASS = 0, 1, 2
-# A part of which more than this share of notes reach beyond the next one has several voices.
+# A part has several voices if more than this share of its notes reach beyond the next one.
 _MOST_POLYPHONIC = 0.1
 # Seconds behind the last note, in which it rings.
 _RING_S = 1.0
@@ -56,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Music as it is written.
+    """A transcribed piece.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Sheet:
     tempo : float
         Quarter notes a minute.
     chords : tuple of Chord
-        In sixteenths; where a chord changes. Empty where the metre is none that chords are looked for in.
+        In sixteenths, where a chord changes. Empty in metres for which chords are not found.
     """
 
     title: str
@@ -80,15 +80,15 @@ class Sheet:
 
 
 def transcribe(performance: Performance, title: str = "") -> Sheet:
-    """Return a performance as it is written.
+    """Transcribe a performance.
 
-    Onsets go to the nearest sixteenth; a part whose notes follow one another has no two of them overlap. The pad, which
-    plays the chords, and drums are left out: chord symbols say the one.
+    Onsets go to the nearest sixteenth; notes of a single-voice part do not overlap. Drums are left out, and so is the
+    pad, whose chords are written as chord symbols.
 
     Parameters
     ----------
     performance : Performance
-        With its tempo as it moves, which says where the beats are.
+        With its tempo changes, which say where the beats are.
     title : str
 
     Raises
@@ -117,7 +117,7 @@ def transcribe(performance: Performance, title: str = "") -> Sheet:
 
 
 def without_expression(sheet: Sheet) -> Performance:
-    """Return a sheet as it stands: one tempo, one loudness, no pedal, notes as long as they are written."""
+    """Return a sheet as a performance without expression: one tempo, one loudness, no pedal, written lengths."""
     seconds = 60.0 / (sheet.tempo * STEPS_PER_QUARTER)
     parts = tuple(
         Part(

@@ -11,7 +11,7 @@ from therapy_gen.music.notation.transcribe import Bar, Sheet, WrittenNote, Writt
 from therapy_gen.text import xml_text
 
 _DIVISIONS = 4
-# Lengths in sixteenths that one sign writes: its type, and whether it is dotted.
+# Lengths in sixteenths that a single note value can write: its type, and whether it is dotted.
 _SIGNS = {
     16: ("whole", False), 12: ("half", True), 8: ("half", False), 6: ("quarter", True), 4: ("quarter", False),
     3: ("eighth", True), 2: ("eighth", False), 1: ("16th", False),
@@ -144,7 +144,7 @@ def _write_voice(
     key: tuple[int, str],
     symbols: list[Chord],
 ) -> int:
-    """Write a voice's part of a bar, and return which of its chords comes next."""
+    """Write a voice's part of a bar, and return the index of its next chord."""
     now = bar.start
     while now < bar.end:
         chord = voice[at] if at < len(voice) else None
@@ -166,7 +166,7 @@ def _write_voice(
 
 
 def _pieces(start: int, stop: int, bar: Bar, symbols: Sequence[Chord]) -> Iterator[tuple[int, int]]:
-    """Divide a length into what single signs write, at beats, and where a chord symbol stands."""
+    """Divide a length into single note values, at beats and at chord symbols."""
     divided = any(start < chord.start < stop for chord in symbols)
     if (start, stop) == (bar.start, bar.end) and not divided and stop - start in _SIGNS:
         yield start, stop

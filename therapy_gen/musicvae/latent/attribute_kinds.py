@@ -1,4 +1,4 @@
-"""Attributes: what the music of a session can be led by, and what the model has directions for.
+"""Attributes of sections that a session can request, and for which the model has latent directions.
 
 A new attribute is an entry of `ATTRIBUTES`: training measures it and finds its direction, requests check it, and the
 command line takes its option from it, as do help, completion and manual. Nothing of weight is imported, since help
@@ -22,7 +22,7 @@ class AttributeOption:
     Attributes
     ----------
     between : str
-        What stands between the lower and the higher value: ``".."`` makes it ``--name LOW..HIGH``.
+        Text between the lower and the higher value: ``".."`` makes it ``--name LOW..HIGH``.
     order : str
         Which pieces get the higher value and which the lower, in words.
     """
@@ -44,9 +44,9 @@ class Attribute:
     of : callable
         From a section to its value.
     limits : (float, float)
-        Least and most that may be asked for.
+        Least and greatest value that may be requested.
     akin : str or None
-        The other side of the same thing: neither moves where the other is held.
+        An attribute of the same quality, which may change along with this one.
     option : AttributeOption or None
         None: the command line does not ask for it.
     """

@@ -35,13 +35,13 @@ _RIDGE = 0.01
 
 @dataclass(frozen=True)
 class SectionNotes:
-    """A section, as the attributes read it.
+    """A section with what the attributes need.
 
     Attributes
     ----------
     tokens : uint8 array of shape (steps, voices)
     heard : int array of shape (steps,)
-        What of the melody sounds at each step.
+        Class of the sounding melody note at each step.
     metre : int
         Beats of a bar: 4, 3, or 6 for 6/8.
     """
@@ -128,11 +128,9 @@ def attribute_vectors(mu: FloatArray, values: Mapping[str, FloatArray]) -> dict[
         larger and the others are the same; ``attribute/<name>/scale``: array of shape (2,), the attribute's mean and
         standard deviation.
 
-    Notes
-    -----
-    The attribute vectors of MusicVAE (arXiv 1803.05428, section 5.3) are differences of mean z between sections with
-    much and with little of an attribute. These come from a regression of z on all attributes, but for one that is akin,
-    as interval and range are, so that a step in density is not also one in syncopation.
+    Notes ----- The attribute vectors of MusicVAE (arXiv 1803.05428, section 5.3) are differences of mean z between
+    sections with much and with little of an attribute. These come from a regression of z on all attributes except an
+    akin one (interval and range are akin), so that a step in density is not also one in syncopation.
     """
     names = list(values)
     table = np.stack([np.asarray(values[name], dtype=np.float64) for name in names], axis=1)
@@ -171,7 +169,7 @@ def measured_effects(
     arrays: Mapping[str, FloatArray],
     metre: int = USUAL_METRE,
 ) -> dict[str, FloatArray]:
-    """Return what steps along each vector come to.
+    """Measure the effects of steps along each vector.
 
     Parameters
     ----------

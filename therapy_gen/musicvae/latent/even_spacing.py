@@ -1,4 +1,4 @@
-"""How far the steps of an interpolation are apart in what is heard, and positions that make them even."""
+"""Audible distances between steps of an interpolation, and positions that make them even."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FINER = 6
 
 
 def distances(sections: Sequence[IntArray], voices: Sequence[str]) -> FloatArray:
-    """Return how far neighbours are apart: the share of sixteenths, over all voices, at which another note sounds.
+    """Return distances of neighbours: the share of sixteenths, over all voices, at which another note sounds.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def unevenness(steps: FloatArray) -> float:
 
 
 def even_choice(steps: FloatArray, count: int) -> list[int]:
-    """Choose `count` of a path's points, both ends included, so that what lies between them is as even as can be.
+    """Choose `count` of a path's points, both ends included, with distances as even as possible.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Music that was recorded: audio files read, judged and kept as they are, or as FLAC."""
+"""Recorded music: reading and checking audio files, and keeping them unchanged or as FLAC."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SHORTEST_S, LONGEST_S = 1.0, 3600.0
 _LARGEST_BYTES = 2 * 2**30
 # What is kept in a database.
 _LARGEST_KEPT = 512 * 2**20
-# Below this peak (-60 dB) and this loudness there is nothing to be heard.
+# Below this peak (-60 dB) and this loudness a file counts as silent.
 _SILENT_PEAK, _SILENT_LUFS = 1e-3, -65.0
 _FRAMES_PER_READ = 1 << 16
-# These are kept as they are where their frequency is that of all music; others become FLAC, which loses nothing.
+# These are kept unchanged if their sampling frequency is `SAMPLE_RATE`; others become FLAC, without loss.
 _KEPT = {"FLAC": ".flac", "MP3": ".mp3", "OGG": ".ogg"}
-# A header may count a frame of its codec too many.
+# A header may count one codec frame too many.
 _MISSING_S = 0.25
 
 
@@ -64,12 +64,12 @@ class RecordedMusic:
 
 
 def read_audio(path: Path) -> RecordedMusic:
-    """Read an audio file to the end, and judge whether it can be a piece.
+    """Read an audio file to the end, and check whether it can be a piece.
 
     Raises
     ------
     InputError
-        It is no audio, empty, silent, cut short, too short, too long, or of more than two channels.
+        It is not audio, or empty, silent, cut short, too short, too long, or of more than two channels.
     """
     import soundfile
 
@@ -129,7 +129,7 @@ def decoded(content: bytes, sample_rate: int, name: str) -> Iterator[Frames]:
     Raises
     ------
     InputError
-        It cannot be read; it says `name`.
+        It cannot be read; the error calls it `name`.
     """
     import soundfile
 
@@ -153,12 +153,12 @@ def frames_of(content: bytes, sample_rate: int, name: str) -> int:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep from the terminal what the MPEG decoder writes there by itself."""
+    """Keep the MPEG decoder's own messages off the terminal."""
     sys.stderr.flush()
     try:
         kept = os.dup(2)
     except OSError:
-        # There is no such output.
+        # There is no standard error.
         yield
         return
     try:
@@ -214,7 +214,7 @@ def _as_flac(path: Path, gain: float, *, deep: bool) -> bytes:
 
 
 def _is_cut_short(path: Path, container: str) -> bool:
-    """Return whether a file ends before its own structure does, which decoders pass over in silence."""
+    """Return whether a file ends before its own structure does, which decoders ignore."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         if container in ("WAV", "WAVEX"):

@@ -65,7 +65,7 @@ def write_audio(
 ) -> int:
     """Write sound to a file, whole or not at all.
 
-    What players need to bring it to the loudness of other music (ReplayGain 2.0) is measured meanwhile.
+    The ReplayGain 2.0 tags are measured meanwhile.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def write_audio(
     tags : Tags
         A WAV file takes title, album, artist, date, genre, track and comment.
     threads : int
-        Beside this one: with 0 loudness is measured by it, too.
+        Beside this one; with 0, this thread measures loudness, too.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def write_audio(
 def _writing(
     part: Path, path: Path, chosen: _Format, sample_rate: int, tags: Tags
 ) -> Iterator[Callable[[Frames], None]]:
-    """Give what adds sound to a file; `path` is what it will be called."""
+    """Give a function that adds sound to a file; `path` is its final name."""
     import soundfile
 
     if chosen.container == "MP3":
@@ -154,7 +154,7 @@ def _writing(
 
 
 def _measured(blocks: Iterable[Frames], meter: LoudnessMeter, *, apart: bool) -> Iterator[Frames]:
-    """Give blocks on, and measure each before it is written or, `apart`, by a thread of its own meanwhile."""
+    """Pass blocks on, measuring each before it is written or, `apart`, in a thread of its own."""
     if not apart:
         for block in blocks:
             meter.add(np.ascontiguousarray(block.T))

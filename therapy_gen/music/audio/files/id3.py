@@ -26,7 +26,7 @@ _LARGEST = 1 << 28
 
 
 def write_id3(path: Path, tags: Mapping[str, str], cover: bytes = b"") -> None:
-    """Put tags, named as Vorbis comments are, and a PNG picture into an MP3 file, in place of those it has."""
+    """Replace the tags of an MP3 file by these, named as Vorbis comments are, and a PNG picture."""
     texts = dict(tags)
     if "TRACKTOTAL" in texts and "TRACKNUMBER" in texts:
         texts["TRACKNUMBER"] += f"/{texts['TRACKTOTAL']}"
@@ -50,7 +50,7 @@ def write_id3(path: Path, tags: Mapping[str, str], cover: bytes = b"") -> None:
 
 
 def _length(start: bytes) -> int:
-    """Return the length of the tag that a file of such a start has; 0 where there is none."""
+    """Return the length of a file's ID3 tag, from its first bytes; 0 where there is none."""
     if len(start) < _HEADER or start[:3] != b"ID3":
         return 0
     a, b, c, d = start[6:]

@@ -1,4 +1,4 @@
-"""What a piece is kept as: MIDI, or recorded sound of one of some formats."""
+"""The kinds of stored pieces: MIDI, or recorded sound in one of several formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def is_audio(content: bytes) -> bool:
 
 
 def suffix_of(content: bytes) -> str:
-    """Return the suffix of a file that holds music as it is kept: ``".flac"``, ``".mp3"``, ``".ogg"``, ``".mid"``."""
+    """Return the suffix for stored music: ``".flac"``, ``".mp3"``, ``".ogg"``, ``".mid"``."""
     if not is_audio(content):
         return ".mid"
     return ".flac" if content.startswith(b"fLaC") else ".ogg" if content.startswith(b"OggS") else ".mp3"

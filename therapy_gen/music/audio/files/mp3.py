@@ -1,6 +1,7 @@
-"""Sound to MP3 on several processors: stretches that overlap are encoded side by side, and their frames joined.
+"""Encoding MP3 on several processors: overlapping stretches are encoded in parallel, and their frames joined.
 
-Once an encoder has settled, it writes what one that began earlier would: the joined file decodes to the same samples.
+After some frames an encoder writes what one that began earlier would, so that the joined file decodes to the same
+samples.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ __all__ = ["MP3_RATES", "Mp3Writer"]
 
 Frames = npt.NDArray[np.float32]
 
-# LAME's scale from 0 (best) to 9: as many bits as let nobody hear a difference in soft music, about 130 kbit/s. Its
-# search for them costs as much from 0 to 3, and finds the same.
+# LAME's scales from 0 (best) to 9: a bit rate at which soft music is transparent, about 130 kbit/s; and a search that
+# takes as long, and finds the same, from 0 to 3.
 _VBR_QUALITY, _QUALITY = 4.5, 3
 
 # Frames of MP3 in a stretch: 53 s.
 _STRETCH = 2048
 
-# A stretch goes on for so many frames beside the next one; the encoder of that has settled after so many.
+# Stretches overlap by so many frames; the later encoder agrees with the earlier one after so many.
 _BESIDE, _SETTLED = 96, 56
-# So many at its end hold what the encoder took to follow.
+# So many frames at the end of a stretch contain the encoder's padding.
 _MADE_UP = 8
 
 
 class Mp3Writer:
-    """Writes sound as MP3, a context manager; what comes out does not depend on the number of threads.
+    """Writes sound as MP3, as a context manager; the result does not depend on the number of threads.
 
     Parameters
     ----------
@@ -77,12 +78,12 @@ class Mp3Writer:
         self._crc = 0
 
     def write(self, block: Frames) -> None:
-        """Add sound of shape (frames, 2); what lies above full scale is cut off."""
+        """Add sound of shape (frames, 2); it is clipped at full scale."""
         self._waiting.append(np.rint(np.clip(block * np.float32(32768), -32768, 32767)).astype("<i2"))
         self._count += len(block)
         self._samples += len(block)
         whole = self._step + _BESIDE * self._frame
-        # More than one stretch, so that the last one is never only what lies beside another.
+        # More than one stretch, so that the last one is never only overlap.
         while self._count > whole:
             sound = np.concatenate(self._waiting)
             self._submit(sound[:whole])
@@ -100,7 +101,7 @@ class Mp3Writer:
             self._pool.shutdown(cancel_futures=True)
 
     def _finish(self) -> None:
-        """Write what is left, and the description of all."""
+        """Write the rest, and the info frame."""
         self._submit(np.concatenate(self._waiting) if self._waiting else np.zeros((0, 2), "<i2"))
         while self._under_way:
             self._take()
@@ -126,7 +127,7 @@ class Mp3Writer:
             self._size = len(head)
             self._open = frames
             return
-        # Where this stretch begins in those before it, without the end that their encoder made up.
+        # Where this stretch begins in the earlier frames, without their padding.
         at = self._stretch - self._cut
         kept, self._cut = joined(self._open[at : at + _BESIDE - _MADE_UP], frames, _SETTLED)
         self._put([*self._open[:at], *kept])

@@ -1,4 +1,4 @@
-"""Frames of MPEG Layer III in stereo: read, put end to end, and described in the first one (Xing and LAME tags).
+"""Frames of MPEG Layer III in stereo: reading, joining, and the info frame (Xing and LAME tags).
 
 Sources: ISO/IEC 11172-3, 2.4.1; ISO/IEC 13818-3, 2.4.1 (lower sampling frequencies); the Xing VBR header and the LAME
 tag (revision 1).
@@ -29,11 +29,11 @@ class _Version:
     shared_bits, granule_bits, granules : int
         Of the side information: before the first granule of a channel, of each, and how many there are.
     pointer_bits : int
-        Of what says how far back main data begin.
+        Of the pointer to the beginning of the main data.
     kbit, rates : tuple of int
         Bit rates and sampling frequencies by their numbers.
     own_kbit : int
-        Bit rate of the frame that describes the others.
+        Bit rate of the info frame.
     """
 
     samples: int
@@ -83,7 +83,7 @@ _LANES = 4096
 class Mp3Frame:
     """A frame of two channels: its head and side information, and its share of the main data.
 
-    Main data may begin before its own frame, in bytes that those before it left free: `points_back` says how many.
+    Main data may begin before their frame, in bytes that earlier frames left free: `points_back` says how many.
     """
 
     start: bytes
@@ -148,24 +148,24 @@ def read_frames(content: bytes) -> list[Mp3Frame]:
 
 
 def joined(before: Sequence[Mp3Frame], after: Sequence[Mp3Frame], first: int) -> tuple[list[Mp3Frame], int]:
-    """Return where one encoding can give way to another of the same sound, and the frames before that place.
+    """Find a place to change from one encoding to another of the same sound; return the frames before it.
 
     Parameters
     ----------
     before, after : sequence of Mp3Frame
-        Both of the same frames of sound: what goes on, and what begins.
+        Both of the same frames of sound: the earlier encoding and the later one.
     first : int
-        From here on the second encoding may be taken.
+        The first frame at which the second encoding may be used.
 
     Returns
     -------
     list of Mp3Frame
-        Those of `before` that stay, the last bytes of which are what `after` points back to.
+        Frames of `before` that stay; their last bytes are the main data that `after` points back to.
     int
         The first of `after` that follows them.
     """
     last = min(len(before), len(after))
-    # Both have the same windows where they meet, so that their halves of the overlap fit.
+    # At the join both have the same windows, so that their overlapping halves fit.
     alike = [n for n in range(first, last) if all(before[m].windows == after[m].windows for m in (n - 1, n))]
     choices = alike or list(range(first, last))
     cut = next((n for n in choices if after[n].points_back <= before[n].points_back), choices[0])
@@ -276,7 +276,7 @@ def _table() -> npt.NDArray[np.uint16]:
 
 
 def _moved_on(zeros: int) -> tuple[list[int], list[int]]:
-    """Return what so many zero bytes make of a checksum's low byte and of its high byte."""
+    """Return tables of the effect of so many zero bytes on a checksum's low and high byte."""
     state = np.concatenate((np.arange(256), np.arange(256) << 8)).astype(np.uint16)
     table = _table()
     for _ in range(zeros):

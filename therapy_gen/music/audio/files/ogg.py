@@ -26,14 +26,14 @@ def page_checksum(page: bytes) -> int:
 
 
 def set_serial(file: BinaryIO, content: bytes) -> None:
-    """Give a file of one stream, open to be read and written, a serial number by its content, in place of a random one.
+    """Replace the random serial number of a one-stream file, open for reading and writing, by one from its content.
 
     Parameters
     ----------
     file : binary file
         Ogg pages, as libsndfile writes them.
     content : bytes
-        What decides the sound; the same gives the same number.
+        What determines the sound; the same content gives the same number.
 
     Raises
     ------

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 Frames = npt.NDArray[np.float32]
 
-# A window lasts two seconds, of which the middle one is kept; what is before and after is as far as a filter reaches.
+# A window lasts two seconds; its middle second is kept, and the rest covers the filter's reach.
 _WINDOW_S, _KEPT_S = 2, 1
-# Up to this share of the lower half of both frequencies all is kept, above it less and less.
+# The pass band ends at this share of the lower Nyquist frequency.
 _PASS = 0.92
 
 

@@ -1,4 +1,4 @@
-"""What an audio file says of itself."""
+"""Tags of an audio file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 ARTIST = "therapy-gen"
 GENRE = "Ambient"
-# ReplayGain 2.0: players bring what was measured in LUFS to this.
+# The reference level of ReplayGain 2.0.
 _REFERENCE_LUFS = -18.0
 
 

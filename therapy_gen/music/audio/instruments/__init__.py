@@ -1,3 +1,3 @@
-"""What plays notes: soundfonts, the tones that their samples give, and pads that are synthesised."""
+"""Instruments: soundfonts, tones of their samples, and synthesised pads."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Curves that are worked out at control points and filled in between them."""
+"""Curves that are computed at control points and interpolated between them."""
 
 from __future__ import annotations
 

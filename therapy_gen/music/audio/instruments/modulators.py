@@ -1,4 +1,4 @@
-"""Modulators of a soundfont: what velocity and key do to a zone's generators (SoundFont 2.04, sections 8.2 to 8.4)."""
+"""Modulators of a soundfont: effects of velocity and key on a zone's generators (SoundFont 2.04, 8.2 to 8.4)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ import numpy.typing as npt
 RECORD = np.dtype(
     [("source", "<u2"), ("destination", "<u2"), ("amount", "<i2"), ("amount_source", "<u2"), ("transform", "<u2")]
 )
-"""A modulator as it stands in a file (section 7.4)."""
+"""A modulator record in a file (section 7.4)."""
 
 _NONE, _VELOCITY, _KEY, _PITCH_WHEEL = 0, 2, 3, 14
 _CONTROLLER, _NEGATIVE, _BIPOLAR = 0x80, 0x100, 0x200
 _LINEAR, _CONCAVE, _CONVEX, _SWITCH = range(4)
 _ABSOLUTE = 2
-# Where MIDI controllers stand before anyone moves them. Volume, pan and expression are left at what changes nothing:
-# the player sets levels itself.
+# Initial values of MIDI controllers. Volume, pan and expression are neutral, since the player sets levels itself.
 _AT_REST = {7: 127, 8: 64, 10: 64, 11: 127} | dict.fromkeys(range(70, 80), 64)
 _PAN_CONTROLLER = 10
 
@@ -30,7 +29,7 @@ _VELOCITY_TO_ATTENUATION = (0x0502, _ATTENUATION, 0)
 
 @dataclass(frozen=True)
 class Modulator:
-    """By how much a source, as its curve has it, moves a generator."""
+    """How much a source, through its curve, changes a generator."""
 
     source: int
     destination: int
@@ -40,7 +39,7 @@ class Modulator:
 
     @property
     def identity(self) -> tuple[int, int, int]:
-        """By what a later modulator is found to replace an earlier one (section 9.5.1)."""
+        """The key by which a later modulator replaces an earlier one (section 9.5.1)."""
         return self.source, self.destination, self.amount_source
 
     def value(self, key: int, velocity: int) -> float:
@@ -56,7 +55,7 @@ class Modulator:
 
 
 _DEFAULTS = (Modulator(*_VELOCITY_TO_ATTENUATION[:2], 960, 0, 0),)
-"""Those of section 8.4 that move anything while no controller does."""
+"""The defaults of section 8.4 that have an effect without controllers."""
 
 Modulators = Mapping[tuple[int, int, int], Modulator]
 

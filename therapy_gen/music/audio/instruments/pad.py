@@ -23,23 +23,23 @@ TABLE_FRAMES = 1 << 18
 """The period of a held pad."""
 
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 14000.0
-# So much of both channels is the same: width that a mono sum does not take away.
+# Share that both channels have in common, so that a mono sum loses little.
 _SHARED = 0.5
 _SEED = 1723
-# The envelope and the swell move every so many frames.
+# Control rate of envelope and swell, in frames.
 _CONTROL = 64
-# So much is worked out at a time, which a processor keeps near.
+# Frames computed at a time, which fit into the cache.
 _CHUNK = 1 << 15
 
 
 @dataclass(frozen=True)
 class Timbre:
-    """What a pad sounds like.
+    """The timbre of a pad.
 
     Attributes
     ----------
     tilt : float
-        By how many decibels each doubling of frequency lies lower.
+        Decibels by which the spectrum falls an octave.
     brightness_hz : float
         Above this partials fall by another 12 dB an octave while it is dark, and from four times as high while bright.
     width_cents : float
@@ -83,7 +83,7 @@ def pad_tone(program: int, key: int, velocity: int, held_s: float, start_s: floa
     held_s : float
         How long it is held; it rings on by its timbre's release.
     start_s : float
-        When it begins: decides where in its drift it stands, so that no two notes are alike.
+        Onset, which determines the phase of its drift, so that no two notes are alike.
     sample_rate : int
 
     Returns
@@ -94,7 +94,7 @@ def pad_tone(program: int, key: int, velocity: int, held_s: float, start_s: floa
     timbre = TIMBRES[program]
     frames = round((held_s + timbre.release_s) * sample_rate)
     dark, bright = (_table(timbre, key, shade, sample_rate) for shade in (False, True))
-    # The same note at another moment lies elsewhere in the table (golden ratio: as far from all others as can be).
+    # The same note at another moment starts elsewhere in the table (by the golden ratio, far from all others).
     first = int(math.modf(start_s * 0.61803 + key * 0.38197)[0] * TABLE_FRAMES)
     seconds = np.arange(0, frames + 2 * _CONTROL, _CONTROL) / sample_rate
     swell = 0.5 - 0.5 * np.cos(2 * np.pi * ((start_s + seconds) / timbre.period_s + key * 0.381966))

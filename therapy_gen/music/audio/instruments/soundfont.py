@@ -1,4 +1,4 @@
-"""Instruments of a soundfont: which samples sound when a key is struck, and what shapes them."""
+"""Instruments of a soundfont: the samples of each key, and their envelopes, filters and modulation."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Envelope:
 
 @dataclass(frozen=True)
 class Zone:
-    """A sample that sounds when a key is struck, and all that shapes it.
+    """A sample that sounds when a key is struck, with its parameters.
 
     Sample positions count frames from the sample's first. The volume's whole way down is 100 dB: `release` is the
     seconds it takes, `sustain_db` is how far below full the decay ends. The modulation envelope runs from 0 to 1 and

@@ -1,4 +1,4 @@
-"""The records of a soundfont file (.sf2, .sf3) as they stand in it: SoundFont 2.04 specification, chapters 4 to 8."""
+"""The records of a soundfont file (.sf2, .sf3): SoundFont 2.04 specification, chapters 4 to 8."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Records = npt.NDArray[np.void]
 
 
 class Generator(IntEnum):
-    """What a zone sets (section 8.1.2), of the generators that are read here."""
+    """The generators that are read here (section 8.1.2)."""
 
     START = 0
     END = 1
@@ -112,7 +112,7 @@ _DEFAULTS = {
     Generator.VOL_RELEASE: -12000,
 }
 
-# What a zone's sum is held to (section 8.1.3), where something else would be past reckoning.
+# Limits of a zone's sums (section 8.1.3), where larger values would overflow.
 _RANGES = {
     Generator.MOD_LFO_TO_PITCH: (-12000, 12000),
     Generator.VIB_LFO_TO_PITCH: (-12000, 12000),
@@ -153,7 +153,7 @@ _SAMPLE = np.dtype(
 class ZoneSettings:
     """The generators that an instrument's zone and the preset's zone above it set, and their modulators.
 
-    `offsets` is what the modulators of a note add to them.
+    `offsets` are the contributions of a note's modulators.
     """
 
     instrument: dict[int, int]
@@ -176,9 +176,9 @@ class ZoneSettings:
         return self.instrument[Generator.SAMPLE] & 0xFFFF
 
     def moved(self, key: int, velocity: int) -> tuple[ZoneSettings, float]:
-        """Return the settings as the modulators have them for a note, and the decibels that they take from it.
+        """Return the settings with a note's modulators applied, and their attenuation in decibels.
 
-        Settings move in small steps, so that notes that are nearly alike share what was worked out for one of them.
+        Settings change in small steps, so that similar notes share a computed tone.
         """
         offsets = moved_by(self.instrument_modulators, self.preset_modulators, key, velocity)
         attenuation_db = offsets.pop(Generator.ATTENUATION, 0.0) / 10

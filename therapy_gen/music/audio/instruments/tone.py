@@ -1,4 +1,4 @@
-"""A key of an instrument held for ever: a soundfont's sample at pitch, through its filter and envelopes."""
+"""The tone of an endlessly held key: a soundfont's sample at pitch, through its filter and envelopes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Frames = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 
 SEGMENT = 1 << 16
-"""Frames of a tone that are worked out at a time. Always as many, so that a tone's bytes never depend on its use."""
+"""Frames of a tone that are computed at a time. The number is fixed, so that a tone's bytes never depend on its use."""
 
 SILENCE_DB = 96.0
-"""A sound so far below full is over: the step of 16 bits."""
+"""A sound so far below full scale is over: the step of 16 bits."""
 
 # Envelopes and oscillators move every 64 frames (1.5 ms), as FluidSynth's do.
 _CONTROL = 64
@@ -33,10 +33,10 @@ _LEFT = _TAPS // 2 - 1
 _PHASES = 2048
 _KAISER_BETA = 6.0
 
-# A filter that stands still: so many frames at a time, of which those that it rings in are left out.
+# A constant filter works on so many frames at a time; those of its transient are discarded.
 _BLOCK = 15360
 
-# One that moves goes between Hann windows that overlap by half, which is a cross-fade.
+# A moving filter is cross-faded between Hann windows that overlap by half.
 _WINDOW = 2048
 _HOP = _WINDOW // 2
 _HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
@@ -44,7 +44,7 @@ _CUTOFF_STEP_CENTS = 10
 
 
 class PlayedSamples:
-    """Samples at pitch, before filter and envelope, which strokes of different strength share; from any thread.
+    """A cache of samples at pitch, before filter and envelope, shared by velocities; thread-safe.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class PlayedSamples:
         self._lock = threading.Lock()
 
     def get(self, wanted: Hashable, make: Callable[[], Frames]) -> Frames:
-        """Return what is kept under a key, made where it is not there; it is not to be changed."""
+        """Return the cached frames of a key, made where there are none; they must not be changed."""
         with self._lock:
             if wanted in self._kept:
                 self._kept.move_to_end(wanted)
@@ -77,7 +77,7 @@ class PlayedSamples:
 def held_tone(
     zone: Zone, key: int, index: int, sample: Callable[[], Frames], sample_rate: int, played: PlayedSamples
 ) -> Frames | None:
-    """Work out a stretch of a held tone.
+    """Compute a segment of a held tone.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def held_tone(
     moving = filtered and bool(zone.modulation_to_filter or (zone.lfo_to_filter and zone.lfos))
     margin = _WINDOW if filtered else 0
     bent = bool(zone.modulation_to_pitch or any(lfo.pitch_cents for lfo in zone.lfos))
-    # Where a bent tone stands depends on all before.
+    # The phase of a bent tone depends on everything before.
     start = 0 if bent else max(first - margin, 0)
     grid = np.arange(start, first + SEGMENT + margin + 2 * _CONTROL, _CONTROL)
     seconds = grid / sample_rate
@@ -121,7 +121,7 @@ def held_tone(
         where = np.interp(frames, grid, position, left=-1.0) if bent else frames * step
         return _play(zone, sample(), np.asarray(where, dtype=np.float64), bandwidth=min(1.0, 1 / step))
 
-    # A stroke's strength moves the filter alone; what is bent, it may bend as well.
+    # Velocity changes only the filter, and the pitch of bent tones.
     place = (zone.sample, zone.start, zone.end, zone.loop_start, zone.loop_end, zone.loops, zone.rate)
     tone = make() if bent else played.get((place, step, index, margin), make)
     if moving:

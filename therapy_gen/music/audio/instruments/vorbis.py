@@ -1,4 +1,4 @@
-"""Samples in Ogg Vorbis, decoded once and only as far as they are heard."""
+"""Samples in Ogg Vorbis, decoded once and only as far as needed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MOST_FRAMES = 80_000_000
 
 
 class VorbisSample:
-    """A compressed sample that goes on being decoded where it was left; from any thread.
+    """A compressed sample that is decoded incrementally; thread-safe.
 
     Parameters
     ----------
     content : bytes
         An Ogg Vorbis file.
     unreadable : callable
-        Makes the exception for what cannot be decoded.
+        Makes the exception for a sample that cannot be decoded.
     """
 
     def __init__(self, content: bytes, unreadable: Callable[[], Exception]) -> None:
@@ -52,7 +52,7 @@ class VorbisSample:
                 except self._error as error:
                     raise self._unreadable() from error
                 if not len(read):
-                    # It ends before its own header says.
+                    # It is shorter than its header says.
                     self.length = self._decoded
                     break
                 read = read[: self.length - self._decoded]

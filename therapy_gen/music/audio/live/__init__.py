@@ -1,3 +1,3 @@
-"""Sound for somebody who waits: a timeline from any place at once, its loudness estimated from its notes."""
+"""Rendering with low latency: a timeline from any position at once, with loudness estimated from its notes."""
 
 __all__: list[str] = []

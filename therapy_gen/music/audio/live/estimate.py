@@ -1,7 +1,7 @@
-"""The loudness of a piece from its notes alone: what each sounds like was measured once for the embedded instruments.
+"""Estimating a piece's loudness from its notes, by measurements of the embedded instruments.
 
-In: notes. Out: a meter as it would stand had the piece been rendered. Notes add up by their powers. The table is made
-by `benchmarks/sound/instrument_levels.py`.
+In: notes. Out: a meter in the state after the rendered piece. Powers of notes add up. The table is made by
+`benchmarks/sound/instrument_levels.py`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FILE = "levels.npz"
 
 @dataclass(frozen=True)
 class LevelTable:
-    """What notes of the embedded instruments sound like, all in decibels and dry.
+    """Levels of notes of the embedded instruments, all in decibels and without reverb.
 
     Attributes
     ----------
@@ -49,9 +49,9 @@ class LevelTable:
     bands : array, shape (rows, keys, velocities, bands)
         Energy between `BAND_EDGES_HZ` against the K-weighted energy, of the first `MEASURED_S`.
     sent : array, shape (rows, keys)
-        Energy of what goes into the room against what is heard directly.
+        Energy of the reverb send against the direct sound.
     ring_s : array, shape (rows, keys)
-        How long a released key would ring had it kept its power.
+        Equivalent duration of a released key's decay at its power before.
     """
 
     rows: npt.NDArray[np.int16]
@@ -91,7 +91,7 @@ def _level_table() -> LevelTable:
 def estimate_loudness(
     notes: Sequence[StruckNote], duration_s: float, space: str, sample_rate: int
 ) -> LoudnessMeter | None:
-    """Return a meter as it would stand after a piece; None where a note's instrument was not measured.
+    """Return a meter in the state after a piece; None where a note's instrument was not measured.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def estimate_loudness(
     sent = 10 ** (table.sent[rows, low] / 10)
     room, decay_s = _room(space, sample_rate, tuple(note.pitch for note in notes))
     k = np.array([weighting(edges, sample_rate) for edges in _bands()])
-    # What the room adds to a note's weighted energy, and to its energy in each band.
+    # The reverb's contribution to a note's weighted energy, and to its energy in each band.
     answer = sent * (bands * k * room).sum(axis=1) / np.maximum((bands * k).sum(axis=1), 1e-12)
 
     steps = round(duration_s / _STEP_S)
@@ -148,7 +148,7 @@ def estimate_loudness(
 def _between(
     levels: Floats, rows: npt.NDArray[np.int16], keys: npt.NDArray[np.float64], velocities: npt.NDArray[np.float64]
 ) -> Floats:
-    """Return levels of notes, shape (notes, last axis), between the keys and velocities that were measured."""
+    """Return levels of notes, shape (notes, last axis), interpolated between measured keys and velocities."""
     found = np.zeros((len(rows), levels.shape[-1]))
     for key in (np.floor(keys), np.floor(keys) + 1):
         for velocity in (np.floor(velocities), np.floor(velocities) + 1):
@@ -164,10 +164,10 @@ def _bands() -> list[tuple[float, float]]:
 
 
 def _room(space: str, sample_rate: int, pitches: tuple[int, ...]) -> tuple[Floats, float]:
-    """Return the energy that a room gives for what is sent into it, and how long it takes to die away.
+    """Return the energy of a reverb for its input, and its decay time.
 
-    The energy is in each band of each note, shape (notes, bands). Where its fundamental lies, what counts is the room
-    at that pitch: it answers some by 6 dB more than others.
+    The energy is in each band of each note, shape (notes, bands). In the band of its fundamental the reverb's response
+    at that pitch counts, which differs by up to 6 dB between pitches.
     """
     found = SPACES[space]
     if found is None:

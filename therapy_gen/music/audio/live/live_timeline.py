@@ -1,7 +1,7 @@
-"""A timeline's sound from any place at once: loudness is estimated from the notes of a piece, not measured on it.
+"""Rendering a timeline from any position at once, with loudness estimated from a piece's notes, not measured.
 
-A piece is then as loud as `render` makes it within about a decibel, and begins to sound after half a second of work.
-With a soundfont of the listener's own, whose notes nobody has measured, loudness is measured on excerpts.
+A piece is then as loud as `render` makes it within about a decibel, and starts after half a second of work. With a
+user's own soundfont, whose notes are not measured, loudness is measured on excerpts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from therapy_gen.music.midi.midi import read_performance
 
 # Where in a piece loudness is measured, a block each.
 _EXCERPTS = (0.07, 0.24, 0.41, 0.58, 0.75, 0.92)
-# Before an excerpt or a place that is sought, so much is played unheard: strings ring, the room answers.
+# So much is rendered and discarded before an excerpt or position, so that earlier notes and reverb are included.
 _BEFORE = BLOCK
 _FADE_IN_S, _FADE_OUT_S = 0.004, 4.0
 
@@ -37,7 +37,7 @@ _FADE_IN_S, _FADE_OUT_S = 0.004, 4.0
 def live_timeline(
     items: Sequence[TimelineItem], *, mix: Mix | None = None, sample_rate: int = SAMPLE_RATE, start_s: float = 0.0
 ) -> Iterator[Frames]:
-    """Render pieces and silences one after the other, as `render_timeline` does, but each block when it is asked for.
+    """Render pieces and silences one after the other, as `render_timeline` does, but each block on demand.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def live_timeline(
 
 @lru_cache(maxsize=2)
 def live_renderer(mix: Mix, sample_rate: int) -> PieceRenderer:
-    """Return instruments and room, which take a second to be loaded, for every place that is sought."""
+    """Return the shared instruments and reverb, which take a second to load."""
     return PieceRenderer(mix, sample_rate)
 
 
@@ -119,7 +119,7 @@ def _decoded(renderer: PieceRenderer, music: bytes, name: str) -> Frames:
 
 
 def _levels(renderer: PieceRenderer, notes: Sequence[StruckNote], frames: int) -> tuple[np.float32, float]:
-    """Return the gain and the air of a piece: from its notes, else from excerpts, from all of it where it is short."""
+    """Return gain and treble boost of a piece: from its notes, else from excerpts, or from all of a short piece."""
     if renderer.own:
         estimated = estimate_loudness(notes, frames / renderer.sample_rate, renderer.space, renderer.sample_rate)
         if estimated is not None:
@@ -136,7 +136,7 @@ def _levels(renderer: PieceRenderer, notes: Sequence[StruckNote], frames: int) -
 
 
 def _from(renderer: PieceRenderer, notes: Sequence[StruckNote], frames: int, start: int) -> Iterator[Frames]:
-    """Give the bare sound of notes from a frame on, up to `frames`; what rang before is struck a moment before."""
+    """Give the bare sound of notes from a frame on, up to `frames`; earlier sounding notes start just before."""
     base = max(start - _BEFORE, 0)
     base_s = base / renderer.sample_rate
     later = [
@@ -159,7 +159,7 @@ def _from(renderer: PieceRenderer, notes: Sequence[StruckNote], frames: int, sta
 
 
 def _fade(block: Frames, at: int, frames: int, sample_rate: int) -> None:
-    """Let a piece come and go, as far as a block that begins at a frame of it reaches."""
+    """Apply a piece's fade in and fade out to one of its blocks."""
     places = np.arange(at, at + len(block))
     rise, fall = max(round(_FADE_IN_S * sample_rate), 1), max(round(_FADE_OUT_S * sample_rate), 1)
     share = np.minimum(np.minimum(places / rise, (frames - places) / fall), 1.0)
