@@ -45,13 +45,13 @@ def crc32c(data: bytes | bytearray | memoryview, crc: int = 0) -> int:
 
 
 def masked(crc: int) -> int:
-    """Return a checksum as it is stored (masked, so that a checksum of checksums stays sound)."""
+    """Return a checksum as it is stored (masked, as TensorFlow does)."""
     return ((crc >> 15 | crc << 17) + _CRC_MASK_DELTA) & 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
 class Extent:
-    """A stretch of a file that holds another file whole: a checkpoint's file, or a member of a tar."""
+    """A range of a file that contains a whole file: a checkpoint's file, or a member of a tar."""
 
     path: Path
     offset: int
@@ -104,12 +104,12 @@ class Bundle:
     shards: Mapping[int, Extent] = field(repr=False)
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """Give the bytes of a variable as they are stored, little by little.
+        """Give the stored bytes of a variable, piece by piece.
 
         Raises
         ------
         InputError
-            Where they are cut short, or do not add up to their checksum (at the end).
+            Where they are cut short, or (at the end) do not match their checksum.
         """
         entry = self.entries[name]
         if entry.shard not in self.shards:
@@ -132,7 +132,7 @@ def open_bundle(name: str, index: Extent, shards: Mapping[int, Extent]) -> Bundl
     Raises
     ------
     InputError
-        Where it is no such index, is damaged, or is written in a way that is not read here.
+        Where it is not an index, is damaged, or of an unsupported kind.
     """
     if index.size > _MAX_INDEX_BYTES:
         raise InputError(f"{index.name} has {index.size / 1e6:.0f} MB; it is no index of a checkpoint")
@@ -202,7 +202,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _read_table(table: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
-    """Give the keys and values of a sorted table (that of LevelDB)."""
+    """Give the keys and values of a sorted table (LevelDB's format)."""
     if len(table) < FOOTER_BYTES or struct.unpack_from("<Q", table, len(table) - 8)[0] != TABLE_MAGIC:
         raise InputError(f"{name} is no index of a TensorFlow checkpoint, or is cut short")
     footer = table[-FOOTER_BYTES:]
@@ -247,7 +247,7 @@ def _read_block(table: bytes, handle: tuple[int, int], name: str) -> Iterator[tu
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, and where the next one begins."""
+    """Return a variable-length number of seven bits a byte, and the position after it."""
     value = shift = 0
     while True:
         byte = data[position]

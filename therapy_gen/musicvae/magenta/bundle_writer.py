@@ -28,7 +28,7 @@ def write_bundle(prefix: Path, variables: Mapping[str, npt.NDArray[np.float32]],
     ----------
     prefix : Path
     variables : mapping of str to float32 array
-        They may be mapped from a file: one is read at a time.
+        Possibly mapped from a file: one is read at a time.
     step : int
         Stored as `global_step`, which Magenta's graph has.
 
@@ -84,7 +84,7 @@ def _message(*fields: tuple[int, int | bytes]) -> bytes:
 
 
 def _table(pairs: Pairs) -> bytes:
-    """Write a sorted table (that of LevelDB), without compression."""
+    """Write a sorted table (LevelDB's format), without compression."""
     out = bytearray()
     index: Pairs = []
     block: Pairs = []

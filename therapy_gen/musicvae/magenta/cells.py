@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float32]
 State = list[FloatArray]
 
 FORGET_BIAS = 1.0
-# From so many units on, a layer's weights do not stay in the cache of a core.
+# From so many units on, a layer's weights do not fit into a core's cache.
 _WIDE = 512
 # Units whose gates are computed by one thread at a time.
 _GROUP = 256
@@ -25,7 +25,7 @@ _GROUP = 256
 class LstmLayer:
     """An LSTM layer: `inputs` (width, 4 units) and `recurrent` (units, 4 units) are views into one kernel.
 
-    `first` says that steps multiply the recurrent part alone, since their inputs are added at the gates.
+    With `first`, steps multiply only the recurrent part, since inputs are added at the gates.
     """
 
     inputs: FloatArray
@@ -41,7 +41,7 @@ class LstmLayer:
 
     @cached_property
     def blocks(self) -> FloatArray | None:
-        """What a step multiplies, in blocks, where the layer is wide; made when it is first needed."""
+        """A wide layer's weights in blocks; made on first use."""
         weights = self.recurrent if self.first else self.kernel
         if self.units < _WIDE or self.units % _GROUP or len(weights) % BLOCK_ROWS:
             return None
@@ -54,7 +54,7 @@ class LstmLayer:
         ----------
         x : array of shape (n, units), or (n, width + units) where the layer is not the first
         added : array of shape (n, 4 units) or (4 units,)
-            What is added at the gates: biases, and inputs that were multiplied elsewhere.
+            Added at the gates: biases, and inputs multiplied elsewhere.
         cell : array of shape (n, units)
         """
         if self.blocks is None:

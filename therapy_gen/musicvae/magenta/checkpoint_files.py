@@ -18,12 +18,12 @@ from therapy_gen.musicvae.magenta.bundle import Bundle, Extent, open_bundle
 _MAX_MEMBER_BYTES = 8_000_000_000
 _MAX_TAR_BYTES = 16_000_000_000
 _MAX_MEMBERS = 1000
-# Weights hardly get smaller by compression; what does by more than this is made to fill a disk.
+# Weights hardly compress; a file that unpacks to more than this is made to fill a disk.
 _MAX_COMPRESSION = 100
 
 _DATA = re.compile(r"\.data-(\d{5})-of-(\d{5})$")
 _CHUNK_BYTES = 1 << 20
-# What damaged bytes raise that are no OSErrors.
+# Exceptions from damaged bytes other than OSError.
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
@@ -34,7 +34,7 @@ def checkpoint(path: Path) -> Iterator[Bundle]:
     Raises
     ------
     InputError
-        Where there is none, or a tar holds what no checkpoint does: links, absolute paths, huge members.
+        Where there is none, or a tar holds links, absolute paths or huge members.
     """
     try:
         is_tar = path.is_file() and tarfile.is_tarfile(path)
@@ -111,7 +111,7 @@ def _bundle(name: str, extents: dict[str, Extent]) -> Bundle:
 
 @contextmanager
 def _tar_extents(path: Path) -> Iterator[dict[str, Extent]]:
-    """Give the checkpoint files in a tar: where they lie in it, or, where it is compressed, copies that go away."""
+    """Give the checkpoint files in a tar: their positions in it, or, if it is compressed, temporary copies."""
     try:
         with tarfile.open(path) as tar, tempfile.TemporaryDirectory(prefix="therapy-gen-") as folder:
             extents: dict[str, Extent] = {}
@@ -137,7 +137,7 @@ def _tar_extents(path: Path) -> Iterator[dict[str, Extent]]:
 
 
 def _members(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
-    """Give the files of a tar, each judged before anything of the next is read."""
+    """Give the files of a tar, each checked before the next is read."""
     total = 0
     count = 0
     while (member := tar.next()) is not None:

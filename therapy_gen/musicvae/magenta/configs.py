@@ -23,7 +23,7 @@ _MAX_UNITS = 1 << 16
 
 @dataclass(frozen=True)
 class MagentaConfig:
-    """What of a Magenta configuration the network is made of (`magenta.models.music_vae.configs`, version 2.1.4).
+    """The network's part of a Magenta configuration (`magenta.models.music_vae.configs`, version 2.1.4).
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class MagentaConfig:
     split : bool
         Whether each output has an LSTM of its own (`SplitMultiOutLstmDecoder`).
     free_bits, max_beta : float
-        What it was trained with.
+        Of its training.
     """
 
     name: str
@@ -75,7 +75,7 @@ class MagentaConfig:
 
     @property
     def voice_names(self) -> tuple[str, ...]:
-        """What each output is."""
+        """Name of each output."""
         return ("melody",) if self.voices == 1 else ("melody", "bass", "drums")
 
     @property
@@ -214,7 +214,7 @@ def encoder_layer(layer: int, direction: str) -> str:
 
 
 def cores(config: MagentaConfig) -> list[tuple[str, int]]:
-    """Return scope and width of each LSTM that writes steps: one, or one an output where they are split."""
+    """Return scope and width of each decoder LSTM: one, or one for each output where they are split."""
     if not config.hierarchical:
         return [("decoder", config.depth)]
     if not config.split:
@@ -223,7 +223,7 @@ def cores(config: MagentaConfig) -> list[tuple[str, int]]:
 
 
 def parameter_count(shapes: Shapes) -> int:
-    """Return how many numbers variables of such shapes hold."""
+    """Return the number of parameters in variables of these shapes."""
     return sum(math.prod(shape) for shape in shapes.values())
 
 

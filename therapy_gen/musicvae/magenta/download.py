@@ -1,4 +1,4 @@
-"""Downloads that go on where they stopped and are checked before they are used."""
+"""Downloads that resume where they stopped and are checked before they are used."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def download(
     keep: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Path:
-    """Fetch a file to `target`, going on from what an earlier attempt left in ``target.part``.
+    """Fetch a file to `target`, resuming an earlier attempt in ``target.part``.
 
     Parameters
     ----------
     address : str
         ``http:`` or ``https:``.
     target : Path
-        Taken as it is where it exists and has the hash.
+        Kept where it exists and has the hash.
     sha256 : str, optional
-        What the file must hash to. Without it, the server must name a hash (``x-goog-hash`` or ``Content-MD5``).
+        Required hash of the file. Without it, the server must name a hash (``x-goog-hash`` or ``Content-MD5``).
     keep : bool
-        Whether a file with another hash stays as ``target.part``, to be taken as it is with the hash that it has.
+        Whether a file with another hash is kept as ``target.part``, to be accepted with that hash later.
     progress : callable, optional
         Called with bytes so far and bytes in all (None where the server does not say).
 
@@ -94,17 +94,17 @@ def download_known(
     pinned: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Path, str, bool]:
-    """Download a file into a folder that remembers the SHA-256 of what came from each address.
+    """Download a file into a folder that records the SHA-256 of each address's file.
 
     Parameters
     ----------
     address : str
     folder : Path
-        Its `sha256.json` has the digest of each address: recorded at the first download, held to ever after.
+        Its `sha256.json` has the digest of each address: recorded at the first download, required afterwards.
     sha256 : str, optional
-        What the file must hash to, in place of what is recorded.
+        Required hash of the file, in place of the recorded one.
     pinned : str, optional
-        What a public copy of the file hashes to: it must, too, where nothing is given or recorded.
+        Hash of a public copy of the file, required where none is given or recorded.
     progress : callable, optional
         As of `download`.
 
@@ -165,7 +165,7 @@ def _fetch(address: str, part: Path, progress: Callable[[int, int | None], None]
         answer: Any = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code == _RANGE_NOT_SATISFIABLE and have:
-            # Nothing is left to fetch, or the file is another one now: its hash decides.
+            # Nothing is left to fetch, or the file has changed: its hash decides.
             with closing(error):
                 return _named_hash(error.headers)
         raise

@@ -1,4 +1,4 @@
-"""Magenta's own `TrainedModel` behind our door: the same weights, run by the reference."""
+"""Magenta's own `TrainedModel` as a `LatentModel`: the same weights, run by Magenta."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class MagentaEngine:
 
     @property
     def memory(self) -> None:
-        """None: these models have no sections to begin from."""
+        """None: these models have no stored sections."""
         return None
 
     def sample_prior(
@@ -106,8 +106,8 @@ class MagentaEngine:
     ) -> Tokens:
         """Write sections for z (n, z_size), as `MagentaModel.decode` does.
 
-        Magenta draws with its own generator, seeded once, and cannot be told a key: what it writes outside of
-        `pitch_classes` moves to the next note inside.
+        Magenta draws with its own generator, seeded once, and takes no key: notes outside of `pitch_classes` are moved
+        to the nearest one inside.
         """
         wanted = max(temperature, GREEDY_TEMPERATURE)
         outputs = np.stack(self._trained.decode_to_tensors(z, length=self.config.steps, temperature=wanted))
@@ -140,8 +140,8 @@ def _in_key(phrases: Tokens, allowed: BoolArray) -> Tokens:
 def _single_threaded(trained: Any, tf: Any, prefix: str) -> None:
     """Have operations run one after the other.
 
-    What a step draws does not depend on the step before, so the decoder's `while_loop` draws for several steps at once,
-    and it is chance which of them gets which numbers of one seeded generator.
+    The random numbers of a step do not depend on the step before, so the decoder's `while_loop` draws for several steps
+    at once, in an order that varies from run to run.
     """
     graph = trained._sess.graph
     trained._sess.close()
@@ -149,7 +149,7 @@ def _single_threaded(trained: Any, tf: Any, prefix: str) -> None:
         if "parallel_iterations" in operation.node_def.attr:
             operation._set_attr("parallel_iterations", tf.AttrValue(i=1))
     with graph.as_default():
-        # Without threads of its own a session shares those of the first one in the process, however many these are.
+        # Without its own threads a session shares those of the first one in the process, whatever their number.
         config = tf.ConfigProto(
             inter_op_parallelism_threads=1, intra_op_parallelism_threads=1, use_per_session_threads=True
         )

@@ -1,4 +1,4 @@
-"""From a model file to what Magenta loads: a checkpoint of TensorFlow, or a folder for Magenta.js."""
+"""Exporting a model file for Magenta: a checkpoint of TensorFlow, or a folder for Magenta.js."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def export_magenta(model: MagentaModel, path: Path) -> tuple[list[Path], list[st
     -------
     files : list of Path
     remarks : list of str
-        What is not as it was.
+        Differences from the original checkpoint.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def export_tfjs(model: MagentaModel, folder: Path) -> tuple[list[Path], list[str
     if not config.hierarchical and len(config.encoder_units) == 1 and model.can_encode:
         variables |= {name: model.arrays[name] for name in encoder_shapes(config)}
     else:
-        # It asks for an encoder of its own kind before it loads; this one has shapes that fit no input.
+        # Magenta.js requires an encoder of its own kind to load; this one has shapes that fit no input.
         variables |= _no_encoder(config)
         why = "Magenta.js has no encoder of this kind" if model.can_encode else "the encoder is not complete"
         remarks.append(f"{why}: there the model samples and decodes, but cannot encode")
@@ -87,7 +87,7 @@ def export_tfjs(model: MagentaModel, folder: Path) -> tuple[list[Path], list[str
 
 
 def _whole(model: MagentaModel) -> tuple[dict[str, FloatArray], list[str]]:
-    """Return all variables; an encoder that is not there is written as zeros, or Magenta would not load the rest."""
+    """Return all variables; a missing encoder is written as zeros, or Magenta would not load the rest."""
     variables: dict[str, FloatArray] = {}
     missing = []
     for name, shape in variable_shapes(model.config).items():

@@ -1,4 +1,4 @@
-"""Imported models as safetensors files: written little by little, mapped into memory when they are used."""
+"""Imported models as safetensors files: written piece by piece, and memory-mapped for use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Header:
-    """The head of a safetensors file: what its metadata say, and where each array lies."""
+    """The header of a safetensors file: its metadata, and the position of each array."""
 
     metadata: Mapping[str, str]
     places: Mapping[str, tuple[tuple[int, ...], int]]
@@ -48,7 +48,7 @@ class StoredModel:
     Attributes
     ----------
     arrays : mapping of str to float32 array
-        By Magenta's names, mapped from the file: what is not used is not read.
+        By Magenta's names, memory-mapped from the file.
     config : MagentaConfig
     facts : mapping of str to anything JSON holds
     path : Path
@@ -61,7 +61,7 @@ class StoredModel:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the file, read when it is first asked for."""
+        """Of the file, computed on first use."""
         with self.path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -157,7 +157,7 @@ def write_stored(
 
 
 def pieces(array: npt.NDArray[Any]) -> Iterator[bytes]:
-    """Give the values of an array as little-endian float32, little by little."""
+    """Give the values of an array as little-endian float32, piece by piece."""
     flat = array.reshape(-1)
     for start in range(0, flat.size, _CHUNK_BYTES // 4):
         yield np.ascontiguousarray(flat[start : start + _CHUNK_BYTES // 4], dtype="<f4").tobytes()

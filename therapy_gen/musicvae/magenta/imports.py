@@ -1,4 +1,4 @@
-"""From a checkpoint of Magenta's, in TensorFlow's or TensorFlow.js's layout, to a model file of our own."""
+"""Importing a checkpoint of Magenta's, in TensorFlow's or TensorFlow.js's layout, as a model file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TFJS = "tensorflow.js"
 def import_checkpoint(source: Path, config_name: str, target: Path) -> Mapping[str, Any]:
     """Write the model of a checkpoint to `target` and return its facts.
 
-    Variables are copied one after the other, so memory holds a piece of one at a time.
+    Variables are copied piece by piece, one after the other.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _write(
 
 
 def _numbers(source: Path, name: str, content: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the pieces of a variable, float32; InputError where values are no numbers, which opening would not see."""
+    """Give the pieces of a variable, float32; InputError for NaN or infinity, which opening would not detect."""
     for piece in content:
         # One that is cut short is refused where it is written.
         if not all_finite(np.frombuffer(piece, "<f4", len(piece) // 4)):
@@ -111,7 +111,7 @@ def _fit(config: MagentaConfig, shapes: Mapping[str, tuple[int, ...]], source: P
 
 
 def _sized(config: MagentaConfig, shapes: Mapping[str, tuple[int, ...]]) -> MagentaConfig | None:
-    """Return `config` with the sizes that a checkpoint's variables have, None where layers are missing."""
+    """Return `config` with the sizes of a checkpoint's variables; None where layers are missing."""
     scope = "decoder/hierarchical_level_0" if config.hierarchical else f"{cores(config)[0][0]}/multi_rnn_cell"
     decoder = _units(shapes, f"{scope}/cell_{{}}/lstm_cell/bias")
     first = "hierarchical_level_0/initial_state" if config.hierarchical else "z_to_initial_state"
@@ -130,14 +130,14 @@ def _units(shapes: Mapping[str, tuple[int, ...]], pattern: str) -> tuple[int, ..
 
 
 def _matches(config: MagentaConfig, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Return whether all of the decoder is there, and nothing has another shape than `config` says."""
+    """Return whether the decoder is complete, and all shapes are those of `config`."""
     if any(shapes.get(name) != shape for name, shape in decoder_shapes(config).items()):
         return False
     return all(shapes.get(name, shape) == shape for name, shape in encoder_shapes(config).items())
 
 
 def _present(config: MagentaConfig, found: Mapping[str, Any]) -> Shapes:
-    """Return the variables to take: the decoder's first, the encoder's where they are there."""
+    """Return the variables to import: the decoder's first, then the encoder's if present."""
     return {name: shape for name, shape in (decoder_shapes(config) | encoder_shapes(config)).items() if name in found}
 
 

@@ -1,4 +1,4 @@
-"""An imported model held to Magenta itself."""
+"""Comparing an imported model with Magenta itself."""
 
 from __future__ import annotations
 

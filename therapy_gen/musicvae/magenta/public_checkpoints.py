@@ -1,4 +1,4 @@
-"""Public checkpoints of the configurations that are read here, with the addresses where Magenta publishes them.
+"""Public checkpoints of the supported configurations, with the addresses where Magenta publishes them.
 
 From the tables in `magenta/models/music_vae/README.md` (magenta/magenta) and `music/checkpoints/README.md`
 (magenta/magenta-js); the flat models of sixteen bars from Magenta's notebook "MusicVAE" (its folder `colab2`).
@@ -21,7 +21,7 @@ PARTS = (".data-00000-of-00001", ".index")
 
 @dataclass(frozen=True)
 class PublicCheckpoint:
-    """A checkpoint that anyone can get: its name, its configuration, what it writes, and where it is.
+    """A public checkpoint: its name, configuration, kind of music and address.
 
     Magenta publishes no digests. `sha256` is that of a public copy, where one is known, and `weights_sha256` that of a
     public copy of the data file in its tar; None elsewhere.
@@ -36,7 +36,7 @@ class PublicCheckpoint:
 
     @property
     def is_downloadable(self) -> bool:
-        """Whether `model import` can download it: the address is that of a tar or of a prefix, not of a folder."""
+        """Whether `model import` can download it: its address is a tar or a prefix, not a folder."""
         return self.address.endswith((".tar", PREFIX))
 
 
@@ -109,7 +109,7 @@ def check_weights(path: Path, address: str) -> None:
 
 
 def known_digest(address: str) -> str | None:
-    """Return the SHA-256 that a public copy of what lies at an address has; None where none is known.
+    """Return the SHA-256 of a public copy of an address's file; None where none is known.
 
     >>> known_digest("https://example.org/other.tar") is None
     True

@@ -24,7 +24,7 @@ from therapy_gen.musicvae.training.quiet import quiet_libraries
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.integer[Any]]
 
-# So low a temperature that what is sampled is the likeliest class.
+# A temperature so low that the likeliest class is sampled.
 GREEDY_TEMPERATURE = 1e-8
 
 
@@ -78,7 +78,7 @@ def magenta_config(config: MagentaConfig, music_vae: Any) -> Any:
 
 
 def one_hot(tokens: IntArray, outputs: tuple[int, ...]) -> FloatArray:
-    """Return tokens (n, steps, voices) as Magenta's converters write them: (n, steps, sum of classes)."""
+    """Return tokens (n, steps, voices) one-hot, as Magenta's converters do: (n, steps, sum of classes)."""
     return np.concatenate(
         [np.eye(classes, dtype=np.float32)[tokens[..., n]] for n, classes in enumerate(outputs)], axis=-1
     )
@@ -107,7 +107,7 @@ class Reference:
             model = theirs.model
             model.build(theirs.hparams, config.depth, is_training=False)
             if config.hierarchical and config.split:
-                # Magenta 2.1.4 compares the length of a segment with that of the whole section, and stops.
+                # Magenta 2.1.4 compares the length of a segment with the whole section's, and stops.
                 core = model.decoder._core_decoder
                 core.hparams = copy.deepcopy(core.hparams)
                 core.hparams.max_seq_len = config.segment_steps

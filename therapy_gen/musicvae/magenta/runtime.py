@@ -36,7 +36,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 _FIRST_PITCH_CLASS = 2
 _MIN_PITCH = 21
-# As many sections go through the encoder at once as keep the sums at the gates of a layer below this.
+# Memory limit for the gate sums of a layer, which decides how many sections are encoded at once.
 _MOST_GATE_BYTES = 256 << 20
 
 
@@ -78,7 +78,7 @@ class MagentaModel:
 
     @property
     def label(self) -> str:
-        """What titles of its samples call it: its configuration."""
+        """Its name in titles of samples: its configuration."""
         return self.config.name
 
     @property
@@ -88,7 +88,7 @@ class MagentaModel:
 
     @property
     def voices(self) -> tuple[str, ...]:
-        """What the columns of its tokens are."""
+        """Names of the columns of its tokens."""
         return self.config.voice_names
 
     def encode(self, tokens: npt.NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
@@ -116,7 +116,7 @@ class MagentaModel:
 
     @property
     def memory(self) -> None:
-        """None: these models have no sections to begin from."""
+        """None: these models have no stored sections."""
         return None
 
     def sample_prior(
@@ -129,7 +129,7 @@ class MagentaModel:
         density: float | None = None,
         temperature: float = 1.0,
     ) -> FloatArray:
-        """Draw z (n, z_size) from N(0, I), scaled by `temperature`; it knows no `kind`, `metre` or `density`."""
+        """Draw z (n, z_size) from N(0, I), scaled by `temperature`; `kind`, `metre` and `density` are ignored."""
         return np.float32(temperature) * rng.standard_normal((n, self.config.z_size), dtype=np.float32)
 
     def interpolate(self, a: FloatArray, b: FloatArray, steps: int) -> FloatArray:
@@ -158,7 +158,7 @@ class MagentaModel:
         pitch_classes : bool array of shape (12,) or (n, 12), optional
             Pitch classes that notes of melody and bass may have.
         chromatic, consonance : float
-            Not known to these models: other pitch classes are closed to them.
+            Ignored: other pitch classes are excluded.
 
         Returns
         -------
@@ -185,7 +185,7 @@ class MagentaModel:
         return np.split(self.logits(z, tokens), np.cumsum(self.config.outputs)[:-1], axis=-1)
 
     def _contexts(self, z: FloatArray) -> FloatArray:
-        """Return what each segment is written from (n, segments, width): z itself, or the conductor's outputs."""
+        """Return the decoder's context for each segment (n, segments, width): z itself, or the conductor's outputs."""
         z = np.ascontiguousarray(z, dtype=np.float32)
         if not self.config.hierarchical:
             return z[:, None]
@@ -193,7 +193,7 @@ class MagentaModel:
         hidden, cell = split_state(np.tanh(dense(self.arrays, "decoder/hierarchical_level_0/initial_state", z)), units)
         outputs = np.empty((len(z), self.config.segments, units[-1]), dtype=np.float32)
         for segment in range(self.config.segments):
-            # Its input is a zero: only the state goes on.
+            # Its input is a zero: only its state changes.
             outputs[:, segment] = _through(self._conductor, self._conductor[0].bias, hidden, cell)
         return outputs
 
@@ -237,7 +237,7 @@ class _Core:
         self.projection_bias = arrays[f"{scope}/output_projection/bias"]
 
     def start(self, contexts: FloatArray) -> tuple[State, State, FloatArray]:
-        """Return states, and what a context adds at the gates of the first layer, for contexts (n, width)."""
+        """Return initial states, and the contexts' input to the gates of the first layer, for contexts (n, width)."""
         flat = np.tanh(dense(self.arrays, f"{self.scope}/z_to_initial_state", contexts))
         hidden, cell = split_state(flat, self.config.decoder_units)
         return hidden, cell, contexts @ self.context_kernel + self.layers[0].bias
@@ -332,7 +332,7 @@ def _closed_classes(pitch_classes: BoolArray | None, count: int) -> BoolArray | 
 
 
 def _check(stored: StoredModel) -> bool:
-    """Return whether the model can encode; InputError where its decoder is not as its config says."""
+    """Return whether the model can encode; InputError where its decoder does not match its config."""
     for name, shape in decoder_shapes(stored.config).items():
         if name not in stored.arrays:
             raise InputError(f"model {stored.path} lacks {name}; it is incomplete: import it again")

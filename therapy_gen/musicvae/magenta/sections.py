@@ -1,4 +1,4 @@
-"""Magenta's models, and own ones of fewer bars, as writers of a session's sixteen bars, three voices and one key."""
+"""Magenta's models, and our own of fewer bars, as `SectionModel`: sixteen bars, three voices, one key."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ from therapy_gen.musicvae.magenta.runtime import BoolArray
 from therapy_gen.musicvae.prior.prior import USUAL_METRE
 from therapy_gen.musicvae.section_model import LatentModel
 
-# Phrases of a section that is longer than what the model writes: a period, varied, as songs have it.
+# The phrases of a section longer than the model's: a varied period, as in songs.
 _PERIOD = (0, 1, 0, 2, 0, 1, 0, 3)
 _LAST_PITCH_CLASS = MAX_PITCH - MIN_PITCH + FIRST_PITCH_CLASS
 
 
 class Sections:
-    """A model of Magenta's, or of fewer bars than a session's sections, behind the door of `SectionModel`.
+    """A model of Magenta's, or of fewer bars than a session's sections, as a `SectionModel`.
 
-    Of a trio the drums stay silent. A model of two bars writes four phrases that make sixteen: z is theirs, side by
-    side.
+    A trio's drums are left out. A model of two bars writes four phrases that make sixteen: z is theirs, concatenated.
 
     Parameters
     ----------
@@ -76,7 +75,7 @@ class Sections:
 
     @property
     def memory(self) -> None:
-        """None: these models have no sections to begin from."""
+        """None: these models have no stored sections."""
         return None
 
     def sample_prior(
@@ -88,7 +87,7 @@ class Sections:
         metre: int = USUAL_METRE,
         density: float | None = None,
     ) -> FloatArray:
-        """Draw z (n, phrases * z_size) from the model's prior; these models cannot be asked for a density."""
+        """Draw z (n, phrases * z_size) from the model's prior; `density` is ignored."""
         return self.model.sample_prior(n * self._phrases, rng, kind).reshape(n, -1)
 
     def decode(

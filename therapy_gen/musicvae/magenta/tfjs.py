@@ -29,7 +29,7 @@ _DTYPES = {"float32": "<f4", "float16": "<f2", "uint8": "|u1", "uint16": "<u2"}
 
 @dataclass(frozen=True)
 class Stored:
-    """Where a variable lies: a stretch of bytes that may run on from file to file, and how they are to be read."""
+    """A stored variable: a range of bytes, possibly over several files, and their format."""
 
     shape: tuple[int, ...]
     files: tuple[Path, ...]
@@ -72,7 +72,7 @@ def read_manifest(folder: Path) -> dict[str, Stored]:
 
 
 def read_converter(folder: Path) -> Mapping[str, Any]:
-    """Return what ``converter.json`` or ``config.json`` says of the data: ``numSteps``, ``minPitch``, ``maxPitch``."""
+    """Return the data converter's parameters: ``numSteps``, ``minPitch``, ``maxPitch``."""
     for name in ("converter.json", "config.json"):
         path = folder / name
         if path.is_file() and path.stat().st_size <= _MAX_MANIFEST_BYTES:
@@ -101,7 +101,7 @@ def write_tfjs(
 ) -> list[Path]:
     """Write a model for Magenta.js into `folder` and return the files: config, manifest, shards.
 
-    Each file takes its name when all are written, the manifest last; shards of a model that was there before go then.
+    Files are renamed when all are written, the manifest last; then shards of an earlier model are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config, manifest = folder / "config.json", folder / _SHARDED
@@ -109,7 +109,7 @@ def write_tfjs(
     count = max(-(-total // shard_bytes), 1)
     shards = [folder / f"group1-shard{n}of{count}" for n in range(1, count + 1)]
     with contextlib.ExitStack() as stack:
-        # Taken back in the opposite order: the shards first, the manifest last.
+        # Closed in the opposite order: the shards first, the manifest last.
         parts = {file: stack.enter_context(atomic_write(file)) for file in (manifest, config, *shards)}
         weights = _write_shards([parts[shard] for shard in shards], variables, shard_bytes)
         head = {"type": "MusicVAE", "dataConverter": converter}
@@ -125,7 +125,7 @@ def write_tfjs(
 def _write_shards(
     files: Sequence[Path], variables: Mapping[str, npt.NDArray[np.float32]], shard_bytes: int
 ) -> list[dict[str, Any]]:
-    """Write variables one after the other, file after file, and return what the manifest says of them."""
+    """Write variables one after the other into shards, and return their entries of the manifest."""
     weights: list[dict[str, Any]] = []
     number = written = 0
     stream = files[0].open("wb")

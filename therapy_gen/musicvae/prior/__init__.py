@@ -1,4 +1,4 @@
-"""Where new music comes from.
+"""The prior: drawing latent vectors for new sections.
 
-In: a seed and what a section is to be like. Out: latent vectors.
+In: a seed and the wanted descriptors of a section. Out: latent vectors.
 """

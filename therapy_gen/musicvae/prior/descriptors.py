@@ -1,7 +1,7 @@
-"""What a section is like as a whole, in a few numbers: the prior is told them, so that its bars belong together.
+"""Descriptors of whole sections, in a few numbers: the prior is conditioned on them, so that its bars fit together.
 
-A new descriptor is an entry of `DESCRIPTORS`: training measures it, fits the prior to it, and the manual tells of it. A
-model file keeps those that it was trained with.
+A new descriptor is an entry of `DESCRIPTORS`: training measures it and conditions the prior on it, and the manual lists
+it. A model file keeps those that it was trained with.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LAGS = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class SectionBatch:
-    """Sections, as the descriptors read them.
+    """Sections with what the descriptors need.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class SectionBatch:
 
 @dataclass(frozen=True)
 class Descriptor:
-    """One or more numbers that tell what a section is like.
+    """One or more numbers that describe a section.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Descriptor:
     of : callable
         From `SectionBatch` to an array of shape (n, `width`), or (n,).
     width : int or None
-        How many numbers it is; None: one of each voice.
+        How many numbers it has; None: one for each voice.
     """
 
     about: str
@@ -69,7 +69,7 @@ class Descriptor:
     width: int | None = 1
 
     def columns(self, voices: int) -> int:
-        """Return how many numbers it is for so many voices."""
+        """Return how many numbers it has for so many voices."""
         return voices if self.width is None else self.width
 
 
@@ -99,7 +99,7 @@ def _pitch_classes(sections: SectionBatch) -> npt.NDArray[Any]:
 
 
 def _returning(sections: SectionBatch) -> FloatArray:
-    """Return the mean share (n,) of steps at which a bar does what the most similar earlier one did."""
+    """Return the mean share (n,) of steps at which a bar agrees with the most similar earlier one."""
     tokens = sections.tokens
     sound = np.where((tokens == HOLD) | (tokens == NOTE_OFF), sounding(tokens), -tokens.astype(np.int32))
     bars = sound.reshape(len(tokens), -1, _STEPS_PER_BAR, tokens.shape[-1])
@@ -112,7 +112,7 @@ def _returning(sections: SectionBatch) -> FloatArray:
     return shares
 
 
-# The first column of all models: samples can be drawn with a density.
+# The first column in all models: samples can be drawn with a given density.
 DENSITY = 0
 
 DESCRIPTORS: dict[str, Descriptor] = {
@@ -137,7 +137,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
 
 
 def columns(name: str, voices: int) -> slice:
-    """Return the columns of a descriptor among those of `section_descriptors`.
+    """Return the columns of a descriptor in `section_descriptors`.
 
     Examples
     --------

@@ -12,24 +12,24 @@ from therapy_gen.musicvae.prior.descriptors import DENSITY
 
 FloatArray = npt.NDArray[np.float32]
 
-# The bars, so many back, that a new bar knows, and may take up again: the last one, and those of two, four, eight ago.
+# Distances of the earlier bars on which a new bar is conditioned, and which it may repeat.
 LAGS = (1, 2, 4, 8)
-# A bar's part of z is drawn in so many pieces, each knowing those before it.
+# A bar's part of z is drawn in so many pieces, each conditioned on those before it.
 _PIECES = 4
 KINDS = ("major", "minor")
 PREFIX = "prior/"
-# Beats a bar (6 for 6/8), where nothing else is asked for.
+# Beats a bar (6 for 6/8) by default.
 USUAL_METRE = 4
 # Bounds of a component's log deviation.
 SPREAD = (-5.0, 3.0)
-# The choice among components is surer than the noise within one: bars return, or do not, as is likeliest.
+# The temperature of the choice among components is lower than that of the noise within one, by this factor.
 _SURER = 0.3
-# Deviation of the descriptors of a new section from those of the one it follows, and of the densities that are near the
-# one asked for; in standard deviations of each.
+# SD of a new section's descriptors around those of a real section, and of densities around the requested one; in
+# standard deviations of each.
 _BLUR = 0.05
 _NEAR = 0.1
-# At most so many standard deviations are requested of a descriptor, more than any section has: samples follow some
-# of them by a fraction only.
+# Requests of a descriptor are limited to so many standard deviations. That is more than any section has, since samples
+# follow some descriptors by a fraction only.
 _MOST_REQUESTED = 8.0
 
 
@@ -37,9 +37,9 @@ class BarPrior:
     """An autoregressive mixture of Gaussians over the bars of z, fitted to the aggregate posterior of calm music.
 
     A bar's z is drawn piece after piece. The distribution of a piece has a component around that of each bar of `LAGS`
-    (it returns) and some of its own (it is new). An LSTM that reads all pieces so far, and is told what the section is
-    like as a whole (`descriptors`), says how likely, where and how wide each is. What a section is like is drawn first:
-    as one of the calm sections that the prior was fitted to, nearly.
+    (it returns) and some of its own (it is new). An LSTM over all pieces so far, conditioned on the section's
+    descriptors (`descriptors`), gives weight, mean and deviation of each component. The descriptors are drawn first,
+    near those of a calm section that the prior was fitted to.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class BarPrior:
         rng : Generator
         kind : {"major", "minor"}
         temperature : float
-            Scale of the noise within a component; the choice among components is surer.
+            Scale of the noise within a component; the choice among components has a lower temperature.
         density : float, optional
             Notes a bar, of all voices together.
         metre : int
@@ -95,7 +95,7 @@ class BarPrior:
         density: float | None = None,
         metre: int = USUAL_METRE,
     ) -> FloatArray:
-        """Draw what n sections are to be like, (n, descriptors) in standard deviations, from calm music of a kind."""
+        """Draw descriptors of n sections, (n, descriptors) in standard deviations, from calm music of a kind."""
         a = self.arrays
         of_metre = a["traits/metre"] == metre
         of_kind = of_metre & (a["traits/minor"] == float(kind == "minor"))
@@ -104,7 +104,7 @@ class BarPrior:
         if density is not None:
             mean, deviation = a["traits/scale"][:, DENSITY]
             away = np.abs(found[:, DENSITY] - (density - mean) / deviation)
-            # The nearest ones, also where there is none near.
+            # Relative to the nearest one, so that there is always one.
             weights = np.exp(-0.5 * ((away - away.min()) / _NEAR) ** 2)
             weights /= weights.sum()
         drawn: FloatArray = found[rng.choice(len(found), n, p=weights)]
@@ -158,25 +158,25 @@ class BarPrior:
 
 
 def pieces_of(bar_z: int) -> int:
-    """Return in how many pieces a bar's z of so many dimensions is drawn."""
+    """Return the number of pieces in which a bar's z of so many dimensions is drawn."""
     return math.gcd(_PIECES, bar_z)
 
 
 def _section_conditions(minor: bool, metre: int, descriptors: FloatArray) -> FloatArray:
-    """Return what the prior is told of sections as a whole: mode, metre, descriptors; (n, 2 + descriptors)."""
+    """Return the prior's conditions for whole sections: mode, metre, descriptors; (n, 2 + descriptors)."""
     told = np.empty((len(descriptors), 2), dtype=np.float32)
     told[:] = float(minor), float(metre != USUAL_METRE)
     return np.concatenate([told, descriptors], axis=1)
 
 
 def place_conditions(bars: int, pieces: int) -> FloatArray:
-    """Return what the prior is told of a piece's place: bar and piece, one-hot; (bars * pieces, bars + pieces)."""
+    """Return the prior's conditions for a piece's place: bar and piece, one-hot; (bars * pieces, bars + pieces)."""
     bar, piece = np.eye(bars, dtype=np.float32), np.eye(pieces, dtype=np.float32)
     return np.concatenate([np.repeat(bar, pieces, axis=0), np.tile(piece, (bars, 1))], axis=1)
 
 
 def _split_mixture(out: FloatArray, size: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Take the output layer apart: log weights (n, m), log deviations (n, m, size), means (n, m - lags, size)."""
+    """Split the output layer: log weights (n, m), log deviations (n, m, size), means (n, m - lags, size)."""
     count = (out.shape[-1] + len(LAGS) * size) // (1 + 2 * size)
     weights = out[:, :count]
     deviations = out[:, count : count * (1 + size)].reshape(len(out), count, size)

@@ -1,4 +1,4 @@
-"""Sections to begin from: points of the latent space at which a model writes music like that which it learned from."""
+"""A memory of sections: latent points from which a model decodes music similar to its training data."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ PREFIX = "memory/"
 MARK = "memory/sections"
 _NAMES = ("sections", "scale", "minor", "metre", "density", "source")
 
-# Plans whose density is so near to the one asked for, in notes a bar, are drawn as often.
+# SD, in notes a bar, of the densities drawn around the requested one.
 _NEAR = 1.0
-# A variation takes over so many bars at a time.
+# A variation is composed in units of so many bars.
 _PHRASE_BARS = 4
-# Sections of one piece should be about as dense as each other: from the density of the first, as a share of it.
+# Largest difference in density between sections of one piece, as a share of the first one's.
 _AS_DENSE = 0.5
 
 
 class SectionMemory:
     """New sections of calm music as z, each with a variation, by mode, metre and density.
 
-    Each follows the plan of a real section (its rhythm, which bars return, how lines rise and fall within a bar), with
-    bars moved along the scale so that harmony goes another way (`therapy_gen.musicvae.training.memory`).
+    Each follows the plan of a real section (rhythm, repeated bars, contour within bars), with bars moved along the
+    scale to another harmony (`therapy_gen.musicvae.training.memory`).
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class SectionMemory:
         most : float, optional
             Notes a bar at most, where there are such sections.
         without : collection of int
-            Numbers that are drawn only where there are no others.
+            Numbers to draw only where there are no others.
         """
         of_metre = self._metre == metre
         if not of_metre.any():
@@ -94,13 +94,13 @@ class SectionMemory:
         weights = np.ones(len(rows))
         if density is not None:
             away = np.abs(self.density[rows] - density)
-            # The nearest ones, also where there is none near.
+            # Relative to the nearest one, so that there is always one.
             weights = np.exp(-0.5 * ((away - away.min()) / _NEAR) ** 2) + 1e-12
         drawn: IntArray = rows[rng.choice(len(rows), n, replace=n > len(rows), p=weights / weights.sum())]
         return drawn
 
     def kin(self, number: int, rng: np.random.Generator, without: Collection[int] = ()) -> int:
-        """Return another section whose plan is of the same piece; where there is none, one about as dense."""
+        """Return another section whose plan comes from the same piece; where there is none, one about as dense."""
         alike = (self._metre == self._metre[number]) & (self._minor == self._minor[number])
         alike[[number, *without]] = False
         away = np.abs(self.density - self.density[number])
@@ -129,7 +129,7 @@ class SectionMemory:
         return found
 
     def variation(self, number: int, order: int) -> FloatArray:
-        """Return z (z_size,) of a variation: it begins alike; of higher order, only its second half is another."""
+        """Return z (z_size,) of a variation, which begins alike; of higher order, only its second half differs."""
         theme, other = self._z[number]
         phrase = np.arange(len(theme)) // _PHRASE_BARS
         chosen = (phrase > phrase.max() // 2) | (order % 2 == 1)

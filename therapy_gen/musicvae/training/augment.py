@@ -1,4 +1,4 @@
-"""More music out of the same windows: copies in other keys."""
+"""Data augmentation: windows transposed to other keys."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FARTHEST = 6
 def transposed(
     tokens: npt.NDArray[np.uint8], share: float, rng: np.random.Generator, num_classes: int = 90
 ) -> npt.NDArray[np.uint8]:
-    """Return windows (n, steps, voices), about `share` of them moved by up to six semitones, all voices together.
+    """Return windows (n, steps, voices), about `share` of them transposed by up to six semitones.
 
-    A window that would leave the vocabulary's range stays as it is.
+    A window that would leave the vocabulary's range is not transposed.
     """
     shift = shifts(len(tokens), share, rng)
     notes = tokens > NOTE_OFF
@@ -26,5 +26,5 @@ def transposed(
 
 
 def shifts(count: int, share: float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Draw by how many semitones each of so many windows is moved: about `share` of them by up to a tritone."""
+    """Draw the transposition of each of so many windows: about `share` of them by up to a tritone."""
     return np.where(rng.random(count) < share, rng.integers(-_FARTHEST, _FARTHEST + 1, count), 0)

@@ -1,4 +1,4 @@
-"""Known ways in which training fails, found by measurement, with what to change."""
+"""Detecting known failures of training by measurement, with advice."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from therapy_gen.musicvae.model import DECODER_TEMPERATURE, Model
 
 Tokens = npt.NDArray[np.uint8]
 
-# Of the music's notes a bar: a model that writes fewer has fallen silent.
+# A model that writes less than this share of the music's notes a bar writes mostly rests.
 _SILENT = 0.25
-# Of the nats a section: what z must save, or it is ignored.
+# Share of the nats a section that z must save; else it is ignored.
 _HEARD = 0.02
-# A network of three million weights learns fewer windows, or those of fewer pieces, by heart.
+# A network of three million weights overfits to fewer windows or pieces than this.
 _FEW_WINDOWS, _FEW_PIECES = 500, 20
 # Held-out nats over training nats.
 _BY_HEART = 1.5
@@ -44,13 +44,13 @@ def find_symptoms(
     ----------
     model : Model
     train, held_out : uint8 arrays (n, steps, voices)
-        What it learned from, and what it has not seen.
+        Training and held-out sections.
     pieces : int
         How many pieces `train` was cut from.
     fine_tuned : bool
-        Whether it began as another model: then that is no advice.
+        Whether it was fine-tuned: then fine-tuning is not advised.
     seed : int
-        Fixes what is drawn.
+        Of the random draws.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def notes(tokens: Tokens) -> float:
 
 
 def heard(model: Model, tokens: Tokens, rng: np.random.Generator) -> tuple[float, float]:
-    """Return nats a section, teacher-forced, with the section's own z and with that of another section."""
+    """Return nats a section, teacher-forced, with the section's own z and with another section's."""
     mu, _ = model.encode(tokens)
     turned = np.roll(mu, int(rng.integers(1, max(len(mu), 2))), axis=0)
     return _nats(model, mu, tokens), _nats(model, turned, tokens)

@@ -26,8 +26,8 @@ def evaluate(model: Model, tokens: Tokens) -> dict[str, Any]:
     dict
         ``teacher_forced``: share of steps whose likeliest class, given the true past and z = mu, is right, by voice;
         ``reconstructed``: the same for greedy decoding from mu alone; ``sounding``: share of steps at which the
-        reconstruction sounds the right pitch (or is rightly silent); ``holds``: share of steps that are holds, what a
-        model that never moves would score; ``kl_nats``; ``reconstruction_nats``; ``active_units``; ``sections``.
+        reconstruction sounds the right pitch (or is rightly silent); ``holds``: share of steps that are holds, the
+        score of a model that writes only holds; ``kl_nats``; ``reconstruction_nats``; ``active_units``; ``sections``.
     """
     sums: dict[str, npt.NDArray[np.float64]] = {}
     means = []

@@ -1,4 +1,4 @@
-"""Interrupts that wait for a safe moment: one that is raised inside a step of training can crash TensorFlow."""
+"""Deferring interrupts to a safe moment: one raised inside a step of training can crash TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _HELD = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def held_interrupts(notice: Callable[[], None] | None = None) -> Iterator[Callable[[], None]]:
-    """Hold back the signals that would raise an exception anywhere, and give the function that lets them through.
+    """Defer SIGINT and SIGTERM, and give a function that handles a deferred one.
 
-    Within, the first SIGINT or SIGTERM that a Python function handles is kept until that function is called, or until
-    the end; a second one takes effect at once. Where an exception ends the block, what was kept is dropped. In threads
-    other than the main one, which never see signals, nothing changes.
+    Within, the first SIGINT or SIGTERM with a Python handler is deferred until that function is called, or until the
+    end; a second one takes effect at once. Where an exception ends the block, a deferred signal is dropped. In threads
+    other than the main one, which get no signals, nothing changes.
 
     Parameters
     ----------
     notice : callable, optional
-        Called when a signal is kept.
+        Called when a signal is deferred.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None

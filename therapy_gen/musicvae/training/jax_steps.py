@@ -1,6 +1,6 @@
-"""Many training steps in one compiled call, for JAX on a GPU: windows, copies in other keys and rows are made there.
+"""Many training steps in one compiled call, for JAX on a GPU: selecting and transposing windows runs there, too.
 
-Step by step from the host a GPU waits for the host most of the time. The steps are those of `train`: the same windows
+With single steps from the host, a GPU waits most of the time. The steps are those of `train`: the same windows
 in the same order, in the same keys; only the noise, and the order in which floats are summed, differ.
 """
 
@@ -54,7 +54,7 @@ def inputs_of(tokens: Array, num_classes: int) -> dict[str, Array]:
 
 
 def moved(tokens: Array, shift: Array, num_classes: int) -> Array:
-    """Return windows (n, steps, voices) moved by `shift` (n,) semitones, but for those that would leave the range."""
+    """Return windows (n, steps, voices) transposed by `shift` (n,) semitones, except where they would leave the range."""
     notes = tokens > NOTE_OFF
     there = tokens + jnp.where(notes, shift[:, None, None], 0)
     stays = (notes & ((there <= NOTE_OFF) | (there >= num_classes))).any(axis=(1, 2), keepdims=True)
@@ -62,7 +62,7 @@ def moved(tokens: Array, shift: Array, num_classes: int) -> Array:
 
 
 class CompiledSteps:
-    """Runs steps of a compiled Keras model on windows that lie on the device.
+    """Runs steps of a compiled Keras model on windows in the device's memory.
 
     Parameters
     ----------

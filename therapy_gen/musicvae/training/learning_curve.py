@@ -11,7 +11,7 @@ from pathlib import Path
 
 from therapy_gen.errors import InputError
 
-# Okabe & Ito's colours, told apart by colour-blind eyes as well.
+# Okabe & Ito's colours, distinguishable with colour blindness.
 _TRAINING, _HELD_OUT = "#0072b2", "#d55e00"
 _WIDTH, _LEFT, _RIGHT, _TOP = 860, 64, 150, 54
 _PANEL, _GAP = 210, 46
@@ -21,7 +21,7 @@ Points = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """What a run's log says: points (step, nats a section) of training and of held-out windows."""
+    """The curves in a run's log: points (step, nats a section) of training and of held-out windows."""
 
     reconstruction: Points
     kl: Points
@@ -31,7 +31,7 @@ class LearningCurve:
 
 
 def read_curve(log: Path) -> LearningCurve:
-    """Read the log of a training run; of steps that were trained twice, after a crash, the later line counts.
+    """Read the log of a training run; for steps repeated after a crash, the later line counts.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """The hierarchical MusicVAE in Keras 3, in backend-neutral operations.
 
-Sixteen bars are encoded side by side, a bidirectional LSTM reads their codes, and every bar draws its own part of z
-from what the bar is and what surrounds it, by weights that all bars share. A bidirectional conductor reads those parts
-and tells one bar decoder, in general and for every step, what to write in all voices. Within a step the voices hear
-each other: the bass sees what the melody does, the inner voice sees both (couplings between their logits).
+Sixteen bars are encoded in parallel, a bidirectional LSTM reads their codes, and each bar's own part of z is drawn from
+its code and its context, with weights shared by all bars. A bidirectional conductor reads these parts and conditions
+one bar decoder, for the bar and for every step, which writes all voices. Within a step the voices are coupled: the bass
+depends on the melody, the inner voice on both (couplings between their logits).
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class MusicVAE(keras.Model):
         c = config
         rows = 2 * c.voices * c.num_classes
         self.pairs = coupled_pairs(c.voices)
-        # Six rows are added up at each step: their sum starts with unit variance. Keras's default, a twentieth of that,
-        # leaves the posterior means far below the noise, and z is never learned.
+        # Six rows are summed at each step: their sum starts with unit variance. With Keras's default, a twentieth of
+        # that, the posterior means stay far below the noise, and z is never learned.
         spread = keras.initializers.RandomNormal(stddev=float((2 * c.voices) ** -0.5))
         self.encoder_embedding = keras.layers.Embedding(
             rows, c.embedding, embeddings_initializer=spread.clone(), name="encoder_embedding"
@@ -98,7 +98,7 @@ class MusicVAE(keras.Model):
         self.forward_lstm = LSTM(c.encoder_units, name="forward")
         self.backward_lstm = LSTM(c.encoder_units, name="backward")
         self.mu = keras.layers.Dense(c.bar_z, name="mu", dtype="float32")
-        # Narrow posteriors at the start: with sigma near 1 the decoder learns to ignore z before z says anything.
+        # Narrow posteriors at the start: with sigma near 1 the decoder learns to ignore z before z is informative.
         self.sigma = keras.layers.Dense(
             c.bar_z,
             activation="softplus",
@@ -147,7 +147,7 @@ class MusicVAE(keras.Model):
         return ops.reshape(self.mu(known), (-1, c.z_size)), ops.reshape(self.sigma(known), (-1, c.z_size))
 
     def conduct(self, z: Tensor) -> Tensor:
-        """Return what is known of each bar (batch, bars, bar_width + 2 conductor_units) for z (batch, z_size)."""
+        """Return each bar's context (batch, bars, bar_width + 2 conductor_units) for z (batch, z_size)."""
         c = self.config
         bars = self.z_to_bar(ops.reshape(z, (-1, c.bars, c.bar_z)))
         forward = self.conductor_forward(self.conductor_forward_gates(bars))
@@ -161,9 +161,9 @@ class MusicVAE(keras.Model):
         ----------
         z : tensor (batch, z_size)
         inputs : int tensor (batch, steps, 2 voices)
-            Rows of what each voice did, and what sounded in it, a step earlier.
+            Rows of each voice's event and sounding note in the step before.
         couplings : int tensor (batch, steps, pairs, 2)
-            Rows of what the voices that are decided earlier in the same step did.
+            Rows of events of the voices decoded earlier in the same step.
         """
         c = self.config
         context = ops.reshape(self.conduct(z), (-1, c.bar_width + 2 * c.conductor_units))

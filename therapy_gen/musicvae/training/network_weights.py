@@ -1,4 +1,4 @@
-"""A model file back in Keras: to go on training from it, and to compare the runtime with the network it came from."""
+"""Loading a model file into Keras: to fine-tune it, and to compare the NumPy runtime with Keras."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def assign_weights(network: keras.Model, arrays: Mapping[str, FloatArray]) -> No
 def keras_figures(
     config: Config, arrays: Mapping[str, FloatArray], tokens: npt.NDArray[np.uint8]
 ) -> dict[str, FloatArray]:
-    """Return what the Keras network of a model makes of `tokens` (n, steps, voices).
+    """Run the Keras network of a model on `tokens` (n, steps, voices).
 
     Returns
     -------

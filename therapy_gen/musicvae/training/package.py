@@ -1,4 +1,4 @@
-"""From a training run to a model file that can be shipped: the prior fitted, held-out figures measured, float16."""
+"""From a training run to a model file: fitting the prior, measuring held-out figures, storing float16."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float32]
 
-# Fewer sections than this are no material for a prior: the model then draws from N(0, I).
+# With fewer sections than this no prior is fitted: the model then draws from N(0, I).
 _MIN_SECTIONS = 16
 _CALIBRATED_ON = 128
 _CALIBRATIONS = 4
 _MOST_BEYOND = 1.5
-# A trait that samples follow less than so (change had for change asked) is not moved on average.
+# A descriptor that samples follow less than this (change obtained over change requested) gets no offset.
 _FOLLOWS = 0.5
-# Those of the melody are asked for by as much more as they are followed less, at most so many times as strongly. Pitch
-# classes are not: their overlap with real music falls (docs/sampling.md).
+# Requests of the melody's descriptors are amplified by the inverse of how well samples follow them, by this factor at
+# most. Those of pitch classes are not: their overlap with real music would fall (docs/sampling.md).
 _MOST_GAIN = 6.0
 
 
 @dataclass(frozen=True)
 class PriorMaterial:
-    """What a prior is fitted to.
+    """The data for fitting a prior.
 
     Attributes
     ----------
     tokens : array of uint8, shape (n, steps, voices)
     minor, held_out, calm : bool arrays of shape (n,)
-        The mode of each section; whether it only judges the fit; whether samples shall have its density.
+        The mode of each section; whether it is held out; whether samples should have densities like its own.
     metre : int array of shape (n,)
         Beats a bar (6 for 6/8) of each section.
     piece : int array of shape (n,), optional
@@ -132,10 +132,10 @@ def _memory(model: Model, arrays: dict[str, FloatArray], prior: PriorMaterial, p
 
 
 def calibrated(model: Model, seed: int) -> tuple[FloatArray, FloatArray]:
-    """Return what to ask of the prior so that sections have wanted descriptors: gain * descriptors + offset.
+    """Calibrate requests of the prior: gain * descriptors + offset gives sections with the wanted descriptors.
 
-    Below temperature 1 samples keep to what is likeliest, and that has fewer notes, for one, than the mean. They follow
-    the descriptors of the melody too little, and more of those is asked, or sections would be alike.
+    Below temperature 1 samples stay near the mode, which has, for example, fewer notes than the mean. They follow the
+    melody's descriptors too little, so that requests of those are amplified, or sections would be alike.
 
     Returns
     -------

@@ -21,23 +21,23 @@ Tensor = Any
 _RATE = 1e-3
 _HALVED_EVERY = 800
 _JUDGED_EVERY = 50
-# Nats a bar by which the held-out loss has to fall, or the fit has done what it can.
+# Nats a bar by which the held-out loss has to fall for the fit to go on.
 _WORTH = 0.02
-# Each section is learned from so often at most: of 52 sections, held-out loss rested after 200 times.
+# Most epochs: with 52 sections, held-out loss stopped falling after 200.
 _MOST_EPOCHS = 300
-# Descriptors count at most so many standard deviations.
+# Descriptors are clipped to so many standard deviations.
 _FURTHEST = 4.0
-# The descriptors of so many calm sections are kept, to be drawn from, but for the sparsest and the densest (percentiles
-# of density).
+# The descriptors of so many calm sections are stored to draw from, without the sparsest and densest (percentiles of
+# density).
 _KEPT = 1024
 _USUAL = (17.0, 93.0)
-# A metre of fewer sections than this was not learned.
+# A metre with fewer sections than this does not count as learned.
 _LEARNED = 16
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 class PriorNetwork(keras.Model):
-    """Says, for every piece of every bar, how likely its z is, given those before it; see `prior.BarPrior`."""
+    """Gives the density of the z of every piece of every bar, given those before it; see `prior.BarPrior`."""
 
     def __init__(
         self, bars: int, bar_z: int, units: int = 256, new: int = 12, dropout: float = 0.2, **kwargs: Any
@@ -119,12 +119,12 @@ def fit_prior(
     metre : int array of shape (n,)
         Beats a bar (6 for 6/8).
     descriptors : array of shape (n, descriptors)
-        What each section is like; see `descriptors.section_descriptors`.
+        Of each section; see `descriptors.section_descriptors`.
     bar_z : int
     held_out : bool array of shape (n,)
         Sections to judge by.
     calm : bool array of shape (n,)
-        Sections that samples shall be like.
+        Sections that samples should resemble.
     steps, patience, batch_size, seed : int
         Steps at most; how often in a row the held-out loss may fail to fall by `_WORTH`.
     report : callable, optional
@@ -196,7 +196,7 @@ def fit_prior(
 def _to_be_like(
     density: FloatArray, metre: npt.NDArray[np.integer], learn: npt.NDArray[np.intp], calm: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.intp]:
-    """Return the sections that samples shall be like: calm ones of usual density, and some of every metre learned."""
+    """Return the sections that samples should resemble: calm ones of usual density, and some of every learned metre."""
     like = learn[calm[learn]] if calm[learn].any() else learn
     low, high = np.percentile(density[like], _USUAL)
     usual = like[(density[like] >= low) & (density[like] <= high)]

@@ -1,4 +1,4 @@
-"""Importing TensorFlow without what its libraries say of graphics cards that are not there."""
+"""Importing Keras without its backend's messages about missing graphics cards."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BACKENDS = ("tensorflow", "jax", "torch")
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep what C libraries write to standard error; it is shown where an error ends the block.
+    """Capture what C libraries write to standard error; show it where an error ends the block.
 
-    Before TensorFlow has its log set up it writes there whatever ``TF_CPP_MIN_LOG_LEVEL`` says.
+    Before its log is set up TensorFlow ignores ``TF_CPP_MIN_LOG_LEVEL``.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -45,7 +45,7 @@ def quiet_libraries() -> Iterator[None]:
 
 
 def load_keras() -> None:
-    """Import Keras and its backend, and keep what they say of graphics cards.
+    """Import Keras and its backend, without their messages about graphics cards.
 
     The backend is the one that ``KERAS_BACKEND`` names; otherwise TensorFlow, or where that is not installed JAX or
     PyTorch.
