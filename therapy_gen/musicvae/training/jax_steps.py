@@ -54,7 +54,7 @@ def inputs_of(tokens: Array, num_classes: int) -> dict[str, Array]:
 
 
 def moved(tokens: Array, shift: Array, num_classes: int) -> Array:
-    """Return windows (n, steps, voices) transposed by `shift` (n,) semitones, except where they would leave the range."""
+    """Return windows (n, steps, voices) transposed by `shift` (n,) semitones, unless that leaves the range."""
     notes = tokens > NOTE_OFF
     there = tokens + jnp.where(notes, shift[:, None, None], 0)
     stays = (notes & ((there <= NOTE_OFF) | (there >= num_classes))).any(axis=(1, 2), keepdims=True)
