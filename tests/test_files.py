@@ -98,7 +98,8 @@ def test_leftovers_go_and_live_ones_stay(tmp_path: Path) -> None:
 @POSIX
 def test_devices_and_pipes_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for target in (Path("/dev/full"), Path("/dev/null"), tmp_path / "pipe"):
+    # `/dev/stdout` may be a file; replacing it would take it from the whole machine.
+    for target in (Path("/dev/full"), Path("/dev/null"), tmp_path / "pipe", Path("/dev/stdout"), Path("/dev/fd/1")):
         with pytest.raises(InputError, match="device or a pipe"):
             files.write_bytes(target, b"x")
     assert Path("/dev/null").is_char_device()

@@ -160,12 +160,18 @@ def check_target(path: Path, error: type[InputError] = InputError) -> None:
     try:
         if path.is_dir():
             raise error(f"{path} is a folder; give the name of a file")
-        if path.exists() and not path.is_file():
+        if (path.exists() and not path.is_file()) or _is_of_devices(path.parent):
             raise error(f"{path} is a device or a pipe, which cannot hold a file; give the name of a file")
         if not path.parent.is_dir():
             raise error(f"the folder of {path} does not exist; make it first, or choose another place")
     except (OSError, ValueError) as problem:
         raise error(f"cannot write {path!s}: {reason(problem)}; choose another place") from problem
+
+
+def _is_of_devices(folder: Path) -> bool:
+    """Return whether a folder holds devices and processes: what seems a file there, such as `/dev/stdout`, is none."""
+    there = folder.resolve()
+    return there == Path("/dev") or Path("/proc") in (there, *there.parents)
 
 
 def make_folder(path: Path, error: type[InputError] = InputError) -> Path:

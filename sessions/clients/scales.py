@@ -14,7 +14,9 @@ from sessions.errors import NotFoundError
 from sessions.storage.client_tables import ScaleRow
 from sessions.storage.store import Store
 from therapy_gen.errors import InputError
+from therapy_gen.files import read_input
 
+_MAX_BYTES = 1_000_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _KEYS = {"name", "title", "low", "high", "ends", "source", "smallest_change", "change_source", "step"}
 
@@ -136,9 +138,9 @@ def read_scales(path: Path) -> list[Scale]:
         Where the file cannot be read or a scale is not valid.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"scale file {path} cannot be read: {error.strerror}") from error
+        document = tomllib.loads(read_input(path, _MAX_BYTES).decode("utf-8-sig"))
+    except RecursionError as error:
+        raise InputError(f"scale file {path} is nested too deep; give name, title, low and high of each") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"scale file {path} is not TOML: {error}") from error
     entries = document.get("scale")

@@ -117,6 +117,8 @@ def connect(url: URL, *, read_only: bool = False) -> Engine:
     if path is not None:
         if path.is_dir():
             raise DatabaseError(f"database {path} is a folder; give `db` a file in it, such as {path / 'therapy.db'}")
+        if path.exists() and not path.is_file():
+            raise DatabaseError(f"database {path} is a pipe or a device; give `db` a file")
         if not path.parent.is_dir():
             raise DatabaseError(f"database {path}: the folder {path.parent} does not exist; make it, or choose another")
     # Transactions are begun by the events below, not by the driver, which would leave DDL and reads outside.

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sessions.clients.scales import read_scales
+from sessions.storage.store import Store
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.load import open_model
 from therapy_gen.musicvae.weights import ASSETS, EMBEDDED
+from therapy_gen.study.protocol import read_protocol
 
 DEEP = "[" * 900 + "]" * 900
 
@@ -98,3 +102,17 @@ def test_eeg_report_loads_nothing() -> None:
     page = html.unescape(render([]))
     assert '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';' in page
     assert "<script" not in page
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_pipes_and_depths_as_texts_are_refused(tmp_path: Path) -> None:
+    pipe, deep = tmp_path / "pipe.toml", tmp_path / "deep.toml"
+    os.mkfifo(pipe)
+    deep.write_text("a = " + "[" * 100_000)
+    for read in (read_protocol, read_scales):
+        with pytest.raises(InputError, match="is a pipe or a device; give a file"):
+            read(pipe)
+        with pytest.raises(InputError, match="nested too deep"):
+            read(deep)
+    with pytest.raises(InputError, match="is a pipe or a device; give `db` a file"):
+        Store.open(pipe)

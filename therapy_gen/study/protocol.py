@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from therapy_gen.errors import InputError
+from therapy_gen.files import read_input
 
 Result = TypeVar("Result")
 
@@ -83,6 +84,8 @@ _TABLES = {
     "design": ("sessions", "repeats", "gap_s", "baseline_s"),
     "analysis": ("criterion", "lower_is_better"),
 }
+# A plan is a page of text.
+_MAX_BYTES = 1_000_000
 _SWITCHES = ("ica", "muscle", "average_reference")
 _ANALYSIS = ("beta", "gamma", "bands", "picks", "ica", "muscle", "overlap", "average_reference")
 
@@ -96,9 +99,9 @@ def read_protocol(path: Path) -> Protocol:
         Where the file cannot be read, has unknown entries, or a value is out of range.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror})") from error
+        document = tomllib.loads(read_input(path, _MAX_BYTES).decode("utf-8-sig"))
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deep for a study's plan; see docs/studies.md for one") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no TOML file ({error}); see docs/studies.md for one") from error
     values: dict[str, Any] = {}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EPILOG = "Example: therapy-gen model train my-midi/ --name mine --minutes 120"
 
 _CACHE = "corpus.npz"
+_MAX_LIST_BYTES = 20_000_000
 # The prior is fitted to the calmer part of the windows, of those that begin where phrases do; samples have the density
 # of the calmest third, which is also what the held-out figures are of.
 _PRIOR_CALMEST = 0.7
@@ -254,6 +255,7 @@ def _windows(
     folders: list[Path], cache: Path, leave_out: Path | None, bars: int, *, cluster: str | None, quiet: bool
 ) -> Corpus:
     from therapy_gen.errors import InputError
+    from therapy_gen.files import read_input
     from therapy_gen.music.corpus.corpus import Corpus
 
     if cache.is_file():
@@ -262,9 +264,10 @@ def _windows(
     unwanted: list[str] = []
     if leave_out is not None:
         try:
-            unwanted = [line.strip() for line in leave_out.read_text(encoding="utf-8").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{leave_out} cannot be read: {error}") from error
+            lines = read_input(leave_out, _MAX_LIST_BYTES).decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{leave_out} is no text in UTF-8; give the names of files, one a line") from error
+        unwanted = [line.strip() for line in lines if line.strip()]
     windows = read_corpus(folders, bars, leave_out=unwanted, cluster=cluster, quiet=quiet)
     windows.save(cache)
     for line in windows.report.lines():
