@@ -210,7 +210,7 @@ class Store:
         with explained(self.url), self._engine.connect() as connection:
             revision = schema.revision_of(connection)
             if revision != schema.HEAD:
-                problems.append(f"schema is at revision {revision or "none"}, not {schema.HEAD}; run `db upgrade`")
+                problems.append(f"schema is at revision {revision or 'none'}, not {schema.HEAD}; run `db upgrade`")
             if self.url.get_backend_name() == "sqlite":
                 rows = connection.exec_driver_sql("PRAGMA integrity_check")
                 problems += [f"integrity: {row[0]}" for row in rows if row[0] != "ok"]
