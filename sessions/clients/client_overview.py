@@ -1,4 +1,4 @@
-"""A client at a glance: sessions with plays, ratings and measures, in few queries however many there are."""
+"""Overview of a client: sessions with plays, ratings and measures, in a fixed number of queries."""
 
 from __future__ import annotations
 
