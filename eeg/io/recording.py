@@ -305,7 +305,7 @@ def _describe(path: Path, kind: str, opened: Opened) -> Recording:
     return Recording(
         path=path,
         format=kind,
-        files=opened.files,
+        files=_each_once(opened.files),
         sfreq=sfreq,
         n_samples=int(raw.n_times),
         lowpass=float(info["lowpass"]) if info["lowpass"] else sfreq / 2,
@@ -320,6 +320,14 @@ def _describe(path: Path, kind: str, opened: Opened) -> Recording:
         fast=opened.fast,
         scratch=opened.scratch,
     )
+
+
+def _each_once(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Return files without those that are there twice: readers give names as they were typed, and absolute ones."""
+    found: dict[Path, Path] = {}
+    for file in files:
+        found.setdefault(file.resolve(), file)
+    return tuple(found.values())
 
 
 def _channels(

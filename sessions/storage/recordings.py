@@ -100,6 +100,8 @@ class ScoredRecording:
         Of the scoring, plain values.
     plan : str
         Name of the analysis plan.
+    former_sha256 : tuple of str
+        Other digests that earlier versions gave the same files: what is stored by them is replaced.
     """
 
     sha256: str
@@ -113,6 +115,7 @@ class ScoredRecording:
     facts: Mapping[str, Any]
     parameters: Mapping[str, Any]
     plan: str = MAIN_PLAN
+    former_sha256: tuple[str, ...] = ()
 
 
 def store_recordings(
@@ -139,12 +142,13 @@ def store_recordings(
         owner = add_listener(database, name) if name is not None else None
         affected = {owner.id if owner else None}
         for recording in recordings:
-            query = select(RecordingRow).where(RecordingRow.sha256 == recording.sha256)
+            same = (recording.sha256, *recording.former_sha256)
+            query = select(RecordingRow).where(RecordingRow.sha256.in_(same))
             for old in list(database.scalars(query)):
                 same_plan = old.plan == recording.plan
                 if old.listener_id == (owner.id if owner else None) and not same_plan:
                     continue  # the same recording under another plan
-                replaced.append(old.sha256)
+                replaced.append(recording.sha256)
                 affected.add(old.listener_id)
                 # Digest and plan are unique: the old row goes before the new one comes.
                 database.execute(delete(RecordingRow).where(RecordingRow.id == old.id))
@@ -314,6 +318,12 @@ def listeners_with_evidence(store: Store) -> list[str | None]:
         names = list(database.scalars(select(ListenerRow.name).where(ListenerRow.id.in_(ids - {None}))))
     found = sorted(names)
     return [None, *found] if None in ids else [*found]
+
+
+def digests_of(store: Store, file: str) -> set[str]:
+    """Return the digests of the recordings that are stored by a file's absolute name."""
+    with store.read() as database:
+        return set(database.scalars(select(RecordingRow.sha256).where(RecordingRow.file == file)))
 
 
 def owners_of(store: Store, digests: Sequence[str]) -> set[str | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -450,6 +452,7 @@ def test_nobodys_recordings_are_never_ranked_together(cli: Cli, ana: Path, tmp_p
     assert done.status == 1
     assert "--listener NAME" in done.error_line
     subjects = sorted(tmp_path.glob("sub-*_eeg.fif"))
+    assert "called after several: sub-01, sub-02" in cli("score-eeg", *subjects, "--listener", "ana").err
     done = cli("score-eeg", *subjects, "--json")
     assert done.status == 0, done.err
     assert [one["listener"] for one in done.document["recordings"]] == ["sub-01", "sub-02"]
@@ -481,6 +484,20 @@ def test_nobodys_recordings_are_never_ranked_together(cli: Cli, ana: Path, tmp_p
     assert "listener 'bob' is not known" in cli("rank", *both, "--listener", "bob").error_line
     two = cli("rank", "--listener", "sub-01", "--listener", "sub-02")
     assert (two.status, "add --group" in two.err) == (2, True)
+
+
+def test_a_recording_counts_once_however_its_path_is_written(
+    cli: Cli, ana: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("score-eeg", ana).status == 0
+    monkeypatch.chdir(ana.parent)
+    assert "scored again" in cli("score-eeg", ana.name).out
+    # Earlier versions knew it by another digest then.
+    doubled = hashlib.sha256(ana.read_bytes() * 2).hexdigest()
+    with contextlib.closing(sqlite3.connect(home / "therapy.db")) as database, database:
+        database.execute("UPDATE recordings SET sha256 = ?", (doubled,))
+    assert "scored again" in cli("score-eeg", ana.name).out
+    assert cli("rank", "--json").document["recordings"] == 1
 
 
 def test_parts_of_a_split_recording_count_with_the_whole(cli: Cli, ana: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from eeg.errors import RecordingError
 from eeg.io.mne import quiet_mne
 from eeg.io.recording import open_recording
-from eeg.scoring import score_recording
+from eeg.scoring import score_recording, sha256_of
 from eeg.simulation.file import to_raw
 from eeg.simulation.simulate import Simulated
 from therapy_gen.errors import TherapyGenError
@@ -103,6 +103,20 @@ def test_split_files_are_all_named_and_read(copies: dict[str, Path], simulated: 
     assert recording.n_samples == simulated.samples.shape[1]
     data = recording.read(0, recording.n_samples, recording.eeg)
     assert np.allclose(data, simulated.samples, rtol=1e-6, atol=1e-12)
+
+
+def test_a_recording_is_the_same_however_its_path_is_written(
+    copies: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(copies["copy.edf"].parent)
+    for path in copies.values():
+        with open_recording(path) as absolute, open_recording(Path(path.name)) as relative:
+            assert [file.resolve() for file in relative.files] == [file.resolve() for file in absolute.files]
+            assert sha256_of(relative.files) == sha256_of(absolute.files)
+    link = tmp_path / "link_raw.fif"
+    link.symlink_to(copies["single_raw.fif"])
+    with open_recording(link) as linked:
+        assert sha256_of(linked.files) == sha256_of([link])
 
 
 def test_float32_reading_is_mne_reading_less_the_first_sample(copies: dict[str, Path]) -> None:

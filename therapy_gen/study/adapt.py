@@ -130,7 +130,7 @@ class Adaptive:
 
         plan = plan_for(self._store, str(self._session.listener))
         score = score_recording(self._recording, known(self._store), settings=settings_of(plan))
-        scored = to_store(score, self._session.id, plan)
+        scored = to_store(self._store, score, self._session.id, plan)
         return HeardRecording(
             scored.sha256,
             scored.file,

@@ -85,7 +85,7 @@ def _scored(store: Store, job: ScoringJob) -> Outcome:
     settings = replace(settings_of(job.plan), threads=0)
     session = None if job.session is None else str(job.session)
     score = score_recording(job.path, known(store), session=session, offset_s=job.offset_s, settings=settings)
-    store_recordings(store, [to_store(score, job.session, job.plan)], None, listener=job.listener)
+    store_recordings(store, [to_store(store, score, job.session, job.plan)], None, listener=job.listener)
     usable = [play for play in score.plays if "too-little-clean" not in play.flags]
     missing = missing_criterion(score, job.plan) or ""
     clean_s = sum(play.clean_s for play in usable)

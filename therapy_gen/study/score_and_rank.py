@@ -72,7 +72,7 @@ def score_and_store(
     who = listener_of(store, path, library, given=listener, **timing)
     chosen = plan_for(store, who, plan, given=given, criterion=criterion)
     score = score_recording(path, library, settings=settings_of(chosen), **timing)
-    store_recordings(store, [to_store(score, session, chosen)], Ranker(), listener=who)
+    store_recordings(store, [to_store(store, score, session, chosen)], Ranker(), listener=who)
     return score
 
 

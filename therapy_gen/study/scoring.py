@@ -59,7 +59,7 @@ def known(store: Store) -> Library:
     return Library(find_piece, find_session, log)
 
 
-def to_store(score: RecordingScore, session: int | None, plan: AnalysisPlan) -> ScoredRecording:
+def to_store(store: Store, score: RecordingScore, session: int | None, plan: AnalysisPlan) -> ScoredRecording:
     """Return a score as it is stored; `session` counts where the file does not name one."""
     from sessions.storage.recordings import ScoredRecording
 
@@ -78,7 +78,22 @@ def to_store(score: RecordingScore, session: int | None, plan: AnalysisPlan) -> 
         baseline=[_play(block) for block in score.baseline],
         facts=facts,
         parameters=dict(score.settings),
+        former_sha256=_former_digests(store, score),
     )
+
+
+def _former_digests(store: Store, score: RecordingScore) -> tuple[str, ...]:
+    """Return by which other digest earlier versions knew a recording: its first file twice, after a relative path."""
+    from eeg.io.recording import open_recording
+    from eeg.scoring import sha256_of
+    from sessions.storage.recordings import digests_of
+
+    others = digests_of(store, str(Path(score.file).absolute())) - {score.sha256}
+    if not others:
+        return ()
+    with open_recording(Path(score.file)) as recording:
+        doubled = sha256_of([recording.files[0], *recording.files])
+    return (doubled,) if doubled in others else ()
 
 
 def listener_of(
@@ -129,7 +144,7 @@ def listener_of(
     timeline = None if session else plan_recording(path, library, session=session, **timing)
     heard = session or (timeline.session if timeline is not None else None)
     listener = get_session(store, int(heard)).listener if heard is not None else None
-    listener = listener or _bids_subject(path) or _owner_before(store, path)
+    listener = listener or bids_subject(path) or _owner_before(store, path)
     if listener is None and alone and timeline is not None:
         listener = only_listener_of(store, {play.piece for play in timeline.plays if play.piece})
     if listener is None:
@@ -157,10 +172,10 @@ def other_owners(store: Store, score: RecordingScore, listener: str) -> list[str
     return found
 
 
-def _bids_subject(path: Path) -> str | None:
+def bids_subject(path: Path) -> str | None:
     """Return the subject in a file's BIDS name: ``sub-07`` of ``sub-07_task-music_eeg.edf``.
 
-    >>> _bids_subject(Path("sub-07/eeg/sub-07_task-music_eeg.edf"))
+    >>> bids_subject(Path("sub-07/eeg/sub-07_task-music_eeg.edf"))
     'sub-07'
     """
     found = re.match(r"(sub-[A-Za-z0-9]+)_", path.name)

@@ -182,8 +182,14 @@ def score_eeg(
     if dry_run:
         _show_plans(store, recordings, library, {**timing, "settings": _first_settings(given)}, json=json)
         return
-    from therapy_gen.study.scoring import listener_of
+    from therapy_gen.study.scoring import bids_subject, listener_of
 
+    subjects = sorted({subject for path in recordings if (subject := bids_subject(path))})
+    if listener is not None and len(subjects) > 1:
+        raise typer.BadParameter(
+            f"--listener names one person, and these recordings are called after several: {', '.join(subjects[:5])}; "
+            "leave --listener out, or score each by itself"
+        )
     said: dict[str, Any] = {**timing, "settings": _first_settings(given)}
     owners = {
         path: listener_of(store, path, library, given=listener, alone=len(recordings) == 1, **said)
@@ -223,7 +229,7 @@ def _store(
         for score in made:
             for doubt in other_owners(store, score, who):
                 say(f"{Path(score.file).name}: {doubt}", quiet=quiet)
-        rows = [to_store(score, session, plans[who]) for score in made]
+        rows = [to_store(store, score, session, plans[who]) for score in made]
         replaced += store_recordings(store, rows, ranker, listener=who)
     return replaced
 
