@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from therapy_gen.errors import InputError
-from therapy_gen.music.audio.files.decode import read_audio
+from therapy_gen.music.audio.files.decode import decoded, read_audio
 from therapy_gen.music.audio.files.encode import write_audio
 from therapy_gen.music.audio.files.tags import Tags
 from therapy_gen.music.audio.loudness import LoudnessMeter
@@ -175,6 +175,11 @@ def test_decoders_do_not_speak(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     (tmp_path / "cut.mp3").write_bytes((tmp_path / "a.mp3").read_bytes()[:9000])
     with pytest.raises(InputError, match="is cut short"):
         read_audio(tmp_path / "cut.mp3")
+    whole = (tmp_path / "a.mp3").read_bytes()
+    (tmp_path / "odd.mp3").write_bytes(whole[:10_000] + bytes(range(60)) + whole[10_000:])
+    music = read_audio(tmp_path / "odd.mp3")
+    assert "bytes between its frames that are no sound are left out" in music.remarks
+    assert sum(len(block) for block in decoded(music.content, 44100, "odd")) == round(music.duration_s * 44100)
     assert capfd.readouterr().err == ""
 
 

@@ -230,6 +230,16 @@ def test_packed_parts_are_said_to_be_such(tmp_path: Path) -> None:
             open_recording(part)
 
 
+def test_a_packed_recording_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "a_raw.fif.gz"
+    with quiet_mne():
+        mne.io.RawArray(SAMPLES, mne.create_info(NAMES, SFREQ, "eeg")).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-8] + bytes(4) + whole[-4:])
+    with pytest.raises(RecordingError, match=r"cannot be unpacked \(it is damaged\): copy it again"):
+        open_recording(path)
+
+
 def test_damage_is_said_in_plain_words(tmp_path: Path) -> None:
     path = edf(tmp_path / "a.edf")
     data = bytearray(path.read_bytes())

@@ -102,9 +102,12 @@ def _unpack(path: Path) -> tuple[Any, Path]:
     except EOFError:
         scratch.cleanup()
         raise RecordingError(f"{path} is cut short: copy it again") from None
-    except (OSError, zlib.error) as error:
+    except (gzip.BadGzipFile, zlib.error):
         scratch.cleanup()
-        text = " ".join(str(error).split())
+        raise RecordingError(f"{path} cannot be unpacked (it is damaged): copy it again") from None
+    except OSError as error:
+        scratch.cleanup()
+        text = " ".join((error.strerror or str(error)).split())
         raise RecordingError(f"{path} cannot be unpacked ({text[:200]}): copy it again") from None
     return scratch, target
 

@@ -7,6 +7,7 @@ import io
 import os
 import struct
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ _SILENT_PEAK, _SILENT_LUFS = 1e-3, -65.0
 _FRAMES_PER_READ = 1 << 16
 # These are kept unchanged if their sampling frequency is `SAMPLE_RATE`; others become FLAC, without loss.
 _KEPT = {"FLAC": ".flac", "MP3": ".mp3", "OGG": ".ogg"}
+# Of a decoder's messages.
+_MOST_HEARD = 10_000
 # A header may count one codec frame too many.
 _MISSING_S = 0.25
 
@@ -78,7 +81,7 @@ def read_audio(path: Path) -> RecordedMusic:
         raise InputError(f"{path} is empty; copy it again")
     rate = 0
     try:
-        with _quiet(), soundfile.SoundFile(path) as file:
+        with _quiet() as said, soundfile.SoundFile(path) as file:
             rate, channels, count, container = file.samplerate, file.channels, file.frames, file.format
             _check_form(path, rate, channels, count)
             meter = LoudnessMeter(rate)
@@ -107,7 +110,9 @@ def read_audio(path: Path) -> RecordedMusic:
     if meter.peak < _SILENT_PEAK or loudness < _SILENT_LUFS:
         raise InputError(f"{path} is silent; give a recording of music")
     remarks = []
-    if container in _KEPT and rate == SAMPLE_RATE:
+    if said:
+        remarks.append("bytes between its frames that are no sound are left out")
+    if container in _KEPT and rate == SAMPLE_RATE and not said:
         content = path.read_bytes()
     else:
         gain = min(1.0, 1.0 / meter.peak)
@@ -152,22 +157,26 @@ def frames_of(content: bytes, sample_rate: int, name: str) -> int:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the MPEG decoder's own messages off the terminal."""
+def _quiet() -> Iterator[list[str]]:
+    """Keep the MPEG decoder's own messages off the terminal; in the end, the list holds what it said."""
+    said: list[str] = []
     sys.stderr.flush()
     try:
         kept = os.dup(2)
     except OSError:
         # There is no standard error.
-        yield
+        yield said
         return
-    try:
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    with tempfile.TemporaryFile() as heard:
+        try:
+            os.dup2(heard.fileno(), 2)
+            yield said
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            heard.seek(0)
+            if text := heard.read(_MOST_HEARD).decode(errors="replace").strip():
+                said.append(text)
 
 
 def _check_form(path: Path, rate: int, channels: int, count: int) -> None:
@@ -205,6 +214,7 @@ def _as_flac(path: Path, gain: float, *, deep: bool) -> bytes:
 
     made = io.BytesIO()
     with (
+        _quiet(),
         soundfile.SoundFile(path) as file,
         soundfile.SoundFile(made, "w", SAMPLE_RATE, 2, format="FLAC", subtype="PCM_24" if deep else "PCM_16") as out,
     ):
