@@ -83,7 +83,9 @@ def test_every_public_name_has_an_example_that_runs(
     monkeypatch.chdir(tmp_path)
     text = inspect.getdoc(made) or ""
     test = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
-    assert test.examples, f"{package}.{name} has no example"
+    runnable = [example for example in test.examples if not example.options.get(doctest.SKIP)]
+    assert runnable, f"{package}.{name} has no example that runs"
+    assert len(runnable) == len(test.examples), f"{package}.{name} has an example that does not run"
     said: list[str] = []
     result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE).run(
         test, out=said.append

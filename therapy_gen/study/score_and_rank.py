@@ -54,11 +54,24 @@ def score_and_store(
 
     Examples
     --------
-    >>> from sessions import Store
+    >>> from pathlib import Path
+    >>> import sessions
+    >>> import therapy_gen
+    >>> from eeg.simulation.file import write_fif
+    >>> from eeg.simulation.simulate import simulate
+    >>> from eeg.timeline.known_pieces import Item
     >>> from therapy_gen import study
-    >>> store = Store.open("therapy.db")
-    >>> study.score_and_store(store, "rec.fif", listener="ana").plays[0].clean_s  # doctest: +SKIP
-    54.0
+    >>> from therapy_gen.music.performance import Note, Part, Performance
+    >>> notes = tuple(Note(2.0 * n, 2.0, 60, 50) for n in range(30))
+    >>> music = Performance((Part("Piano", 0, notes, pedal=()),), 60, "", 60.0, "")
+    >>> _ = Path("mine.mid").write_bytes(therapy_gen.to_midi(music, title="Mine"))
+    >>> store = sessions.Store.open("therapy.db")
+    >>> (mine,) = sessions.import_pieces(store, [Path("mine.mid")])
+    >>> items = [Item("silence", None, 0.0, 90.0), Item("music", mine.piece.id, 90.0, 60.0)]
+    >>> write_fif(simulate(items, sfreq=250.0, channels=4, seed=1), "rec.fif")
+    >>> score = study.score_and_store(store, "rec.fif", listener="ana")
+    >>> [play.piece == mine.piece.id for play in score.plays]
+    [True]
     """
     from eeg.scoring import score_recording
     from sessions.storage.recordings import store_recordings
@@ -94,11 +107,24 @@ def rank_listener(store: Store, listener: str | None = None, *, plan: str | None
 
     Examples
     --------
-    >>> from sessions import Store
+    >>> from pathlib import Path
+    >>> import sessions
+    >>> import therapy_gen
+    >>> from eeg.simulation.file import write_fif
+    >>> from eeg.simulation.simulate import simulate
+    >>> from eeg.timeline.known_pieces import Item
     >>> from therapy_gen import study
-    >>> store = Store.open("therapy.db")
-    >>> study.rank_listener(store, "ana").pieces[0].p_best  # doctest: +SKIP
-    0.71
+    >>> from therapy_gen.music.performance import Note, Part, Performance
+    >>> notes = tuple(Note(2.0 * n, 2.0, 60, 50) for n in range(30))
+    >>> music = Performance((Part("Piano", 0, notes, pedal=()),), 60, "", 60.0, "")
+    >>> _ = Path("mine.mid").write_bytes(therapy_gen.to_midi(music, title="Mine"))
+    >>> store = sessions.Store.open("therapy.db")
+    >>> (mine,) = sessions.import_pieces(store, [Path("mine.mid")])
+    >>> items = [Item("silence", None, 0.0, 90.0), Item("music", mine.piece.id, 90.0, 60.0)]
+    >>> write_fif(simulate(items, sfreq=250.0, channels=4, seed=1), "rec.fif")
+    >>> _ = study.score_and_store(store, "rec.fif", listener="ana")
+    >>> [(ranked.piece == mine.piece.id, ranked.plays) for ranked in study.rank_listener(store, "ana").pieces]
+    [(True, 1)]
     """
     from therapy_gen.study.posterior import evidence_for, posterior
 
