@@ -29,7 +29,7 @@ WEIGHTS = "model.safetensors"
 BEST = "best.safetensors"
 LOG = "log.jsonl"
 
-# What may change from one part of a run to the next.
+# Settings that may change when a run is resumed.
 _RATES = ("learning_rate", "decay_rate", "min_learning_rate")
 # Steps that JAX takes in one call.
 _TOGETHER = 10
@@ -37,7 +37,7 @@ _TOGETHER = 10
 
 @dataclass(frozen=True)
 class Material:
-    """What a model learns from: tokens (n, steps, voices) to train on and to be held out, and where they come from."""
+    """Training data: tokens (n, steps, voices) to train on and held out, and their source."""
 
     train: Tokens
     held_out: Tokens
@@ -46,7 +46,7 @@ class Material:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Where training stands: the step, seconds of training in all, and the mean figures since the last report."""
+    """Progress of training: step, seconds in all, and mean figures since the last report."""
 
     step: int
     seconds: float
@@ -71,17 +71,17 @@ def train(
     report: Callable[[TrainingProgress], None] | None = None,
     on_interrupt: Callable[[], None] | None = None,
 ) -> Path:
-    """Train the network of `config`, going on where `folder` stopped, and return the weights file.
+    """Train the network of `config`, resuming the run in `folder`, and return the weights file.
 
-    A run goes on with another learning rate, too, and on other scores: held-out loss is then measured anew.
-    With `patience` that is the file of the weights that were best on held-out windows, where those were ever measured.
+    A run may be resumed with another learning rate or other scores; held-out loss is then measured anew.
+    With `patience` it has the best weights on held-out windows, if those were measured.
 
     Parameters
     ----------
     config : Config
     material : Material
     folder : Path
-        Takes the state to resume from, the log, and the weights.
+        Holds the state to resume from, the log, and the weights.
     until_step, for_seconds : optional
         Stop at this step (of all runs together; with JAX, at the first multiple of ten from there), or after this long
         (of this run); without either, until interrupted.
@@ -94,7 +94,7 @@ def train(
     judge_every : int
         Steps between two measurements on held-out windows.
     patience : int, optional
-        Stop when held-out loss was not lower than its lowest in so many measurements in a row.
+        Stop when held-out loss has reached no new minimum in so many measurements in a row.
     start : mapping of str to array, optional
         Weights to begin with (fine-tuning); a run that is resumed has its own.
     precision : {"float32", "mixed_bfloat16"}
@@ -155,7 +155,7 @@ def train(
 
 
 def check_enough(material: Material, config: Config) -> None:
-    """Raise InputError where there is too little to learn from."""
+    """Raise InputError where there is too little training data."""
     if len(material.train) < config.batch_size:
         raise InputError(
             f"too little music: {len(material.train)} of the {config.batch_size} windows that one batch needs; "
@@ -164,7 +164,7 @@ def check_enough(material: Material, config: Config) -> None:
 
 
 def weights_file(folder: Path, patience: int | None) -> Path:
-    """Return the file of a run's weights: the best on held-out windows where `patience` asks for them, or the last."""
+    """Return the file of a run's weights: with `patience` the best on held-out windows, else the last."""
     best = folder / BEST
     return best if patience is not None and best.is_file() else folder / WEIGHTS
 
@@ -281,7 +281,7 @@ class _Run:
         return sums
 
     def judge(self, *, keep: bool) -> Figures | None:
-        """Measure held-out windows, and keep the weights where their loss is the lowest so far."""
+        """Measure the loss on held-out windows, and save the weights if it is the lowest so far."""
         figures = self.evaluate()
         if not figures:
             return None

@@ -1,7 +1,7 @@
-"""A critic of written sections: how surely trees that know real sections take a written one for real.
+"""A critic of composed sections: gradient-boosted trees that tell them from real ones.
 
-The trees see no section of the pieces that they judge. Keeping what they take for real is the discriminator rejection
-sampling of Azadi et al. 2019 (arXiv 1810.06758), with the best of a fixed number of tries in place of a rate.
+The trees are not trained on the pieces that they judge. Keeping what they take for real is discriminator rejection
+sampling (Azadi et al. 2019, arXiv 1810.06758), with the best of a fixed number of tries in place of a rate.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ FloatArray = npt.NDArray[np.float64]
 Tokens = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.integer]
 
-# Fewer sections of either kind say nothing.
+# Least sections of either kind to train on.
 _LEAST_SECTIONS = 40
 _FOLDS = 4
 _REPEATS = 2
 
 
 def log_odds_of_real(written: Tokens, piece: Ints, real: Tokens, real_piece: Ints, seed: int = 0) -> FloatArray | None:
-    """Return the log odds (n,) that written sections are real ones, as trees say that do not know their pieces.
+    """Return the log odds (n,) that composed sections are real, from trees not trained on their pieces.
 
     Parameters
     ----------
     written : array of uint8, shape (n, steps, voices)
     piece : int array, shape (n,)
-        The piece that each section's plan is of.
+        The piece of each section's plan.
     real : array of uint8, shape (m, steps, voices)
     real_piece : int array, shape (m,)
     seed : int
@@ -39,7 +39,7 @@ def log_odds_of_real(written: Tokens, piece: Ints, real: Tokens, real_piece: Int
     -------
     array, shape (n,), or None
         The mean of two divisions into four folds. None where there are fewer than `_LEAST_SECTIONS` of either kind, or
-        where sections have not sixteen bars, of which the features are.
+        where sections do not have the sixteen bars that the features need.
     """
     if min(len(written), len(real)) < _LEAST_SECTIONS or written.shape[1] != STEPS_PER_SECTION:
         return None
@@ -73,7 +73,7 @@ def log_odds_of_real(written: Tokens, piece: Ints, real: Tokens, real_piece: Int
             )
             # Trees refuse a feature that no section has.
             had = np.isfinite(values[learned]).any(axis=0)
-            # Threads that wait for each other take minutes for a second's work where other programs run.
+            # On a busy machine threads that wait for each other take minutes for a second's work.
             with threadpool_limits(1):
                 trees.fit(values[learned][:, had], is_real[learned], sample_weight=weight[learned])
                 odds[judged[: len(written)]] += trees.decision_function(values[judged][:, had]) / _REPEATS

@@ -1,4 +1,4 @@
-"""Make the memory of a model: new sections on the plans of real ones, and the points at which it writes them."""
+"""Making a model's memory: new sections on the plans of real ones, and the latent points that decode to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Encode = Callable[[Tokens], tuple[FloatArray, FloatArray]]
 
 _STEPS_PER_BAR = 16
 _QUANTISED = 127
-# So many times pairs are written, on plans drawn anew, for the critic to choose from.
+# How often pairs are composed, on newly drawn plans, for the critic to choose from.
 _DRAWS = 5
 
 
@@ -49,9 +49,9 @@ def fit_memory(
     known: Tokens,
     seed: int = 0,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """Make the memory of a model: sections written on plans of `material`, and the points at which it writes them.
+    """Make the memory of a model: sections composed on plans of `material`, and latent points that decode to them.
 
-    Where none of the plans gives sections that may be kept, there is no memory: the result is empty.
+    The result is empty where none of the plans gives an acceptable section.
     """
     written = [written_pairs(material, known, seed + draw) for draw in range(_DRAWS)]
     candidates = Pairs(*(np.concatenate(part) for part in zip(*written, strict=True)))

@@ -1,4 +1,4 @@
-"""Points of the latent space at which the decoder writes given sections, found by gradient."""
+"""Latent points that decode to given sections, found by gradient descent."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from therapy_gen.musicvae.config import Config
 FloatArray = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.uint8]
 
-# Steps by which a point is led to where its section is written, their size at first and at last, and the pull back, in
-# nats for each unit squared of the way.
+# Number of gradient steps, their first and last size, and the penalty on the squared distance from the start, in nats.
 _STEPS = 40
 _RATES = (0.2, 0.02)
 _PULL = 0.001
-# In the first share of the steps every class counts by its likelihood; then what is not ahead by so many nats.
+# In the first share of the steps the loss is the likelihood; then a margin of so many nats.
 _BY_LIKELIHOOD = 0.25
 _MARGIN = 0.3
 _BATCH = 32
@@ -25,11 +24,10 @@ _NEVER = 1e9
 
 
 def refined(config: Config, arrays: Mapping[str, FloatArray], tokens: Tokens, mu: FloatArray) -> FloatArray:
-    """Lead points (n, z_size) to where the decoder writes `tokens` (n, steps, voices), by gradient, from their means.
+    """Optimise points (n, z_size), from the posterior means, so that they decode to `tokens` (n, steps, voices).
 
-    The network stays what it is. At first a point goes to where its section is likelier, then to where each of its
-    events is likelier than any other by a margin: greedy decoding needs no more. A pull back keeps points near where
-    the encoder puts the section.
+    The network is not changed. At first the likelihood of a section is increased, then each of its events is made
+    likelier than any other by a margin, which greedy decoding needs. A penalty keeps points near the posterior mean.
     """
     import keras
     from keras import ops
@@ -56,7 +54,7 @@ def refined(config: Config, arrays: Mapping[str, FloatArray], tokens: Tokens, mu
             return self.network.decode(self.start + self.way, inputs["inputs"], inputs["couplings"])
 
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):  # type: ignore[no-untyped-def]
-            """Return the sum over sections: each goes its own way."""
+            """Return the sum over sections, which are optimised independently."""
             right = ops.take_along_axis(y_pred, ops.expand_dims(y, -1), axis=-1)[..., 0]
             unlikely = ops.sum(ops.logsumexp(y_pred, axis=-1) - right)
             others = ops.max(y_pred - _NEVER * ops.one_hot(y, y_pred.shape[-1], dtype=y_pred.dtype), axis=-1)

@@ -1,7 +1,7 @@
-"""What a judge of realism sees of a section: melody, rhythm, phrase, form, harmony, counterpoint, in numbers.
+"""Features of a section for judging realism: melody, rhythm, phrases, form, harmony and counterpoint.
 
-Sections are tokens (steps, voices) on tonic C. Names that begin with ``pc`` depend on the scale: they tell chromatic
-music from diatonic music, and are left out where that is not the question.
+Sections are tokens (steps, voices) on tonic C. Features whose names begin with ``pc`` depend on the scale; they can be
+left out, since they mainly tell chromatic from diatonic music.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _named(name: str, figures: Figures) -> Figures:
 
 
 def _entropy(labels: npt.NDArray[np.integer]) -> float:
-    """Return the entropy of labels over the most that so many labels can have."""
+    """Return the entropy of labels as a share of its maximum."""
     if len(labels) < 2:
         return np.nan
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
@@ -147,7 +147,7 @@ def _line(pitch: IntArray, starts: BoolArray) -> Figures:
 
 
 def _bar_motion(pitch: IntArray) -> float:
-    """Return by how many semitones the mean height moves from bar to bar."""
+    """Return the mean change of a bar's mean pitch, in semitones."""
     bars = pitch.reshape(BARS_PER_SECTION, STEPS_PER_BAR)
     counts = (bars > 0).sum(axis=1)
     means = bars.sum(axis=1)[counts > 0] / counts[counts > 0]
@@ -283,7 +283,7 @@ def _harmony(pitch: IntArray) -> Figures:
 
 
 def _scale(tokens: IntArray, starts: BoolArray) -> Figures:
-    """Measure pitch classes: how diatonic the section is, and where it is at home."""
+    """Measure pitch classes: how diatonic the section is, and its tonic."""
     classes = (tokens[starts] - FIRST_PITCH_CLASS + MIN_PITCH) % 12
     shares = np.bincount(classes, minlength=12) / max(len(classes), 1)
     fits = shares @ _SCALES.T

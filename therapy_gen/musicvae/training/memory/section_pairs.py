@@ -1,4 +1,4 @@
-"""Candidates of a memory: sections on the plans of real ones, each with a variation, and which of them are kept."""
+"""Candidates for a memory: sections composed on the plans of real ones, each with a variation, and their selection."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Ints = npt.NDArray[np.integer]
 _MOST_PLANS = {4: 2600}
 _MOST_PLANS_ELSE = 500
 _OF_ONE_PIECE = 8
-# A plan shares at most so much of its bars with others that were chosen.
+# Largest share of a plan's bars that it may have in common with chosen ones.
 _SHARED_BARS = 0.5
-# So many sections tell how chords follow each other.
+# Number of sections to count chord progressions in.
 _COUNTED = 1500
 _TRIES = 4
 # A variation begins as its section does, for one bar in so many, and as many bars at least are others.
@@ -45,7 +45,7 @@ _KEPT = 0.5
 
 
 class MemoryMaterial(NamedTuple):
-    """What a memory is made of: training sections that begin phrases.
+    """The material of a memory: training sections that begin with a phrase.
 
     Attributes
     ----------
@@ -73,13 +73,13 @@ class Pairs(NamedTuple):
 
 
 def written_pairs(material: MemoryMaterial, known: Tokens, seed: int = 0) -> Pairs:
-    """Write a section and a variation of it, which begins alike and goes another way, on the plans of training music.
+    """Compose sections on the plans of training music, each with a variation that begins alike and then differs.
 
     Parameters
     ----------
     material : MemoryMaterial
     known : array of uint8, shape (m, steps, voices)
-        Training sections: what shares two bars in a row with them is written anew, or left out.
+        Training sections: a section that shares two bars in a row with them is composed again, or left out.
     seed : int
     """
     rng = np.random.default_rng(seed)
@@ -120,7 +120,7 @@ def _plans(material: MemoryMaterial, rng: np.random.Generator) -> list[int]:
 
 
 def _unlike(material: MemoryMaterial, rows: Iterable[int]) -> list[int]:
-    """Keep those of rows, first come, that share few bars with those kept before, and not too many of a piece."""
+    """Keep rows in order that share few bars with those kept before, and not too many of one piece."""
     taken: dict[int, list[set[bytes]]] = {}
     kept: list[int] = []
     for row in rows:
@@ -177,14 +177,14 @@ def _fits(section: Tokens, phrases: set[bytes]) -> bool:
 
 
 def most_real(candidates: Pairs, material: MemoryMaterial, seed: int = 0) -> Pairs:
-    """Return of each plan the pair that a critic takes for real most surely, and of the plans the better half.
+    """Return the most realistic pair of each plan by a critic, for the better half of the plans.
 
     Parameters
     ----------
     candidates : Pairs
         Several of many plans.
     material : MemoryMaterial
-        What they were written on, and what the critic knows of real music.
+        The source of the plans, and the critic's real sections.
     seed : int
 
     Returns

@@ -1,4 +1,4 @@
-"""New sections out of real ones: each bar moved along the scale, so that harmony goes another way.
+"""New sections from real ones: each bar moved along the scale to a new harmony.
 
 The plan of a section is a real one: the rhythm of every voice, how lines move within a bar, which bars return. Every
 bar is moved by some steps of the scale, all its voices together, so that chords stay chords. The moves are chosen so
@@ -40,13 +40,13 @@ _ALIKE = 0.6
 _FEW_NOTES = 2
 _WIDEST = 10
 _BEAM = 48
-# What it costs a bar of a variation to move as in its section.
+# Cost of moving a bar of a variation as in its section.
 _AS_BEFORE = 1.5
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What moves cost.
+    """Costs of moves.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Costs:
     unmoved, unmoved_again, again : float
         For a bar that stays; for a second one in a row; for a fifth one in a row to move by the same steps.
     distance, chance : float
-        For each step; how much is left to chance.
+        For each step; size of a random term.
     """
 
     progression: float = 1.2
@@ -168,9 +168,9 @@ def varied(
     rng : Generator
     costs : Costs, optional
     kept : sequence of int
-        Moves of the first bars, where those are to be as in a section made before.
+        Moves of the first bars, to be the same as in an earlier section.
     without : sequence of int
-        Moves of all bars of one made before: beyond those kept, others are better.
+        Moves of all bars of an earlier section, to be avoided after the kept ones.
 
     Returns
     -------
@@ -249,7 +249,7 @@ def _bars(plan: Tokens, minor: bool) -> list[_Bar]:
 
 
 def _likeness(plan: Tokens) -> dict[int, FloatArray]:
-    """Return how like each bar is the one so many bars before, 0 where it is not."""
+    """Return the similarity of each bar to the one so many bars before; 0 where it is low."""
     own = plan.reshape(-1, _STEPS_PER_BAR, plan.shape[-1])
     begun = own > NOTE_OFF
     heard = sounding(plan).reshape(own.shape)
@@ -262,7 +262,7 @@ def _likeness(plan: Tokens) -> dict[int, FloatArray]:
 
 
 def _own(n: int, bar: _Bar, choices: IntArray, costs: Costs) -> FloatArray:
-    """Return what moves of a bar cost by themselves."""
+    """Return the costs of a bar's moves by themselves."""
     cost = costs.distance * np.abs(choices) + costs.altered * bar.altered * (choices != 0)
     if bar.notes > _FEW_NOTES:
         cost = cost + costs.unmoved * (choices == 0)
@@ -284,7 +284,7 @@ def _joined(
     progressions: FloatArray,
     costs: Costs,
 ) -> FloatArray:
-    """Return what it costs (paths, choices) that a bar, so moved, follows what came before."""
+    """Return the costs (paths, choices) of a moved bar after the bars before it."""
     degree = (bar.degree + choices) % _DEGREES
     if n == 0:
         return np.asarray(costs.progression * progressions[0, 0][degree])
