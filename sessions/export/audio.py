@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 # Part of what a file says of itself; to be raised where the same notes begin to sound different.
-_RENDERING = 5
+_RENDERING = 6
 _DIGEST_LETTERS = 16
 
 Samples = npt.NDArray[np.float32]

@@ -218,6 +218,19 @@ def test_a_home_that_is_a_file_is_named(cli: Cli, tmp_path: Path) -> None:
         assert "choose another with --home" in done.error_line
 
 
+def test_an_audio_folder_that_is_named_as_a_file_is_refused(cli: Cli, tmp_path: Path) -> None:
+    done = cli("session", "new", "--minutes", "2", "--out", tmp_path / "b.mp3")
+    assert done.status == 2
+    assert "--out takes a folder, and" in done.error_line
+    assert not (tmp_path / "b.mp3").exists()
+
+
+def test_the_option_of_audio_that_stands_alone_is_named(cli: Cli) -> None:
+    done = cli("session", "new", "--minutes", "2", "--loudness", "-16")
+    assert done.status == 2
+    assert "--loudness is of audio: give --audio or --out with it" in done.error_line
+
+
 def test_a_file_in_place_of_the_audio_folder_is_named_at_once(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = cli("session", "new", "--minutes", "1", "--audio", "flac", "--out", tmp_path / "file")

@@ -293,8 +293,8 @@ def test_a_timeline_that_is_left_stops_rendering(monkeypatch: pytest.MonkeyPatch
     told: list[bool] = []
 
     class Renderer(audio.PieceRenderer):
-        def __init__(self, mix: Mix, sample_rate: int) -> None:
-            super().__init__(mix, sample_rate)
+        def __init__(self, mix: Mix, sample_rate: int, *, ahead: bool) -> None:
+            super().__init__(mix, sample_rate, ahead=ahead)
             stops.append(self.stop)
 
     class Meter(LoudnessMeter):
@@ -351,3 +351,11 @@ def test_music_too_quiet_for_the_meters_gate_is_as_loud_as_any(velocity: int) ->
     sound = render(to_midi(quiet, title="quiet"))
     assert loudness_by_filters(sound) == pytest.approx(TARGET_LUFS, abs=0.5)
     assert np.abs(sound).max() < 0.8
+
+
+@pytest.mark.long
+def test_notes_that_are_played_ahead_sound_the_same() -> None:
+    music = to_midi(piece("harp"), title="a")
+    ahead, alone = (audio.PieceRenderer(Mix(), RATE, ahead=flag).piece(music, "a") for flag in (True, False))
+    assert len(ahead)
+    assert np.array_equal(ahead, alone)

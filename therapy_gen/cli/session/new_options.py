@@ -83,8 +83,15 @@ def preference_for(
 def audio_target(audio: str | None, folder: Path) -> tuple[str, Path]:
     """Return the audio format, and its folder, made where it is not there."""
     from sessions.export.export import check_audio_format
+    from sessions.export.formats import audio_formats
     from sessions.export_paths import make_folder
 
+    format = folder.suffix.lower().removeprefix(".")
+    if format in audio_formats() and not folder.is_dir():
+        raise typer.BadParameter(
+            f"--out takes a folder, and {folder} is named as a file; for one file, make the session and then: "
+            f"therapy-gen export --format {format} -o {folder}"
+        )
     return check_audio_format(audio or "flac"), make_folder(folder)
 
 

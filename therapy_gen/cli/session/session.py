@@ -213,7 +213,8 @@ def new(
     )
     sound = requested_sound(soundfont, layers=layer, transition=transition, space=space, fade=fade, loudness=loudness)
     if audio is None and out is None and not (soundfont is None and loudness is None):
-        raise typer.BadParameter("--soundfont and --loudness are of audio: give --audio or --out with them")
+        named = "--loudness" if soundfont is None else "--soundfont"
+        raise typer.BadParameter(f"{named} is of audio: give --audio or --out with it")
     folder = None
     if audio is not None or out is not None:
         audio, folder = audio_target(audio, out if out is not None else options.home_folder() / "renders")

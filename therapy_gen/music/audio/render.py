@@ -6,6 +6,7 @@ import tempfile
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from therapy_gen.music.midi.midi import read_performance
 from therapy_gen.music.performance import Part, Performance
 
 Frames = npt.NDArray[np.float32]
+_Block = tuple[Frames, Frames]
 
 
 # Soft piano peaks up to 19 dB above its loudness: at -23 LUFS nothing comes near this, louder targets do. The true peak
@@ -101,11 +103,12 @@ class PieceRenderer:
     """Renders pieces with shared instruments and reverb.
 
     Set `stop` from another thread to end it at once. `own` says that the embedded instruments play; `space` is the
-    reverb's.
+    reverb's. With `ahead`, a thread of its own synthesises the next block while the reverb is added to the current one.
     """
 
-    def __init__(self, mix: Mix, sample_rate: int) -> None:
+    def __init__(self, mix: Mix, sample_rate: int, *, ahead: bool = True) -> None:
         self.sample_rate = sample_rate
+        self._ahead = ahead
         self._loudness = mix.loudness
         soundfont = mix.soundfont
         self.own = soundfont is None
@@ -125,6 +128,8 @@ class PieceRenderer:
         sound = _allocate(frames)
         meter = LoudnessMeter(self.sample_rate)
         dry = self._synthesiser.blocks(struck_notes(performance), frames, BLOCK)
+        if self._ahead:
+            dry = _one_ahead(dry)
         for index, block in enumerate(self._reverb.process(dry)):
             if self.stop.is_set():
                 return np.zeros((0, 2), dtype=np.float32)
@@ -183,6 +188,15 @@ class PieceRenderer:
             _raise_air(block, gain, air)
         else:
             block *= gain
+
+
+def _one_ahead(blocks: Iterator[_Block]) -> Iterator[_Block]:
+    """Give blocks on, and have the next one made meanwhile."""
+    with ThreadPoolExecutor(1, thread_name_prefix="notes") as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block
 
 
 def _gain(meter: LoudnessMeter, target: float) -> float:

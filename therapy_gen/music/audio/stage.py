@@ -47,7 +47,7 @@ _FAMILIES = (
     StereoPlacement(0.3, 0.8),
     StereoPlacement(0.0, 0.8),
 )
-_PLACEMENTS: Mapping[int, StereoPlacement] = MappingProxyType({46: StereoPlacement(0.9, 1.95)})
+_PLACEMENTS: Mapping[int, StereoPlacement] = MappingProxyType({46: StereoPlacement(0.9, 2.15)})
 
 
 def placement_of(program: int) -> StereoPlacement:

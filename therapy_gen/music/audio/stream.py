@@ -72,7 +72,7 @@ def render_timeline(
     88200
     """
     mix = mix or Mix()
-    renderer = PieceRenderer(mix, sample_rate)
+    renderer = PieceRenderer(mix, sample_rate, ahead=workers > 0)
     lengths = lengths_of([item.duration for item in items], sample_rate, apart=apart)
     bed = Bed(items, lengths, mix, sample_rate, apart=apart)
     skipped = min(max(round(start_s * sample_rate), 0), sum(lengths))

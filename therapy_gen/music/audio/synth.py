@@ -27,6 +27,8 @@ from therapy_gen.music.audio.instruments.tone import (
 Frames = npt.NDArray[np.float32]
 
 _KEPT_BYTES, _PLAYED_BYTES = 160 << 20, 128 << 20
+# So much is added at a time, which a processor keeps near.
+_CHUNK = 1 << 13
 _SHORTEST_S = 0.03
 _SHORTEST_RELEASE_S = 0.01
 # A pad is then some 12 dB louder than MuseScore General's at the same velocity (benchmarks/sound/balance.py); the
@@ -173,10 +175,9 @@ class Synthesiser:
                 since = position - voice.held
                 tone = tone * release_curve(voice.release)[since : since + stop - position]
             at = voice.start + position - block_start
-            for channel, gain in enumerate(voice.gains):
+            for row, gain in (*zip(direct, voice.gains, strict=True), (sent, voice.send)):
                 if gain > 1e-6:
-                    direct[channel, at : at + stop - position] += tone * np.float32(gain)
-            sent[at : at + stop - position] += tone * np.float32(voice.send)
+                    _add_scaled(row[at : at + stop - position], tone, np.float32(gain))
             position = stop
 
     def _segment(self, zone: Zone, key: int, index: int) -> Frames | None:
@@ -197,6 +198,14 @@ class Synthesiser:
                 _, oldest = self._segments.popitem(last=False)
                 self._kept_bytes -= 0 if oldest is None else oldest.nbytes
         return segment
+
+
+def _add_scaled(target: Frames, tone: Frames, gain: np.float32) -> None:
+    scaled = np.empty(min(_CHUNK, len(tone)), dtype=np.float32)
+    for start in range(0, len(tone), _CHUNK):
+        part = tone[start : start + _CHUNK]
+        np.multiply(part, gain, out=scaled[: len(part)])
+        target[start : start + _CHUNK] += scaled[: len(part)]
 
 
 def _mix_pad(voice: _PadVoice, block_start: int, direct: Frames, sent: Frames) -> None:

@@ -47,7 +47,7 @@ class _Format:
 FORMATS: Mapping[str, _Format] = MappingProxyType(
     {
         "wav": _Format("WAV", "PCM_16"),
-        "flac": _Format("FLAC", "PCM_16", 0.3),
+        "flac": _Format("FLAC", "PCM_16", 0.5),
         "ogg": _Format("OGG", "VORBIS", 0.4),
         "mp3": _Format("MP3"),
     }
@@ -105,7 +105,7 @@ def write_audio(
     written = 0
     try:
         with atomic_write(path) as part:
-            with _writing(part, path, chosen, sample_rate, tags) as write:
+            with _writing(part, path, chosen, sample_rate, tags, threads) as write:
                 for block in _measured(_blocks(samples), meter, apart=threads > 0):
                     write(block)
                     written += len(block)
@@ -126,14 +126,14 @@ def write_audio(
 
 @contextmanager
 def _writing(
-    part: Path, path: Path, chosen: _Format, sample_rate: int, tags: Tags
+    part: Path, path: Path, chosen: _Format, sample_rate: int, tags: Tags, threads: int
 ) -> Iterator[Callable[[Frames], None]]:
     """Give a function that adds sound to a file; `path` is its final name."""
     import soundfile
 
     if chosen.container == "MP3":
         try:
-            with part.open("wb") as target, Mp3Writer(target, sample_rate) as mp3:
+            with part.open("wb") as target, Mp3Writer(target, sample_rate, workers=2 if threads else 1) as mp3:
                 yield mp3.write
         except OSError as error:
             raise InputError(f"{path} cannot be written: {error.strerror or error}") from None

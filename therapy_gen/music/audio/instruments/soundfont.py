@@ -239,16 +239,12 @@ def default_soundfont() -> Path:
 
 def _reached(settings: Sequence[ZoneSettings], key: int, velocity: int) -> list[int]:
     """Return the places of the zones that a key at a velocity reaches."""
-    return [
-        index
-        for index, zone in enumerate(settings)
-        if key in zone.range(Generator.KEY_RANGE) and velocity in zone.range(Generator.VELOCITY_RANGE)
-    ]
+    return [index for index, zone in enumerate(settings) if key in zone.keys and velocity in zone.velocities]
 
 
 def _nearest_key(settings: Sequence[ZoneSettings], key: int, velocity: int) -> int:
     """Return the key nearest to one that a zone has at a velocity, the lower of two; itself where none has any."""
-    ranges = [zone.range(Generator.KEY_RANGE) for zone in settings if velocity in zone.range(Generator.VELOCITY_RANGE)]
+    ranges = [zone.keys for zone in settings if velocity in zone.velocities]
     ends = {end for keys in ranges if keys for end in (keys[0], keys[-1])}
     return min(ends, key=lambda end: (abs(end - key), end), default=key)
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -189,8 +189,17 @@ class ZoneSettings:
                 kept[which] = steps * step
         return (replace(self, offsets=kept) if kept else self), attenuation_db
 
-    def range(self, generator: Generator) -> range:
-        """Return the keys or velocities that both zones let through."""
+    @cached_property
+    def keys(self) -> range:
+        """The keys that both zones let through."""
+        return self._range(Generator.KEY_RANGE)
+
+    @cached_property
+    def velocities(self) -> range:
+        """The velocities that both zones let through."""
+        return self._range(Generator.VELOCITY_RANGE)
+
+    def _range(self, generator: Generator) -> range:
         both = [zone.get(generator, 127 << 8) & 0xFFFF for zone in (self.instrument, self.preset)]
         return range(max(amount & 0xFF for amount in both), min(amount >> 8 for amount in both) + 1)
 

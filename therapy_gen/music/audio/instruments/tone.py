@@ -17,6 +17,7 @@ from therapy_gen.music.audio.instruments.soundfont import Lfo, Zone
 
 Frames = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
+_Played = npt.NDArray[Any]
 
 SEGMENT = 1 << 16
 """Frames of a tone that are computed at a time. The number is fixed, so that a tone's bytes never depend on its use."""
@@ -46,6 +47,8 @@ _CUTOFF_STEP_CENTS = 10
 class PlayedSamples:
     """A cache of samples at pitch, before filter and envelope, shared by velocities; thread-safe.
 
+    Where the filter is constant, the spectra of its blocks are kept in place of the samples.
+
     Parameters
     ----------
     most_bytes : int
@@ -54,12 +57,12 @@ class PlayedSamples:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._kept: OrderedDict[Hashable, Frames] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _Played] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, wanted: Hashable, make: Callable[[], Frames]) -> Frames:
-        """Return the cached frames of a key, made where there are none; they must not be changed."""
+    def get(self, wanted: Hashable, make: Callable[[], _Played]) -> _Played:
+        """Return the cached array of a key, made where there is none; it must not be changed."""
         with self._lock:
             if wanted in self._kept:
                 self._kept.move_to_end(wanted)
@@ -116,14 +119,17 @@ def held_tone(
     if not zone.loops and position[now] > zone.end - zone.start:
         return None
 
-    def make() -> Frames:
+    still = filtered and not moving
+
+    def make() -> _Played:
         frames = np.arange(first - margin, first + SEGMENT + margin)
         where = np.interp(frames, grid, position, left=-1.0) if bent else frames * step
-        return _play(zone, sample(), np.asarray(where, dtype=np.float64), bandwidth=min(1.0, 1 / step))
+        tone = _play(zone, sample(), np.asarray(where, dtype=np.float64), bandwidth=min(1.0, 1 / step))
+        return _spectra_of_blocks(tone) if still else tone
 
     # Velocity changes only the filter, and the pitch of bent tones.
     place = (zone.sample, zone.start, zone.end, zone.loop_start, zone.loop_end, zone.loops, zone.rate)
-    tone = make() if bent else played.get((place, step, index, margin), make)
+    tone = make() if bent else played.get((place, step, index, margin, still), make)
     if moving:
         centres = np.arange(first - margin + _HOP, first + SEGMENT + margin + 1 - _HOP, _HOP)
         cents = np.interp(centres, grid, modulation) * zone.modulation_to_filter
@@ -131,7 +137,7 @@ def held_tone(
             cents += zone.lfo_to_filter * _triangle(zone.lfos[0], np.maximum(centres, 0) / sample_rate)
         cutoff = zone.cutoff_hz * np.exp2(cents / 1200)
         tone = _moving_low_pass(tone, cutoff, zone.resonance_db, sample_rate)[margin:-margin]
-    elif filtered:
+    elif still:
         tone = _low_pass(tone, zone.cutoff_hz, zone.resonance_db, sample_rate)
     return tone * filled_in(volume[: SEGMENT // _CONTROL + 1], _CONTROL)
 
@@ -227,14 +233,16 @@ def _kernel(bandwidth: float) -> Frames:
     return np.asarray(taps / taps.sum(axis=0), dtype=np.float32)
 
 
-def _low_pass(tone: Frames, cutoff: float, resonance_db: float, sample_rate: int) -> Frames:
-    """Filter a stretch and the margin on both sides of it with two poles; what is returned is the stretch."""
-    response = _response(_cutoff_step(cutoff, sample_rate), resonance_db, sample_rate, _BLOCK)
+def _spectra_of_blocks(tone: Frames) -> npt.NDArray[np.complex64]:
+    """Return the spectra of the blocks of a stretch with a margin on both sides."""
     hop = _BLOCK - _WINDOW
-    count = -(-SEGMENT // hop)
-    spectra = spectra_of(np.lib.stride_tricks.sliding_window_view(tone, _BLOCK)[::hop][:count])
-    spectra *= response
-    return frames_from(spectra, _BLOCK)[:, _WINDOW:].reshape(-1)[:SEGMENT]
+    return spectra_of(np.lib.stride_tricks.sliding_window_view(tone, _BLOCK)[::hop][: -(-SEGMENT // hop)])
+
+
+def _low_pass(spectra: npt.NDArray[np.complex64], cutoff: float, resonance_db: float, sample_rate: int) -> Frames:
+    """Return a stretch, of which the spectra are given, as two poles filter it."""
+    response = _response(_cutoff_step(cutoff, sample_rate), resonance_db, sample_rate, _BLOCK)
+    return frames_from(spectra * response, _BLOCK)[:, _WINDOW:].reshape(-1)[:SEGMENT]
 
 
 def _cutoff_step(cutoff: Any, sample_rate: int) -> Any:
