@@ -47,7 +47,9 @@ def connected(cluster: str) -> Iterator[Any]:
         address = cluster
         if kind == "local":
             if not number.isdigit() or not 1 <= int(number) <= _MOST_WORKERS:
-                raise InputError(f"cluster {cluster!r} is no number of workers; write it as local:4")
+                raise InputError(
+                    f"cluster {cluster!r} names no number of workers from 1 to {_MOST_WORKERS}; write it as local:4"
+                )
             scheduler = stack.enter_context(LocalCluster(n_workers=0, protocol="tcp://", dashboard_address=None))
             address = scheduler.scheduler_address
         try:
