@@ -66,7 +66,7 @@ def _down_early(place: float) -> float:
 # No study found an iso arc better than others (10.1177/10298649261421187, N = 193), so none is recommended.
 ARCS: dict[str, Arc] = {
     "calm": Arc("calmer and calmer", 0.96, 0.974, _evenly),
-    "iso": Arc("begins less calm and becomes calm early", 0.6, 0.972, _down_early),
+    "iso": Arc("from less calm to calm", 0.6, 0.972, _down_early),
     "sleep": Arc("slower, sparser and softer, down to nothing over its last quarter", 0.95, 0.978, _down_late, 0.25),
     "flat": Arc("the same throughout", 0.97, 0.97, _level),
 }
