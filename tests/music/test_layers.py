@@ -183,3 +183,13 @@ def test_the_help_names_every_layer_transition_and_space() -> None:
     for option, names in ((LayerOption, LAYERS), (TransitionOption, TRANSITIONS), (SpaceOption, SPACES)):
         told = get_args(option)[1]
         assert all(name in f"{told.metavar} {told.help}" for name in names)
+
+
+@pytest.mark.parametrize("mode", ["major", "minor"])
+def test_transitions_have_chords_in_every_key(mode: str) -> None:
+    for before in range(12):
+        for after in range(12):
+            for make in TRANSITIONS.values():
+                for held in make((before, mode), (after, mode), 8.0):
+                    assert len(held.pitches) == 4
+                    assert all(36 <= pitch <= 80 for pitch in held.pitches)

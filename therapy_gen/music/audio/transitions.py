@@ -111,7 +111,7 @@ def _voiced(chord: Sequence[int], before: Sequence[int]) -> tuple[int, ...]:
     root = _LOWEST + (chord[0] - _LOWEST) % 12
     upper = []
     for place, pitch_class in enumerate(chord):
-        choices = [pitch for pitch in range(root + 5, _HIGHEST + 1) if pitch % 12 == pitch_class]
+        choices = [pitch for pitch in range(root + 5, max(_HIGHEST, root + 16) + 1) if pitch % 12 == pitch_class]
         wish = before[place + 1] if len(before) > place + 1 else 62
         upper.append(min(choices, key=lambda pitch: (abs(pitch - wish), pitch)))
     return (root, *upper)
