@@ -16,7 +16,7 @@ from eeg.bandpower.reject import MAX_BAD_SHARE, REASONS, Limits, find_artifacts,
 from eeg.errors import RecordingError
 from eeg.io.recording import Recording
 
-# Samples (of all channels together) that are read at once, and of which spectra are taken at once (in cache).
+# Samples, over all channels, to read at a time, and to transform at a time (which fit into the cache).
 _READ_SAMPLES = 2_000_000
 _WORK_SAMPLES = 500_000
 # An epoch is judged again where one channel's peak-to-peak leaks more than this into the average reference.

@@ -20,7 +20,8 @@ from eeg.io.channels import position_of
 _MIN_CORRELATION = 0.4
 _PERCENTILE = 98.0
 # The share of such windows that makes a channel bad. PREP's 1 % is for 1 s windows of a whole file; here 60 windows of
-# 2 s are looked at, of which one is more than 1 %; sound rims of sparse arrays reach 12 %, dead electrodes 100 %.
+# 2 s are sampled, and one of them is more than 1 %. Good channels at the rim of sparse arrays reach 12 %, dead
+# electrodes 100 %.
 MAX_UNCORRELATED = 0.3
 # A channel is unlike its neighbours where the median correlation with their prediction is below this. In 64 sound
 # channels it is 0.46 or more, in two that are swapped about 0 (tests/eeg/test_bad_channels.py).

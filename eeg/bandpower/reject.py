@@ -1,4 +1,4 @@
-"""Which epochs of which channels to leave out: flat, railed, too large, jumping, or full of muscle."""
+"""Rejecting epochs of channels that are flat, railed, too large, or have a jump or a burst of muscle."""
 
 from __future__ import annotations
 

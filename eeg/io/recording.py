@@ -69,7 +69,7 @@ class Recording:
     lowpass : float
         The recording's own filter in Hz, as its header says.
     meas_date : datetime or None
-        Time of the first stored sample, aware; `clock` says of which clock.
+        Time of the first stored sample, aware; `clock` names its clock.
     clock : str
         ``"utc"``; ``"local"`` where the format stores the wall clock of an unnamed zone (then `meas_date` carries UTC
         as a stand-in); ``"none"``.

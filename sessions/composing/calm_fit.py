@@ -38,8 +38,8 @@ _DENSITIES = (3.0, 24.0)
 # Sections that need more notes a bar than this are drawn with this density and moved from there: sections of calm music
 # have fewer, some of them too few to be moved so far.
 _DRAWN_DENSE = 12.0
-# Velocity closes what the notes leave between score and target: by so many units at most, each of which takes about so
-# much from the logit of the score.
+# Velocity closes what the notes leave between score and target: by so many units at most. One unit takes about so much
+# from the logit of the score.
 _MOST_TOUCH = 6.0
 _LOGIT_PER_UNIT = FEATURES["loudness"].weight / FEATURES["loudness"].scale
 # Share of bars in which a note must begin; sections with fewer are taken only where there is no other.

@@ -14,7 +14,7 @@ from sessions.export.writer import WrittenFile
 from sessions.export_paths import check_file_target, make_folder
 from sessions.records import ItemRecord, PieceRecord, Programme
 
-# In 255 bytes, of which a character takes up to four, room is left for the name of a playlist that stands before it.
+# A file name has 255 bytes and a character up to four; this leaves room for the playlist's name in front.
 _LONGEST_LABEL = 40
 _Key = tuple[str | None, float]
 

@@ -16,7 +16,7 @@ from therapy_gen.music.tonality import MODES, key_name, parse_key
 
 _TICKS_PER_QUARTER = 960
 
-# Sixteen channels, one of which is the drums'.
+# Sixteen channels without that for drums.
 MOST_INSTRUMENTS = 15
 
 _MAX_DURATION_S = 4 * 3600.0

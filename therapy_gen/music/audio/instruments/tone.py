@@ -240,7 +240,7 @@ def _spectra_of_blocks(tone: Frames) -> npt.NDArray[np.complex64]:
 
 
 def _low_pass(spectra: npt.NDArray[np.complex64], cutoff: float, resonance_db: float, sample_rate: int) -> Frames:
-    """Return a stretch, of which the spectra are given, as two poles filter it."""
+    """Return a stretch after a two-pole filter, from its spectra."""
     response = _response(_cutoff_step(cutoff, sample_rate), resonance_db, sample_rate, _BLOCK)
     return frames_from(spectra * response, _BLOCK)[:, _WINDOW:].reshape(-1)[:SEGMENT]
 

@@ -108,7 +108,7 @@ def written_pairs(material: MemoryMaterial, known: Tokens, seed: int = 0) -> Pai
 
 
 def _plans(material: MemoryMaterial, rng: np.random.Generator) -> list[int]:
-    """Choose sections whose plans are used, as many of each metre as there is room for."""
+    """Choose the sections to take plans from, up to a number for each metre."""
     chosen: list[int] = []
     for metre in sorted({int(value) for value in material.metre}):
         rows = rng.permutation(np.flatnonzero(material.metre == metre))
