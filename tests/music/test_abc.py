@@ -236,3 +236,14 @@ def test_a_voice_of_percussion_is_left_out(tmp_path: Path, field: str) -> None:
 def test_old_tempi(tmp_path: Path, tempo: str, quarters: float) -> None:
     score = read(tmp_path, HEAD.replace("K:G", f"Q:{tempo}\nK:G") + BAR)
     assert [found for _, found in score.tempi] == [quarters]
+
+
+def test_more_bars_than_a_score_has_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.abc has more than 20000 bars; give a shorter score"):
+        read(tmp_path, HEAD.replace("4/4", "1/8") + "z" * 20_500 + "C")
+
+
+def test_a_book_of_many_tunes_is_read_in_time(tmp_path: Path) -> None:
+    started = time.process_time()
+    assert len(read(tmp_path, "X:1\nK:C\nC|\n\n" * 1_000).ends) == 999
+    assert time.process_time() - started < 2

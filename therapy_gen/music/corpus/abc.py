@@ -47,12 +47,14 @@ _MOST_UNKNOWN = 0.5
 def read_abc(path: Path, velocity: int) -> Notation:
     """Read all tunes of an ABC file as movements of one score; InputError where one is not valid."""
     tunes = []
+    notes = 0
     try:
         for lines in tunes_of(decoded(path.read_bytes())):
             tune = _Tune(lines, velocity).notation()
             if tune.rows:
                 tunes.append(tune)
-            if sum(len(each.rows) for each in tunes) > MAX_NOTES:
+            notes += len(tune.rows)
+            if notes > MAX_NOTES:
                 raise TooMuchError(f"has more than {MAX_NOTES} notes")
     except TooMuchError as error:
         raise InputError(f"{path} {error}; give a shorter score") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -116,9 +117,13 @@ class Voice:
         if signs == "&)":
             self.at, self.ahead, self.overlaid = self.furthest, [], None
             return
-        begin = self.lines[-min(len(signs), len(self.lines))] if self.overlaid is None else self.overlaid
-        self.at = begin
-        self.ahead = [line for line in self.lines if line > begin]
+        if self.overlaid is None:
+            behind = min(len(signs), len(self.lines)) - 1
+            self.at = self.lines[-1 - behind]
+        else:
+            behind = len(self.lines) - bisect_right(self.lines, self.overlaid)
+            self.at = self.overlaid
+        self.ahead = self.lines[len(self.lines) - behind :]
 
     def start_tuplet(self, count: int, time: int, notes: int) -> None:
         """Let the next `notes`, each for `count` of them, take the time of `time`; 0 stands for the usual number."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from therapy_gen.errors import InputError
 from therapy_gen.files import check_input
-from therapy_gen.music.corpus.notation import MAX_BARS, Notation
+from therapy_gen.music.corpus.notation import MAX_BARS, Notation, TooMuchError
 from therapy_gen.music.midi.key import named_keys
 from therapy_gen.music.midi.reader import MIDI_SUFFIXES, read_midi_bytes, read_midi_file
 
@@ -76,19 +76,25 @@ def read_score(path: Path) -> Score:
     if suffix not in SUFFIXES:
         raise InputError(f"{path} is not a score; give one of {', '.join(SUFFIXES)}")
     check_input(path, MAX_FILE_BYTES)
-    if suffix in MIDI_SUFFIXES:
-        score = _from_midi(path)
-    elif suffix in _MUSICXML_SUFFIXES:
-        from therapy_gen.music.corpus.musicxml import read_musicxml
-
-        score = _from_notation(read_musicxml(path, DEFAULT_VELOCITY))
-    else:
-        from therapy_gen.music.corpus.abc import read_abc
-
-        score = _from_notation(read_abc(path, DEFAULT_VELOCITY))
+    try:
+        score = _read(path, suffix)
+    except TooMuchError as error:
+        raise InputError(f"{path} {error}; give a shorter score") from error
     if not len(score.notes):
         raise InputError(f"{path} holds no notes; give another file")
     return score
+
+
+def _read(path: Path, suffix: str) -> Score:
+    if suffix in MIDI_SUFFIXES:
+        return _from_midi(path)
+    if suffix in _MUSICXML_SUFFIXES:
+        from therapy_gen.music.corpus.musicxml import read_musicxml
+
+        return _from_notation(read_musicxml(path, DEFAULT_VELOCITY))
+    from therapy_gen.music.corpus.abc import read_abc
+
+    return _from_notation(read_abc(path, DEFAULT_VELOCITY))
 
 
 def _build(
@@ -143,7 +149,7 @@ def bar_lines(metres: list[tuple[float, int, int]], end: float) -> list[float]:
         for (onset, beats, unit), (until, _, _) in pairwise([*metres, (end, 4, 4)])
     )
     if bars > MAX_BARS:
-        raise InputError(f"a score has more than {MAX_BARS} bars; give a shorter one")
+        raise TooMuchError(f"has more than {MAX_BARS} bars")
     for n, (onset, numerator, denominator) in enumerate(metres):
         until = metres[n + 1][0] if n + 1 < len(metres) else max(end, onset + 1e-6)
         length = numerator * 4.0 / denominator
