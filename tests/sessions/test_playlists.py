@@ -164,7 +164,7 @@ def test_a_file_that_went_away_comes_back(rendered: tuple[Store, SessionRecord, 
 
 @pytest.mark.long
 def test_a_file_that_comes_back_alone_is_the_same_to_the_byte(store: Store, model: Model, tmp_path: Path) -> None:
-    session = new_session(store, model, SessionRequest(minutes=8.0, play_s=75.0), seed=4)
+    session = new_session(store, model, SessionRequest(minutes=5.0, play_s=60.0), seed=4)
     path = tmp_path / "list.m3u8"
     export_session(store, session, "m3u8", path, SOUND, audio="wav")
     files = {file: file.read_bytes() for file in tmp_path.rglob("*.wav")}
