@@ -40,8 +40,8 @@ def test_damaged_files(reader: str, tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("reader", READERS)
-def test_damaged_files_for_half_a_minute(reader: str, tmp_path: Path) -> None:
-    search(reader, 30.0, tmp_path)
+def test_damaged_files_for_a_minute(reader: str, tmp_path: Path) -> None:
+    search(reader, 60.0, tmp_path)
 
 
 @pytest.mark.hours
