@@ -155,7 +155,7 @@ def test_an_interrupted_run_is_saved_and_goes_on(tmp_path: Path) -> None:
         f"""
         import sys; sys.path[:0] = {[str(Path(__file__).parents[2]), str(Path(__file__).parent)]!r}
         from pathlib import Path
-        from test_network import SMALL, Material, music, train
+        from test_keras_network import SMALL, Material, music, train
         train(SMALL, Material(music(32), music(8), {{}}), Path({str(tmp_path)!r}), report_every=2,
               report=lambda p: print(p.step, flush=True))
         """

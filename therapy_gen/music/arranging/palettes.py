@@ -67,15 +67,15 @@ PALETTES: dict[str, Palette] = {
     "harp": Palette(
         "harp with strings",
         Instrument(MELODY_PART, 46, 58, 1.0, 0.1, pedal=True),
-        Instrument("Inner voice", 46, 50, 0.8, 0.05, pedal=True),
+        Instrument("Inner voice", 46, 50, 0.7, 0.05, pedal=True),
         Instrument("Bass", 42, 48, 0.2, -0.1),
-        Instrument(PAD_PART, 49, 46, 0.1, 0.0),
+        Instrument(PAD_PART, 49, 46, 0.16, 0.0),
     ),
     "guitar": Palette(
         "nylon-string guitar",
         Instrument(MELODY_PART, 24, 60, 1.0, 0.1, pedal=True),
-        Instrument("Inner voice", 24, 52, 0.62, -0.15, pedal=True),
-        Instrument("Bass", 24, 50, 0.38, -0.05, pedal=True),
+        Instrument("Inner voice", 24, 52, 0.42, -0.15, pedal=True),
+        Instrument("Bass", 24, 50, 0.31, -0.05, pedal=True),
         Instrument(PAD_PART, 89, 46, 0.11, 0.0),
     ),
     "pad": Palette(
