@@ -155,9 +155,8 @@ def test_wishes_are_remembered(looking: Callable[..., Any]) -> None:
     tab = looking()
     reaches(tab, READY)
     tab.click("summary")
-    tab.select_option("[name=palette]", "harp")
-    reaches(tab, "player.session === null || true")
-    reaches(tab, READY)
+    with tab.expect_response("**/api/settings"):
+        tab.select_option("[name=palette]", "harp")
     again = looking(context=tab.context)
     assert again.input_value("[name=palette]") == "harp"
 
