@@ -8,48 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.needs import needs
 
 needs("keras", "keras is an extra")
 
+from tests.musicvae.small_model import SMALL, music
 from therapy_gen.errors import InputError
 from therapy_gen.musicvae.array_shapes import expected_shapes
-from therapy_gen.musicvae.config import Config
 from therapy_gen.musicvae.model import Model, load_model
 from therapy_gen.musicvae.training.diagnostics import find_symptoms
 from therapy_gen.musicvae.training.learning_curve import draw_curve, read_curve
 from therapy_gen.musicvae.training.train import BEST, LOG, WEIGHTS, Material, train
 from therapy_gen.musicvae.weights import Weights, load_weights
-
-SMALL = replace(
-    Config(),
-    bars=2,
-    bar_z=3,
-    embedding=16,
-    bar_units=(32, 24),
-    encoder_units=20,
-    bar_width=12,
-    conductor_units=28,
-    decoder_units=36,
-    batch_size=8,
-    free_bits=4.0,
-)
-
-
-def music(count: int, config: Config = SMALL, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """Return sections in which each bar repeats one of a few rhythms on a few pitches: there is something to learn."""
-    rng = np.random.default_rng(seed)
-    tokens = np.zeros((count, config.steps, config.voices), dtype=np.uint8)
-    roots = rng.integers(0, 4, count)
-    for step in range(0, config.steps, 4):
-        tokens[:, step, 0] = 41 + roots * 2 + (step // 4) % 3
-    tokens[:, ::16, 2] = (20 + roots)[:, None]
-    tokens[:, 12::16, 2] = 1
-    tokens[:, 2::8, 1] = rng.integers(30, 40, (count, 1))
-    return tokens
 
 
 def other(count: int) -> np.ndarray:

@@ -1,14 +1,18 @@
-"""The recordings that arguments name: each once, and split ones by their first file."""
+"""The recordings that arguments name: each once, and split ones by their first file; and whose they are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from therapy_gen.cli.output import say
 
 if TYPE_CHECKING:
+    from eeg.timeline.known_pieces import Library
+    from sessions.storage.store import Store
     from therapy_gen.cli.context import GlobalOptions
 
 
@@ -16,6 +20,22 @@ def recordings_meant(options: GlobalOptions, paths: Sequence[Path], *, parts: bo
     """Return the recordings to read; with `parts`, those of split recordings as well."""
     once = _each_once(paths)
     return once if parts else _wholes(options, once)
+
+
+def owners_of(
+    store: Store, recordings: Sequence[Path], library: Library, listener: str | None, said: Mapping[str, Any]
+) -> dict[Path, str]:
+    """Return whose each recording is; one name for files of several BIDS subjects is refused."""
+    from therapy_gen.study.scoring import bids_subject, listener_of
+
+    subjects = sorted({subject for path in recordings if (subject := bids_subject(path))})
+    if listener is not None and len(subjects) > 1:
+        raise typer.BadParameter(
+            f"--listener names one person, and these recordings are called after several: {', '.join(subjects[:5])}; "
+            "leave --listener out, or score each by itself"
+        )
+    alone = len(recordings) == 1
+    return {path: listener_of(store, path, library, given=listener, alone=alone, **said) for path in recordings}
 
 
 def _wholes(options: GlobalOptions, recordings: Sequence[Path]) -> list[Path]:

@@ -11,7 +11,7 @@ import typer
 from eeg.io.formats import names_of_formats
 from therapy_gen.cli.completion import listener_names, one_of, session_ids
 from therapy_gen.cli.context import global_options, use_one_thread
-from therapy_gen.cli.eeg.recording_arguments import recordings_meant
+from therapy_gen.cli.eeg.recording_arguments import owners_of, recordings_meant
 from therapy_gen.cli.eeg.score_options import codes_of, criterion_of, given_settings, labels_in, recordings_at
 from therapy_gen.cli.output import AsJson, print_json, printable, progress, say, with_options
 
@@ -182,19 +182,8 @@ def score_eeg(
     if dry_run:
         _show_plans(store, recordings, library, {**timing, "settings": _first_settings(given)}, json=json)
         return
-    from therapy_gen.study.scoring import bids_subject, listener_of
-
-    subjects = sorted({subject for path in recordings if (subject := bids_subject(path))})
-    if listener is not None and len(subjects) > 1:
-        raise typer.BadParameter(
-            f"--listener names one person, and these recordings are called after several: {', '.join(subjects[:5])}; "
-            "leave --listener out, or score each by itself"
-        )
     said: dict[str, Any] = {**timing, "settings": _first_settings(given)}
-    owners = {
-        path: listener_of(store, path, library, given=listener, alone=len(recordings) == 1, **said)
-        for path in recordings
-    }
+    owners = owners_of(store, recordings, library, listener, said)
     if report is not None and len(set(owners.values())) > 1:
         raise typer.BadParameter(f"--report tells of one listener, these are of {len(set(owners.values()))}")
     plans = {who: _plan_for(store, who, plan, given, criterion) for who in dict.fromkeys(owners.values())}
